@@ -1,0 +1,148 @@
+"""Every error the platform names, in one tree.
+
+::
+
+    QuantumError
+    ├── BadRequestError            the request is not the documented shape
+    │   └── BadCursorError         a cursor that this platform did not make for this query
+    ├── UnauthenticatedError       the token is refused (the reason is for the log only)
+    ├── ForbiddenError             known resource, not permitted
+    ├── NotFoundError              absent, or not the caller's to know about
+    ├── MethodNotAllowedError
+    ├── UnsupportedMediaTypeError
+    ├── TooLargeError              a body or value over its limit
+    ├── ConflictError              the name is taken, or the state does not allow it
+    ├── ValidationFailedError      well-formed, but it breaks a rule; every error at once
+    │   └── NotExecutableError     this intent cannot be executed as it stands
+    ├── UnavailableError           a dependency cannot serve now; try again
+    └── DocumentError              what a conditional write found (never leaves the services)
+        ├── DocumentExistsError
+        ├── DocumentMissingError
+        └── DocumentStaleError
+
+``code`` is the stable name on the wire; the HTTP status of each is one table in ``functions/edge.py``. The
+message is written for the caller: it says what is wrong, where, and what to do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with an input: where (a JSON pointer), what (a stable code) and how to mend it."""
+
+    pointer: str
+    code: str
+    message: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class QuantumError(Exception):
+    """Something the platform can name went wrong."""
+
+    code: ClassVar[str] = "INTERNAL"
+    title: ClassVar[str] = "Something went wrong on our side"
+
+    def __init__(self, message: str = "", *, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(message or self.title)
+        self.message = message or self.title
+        self.errors = tuple(errors)
+
+
+class BadRequestError(QuantumError):
+    code = "BAD_REQUEST"
+    title = "The request is not in the documented form"
+
+
+class BadCursorError(BadRequestError):
+    title = "The cursor was not made by this list with this filter; leave it out to start from the beginning"
+
+
+class UnauthenticatedError(QuantumError):
+    """The caller's token is refused. ``reason`` goes to the log, never to the caller."""
+
+    code = "UNAUTHENTICATED"
+    title = "A valid bearer token of a member is needed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class ForbiddenError(QuantumError):
+    code = "FORBIDDEN"
+    title = "You are not permitted to do this"
+
+    def __init__(self, message: str = "", *, policies: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.policies = tuple(policies)
+
+
+class NotFoundError(QuantumError):
+    code = "NOT_FOUND"
+    title = "There is no such resource"
+
+
+class MethodNotAllowedError(QuantumError):
+    code = "METHOD_NOT_ALLOWED"
+    title = "This resource does not know that method"
+
+
+class UnsupportedMediaTypeError(QuantumError):
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    title = "Send the body as application/json"
+
+
+class TooLargeError(QuantumError):
+    code = "TOO_LARGE"
+    title = "The request body is too large"
+
+
+class ConflictError(QuantumError):
+    code = "CONFLICT"
+    title = "The resource's present state does not allow this"
+
+
+class ValidationFailedError(QuantumError):
+    code = "VALIDATION_FAILED"
+    title = "The input breaks a rule; every place is listed under errors"
+
+
+class NotExecutableError(ValidationFailedError):
+    code = "NOT_EXECUTABLE"
+    title = "This intent cannot be executed as it stands"
+
+
+class UnavailableError(QuantumError):
+    """A store or service cannot answer now. ``retry_after`` is in seconds."""
+
+    code = "UNAVAILABLE"
+    title = "The platform cannot serve this now; nothing was changed; try again shortly"
+
+    def __init__(self, message: str = "", *, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DocumentError(QuantumError):
+    """A conditional write lost. ``index`` is the operation of the transaction that did."""
+
+    def __init__(self, message: str, *, index: int = 0) -> None:
+        super().__init__(message)
+        self.index = index
+
+
+class DocumentExistsError(DocumentError):
+    """A document with that id is in the partition already."""
+
+
+class DocumentMissingError(DocumentError):
+    """There is no document with that id in the partition."""
+
+
+class DocumentStaleError(DocumentError):
+    """The document is not as the condition (etag, expected fields) says."""
