@@ -1,0 +1,27 @@
+"""What happens to intents and executions, as facts in order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+EXECUTION_TERMINAL = frozenset({"execution_completed", "execution_failed", "execution_cancelled"})
+"""The events after which an execution's stream ends."""
+
+STEP_TERMINAL = {"step_completed": "completed", "step_skipped": "skipped", "step_failed": "failed"}
+"""The events that end a step, and the progress counter that each moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of an execution; ``cursor`` resumes its stream behind it."""
+
+    cursor: str
+    type: str
+    execution_id: str
+    time: str
+    data: Mapping[str, Any]
+    """What the type adds: ``step``, ``attempt``, ``result``, ``error``, ``progress``."""
+
+    @property
+    def terminal(self) -> bool:
+        return self.type in EXECUTION_TERMINAL

@@ -1,0 +1,146 @@
+"""Executions: one run of a plan, the states it passes through, and what a step attempt comes to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+type ExecutionStatus = Literal[
+    "pending", "running", "waiting", "paused", "cancelling", "completed", "failed", "cancelled"
+]
+type StepStatus = Literal[
+    "pending",
+    "running",
+    "waiting",
+    "retrying",
+    "completed",
+    "skipped",
+    "failed",
+    "cancelled",
+    "compensated",
+]
+type TerminalStatus = Literal["completed", "failed", "cancelled"]
+
+EXECUTION_STATUSES: tuple[ExecutionStatus, ...] = ExecutionStatus.__value__.__args__
+TERMINAL_STATUSES = frozenset({"completed", "failed", "cancelled"})
+STEP_TERMINAL_STATUSES = frozenset({"completed", "skipped", "failed", "cancelled", "compensated"})
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many steps have come to an end, and how."""
+
+    total: int
+    completed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    @property
+    def percent(self) -> int:
+        """The whole percent of steps that have come to an end, whichever way (0 to 100)."""
+        ended = self.completed + self.failed + self.skipped
+        return 100 * ended // self.total if self.total else 100
+
+    def counting(self, counter: str) -> "Progress":
+        """This progress with one more step in ``counter``."""
+        counts = {"completed": self.completed, "failed": self.failed, "skipped": self.skipped}
+        counts[counter] += 1
+        return Progress(self.total, **counts)
+
+    def to_json(self) -> dict[str, int]:
+        return {
+            "total": self.total,
+            "completed": self.completed,
+            "failed": self.failed,
+            "skipped": self.skipped,
+            "percent": self.percent,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """How one step of an execution stands. Times are RFC 3339 in UTC."""
+
+    id: str
+    action: str
+    status: StepStatus = "pending"
+    attempts: int = 0
+    started_at: str | None = None
+    finished_at: str | None = None
+    outputs: Mapping[str, Any] | None = None
+    error: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "action": self.action,
+            "status": self.status,
+            "attempts": self.attempts,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "outputs": self.outputs,
+            "error": self.error,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One run of an intent. ``steps`` is empty where only the head was asked for."""
+
+    execution_id: str
+    intent_id: str
+    tenant_id: str
+    status: ExecutionStatus
+    parameters: Mapping[str, Any]
+    plan_hash: str
+    progress: Progress
+    created_at: str
+    created_by: str
+    started_at: str | None = None
+    finished_at: str | None = None
+    error: Mapping[str, Any] | None = None
+    steps: Sequence[StepState] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of one step, as the orchestrator asks an activity for it.
+
+    ``first`` marks the steps that start an execution. ``token`` is what a pending action left to be
+    polled with, None before the action has begun.
+    """
+
+    tenant_id: str
+    execution_id: str
+    step: str
+    attempt: int
+    first: bool = False
+    token: Any = None
+
+    @classmethod
+    def from_json(cls, payload: Mapping[str, Any]) -> "Attempt":
+        return cls(**payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt came to, as data: an orchestrator never has to guess about an exception.
+
+    ``delay`` (seconds) says when to go on: before the next attempt of a ``retry``, before polling
+    a ``pending`` one with ``token``.
+    """
+
+    status: Literal["completed", "skipped", "failed", "retry", "pending", "cancelled"]
+    delay: float = 0
+    token: Any = None
+    error: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The short form that an orchestration's history keeps: absent means the default."""
+        out: dict[str, Any] = {"status": self.status}
+        if self.delay:
+            out["delay"] = self.delay
+        if self.token is not None:
+            out["token"] = self.token
+        if self.error is not None:
+            out["error"] = dict(self.error)
+        return out
