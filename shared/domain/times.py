@@ -1,0 +1,8 @@
+"""Times as they are stored and sent: RFC 3339 in UTC, of one width, so that they sort as text."""
+
+from datetime import UTC, datetime
+
+
+def rfc3339(moment: datetime) -> str:
+    """An aware time as ``2024-01-04T10:00:00.000000Z``."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
