@@ -1,0 +1,123 @@
+"""Executions on the wire."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from quantum.contract.pages import Paging
+
+type ExecutionStatus = Literal[
+    "pending", "running", "waiting", "paused", "cancelling", "completed", "failed", "cancelled"
+]
+type StepStatus = Literal[
+    "pending",
+    "running",
+    "waiting",
+    "retrying",
+    "completed",
+    "skipped",
+    "failed",
+    "cancelled",
+    "compensated",
+]
+
+
+def _moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("say the offset from UTC too, as in 2024-01-04T10:00:00Z")
+    return text
+
+
+class ExecuteIntent(BaseModel):
+    """What to run an intent with. The body may be left out when there are no parameters."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    parameters: dict[str, Any] = Field(
+        default={},
+        description="Values for the intent's parameters, as its JSON Schema has them.",
+        examples=[{"region": "westus"}],
+    )
+
+
+class Links(BaseModel):
+    """Where to go from an execution; paths on the same origin."""
+
+    self: str
+    events: str
+    intent: str
+
+
+class ExecutionAccepted(BaseModel):
+    """An execution that was accepted or told to change; follow `links.events`."""
+
+    execution_id: str = Field(examples=["01HKAJ5W1QZ5M5V7YB4W6N8T2C"])
+    status: ExecutionStatus
+    links: Links
+
+
+class Progress(BaseModel):
+    """How many steps came to an end, and how."""
+
+    total: int
+    completed: int
+    failed: int
+    skipped: int
+    percent: int = Field(ge=0, le=100)
+
+
+class StepState(BaseModel):
+    """How one step stands."""
+
+    id: str = Field(examples=["build"])
+    action: str = Field(examples=["build-docker-image"])
+    status: StepStatus
+    attempts: int
+    started_at: str | None
+    finished_at: str | None
+    outputs: dict[str, Any] | None
+    error: dict[str, Any] | None
+
+
+class ExecutionHead(BaseModel):
+    """One run of an intent, without its steps."""
+
+    execution_id: str = Field(examples=["01HKAJ5W1QZ5M5V7YB4W6N8T2C"])
+    intent_id: str = Field(examples=["deploy-application-v1"])
+    tenant_id: str = Field(examples=["tenant-123"])
+    status: ExecutionStatus
+    parameters: dict[str, Any]
+    plan_hash: str
+    progress: Progress
+    error: dict[str, Any] | None
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    created_by: str = Field(examples=["ada@tenant-123"])
+    links: Links
+
+
+class Execution(ExecutionHead):
+    """One run of an intent, with each step."""
+
+    steps: list[StepState]
+
+
+type Moment = Annotated[str, Field(max_length=40, json_schema_extra={"format": "date-time"})]
+
+
+class ExecutionQuery(Paging):
+    """Which executions to list, newest first; all conditions must hold."""
+
+    intent: Annotated[
+        str | None,
+        Field(min_length=1, max_length=100, description="A name: every version's; an id: that version's."),
+    ] = None
+    status: Annotated[ExecutionStatus | None, Field(description="Only executions of this status.")] = None
+    since: Annotated[
+        Annotated[Moment, AfterValidator(_moment)] | None, Field(description="Created at or after.")
+    ] = None
+    until: Annotated[
+        Annotated[Moment, AfterValidator(_moment)] | None, Field(description="Created before.")
+    ] = None

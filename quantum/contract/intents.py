@@ -1,0 +1,77 @@
+"""Intents on the wire."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from quantum.contract.pages import Paging
+
+type IntentStatus = Literal["draft", "active", "deprecated", "archived"]
+type IntentSort = Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"]
+
+_NAME = "A slug like a DNS label, unique in its tenant; it may not end in `-v` and a number."
+_DEFINITION = {
+    "target": "production",
+    "steps": [
+        {"id": "build", "action": "build-docker-image", "image": "myapp:latest", "context": "./app"},
+        {"action": "deploy-to-kubernetes", "namespace": "production", "replicas": 3},
+    ],
+}
+
+
+class CreateIntent(BaseModel):
+    """A new intent: it becomes version 1 of its name."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str = Field(description=_NAME, examples=["deploy-application"])
+    definition: dict[str, Any] = Field(
+        description="What should happen: target, parameters (JSON Schema), steps, finally.",
+        examples=[_DEFINITION],
+    )
+    description: str = Field(default="", description="What it is for, in words.")
+    labels: dict[str, str] = Field(
+        default={}, description="Names and values to find it by.", examples=[{"team": "web"}]
+    )
+    status: Literal["draft", "active"] = Field(
+        default="active", description="A draft is kept but cannot be executed."
+    )
+
+
+class Intent(BaseModel):
+    """One version of an intent."""
+
+    id: str = Field(description="`<name>-v<version>`.", examples=["deploy-application-v1"])
+    name: str = Field(description=_NAME, examples=["deploy-application"])
+    version: int = Field(ge=1, description="Counts from 1.", examples=[1])
+    tenant_id: str = Field(examples=["tenant-123"])
+    description: str
+    labels: dict[str, str] = Field(examples=[{"team": "web"}])
+    status: IntentStatus
+    definition: dict[str, Any] = Field(examples=[_DEFINITION])
+    content_hash: str = Field(
+        description="SHA-256 of the definition's canonical JSON.", pattern="^sha256:[0-9a-f]{64}$"
+    )
+    created_at: str = Field(description="RFC 3339, UTC.", examples=["2024-01-04T10:00:00.000000Z"])
+    created_by: str = Field(examples=["ada@tenant-123"])
+    updated_at: str = Field(description="When the intent last changed.")
+
+
+class IntentQuery(Paging):
+    """Which intents to list; all conditions must hold."""
+
+    q: Annotated[
+        str | None, Field(min_length=1, max_length=200, description="Text in name, description or labels.")
+    ] = None
+    status: Annotated[IntentStatus | None, Field(description="Only intents of this status.")] = None
+    label: Annotated[
+        tuple[Annotated[str, Field(pattern="^[^:]+:.*$")], ...],
+        Field(max_length=16, description="`key:value`; repeat it for more labels, which all must be there."),
+    ] = ()
+    action: Annotated[
+        str | None, Field(min_length=1, max_length=200, description="Only intents that use this action.")
+    ] = None
+    created_by: Annotated[
+        str | None, Field(min_length=1, max_length=200, description="Only intents made by this principal.")
+    ] = None
+    sort: Annotated[IntentSort, Field(description="Order; `-` turns it round.")] = "name"

@@ -1,0 +1,29 @@
+"""Errors on the wire: problem details after RFC 9457."""
+
+from pydantic import BaseModel, Field
+
+
+class FieldError(BaseModel):
+    """One thing wrong with the request: where, what, and how to mend it."""
+
+    pointer: str = Field(
+        description="JSON Pointer (RFC 6901) into the body; `/query/<name>` for a query parameter.",
+        examples=["/definition/steps/1/timeout"],
+    )
+    code: str = Field(description="Stable name of the rule that was broken.", examples=["WRONG_TYPE"])
+    message: str = Field(description="What is wrong and what to do.")
+
+
+class Problem(BaseModel):
+    """Why a request was not served. Every error found is listed, not only the first."""
+
+    type: str = Field(description="Where this kind of problem is described.")
+    title: str = Field(description="What this kind of problem is, the same each time.")
+    status: int = Field(description="The HTTP status.", examples=[400])
+    detail: str = Field(description="What is wrong this time.")
+    instance: str = Field(description="The path that was asked for.")
+    code: str = Field(description="Stable name of the problem.", examples=["BAD_REQUEST"])
+    request_id: str = Field(description="Quote it when you ask for help; the platform's log has it.")
+    timestamp: str = Field(description="When, as RFC 3339 in UTC.", examples=["2024-01-04T10:00:00.000000Z"])
+    errors: list[FieldError] = Field(default=[], description="Each thing wrong with the input.")
+    policies: list[str] = Field(default=[], description="With FORBIDDEN: the policies that decided.")

@@ -1,0 +1,49 @@
+"""Opaque cursors: a position in a list, sealed so that it holds only for that list, filter and tenant."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.domain.canonical import canonical_json
+from shared.domain.errors import BadCursorError
+
+MAX_LIMIT = 200
+"""Most items on a page."""
+
+_SEAL_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Cursors:
+    """Makes and opens cursors with one key, which all processes of an installation share.
+
+    A list is named by what decides its items and their order: the tenant, the list, the filter.
+    """
+
+    key: bytes
+
+    def seal(self, position: str, *, of: Sequence[Any]) -> str:
+        """A cursor for ``position`` in the list that ``of`` (JSON values) names."""
+        raw = position.encode()
+        return base64.urlsafe_b64encode(self._seal(raw, of) + raw).rstrip(b"=").decode()
+
+    def open(self, cursor: str, *, of: Sequence[Any]) -> str:
+        """The position in it.
+
+        Raises:
+            BadCursorError: it was altered, or made for another list, filter or tenant.
+        """
+        try:
+            sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+            raw = sealed[_SEAL_BYTES:]
+            if hmac.compare_digest(sealed[:_SEAL_BYTES], self._seal(raw, of)):
+                return raw.decode()
+        except (binascii.Error, ValueError):
+            pass
+        raise BadCursorError
+
+    def _seal(self, raw: bytes, of: Sequence[Any]) -> bytes:
+        return hmac.digest(self.key, canonical_json([*of, raw.hex()]), "sha256")[:_SEAL_BYTES]
