@@ -1,0 +1,204 @@
+"""Issuers' public keys: where they come from, and when they are fetched again."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from jwt import PyJWK
+from jwt.exceptions import PyJWTError
+
+from shared.adapters.jwt.issuers import Issuer
+from shared.domain.errors import UnavailableError
+
+if TYPE_CHECKING:
+    import httpx
+
+MAX_AGE = 300.0
+"""Seconds after which a good key set is fetched again: how long a withdrawn key may still be trusted."""
+MIN_INTERVAL = 10.0
+"""Seconds between fetches that unknown key ids may cause: anybody can send a random ``kid``."""
+MAX_JWKS_BYTES = 262_144
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class KeySource(Protocol):
+    async def fetch(self, issuer: Issuer) -> Mapping[str, Any]:
+        """The issuer's JSON Web Key Set (RFC 7517, section 5) as it is now.
+
+        Raises:
+            UnavailableError: it cannot be had, or is not a key set.
+        """
+        ...
+
+
+class JwksSource:
+    """Key sets from where the issuer's settings say: a file of this machine, or HTTP."""
+
+    def __init__(self, *, client: Callable[[], "httpx.AsyncClient"] | None = None) -> None:
+        """``client`` makes the HTTP client of one fetch; the default follows no redirects and waits 5 s."""
+        self._client = client or _default_client
+
+    async def fetch(self, issuer: Issuer) -> Mapping[str, Any]:
+        if issuer.jwks_url is not None and issuer.jwks_url.startswith("file:"):
+            return _read(issuer.jwks_url)
+        return await self._fetch_by_http(issuer)
+
+    async def _fetch_by_http(self, issuer: Issuer) -> Mapping[str, Any]:
+        async with self._client() as client:
+            url = issuer.jwks_url
+            if url is None:
+                # OpenID Connect Discovery 1.0, section 4: the document must name the issuer it was asked for.
+                found = await _get(client, issuer.url.rstrip("/") + "/.well-known/openid-configuration")
+                if found.get("issuer") != issuer.url:
+                    raise UnavailableError(f"the discovery document of {issuer.url} names another issuer")
+                url = str(found.get("jwks_uri"))
+            return await _get(client, url)
+
+
+class KeyRing:
+    """The keys of one issuer by their ids. The last good set is kept while fetching fails."""
+
+    def __init__(self, issuer: Issuer, source: KeySource) -> None:
+        self.issuer = issuer
+        self.generation = 0
+        """Goes up whenever the set of keys has changed."""
+        self._source = source
+        self._keys: dict[str, Mapping[str, Any]] = {}
+        self._prepared: dict[tuple[str, str], PyJWK] = {}
+        self._fetched: float | None = None
+        self._tried: float | None = None
+        self._lock = asyncio.Lock()
+
+    def fresh(self, now: float) -> bool:
+        """Whether the keys are young enough to be used without looking (``now`` in Unix seconds)."""
+        return _within(self._fetched, now, MAX_AGE) or (
+            self._fetched is not None and _within(self._tried, now, MIN_INTERVAL)
+        )
+
+    async def find(self, kid: str, alg: str, now: float) -> PyJWK | None:
+        """The key of that id, ready for ``alg``; None if the issuer has no such key for it.
+
+        Raises:
+            UnavailableError: there are no keys yet and they cannot be fetched.
+        """
+        if not self.fresh(now) or kid not in self._keys:
+            await self._refresh(kid, now)
+        return self._prepare(kid, alg)
+
+    async def refresh(self, now: float) -> None:
+        """Fetch again if the keys have grown old; keep the ones there are if that fails."""
+        if not self.fresh(now):
+            await self._refresh(None, now)
+
+    async def _refresh(self, kid: str | None, now: float) -> None:
+        async with self._lock:  # one fetch serves all who wait for it
+            wanted = kid is None or kid in self._keys
+            if (wanted and self.fresh(now)) or _within(self._tried, now, MIN_INTERVAL):
+                if self._fetched is None:
+                    raise UnavailableError(
+                        "the issuer's keys cannot be fetched", retry_after=int(MIN_INTERVAL)
+                    )
+                return
+            self._tried = now
+            try:
+                self._replace(_signing_keys(await self._source.fetch(self.issuer)))
+            except UnavailableError:
+                if self._fetched is None:
+                    raise
+            else:
+                self._fetched = now
+
+    def _replace(self, keys: dict[str, Mapping[str, Any]]) -> None:
+        if keys != self._keys:
+            self._keys = keys
+            self._prepared.clear()
+            self.generation += 1
+
+    def _prepare(self, kid: str, alg: str) -> PyJWK | None:
+        if (kid, alg) in self._prepared:
+            return self._prepared[kid, alg]
+        jwk = self._keys.get(kid)
+        if jwk is None or jwk.get("alg", alg) != alg:
+            return None
+        try:
+            key = PyJWK(dict(jwk), algorithm=alg)
+        except PyJWTError:
+            return None
+        if key.Algorithm.check_key_length(key.key) is not None:  # it answers why the key is too weak
+            return None
+        self._prepared[kid, alg] = key
+        return key
+
+
+def _within(then: float | None, now: float, seconds: float) -> bool:
+    # A clock set back makes the difference negative: then it counts as long ago.
+    return then is not None and 0 <= now - then < seconds
+
+
+def _signing_keys(jwks: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    entries = jwks.get("keys")
+    if not isinstance(entries, list):
+        raise UnavailableError("the issuer's key set has no keys")
+    found: dict[str, Mapping[str, Any]] = {}
+    for entry in entries:
+        if isinstance(entry, dict) and _usable(entry):
+            found.setdefault(entry["kid"], entry)
+    if not found:
+        raise UnavailableError("the issuer's key set has no signing key with an id")
+    return found
+
+
+def _usable(entry: Mapping[str, Any]) -> bool:
+    return (
+        isinstance(entry.get("kid"), str)
+        and entry.get("kty") in {"RSA", "EC", "OKP"}
+        and entry.get("use", "sig") == "sig"
+    )
+
+
+def _read(url: str) -> Mapping[str, Any]:
+    # A file of one page, read once in minutes: a thread would cost more than the read.
+    try:
+        return _parse(Path(url2pathname(urlsplit(url).path)).read_bytes(), url)
+    except OSError as error:
+        raise UnavailableError("the issuer's key file cannot be read") from error
+
+
+def _default_client() -> "httpx.AsyncClient":
+    import httpx  # only where keys come by HTTP: a third of a second of cold start
+
+    return httpx.AsyncClient(timeout=5.0, follow_redirects=False, trust_env=True)
+
+
+async def _get(client: "httpx.AsyncClient", url: str) -> Mapping[str, Any]:
+    from httpx import HTTPError, InvalidURL  # loaded with the client
+
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        raise UnavailableError("an issuer's keys are fetched over https only")
+    body = bytearray()
+    try:
+        async with client.stream("GET", url, headers={"accept": "application/json"}) as response:
+            if response.status_code != 200:
+                raise UnavailableError(f"the issuer answered {response.status_code} for its keys")
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > MAX_JWKS_BYTES:
+                    raise UnavailableError("the issuer's answer is too large")
+    except (HTTPError, InvalidURL) as error:
+        raise UnavailableError("the issuer cannot be reached for its keys") from error
+    return _parse(bytes(body), url)
+
+
+def _parse(body: bytes, url: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise UnavailableError(f"what {url} holds is not JSON") from error
+    if not isinstance(value, dict):
+        raise UnavailableError(f"what {url} holds is not a JSON object")
+    return value

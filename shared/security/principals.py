@@ -1,0 +1,35 @@
+"""Who acts: an authenticated member of one tenant."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+type PrincipalKind = Literal["user", "service"]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A member of a tenant, as authentication found it: never made from what a request merely claims.
+
+    Attributes:
+        tenant_id: the tenant acted in.
+        user: the member's name in that tenant.
+        roles: names from :data:`shared.security.permissions.ROLES`.
+        attributes: facts that attribute policies may ask about (``department`` and the like).
+        issuer: who vouches for the identity.
+        subject: the identity's name at the issuer; ``(issuer, subject)`` never changes hands.
+        kind: a person, or a service acting for itself.
+    """
+
+    tenant_id: str
+    user: str
+    roles: frozenset[str]
+    attributes: Mapping[str, Any]
+    issuer: str
+    subject: str
+    kind: PrincipalKind = "user"
+
+    @property
+    def name(self) -> str:
+        """How records name the principal, ``created_by`` for one: ``ada@acme``."""
+        return f"{self.user}@{self.tenant_id}"
