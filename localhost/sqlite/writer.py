@@ -8,6 +8,7 @@ it is on disk.
 
 import asyncio
 import contextlib
+import logging
 import queue
 import sqlite3
 import threading
@@ -16,14 +17,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shared.domain.errors import UnavailableError
+
 GROUP_LIMIT = 256
 """Most pieces of work that share one commit: bounds how long the first of them waits."""
 
+PATIENCE = 5.0
+"""Seconds that a write waits for another process's lock on the file."""
+
+_BEYOND_THE_WORK = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+"""Primary result codes that tell of the file or the machine, not of the statement."""
+
 type Work[T] = Callable[[sqlite3.Connection], T]
 
+logger = logging.getLogger(__name__)
 
-class StorageUnavailableError(Exception):
-    """The database file cannot be written now (disk full, file locked, I/O error); nothing was stored."""
+
+class StorageUnavailableError(UnavailableError):
+    """The database file cannot be used now (disk full, file locked, I/O error); nothing was stored."""
 
 
 @dataclass(slots=True)
@@ -31,19 +57,24 @@ class _Job:
     work: Work[Any]
     future: asyncio.Future[Any]
     result: Any = None
-    error: BaseException | None = None
+    error: Exception | None = None
 
 
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open a connection with this host's settings: WAL, full synchronisation, named columns, autocommit."""
-    if read_only:
-        connection = sqlite3.connect(
-            f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-        )
-    else:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+def connect(path: Path, *, read_only: bool = False, patience: float = PATIENCE) -> sqlite3.Connection:
+    """Open a connection with this host's settings: WAL, full synchronisation, named columns, autocommit.
+
+    ``patience`` is how many seconds a statement waits for another connection's lock.
+    """
+    mode = "ro" if read_only else "rwc"
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=512,
+        timeout=patience,
+    )
     connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA busy_timeout = 5000")
     connection.execute("PRAGMA foreign_keys = ON")
     if not read_only:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -51,19 +82,46 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return connection
 
 
+def unavailable(error: sqlite3.Error) -> Exception:
+    """What a caller is told of ``error``: the store is unavailable, or ``error`` itself if it is a fault."""
+    if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):
+        code = sqlite3.SQLITE_CANTOPEN
+    else:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code not in _BEYOND_THE_WORK:
+        return error
+    told = StorageUnavailableError()
+    told.__cause__ = error
+    return told
+
+
 class Writer:
     """Runs work against one database file, in the order it was given, and commits it in groups."""
 
-    def __init__(self, path: Path, schema: str, *, on_commit: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: str,
+        *,
+        on_commit: Callable[[], None] | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
         """Open ``path`` (made if absent), apply ``schema`` (idempotent SQL) and start the thread.
 
         ``on_commit`` is called on the writer's thread after each commit, before the callers resume.
+
+        Raises:
+            StorageUnavailableError: the file cannot be opened or written.
         """
-        self._connection = connect(path)
-        self._connection.executescript(schema)
+        try:
+            self._connection = connect(path, patience=patience)
+            self._connection.executescript(schema)
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._on_commit = on_commit
         self._closed = False
+        self._door = threading.Lock()
         self._thread = threading.Thread(target=self._serve, name=f"sqlite-writer:{path.name}", daemon=True)
         self._thread.start()
 
@@ -71,24 +129,25 @@ class Writer:
         """Run ``work`` in a transaction and return its result once that is durable.
 
         An exception from ``work`` undoes what it did and is raised here; others in the group are not
-        touched. Work must not block, begin or commit.
+        touched. Work must not block, begin or commit. A caller that gives up does not stop its work.
 
         Raises:
             StorageUnavailableError: the file could not be written; nothing of this work is stored.
         """
-        if self._closed:
-            raise StorageUnavailableError("the database is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(work, future))
-        # A caller that gives up does not stop work that is already queued.
-        return await asyncio.shield(future)
+        with self._door:
+            if self._closed:
+                raise StorageUnavailableError
+            self._jobs.put(_Job(work, future))
+        return await future
 
     def close(self) -> None:
         """Finish what is queued, then close the file. Calling it again does nothing."""
-        if self._closed:
-            return
-        self._closed = True
-        self._jobs.put(None)
+        with self._door:
+            if self._closed:
+                return
+            self._closed = True
+            self._jobs.put(None)
         self._thread.join()
         self._connection.close()
 
@@ -111,30 +170,38 @@ class Writer:
         return jobs, False
 
     def _commit(self, jobs: list[_Job]) -> None:
-        connection = self._connection
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("BEGIN IMMEDIATE")
             for job in jobs:
-                _run_in_savepoint(connection, job)
-            connection.execute("COMMIT")
+                _run_in_savepoint(self._connection, job)
+            self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            with contextlib.suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
+            with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+                self._connection.execute("ROLLBACK")
             for job in jobs:
-                job.error = StorageUnavailableError(f"the database cannot be written: {error}")
-                job.error.__cause__ = error
+                job.error = job.error or unavailable(error)
         else:
-            if self._on_commit is not None:
-                self._on_commit()
+            self._announce()
+
+    def _announce(self) -> None:
+        if self._on_commit is None:
+            return
+        try:
+            self._on_commit()
+        except Exception:
+            logger.exception("what is called after a commit failed; the commit itself is stored")
 
 
 def _run_in_savepoint(connection: sqlite3.Connection, job: _Job) -> None:
     connection.execute("SAVEPOINT job")
     try:
         job.result = job.work(connection)
-    except sqlite3.OperationalError:
-        raise  # disk full, I/O error: SQLite may have ended the transaction, so the whole group fails
-    except BaseException as error:
+    except sqlite3.Error as error:
+        job.error = unavailable(error)
+        if not connection.in_transaction:
+            raise  # SQLite has ended the transaction by itself: the work of the others is undone too
+        connection.execute("ROLLBACK TO job")
+    except Exception as error:  # noqa: BLE001 - it is the caller's, and is raised there
         job.error = error
         connection.execute("ROLLBACK TO job")
     connection.execute("RELEASE job")

@@ -1,0 +1,253 @@
+"""The documents port over one SQLite file.
+
+Writes go through the file's single writer. Point reads and change feeds are short indexed reads and run where
+they are called, on the event loop's thread: a hop to another thread would cost more than the read. Queries
+may be long and run on threads of their own.
+"""
+
+import asyncio
+import secrets
+import sqlite3
+from collections.abc import Callable, Generator, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from localhost.sqlite.cursors import Cursors
+from localhost.sqlite.operations import SWEEP, Partition, Step, Transaction, etag, prepare
+from localhost.sqlite.queries import encode_position, select
+from localhost.sqlite.readers import Readers
+from localhost.sqlite.signals import Signals, sleep_until
+from localhost.sqlite.writer import PATIENCE, StorageUnavailableError, Writer, unavailable
+from shared.domain.errors import BadCursorError
+from shared.ports.documents import Change, Container, Document, Operation, Page, Query
+from shared.security.scope import TenantScope
+
+SWEEP_INTERVAL = 60.0
+"""Seconds between the sweeps that writes do by the way."""
+
+SWEEP_LIMIT = 500
+"""Most documents that one sweep deletes: bounds how long a write waits for it."""
+
+QUERY_THREADS = 2
+
+_SCHEMA = Path(__file__).with_suffix(".sql")
+_KEY = "INSERT OR IGNORE INTO meta VALUES ('cursor_key', x'{}');"
+_POSITION_BYTES = 8
+
+_READ = (
+    "SELECT seq, body FROM documents WHERE container = ? AND tenant_id = ? AND partition = ? AND id = ?"
+    " AND (expires_at IS NULL OR expires_at > ?)"
+)
+_CHANGES = (
+    "SELECT seq, body FROM documents WHERE container = ? AND tenant_id = ? AND partition = ? AND seq > ?"
+    " AND (expires_at IS NULL OR expires_at > ?) ORDER BY seq LIMIT ?"
+)
+_CHANGES_OF_KIND = (
+    "SELECT seq, body FROM documents WHERE container = ? AND tenant_id = ? AND partition = ? AND seq > ?"
+    " AND kind = ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY seq LIMIT ?"
+)
+_FEED = (
+    "SELECT seq, tenant_id, partition, body FROM documents WHERE container = ? AND seq > ?"
+    " AND (expires_at IS NULL OR expires_at > ?) ORDER BY seq LIMIT ?"
+)
+_META = "SELECT value FROM meta WHERE name = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedChange:
+    """A document of some tenant as it was after a write."""
+
+    tenant_id: str
+    partition: str
+    document: Document
+    seq: int
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class SqliteDocuments:
+    """Implements :class:`shared.ports.documents.Documents`. One process at a time may have the file open."""
+
+    def __init__(
+        self, path: Path, *, now: Callable[[], datetime] = utc_now, patience: float = PATIENCE
+    ) -> None:
+        """Open the file, made if absent.
+
+        ``now`` is called on several threads. ``patience`` is how many seconds a write waits for a lock that
+        another process holds.
+
+        Raises:
+            UnavailableError: the file cannot be opened or written.
+        """
+        self._now = now
+        self._signals = Signals()
+        self._touched: set[Hashable] = set()
+        self._next_sweep = 0.0
+        self._closed = False
+        schema = _SCHEMA.read_text("utf-8") + _KEY.format(secrets.token_hex(32))
+        self._writer = Writer(path, schema, on_commit=self._announce, patience=patience)
+        self._readers = Readers(path)
+        self._pool = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="sqlite-query")
+        with _naming_unavailability():
+            self._cursors = Cursors(self._readers.connection.execute(_META, ("cursor_key",)).fetchone()[0])
+
+    def close(self) -> None:
+        """Finish the writes that are queued, wake who waits for changes, and close the file."""
+        self._closed = True
+        self._writer.close()
+        self._pool.shutdown()
+        self._readers.close()
+        self._signals.announce_all()
+
+    async def read(
+        self, scope: TenantScope, *, container: Container, partition: str, id: str
+    ) -> Document | None:
+        """See :meth:`shared.ports.documents.Documents.read`."""
+        key = (container.name, scope.tenant_id, partition, id, self._seconds())
+        with _naming_unavailability():
+            row = self._readers.connection.execute(_READ, key).fetchone()
+        return None if row is None else _document(*row)
+
+    async def query(self, scope: TenantScope, query: Query) -> Page:
+        """See :meth:`shared.ports.documents.Documents.query`."""
+        if self._closed:
+            raise StorageUnavailableError
+        page = partial(self._page, query, scope.tenant_id)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, page)
+
+    async def transact(
+        self, scope: TenantScope, *, container: Container, partition: str, operations: Sequence[Operation]
+    ) -> Sequence[Document | None]:
+        """See :meth:`shared.ports.documents.Documents.transact`."""
+        place = Partition(container, scope.tenant_id, partition)
+        steps = prepare(place, operations)
+        return await self._writer.run(partial(self._transact, place, steps))
+
+    async def changes(
+        self,
+        scope: TenantScope,
+        *,
+        container: Container,
+        partition: str,
+        after: str | None = None,
+        kind: str | None = None,
+        limit: int = 100,
+        wait: float = 0,
+    ) -> Sequence[Change]:
+        """See :meth:`shared.ports.documents.Documents.changes`."""
+        place = (container.name, scope.tenant_id, partition)
+        context = "\0".join(place).encode()
+        start = self._start(context, after)
+
+        def look() -> Sequence[Change]:
+            if kind is None:
+                rows = self._rows(_CHANGES, (*place, start, self._seconds(), limit))
+            else:
+                rows = self._rows(_CHANGES_OF_KIND, (*place, start, kind, self._seconds(), limit))
+            return [Change(_document(seq, body), self._position(context, seq)) for seq, body in rows]
+
+        return await self._look_until_found(place, look, wait)
+
+    async def feed(
+        self, *, container: Container, after: int | None, limit: int, wait: float
+    ) -> Sequence[FeedChange]:
+        """The changes of a whole container, over all tenants, behind ``after`` (a ``FeedChange.seq``).
+
+        Otherwise like :meth:`changes`. For the host's own change-feed triggers only: it takes no scope.
+        """
+
+        def look() -> Sequence[FeedChange]:
+            rows = self._rows(_FEED, (container.name, after or 0, self._seconds(), limit))
+            return [FeedChange(tenant, key, _document(seq, body), seq) for seq, tenant, key, body in rows]
+
+        return await self._look_until_found(container.name, look, wait)
+
+    async def sweep(self) -> int:
+        """Delete documents that have expired, some hundreds at a time; returns how many were deleted."""
+        return await self._writer.run(self._sweep)
+
+    def _seconds(self) -> float:
+        return self._now().timestamp()
+
+    def _rows(self, sql: str, parameters: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        with _naming_unavailability():
+            return self._readers.connection.execute(sql, parameters).fetchall()
+
+    async def _look_until_found[T](
+        self, topic: Hashable, look: Callable[[], Sequence[T]], wait: float
+    ) -> Sequence[T]:
+        """What ``look`` finds, now or after a commit that touches ``topic`` within ``wait`` seconds."""
+        if wait <= 0:
+            return look()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait
+        while True:
+            waiter = self._signals.subscribe(topic)
+            try:
+                found = look()
+                if found or loop.time() >= deadline:
+                    return found
+                await sleep_until(waiter, deadline)
+            finally:
+                self._signals.unsubscribe(topic, waiter)
+
+    def _page(self, query: Query, tenant_id: str) -> Page:
+        selection = select(query, tenant_id=tenant_id, now=self._seconds(), open_cursor=self._cursors.open)
+        rows = self._rows(selection.sql, tuple(selection.parameters))
+        shown = rows[: query.limit]
+        after = None
+        if len(rows) > query.limit:
+            after = self._cursors.seal(selection.context, encode_position(shown[-1][2:]))
+        return Page([_document(seq, body) for seq, body, *_ in shown], after)
+
+    def _transact(
+        self, place: Partition, steps: Sequence[Step], connection: sqlite3.Connection
+    ) -> Sequence[Document | None]:
+        now = self._seconds()
+        documents = Transaction(connection, place, now).run(steps)
+        if now >= self._next_sweep:
+            self._sweep(connection)
+            self._next_sweep = now + SWEEP_INTERVAL
+        self._touched.update(((place.container.name, place.tenant_id, place.key), place.container.name))
+        return documents
+
+    def _sweep(self, connection: sqlite3.Connection) -> int:
+        return connection.execute(SWEEP, (self._seconds(), SWEEP_LIMIT)).rowcount
+
+    def _announce(self) -> None:
+        self._signals.announce(self._touched)
+        self._touched.clear()
+
+    def _start(self, context: bytes, after: str | None) -> int:
+        """The sequence number ``after`` stands for; a restored backup can leave it ahead of the feed."""
+        if after is None:
+            return 0
+        start = int.from_bytes(self._cursors.open(context, after))
+        ((last,),) = self._rows(_META, ("sequence",))
+        if start > last:
+            raise BadCursorError
+        return start
+
+    def _position(self, context: bytes, seq: int) -> str:
+        return self._cursors.seal(context, seq.to_bytes(_POSITION_BYTES))
+
+
+def _document(seq: int, body: str) -> Document:
+    return Document(orjson.loads(body), etag(seq))
+
+
+@contextmanager
+def _naming_unavailability() -> Generator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise unavailable(error) from error

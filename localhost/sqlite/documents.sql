@@ -1,0 +1,65 @@
+-- The documents of all containers. `seq` is the order of commits: every write of a document gives it a new one,
+-- so it is the position in the change feeds and, being never used twice, the etag.
+
+BEGIN IMMEDIATE;
+
+CREATE TABLE IF NOT EXISTS meta (
+    name  TEXT PRIMARY KEY,
+    value NOT NULL
+) WITHOUT ROWID;
+
+INSERT OR IGNORE INTO meta VALUES ('sequence', 0);
+
+CREATE TABLE IF NOT EXISTS documents (
+    key        INTEGER PRIMARY KEY,
+    seq        INTEGER NOT NULL,
+    container  TEXT NOT NULL,
+    tenant_id  TEXT NOT NULL,
+    partition  TEXT NOT NULL,
+    id         TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    ttl        INTEGER,          -- seconds from each write
+    expires_at REAL,             -- seconds since 1970
+    -- Copies of the body's fields of these names, which the platform's lists sort and filter by; NULL unless
+    -- the field is a string or a number.
+    name,
+    status,
+    created_at,
+    intent_id,
+    user,
+    body       TEXT NOT NULL     -- last: what reads only the columns never touches its overflow pages
+);
+
+CREATE UNIQUE INDEX IF NOT EXISTS documents_by_id ON documents (container, tenant_id, partition, id);
+
+-- The change feeds: of a partition, and of a container.
+CREATE INDEX IF NOT EXISTS documents_by_partition ON documents (container, tenant_id, partition, seq);
+CREATE INDEX IF NOT EXISTS documents_by_container ON documents (container, seq);
+
+CREATE INDEX IF NOT EXISTS documents_by_expiry ON documents (expires_at) WHERE expires_at IS NOT NULL;
+
+-- What lists are sorted and filtered by. They are partial, so that steps and events, which are the most, pay for
+-- none of them. -9e999 is minus infinity: a missing field sorts before every value, and a walk can seek past it.
+CREATE INDEX IF NOT EXISTS intents_by_name
+    ON documents (tenant_id, coalesce(name, -9e999), partition, id)
+    WHERE container = 'registry' AND kind = 'intent';
+CREATE INDEX IF NOT EXISTS intents_by_time
+    ON documents (tenant_id, coalesce(created_at, -9e999), partition, id)
+    WHERE container = 'registry' AND kind = 'intent';
+CREATE INDEX IF NOT EXISTS intents_by_status
+    ON documents (tenant_id, coalesce(status, -9e999), coalesce(created_at, -9e999), partition, id)
+    WHERE container = 'registry' AND kind = 'intent';
+CREATE INDEX IF NOT EXISTS executions_by_time
+    ON documents (tenant_id, coalesce(created_at, -9e999), partition, id)
+    WHERE container = 'executions' AND kind = 'execution';
+CREATE INDEX IF NOT EXISTS executions_by_status
+    ON documents (tenant_id, coalesce(status, -9e999), coalesce(created_at, -9e999), partition, id)
+    WHERE container = 'executions' AND kind = 'execution';
+CREATE INDEX IF NOT EXISTS executions_by_intent
+    ON documents (tenant_id, coalesce(intent_id, -9e999), coalesce(created_at, -9e999), partition, id)
+    WHERE container = 'executions' AND kind = 'execution';
+CREATE INDEX IF NOT EXISTS members_by_user
+    ON documents (tenant_id, coalesce(user, -9e999), partition, id)
+    WHERE container = 'tenancy' AND kind = 'member';
+
+COMMIT;
