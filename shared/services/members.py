@@ -31,7 +31,7 @@ from shared.domain.errors import (
 )
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
-from shared.ports.documents import TENANCY, Create, Document, Documents, Operation, Patch
+from shared.ports.documents import TENANCY, Create, Document, Documents, Operation, Patch, Path
 from shared.ports.tokens import Identity, Tokens
 from shared.security.permissions import ROLES
 from shared.security.principals import Principal, PrincipalKind
@@ -165,11 +165,18 @@ class Members:
         self, scope: TenantScope, user: str, identity: tuple[str, str], fields: Mapping[str, Any]
     ) -> None:
         issuer, subject = identity
-        body = {"id": user, "kind": "member", "issuer": issuer, "subject": subject, "attributes": {}}
+        body = {
+            "id": user,
+            "kind": "member",
+            "user": user,
+            "issuer": issuer,
+            "subject": subject,
+            "attributes": {},
+        }
         try:
             await self._write(scope, "members", Create(body | dict(fields)))
         except DocumentExistsError:
-            same = {("issuer",): issuer, ("subject",): subject}
+            same: dict[Path, str] = {("issuer",): issuer, ("subject",): subject}
             patch = Patch(user, set={(name,): value for name, value in fields.items()}, where=same)
             try:
                 await self._write(scope, "members", patch)
@@ -223,7 +230,7 @@ def _principal(tenant_id: str, member: Document) -> Principal:
     body = member.body
     return Principal(
         tenant_id=tenant_id,
-        user=body["id"],
+        user=body["user"],
         roles=frozenset(body["roles"]),
         attributes=MappingProxyType(body["attributes"]),
         issuer=body["issuer"],

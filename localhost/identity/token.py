@@ -1,0 +1,165 @@
+"""Tokens without a sign-in, for whoever has the data folder: the ``token`` and ``client`` commands.
+
+Both make what they name if it is new: the tenant, the member, the issuer's user or service.
+"""
+
+import argparse
+import asyncio
+import secrets
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from localhost.identity.issuer import AUDIENCE, LOCAL_ISSUER
+from localhost.identity.keystore import MAX_LIFETIME, KeyStore
+from localhost.identity.store import IdentityStore
+from localhost.sqlite.documents import SqliteDocuments
+from shared.adapters.jwt.keys import JwksSource
+from shared.adapters.jwt.verifier import JwtTokens
+from shared.domain.errors import FieldError, QuantumError, ValidationFailedError
+from shared.security.permissions import ROLES
+from shared.security.principals import PrincipalKind
+from shared.services.members import Members
+
+if TYPE_CHECKING:
+    # What add_subparsers returns has no public name, and is generic to type checkers only.
+    type Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+
+DEFAULT_LIFETIME = 3600
+
+
+class _SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def issue_token(
+    data: Path,
+    *,
+    tenant: str,
+    user: str,
+    role: str,
+    issuer_url: str = LOCAL_ISSUER,
+    lifetime: int = DEFAULT_LIFETIME,
+) -> str:
+    """A bearer token of ``user`` as a member of ``tenant`` with ``role``, good for ``lifetime`` seconds.
+
+    The host may be running on the same data folder. Not to be called on an event loop.
+
+    Raises:
+        ValidationFailedError: a name, the role or the lifetime cannot be used.
+        UnavailableError: the data folder cannot be written.
+    """
+    if not 0 < lifetime <= MAX_LIFETIME:
+        limits = f"must be 1 to {MAX_LIFETIME} seconds"
+        raise ValidationFailedError(errors=[FieldError("/lifetime", "INVALID", limits)])
+    store = IdentityStore(data)  # it makes the data folder, too
+    asyncio.run(_ensure_member(data, tenant=tenant, user=user, role=role, subject=user))
+    store.add_user(user)
+    return mint(KeyStore(data), issuer=issuer_url, subject=user, now=time.time(), lifetime=lifetime)
+
+
+def issue_client(data: Path, *, tenant: str, user: str, role: str) -> str:
+    """The new secret of the service ``user`` (its client id too), a member of ``tenant`` with ``role``.
+
+    Raises: as :func:`issue_token`.
+    """
+    subject = service_subject(user)
+    store = IdentityStore(data)
+    asyncio.run(_ensure_member(data, tenant=tenant, user=user, role=role, subject=subject, kind="service"))
+    return store.put_client(user)
+
+
+def service_subject(client_id: str) -> str:
+    """The subject of a service's tokens: no user can have that name."""
+    return f"client:{client_id}"
+
+
+def mint(keys: KeyStore, *, issuer: str, subject: str, now: float, lifetime: int, **claims: Any) -> str:
+    """An access token for the platform (the claims of RFC 9068, section 2.2); ``now`` in Unix seconds."""
+    issued = int(now)
+    required = {
+        "iss": issuer,
+        "sub": subject,
+        "aud": AUDIENCE,
+        "iat": issued,
+        "nbf": issued,
+        "exp": issued + lifetime,
+        "jti": secrets.token_urlsafe(12),
+    }
+    return keys.sign(required | claims, typ="at+jwt")
+
+
+def add_token_command(subparsers: "Subparsers") -> None:
+    """Add ``token`` and ``client`` to the commands; each sets ``run``, which returns the exit status."""
+    token = _command(subparsers, "token", "print a bearer token, making tenant and member if they are new")
+    token.add_argument(
+        "--lifetime", type=int, default=DEFAULT_LIFETIME, help="seconds (default: %(default)s)"
+    )
+    token.set_defaults(run=_run_token)
+    client = _command(subparsers, "client", "print a new client secret for a service that signs in by itself")
+    client.set_defaults(run=_run_client)
+
+
+def _command(subparsers: "Subparsers", name: str, text: str) -> argparse.ArgumentParser:
+    parser = subparsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.add_argument("--tenant", required=True, help="the tenant's id, a DNS label: acme")
+    parser.add_argument("--user", required=True, help="the member's name in it: ada")
+    parser.add_argument("--role", required=True, choices=sorted(ROLES), help="what the member may do")
+    parser.add_argument("--data", type=Path, default=Path(".quantum"), help="the data folder (%(default)s)")
+    return parser
+
+
+def _run_token(arguments: argparse.Namespace) -> int:
+    return _reported(
+        lambda: issue_token(
+            arguments.data,
+            tenant=arguments.tenant,
+            user=arguments.user,
+            role=arguments.role,
+            lifetime=arguments.lifetime,
+        )
+    )
+
+
+def _run_client(arguments: argparse.Namespace) -> int:
+    return _reported(
+        lambda: issue_client(
+            arguments.data, tenant=arguments.tenant, user=arguments.user, role=arguments.role
+        )
+    )
+
+
+def _reported(work: Callable[[], str]) -> int:
+    # Only the secret goes to standard output, so that $(…) takes it as it is.
+    try:
+        print(work())
+    except QuantumError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        for one in error.errors:
+            print(f"  {one.pointer[1:]}: {one.message}", file=sys.stderr)
+        return 1
+    except (OSError, sqlite3.Error) as error:
+        print(f"error: the data folder cannot be used: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _ensure_member(
+    data: Path, *, tenant: str, user: str, role: str, subject: str, kind: PrincipalKind = "user"
+) -> None:
+    documents = SqliteDocuments(data / "documents.db")
+    try:
+        # Nobody signs in here, so no issuer is trusted.
+        nobody = JwtTokens((), keys=JwksSource(), clock=_SystemClock())
+        members = Members(documents, nobody, _SystemClock())
+        await members.ensure_tenant(tenant)
+        await members.ensure_member(
+            tenant, user=user, roles=[role], issuer=LOCAL_ISSUER, subject=subject, kind=kind
+        )
+    finally:
+        documents.close()
