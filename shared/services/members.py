@@ -1,8 +1,9 @@
 """Who belongs to which tenant, and what a bearer token therefore means.
 
-Two kinds of documents say it, both in the tenancy container:
+Three kinds of documents say it, all in the tenancy container:
 
 - ``member`` in the tenant's own partition ``members``: the truth about roles and attributes, by user;
+- ``tenancy`` in the directory's partition ``tenants``: that there is such a tenant;
 - ``identity`` in the platform's own tenant ``directory``, one partition per ``(issuer, subject)``: the
   tenants in which that identity is a member, and its user name in each. It is an index: it says where to
   look, and grants nothing.
@@ -14,7 +15,8 @@ two leaves a member who cannot sign in yet, which adding the member again mends.
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -31,7 +33,7 @@ from shared.domain.errors import (
 )
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
-from shared.ports.documents import TENANCY, Create, Document, Documents, Operation, Patch, Path
+from shared.ports.documents import TENANCY, Create, Document, Documents, Operation, Patch, Path, Query
 from shared.ports.tokens import Identity, Tokens
 from shared.security.permissions import ROLES
 from shared.security.principals import Principal, PrincipalKind
@@ -41,6 +43,9 @@ USER = re.compile(r"[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")
 """A member's name in its tenant; ``name@tenant`` is how records name the member."""
 DIRECTORY = "directory"
 """The tenant id under which the platform keeps what belongs to no tenant; nobody can be a member of it."""
+TENANTS = "tenants"
+"""The directory's partition with an entry for every tenant."""
+PAGE = 200
 CALLER_LIFE = 5.0
 """Seconds for which a caller is remembered: how long a change of roles may take to be felt."""
 CALLERS_KEPT = 4096
@@ -96,11 +101,25 @@ class Members:
             ValidationFailedError: the id is not a DNS label, or is the platform's own.
         """
         scope = _scope(tenant_id)
-        body = {"id": "tenant", "kind": "tenant", "created_at": rfc3339(self._clock.now())}
-        try:
-            await self._write(scope, "tenant", Create(body))
-        except DocumentExistsError:
-            return
+        created_at = rfc3339(self._clock.now())
+        with suppress(DocumentExistsError):
+            await self._write(
+                scope, "tenant", Create({"id": "tenant", "kind": "tenant", "created_at": created_at})
+            )
+        with suppress(DocumentExistsError):
+            entry = {"id": tenant_id, "kind": "tenancy", "created_at": created_at}
+            await self._write(TenantScope(DIRECTORY), TENANTS, Create(entry))
+
+    async def tenant_ids(self) -> AsyncIterator[str]:
+        """Every tenant's id, for the platform's own timers: no request of a member's leads here."""
+        after: str | None = None
+        while True:
+            query = Query(TENANCY, "tenancy", partition=TENANTS, limit=PAGE, after=after)
+            page = await self._documents.query(TenantScope(DIRECTORY), query)
+            for document in page.items:
+                yield document.body["id"]
+            if (after := page.after) is None:
+                return
 
     async def ensure_member(
         self,
