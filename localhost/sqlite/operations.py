@@ -234,11 +234,11 @@ def _encode(value: Json) -> str:
 
 
 def _columns(body: Mapping[str, Json]) -> tuple[Any, ...]:
-    return tuple(_column(body.get(name)) for name in COLUMNS)
+    return tuple([_column(body.get(name)) for name in COLUMNS])
 
 
 def _column(value: Json) -> str | int | float | None:
-    if isinstance(value, str):
+    if value is None or isinstance(value, str):
         return value
     return sql_number(value) if _is_number(value) else None
 
