@@ -76,7 +76,7 @@ def is_loopback(host: str | None) -> bool:
     if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host or "").is_loopback
+        return ipaddress.ip_address(host or "").is_loopback and "%" not in str(host)  # ::1%zone is no address
     except ValueError:
         return False
 

@@ -5,17 +5,17 @@ Both make what they name if it is new: the tenant, the member, the issuer's user
 
 import argparse
 import asyncio
-import secrets
 import sqlite3
 import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from localhost.identity.issuer import AUDIENCE, LOCAL_ISSUER
+from localhost.identity.issuer import LOCAL_ISSUER
 from localhost.identity.keystore import MAX_LIFETIME, KeyStore
+from localhost.identity.minting import mint, service_subject
 from localhost.identity.store import IdentityStore
 from localhost.sqlite.documents import SqliteDocuments
 from shared.adapters.jwt.keys import JwksSource
@@ -72,26 +72,6 @@ def issue_client(data: Path, *, tenant: str, user: str, role: str) -> str:
     store = IdentityStore(data)
     asyncio.run(_ensure_member(data, tenant=tenant, user=user, role=role, subject=subject, kind="service"))
     return store.put_client(user)
-
-
-def service_subject(client_id: str) -> str:
-    """The subject of a service's tokens: no user can have that name."""
-    return f"client:{client_id}"
-
-
-def mint(keys: KeyStore, *, issuer: str, subject: str, now: float, lifetime: int, **claims: Any) -> str:
-    """An access token for the platform (the claims of RFC 9068, section 2.2); ``now`` in Unix seconds."""
-    issued = int(now)
-    required = {
-        "iss": issuer,
-        "sub": subject,
-        "aud": AUDIENCE,
-        "iat": issued,
-        "nbf": issued,
-        "exp": issued + lifetime,
-        "jti": secrets.token_urlsafe(12),
-    }
-    return keys.sign(required | claims, typ="at+jwt")
 
 
 def add_token_command(subparsers: "Subparsers") -> None:
