@@ -1,0 +1,38 @@
+"""What a definition must know of an action: its name, its side effect, and what parameters it takes."""
+
+import difflib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+type SideEffect = Literal["pure", "idempotent", "compensatable", "irreversible"]
+"""``pure``: changes nothing outside. ``idempotent``: doing it twice is doing it once. ``compensatable``:
+can be undone. ``irreversible``: none of these, so it is never repeated without being asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterProblem:
+    """One thing wrong with an action's parameters; ``path`` leads to it from the parameters."""
+
+    path: Sequence[str | int]
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """An action as definitions and plans see it."""
+
+    name: str
+    module: str
+    side_effect: SideEffect
+    problems: Callable[[Mapping[str, Any]], Sequence[ParameterProblem]]
+    """Everything wrong with these parameters."""
+    conditions: frozenset[str] = frozenset()
+    """The parameters that are CEL expressions themselves, without ``${{ }}``."""
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """``; did you mean 'build'?`` when a known name is near ``name``, or nothing."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,149 @@
+"""Plans: a definition made ready to run, as a snapshot that later edits never touch.
+
+Steps become a graph: ``depends_on`` and every reference to another step's results make an edge. A
+definition that names no edge at all runs top to bottom.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from shared.domain.actions import ActionSpec, SideEffect
+from shared.domain.canonical import content_hash
+from shared.domain.definitions import Definition
+from shared.domain.expressions import named_steps, references
+from shared.domain.steps import Retry, Step
+from shared.domain.templates import has_template
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """One step, ready to run. ``timeout`` is in seconds."""
+
+    id: str
+    action: str
+    parameters: Mapping[str, Any]
+    depends_on: tuple[str, ...]
+    """Every step that must have ended well (or been skipped) before, in the plan's order."""
+    references: frozenset[str]
+    """The steps whose results this step's expressions name."""
+    when: str | None
+    timeout: float
+    retry: Retry
+    continue_on_error: bool
+    side_effect: SideEffect
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "action": self.action,
+            "parameters": dict(self.parameters),
+            "depends_on": list(self.depends_on),
+            "references": sorted(self.references),
+            "when": self.when,
+            "timeout": self.timeout,
+            "retry": self.retry.model_dump(),
+            "continue_on_error": self.continue_on_error,
+            "side_effect": self.side_effect,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "PlanStep":
+        return cls(
+            id=data["id"],
+            action=data["action"],
+            parameters=data["parameters"],
+            depends_on=tuple(data["depends_on"]),
+            references=frozenset(data["references"]),
+            when=data["when"],
+            timeout=data["timeout"],
+            retry=Retry.model_validate(data["retry"]),
+            continue_on_error=data["continue_on_error"],
+            side_effect=data["side_effect"],
+        )
+
+
+# Without slots: the cached properties live in the instance's dictionary.
+@dataclass(frozen=True)
+class Plan:
+    """What one execution will do. Steps stand in the definition's order."""
+
+    target: str | None
+    steps: tuple[PlanStep, ...]
+
+    def step(self, id: str) -> PlanStep:
+        """The step ``id``.
+
+        Raises:
+            LookupError: the plan has no such step.
+        """
+        return self._by_id[id]
+
+    @cached_property
+    def _by_id(self) -> dict[str, PlanStep]:
+        return {step.id: step for step in self.steps}
+
+    @cached_property
+    def referenced(self) -> frozenset[str]:
+        """The steps whose results another step names."""
+        return frozenset[str]().union(*(step.references for step in self.steps))
+
+    @cached_property
+    def hash(self) -> str:
+        """``sha256:…`` over the canonical JSON of the plan: equal plans, equal hashes."""
+        return content_hash(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        return {"target": self.target, "steps": [step.to_json() for step in self.steps]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Plan":
+        return cls(data["target"], tuple(PlanStep.from_json(step) for step in data["steps"]))
+
+
+def make_plan(definition: Definition, *, actions: Mapping[str, ActionSpec]) -> Plan:
+    """The plan of a valid definition."""
+    known = {step.id: position for position, step in enumerate(definition.steps)}
+    named = [_references(step, known, actions[step.action]) for step in definition.steps]
+    in_order = not any(named) and not any(step.depends_on for step in definition.steps)
+    steps: list[PlanStep] = []
+    for step, referenced in zip(definition.steps, named, strict=True):
+        needed: Collection[str] = {*step.depends_on, *referenced}
+        if in_order and steps:
+            needed = [steps[-1].id]
+        ordered = tuple(sorted(needed, key=known.__getitem__))
+        steps.append(_plan_step(step, ordered, referenced, actions[step.action]))
+    return Plan(definition.target, tuple(steps))
+
+
+def _references(step: Step, known: Collection[str], spec: ActionSpec) -> frozenset[str]:
+    found = references(_parameters(step, spec), known)
+    return found if step.when is None else found | named_steps(step.when, known)
+
+
+def _parameters(step: Step, spec: ActionSpec) -> dict[str, Any]:
+    """The step's parameters, those that are conditions wrapped in ``${{ }}`` so that all resolve alike."""
+    return {
+        name: f"${{{{ {value} }}}}"
+        if name in spec.conditions and isinstance(value, str) and not has_template(value)
+        else value
+        for name, value in step.parameters.items()
+    }
+
+
+def _plan_step(
+    step: Step, depends_on: Sequence[str], referenced: frozenset[str], spec: ActionSpec
+) -> PlanStep:
+    return PlanStep(
+        id=step.id,
+        action=step.action,
+        parameters=_parameters(step, spec),
+        depends_on=tuple(depends_on),
+        references=referenced,
+        when=step.when,
+        timeout=step.timeout,
+        retry=step.retry,
+        continue_on_error=step.continue_on_error,
+        side_effect=spec.side_effect,
+    )

@@ -1,0 +1,80 @@
+"""Steps as definitions spell them: their shape, their limits, and the two ways to write parameters."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_TIMEOUT: Final = 86_400
+"""The longest timeout of a step, in seconds: a day."""
+DEFAULT_TIMEOUT: Final = 300
+MAX_ATTEMPTS: Final = 100
+MAX_INTERVAL: Final = 86_400
+"""The longest wait between two attempts, in seconds."""
+MAX_BACKOFF: Final = 10
+STEP_ID: Final = r"[A-Za-z][A-Za-z0-9_-]{0,62}"
+ACTION_NAME: Final = r"[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)?"
+
+KEYWORDS: Final = frozenset(
+    {"id", "action", "depends_on", "when", "timeout", "retry", "continue_on_error", "parameters"}
+)
+"""The keys of a step that are not parameters of its action."""
+LATER_KEYWORDS: Final = frozenset({"foreach", "compensate"})
+LATER_ACTIONS: Final = frozenset({"approval", "run-intent"})
+
+_STRICT: Final = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Retry(BaseModel):
+    """How often a failing step is tried, and how long to wait in between (seconds, growing)."""
+
+    model_config = _STRICT
+
+    max_attempts: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)] = 3
+    initial_interval: Annotated[float, Field(ge=0, le=MAX_INTERVAL)] = 1
+    backoff: Annotated[float, Field(ge=1, le=MAX_BACKOFF)] = 2
+    max_interval: Annotated[float, Field(ge=0, le=MAX_INTERVAL)] = 60
+    non_retryable: list[Annotated[str, Field(min_length=1, max_length=100)]] = []
+
+
+NO_RETRY: Final = Retry(max_attempts=1)
+
+
+class Step(BaseModel):
+    """One step, with the flat form's parameters gathered and its id made up if it had none."""
+
+    model_config = _STRICT
+
+    id: Annotated[str, Field(pattern=f"^{STEP_ID}$")]
+    action: Annotated[str, Field(pattern=f"^{ACTION_NAME}$", max_length=128)]
+    parameters: dict[str, Any] = {}
+    depends_on: list[str] = []
+    when: Annotated[str, Field(min_length=1)] | None = None
+    timeout: Annotated[float, Field(ge=1, le=MAX_TIMEOUT)] = DEFAULT_TIMEOUT
+    retry: Retry = NO_RETRY
+    continue_on_error: bool = False
+
+
+def long_form(raw: Mapping[str, Any], position: int) -> dict[str, Any]:
+    """``raw`` with its id and with the flat form's keys under ``parameters`` (positions start at 1).
+
+    A keyword given as null counts as left out.
+    """
+    step = {key: value for key, value in raw.items() if key in KEYWORDS and value is not None}
+    step["parameters"] = parameters_of(raw)
+    step.setdefault("id", derived_id(str(raw.get("action", "step")), position))
+    return step
+
+
+def parameters_of(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A step's action parameters, from the flat form, the long form or both."""
+    flat = {key: value for key, value in raw.items() if key not in KEYWORDS | LATER_KEYWORDS}
+    long = raw.get("parameters")
+    return {**flat, **long} if isinstance(long, Mapping) else flat
+
+
+def derived_id(action: str, position: int) -> str:
+    """The id of a step that has none: ``build-container-1``."""
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", action).strip("-_")[:56]
+    return f"{stem if stem[:1].isalpha() else 'step'}-{position}"
