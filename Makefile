@@ -1,0 +1,45 @@
+# Quantum Platform. `make demo` shows it work, `make test` proves it; both set up what they need by themselves.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check up bench bench-quick format lock clean
+
+PYTHON := .venv/bin/python
+
+help: ## what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+# The stamp holds what was installed: a changed lock installs again.
+.venv/installed: requirements-dev.txt scripts/setup .python-version
+	@sh scripts/setup
+
+setup: .venv/installed ## the virtual environment, with everything in it
+
+demo: .venv/installed ## create an intent, execute it, watch it complete
+	@$(PYTHON) -m examples.demo
+
+test: .venv/installed ## every test
+	@$(PYTHON) -m pytest -q -n auto --dist loadgroup
+
+check: .venv/installed ## format, lint, types, imports
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports --no-cache
+
+up: .venv/installed ## serve the platform on http://127.0.0.1:7071 with its data in .quantum
+	@$(PYTHON) -m localhost serve
+
+bench: .venv/installed ## every benchmark, a JSON line each
+	@$(PYTHON) -m benchmarks
+
+bench-quick: .venv/installed ## a small version of every benchmark, in under a minute
+	@$(PYTHON) -m benchmarks --quick
+
+format: .venv/installed ## put every file in the form that `make check` wants
+	@$(PYTHON) -m ruff format .
+	@$(PYTHON) -m ruff check --fix .
+
+lock: .venv/installed ## pin the dependencies of pyproject.toml anew
+	@sh scripts/lock
+
+clean: ## remove what was made here, data included
+	rm -rf .venv .tools .quantum .mypy_cache .ruff_cache .pytest_cache .hypothesis

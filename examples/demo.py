@@ -1,0 +1,162 @@
+"""The main job, for real: create an intent, execute it, watch it, find it completed.
+
+    make demo
+
+starts the local host on a free port with a fresh data folder and a small release service beside it, signs
+in, creates the intent in ``release.json``, executes it, prints its events as they happen, and says how to go
+on by hand. It exits with 0 only if the execution completed.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from examples import hosting, release_service
+
+DATA = hosting.ROOT / ".quantum" / "demo"
+INTENT = Path(__file__).with_name("release.json")
+SIGNS = {
+    "execution_started": "▶",
+    "step_started": "·",
+    "step_completed": "✓",
+    "step_skipped": "-",
+    "step_retrying": "↻",
+    "step_failed": "✗",
+    "execution_completed": "✓",
+    "execution_failed": "✗",
+    "execution_cancelled": "✗",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__.splitlines()[0])
+    parser.add_argument("--intent", type=Path, default=INTENT, help="the intent to run (%(default)s)")
+    parser.add_argument("--data", type=Path, default=DATA, help="a folder to make anew (%(default)s)")
+    options = parser.parse_args(arguments)
+    shutil.rmtree(options.data, ignore_errors=True)
+    options.data.mkdir(parents=True)
+    service = release_service.server()
+    threading.Thread(target=service.serve_forever, daemon=True).start()
+    address = f"127.0.0.1:{service.server_port}"
+    say(f"A small release service answers on http://{address}")
+    started = time.monotonic()
+    try:
+        # Actions reach private addresses only where an operator allows it: here, this one service.
+        host = hosting.start(options.data, log=options.data / "host.log", QUANTUM_EGRESS_ALLOW=address)
+    except hosting.HostError as error:
+        say(f"✗ {error}")
+        return 1
+    say(f"The platform answers on {host.url}  ({time.monotonic() - started:.1f} s to start)")
+    try:
+        return run(host, options.intent, {"service": f"http://{address}"})
+    except httpx.HTTPError as error:
+        say(f"✗ the platform did not answer: {error!r}; its log is {options.data / 'host.log'}")
+        return 1
+    finally:
+        host.stop()
+        service.shutdown()
+
+
+def run(host: hosting.Host, intent_file: Path, parameters: dict[str, Any]) -> int:
+    """Create and execute the intent and follow it to its end; the demo's exit status."""
+    headers = {"Authorization": f"Bearer {host.token()}"}
+    say("Signed in as ada of the tenant acme")
+    with httpx.Client(base_url=f"{host.url}/api/v1", headers=headers, timeout=30) as client:
+        intent = created(client.post("/intents", json=json.loads(intent_file.read_text())))
+        if intent is None:
+            return 1
+        say(f"Created the intent {intent['id']}: {intent['description']}\n")
+        execution = created(client.post(f"/intents/{intent['id']}/execute", json={"parameters": parameters}))
+        if execution is None:
+            return 1
+        follow(client, execution["execution_id"])
+        final = client.get(f"/executions/{execution['execution_id']}").raise_for_status().json()
+    status = conclude(final)
+    say(by_hand(host, final))
+    return status
+
+
+def created(response: httpx.Response) -> dict[str, Any] | None:
+    """The body of a successful answer; otherwise None, with everything that is wrong on the terminal."""
+    body: dict[str, Any] = response.json()
+    if response.is_success:
+        return body
+    say(f"✗ {response.status_code} {body.get('code')}: {body.get('detail')}")
+    for error in body.get("errors", []):
+        say(f"    {error['pointer']}: {error['message']}")
+    return None
+
+
+def follow(client: httpx.Client, execution_id: str) -> None:
+    """Print the execution's events as they are committed."""
+    began = time.monotonic()
+    accept = {"Accept": "text/event-stream"}
+    with client.stream("GET", f"/executions/{execution_id}/events", headers=accept, timeout=60) as stream:
+        stream.raise_for_status()
+        for event in server_sent_events(stream):
+            percent = event.get("progress", {}).get("percent")
+            progress = "" if percent is None else f"{percent:3d} %"
+            name = event.get("step") or "execution"
+            elapsed = time.monotonic() - began
+            say(f"  {elapsed:5.2f} s  {progress:5s}  {SIGNS[event['type']]} {name:14s} {told(event)}")
+
+
+def server_sent_events(stream: httpx.Response) -> Iterator[dict[str, Any]]:
+    """The JSON of each event's ``data:`` line; the platform sends one line an event."""
+    for line in stream.iter_lines():
+        if line.startswith("data:"):
+            yield json.loads(line.removeprefix("data:"))
+
+
+def told(event: dict[str, Any]) -> str:
+    """An event in a few words."""
+    kind = event["type"].split("_", 1)[1]
+    if error := event.get("error"):
+        return f"{kind}: {error['message']}"
+    result = (event.get("result") or {}).get("text")
+    return f"{kind}: {result}" if result else kind
+
+
+def conclude(final: dict[str, Any]) -> int:
+    """Print the final state; 0 if the execution completed."""
+    if final["status"] == "completed":
+        say(f"\n✓ {final['execution_id']} completed: {final['progress']['completed']} steps")
+        return 0
+    error = final["error"] or {}
+    where = f" in step {error['step']}" if "step" in error else ""
+    why = error.get("message", "no reason was recorded")
+    say(f"\n✗ {final['execution_id']} {final['status']}{where}: {why}")
+    return 1
+
+
+def by_hand(host: hosting.Host, final: dict[str, Any]) -> str:
+    """How to go on: lines to paste, for the same data."""
+    data = host.data.relative_to(hosting.ROOT) if host.data.is_relative_to(hosting.ROOT) else host.data
+    python = ".venv/bin/python -m localhost"
+    api = "http://127.0.0.1:7071/api/v1"
+    events = f"{api}/executions/{final['execution_id']}/events"
+    return f"""
+Everything above was stored in {data}. To go on by hand:
+
+  {python} serve --data {data} &
+  TOKEN=$({python} token --data {data} --tenant acme --user ada --role admin)
+  curl -s -H "Authorization: Bearer $TOKEN" {api}/executions/{final["execution_id"]}
+  curl -s -H "Authorization: Bearer $TOKEN" {api}/intents/{final["intent_id"]}
+  curl -sN -H "Authorization: Bearer $TOKEN" -H "Accept: text/event-stream" {events}
+"""
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

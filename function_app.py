@@ -1,0 +1,14 @@
+"""What Azure Functions loads: settings, then adapters, then the platform, then its triggers."""
+
+import os
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from functions.register import register
+from shared.bootstrap import compose, load_adapters
+from shared.settings import Settings
+
+settings = Settings.from_mapping(os.environ)
+app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)  # the edge asks every caller for a token itself
+register(app, compose(load_adapters(settings), settings))

@@ -1,0 +1,70 @@
+"""The parts list of one machine: every port of the platform, served from a data folder.
+
+The Functions app that the host loads builds its adapters here (``QUANTUM_ADAPTERS=localhost``); the host
+then asks :func:`built` for them, to feed its triggers from the same stores and to close them at the end.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from localhost.identity.files import create
+from localhost.identity.issuer import local_issuer
+from localhost.sqlite.documents import SqliteDocuments
+from shared.adapters.durable.orchestrations import DurableOrchestrations
+from shared.adapters.jwt.keys import JwksSource
+from shared.adapters.jwt.verifier import JwtTokens
+from shared.bootstrap import Adapters
+from shared.domain.ids import RANDOM_BYTES, ulid
+from shared.settings import Settings
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomIds:
+    """ULIDs of the system's time and randomness."""
+
+    clock: SystemClock
+
+    def new(self) -> str:
+        return ulid(self.clock.now(), secrets.token_bytes(RANDOM_BYTES))
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAdapters(Adapters):
+    """The adapters of one machine, with their own types: the host needs more of them than the ports say."""
+
+    documents: SqliteDocuments
+
+    def close(self) -> None:
+        """Write out what is queued and close the files. Nothing may use the stores afterwards."""
+        self.documents.close()
+
+
+_built: list[LocalAdapters] = []
+
+
+def build(settings: Settings) -> LocalAdapters:
+    """Open the stores of ``settings.data``, making the folder if it is new."""
+    data = settings.data
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    clock = SystemClock()
+    adapters = LocalAdapters(
+        documents=SqliteDocuments(data / "documents.db", now=clock.now),
+        orchestrations=DurableOrchestrations(),
+        tokens=JwtTokens([local_issuer(data, settings.host_url)], keys=JwksSource(), clock=clock),
+        clock=clock,
+        ids=RandomIds(clock),
+        cursor_key=bytes.fromhex(create(data / "cursor.key", secrets.token_hex(32))),
+    )
+    _built.append(adapters)
+    return adapters
+
+
+def built() -> list[LocalAdapters]:
+    """What this process has built: one entry for an app of this platform, none for a foreign app."""
+    return _built

@@ -1,0 +1,78 @@
+"""The composition root: the one place where the platform's parts are put together."""
+
+import importlib
+from dataclasses import dataclass
+from typing import cast
+
+from shared.domain.paging import Cursors
+from shared.modules.catalogue import Catalogue
+from shared.modules.egress import EgressPolicy
+from shared.ports.clock import Clock, Ids
+from shared.ports.documents import Documents
+from shared.ports.tokens import Tokens
+from shared.services.endings import Endings
+from shared.services.executions import Connected, Executions
+from shared.services.intents import Intents
+from shared.services.members import Members
+from shared.services.runs import Runs
+from shared.services.steps import Parts, Steps
+from shared.services.streams import Streams
+from shared.settings import ADAPTERS, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What serves the ports, and the key that seals cursors."""
+
+    documents: Documents
+    orchestrations: Connected
+    tokens: Tokens
+    clock: Clock
+    ids: Ids
+    cursor_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The platform: its use cases, for the triggers to call."""
+
+    settings: Settings
+    adapters: Adapters
+    members: Members
+    intents: Intents
+    executions: Executions
+    streams: Streams
+    steps: Steps
+    endings: Endings
+
+
+def load_adapters(settings: Settings) -> Adapters:
+    """The parts list that the settings name; only its module is imported."""
+    return cast("Adapters", importlib.import_module(ADAPTERS[settings.adapters]).build(settings))
+
+
+def compose(adapters: Adapters, settings: Settings) -> Application:
+    documents, clock = adapters.documents, adapters.clock
+    cursors = Cursors(adapters.cursor_key)
+    catalogue = Catalogue(egress=EgressPolicy.allowing(settings.egress_allow))
+    runs = Runs(documents)
+    intents = Intents(documents=documents, catalogue=catalogue, cursors=cursors, clock=clock)
+    return Application(
+        settings=settings,
+        adapters=adapters,
+        members=Members(documents, adapters.tokens, clock),
+        intents=intents,
+        executions=Executions(
+            documents=documents,
+            orchestrations=adapters.orchestrations,
+            intents=intents,
+            runs=runs,
+            catalogue=catalogue,
+            cursors=cursors,
+            clock=clock,
+            ids=adapters.ids,
+        ),
+        streams=Streams(documents=documents, heartbeat_seconds=settings.heartbeat_seconds),
+        steps=Steps(Parts(documents, runs, catalogue, clock)),
+        endings=Endings(documents=documents, runs=runs, clock=clock),
+    )

@@ -1,0 +1,117 @@
+"""How a step attempt is written down: its documents, its events and the head's progress, in one transaction.
+
+The creation of an attempt's event decides who records it: activities are delivered at least once, and the
+second delivery meets the first one's event.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from shared.domain.events import STEP_TERMINAL
+from shared.domain.executions import Attempt, StepStatus
+from shared.domain.plans import PlanStep
+from shared.domain.times import rfc3339
+from shared.ports.documents import Create, Operation, Patch, Path, Replace
+from shared.services.records import event
+from shared.services.runs import Run, step_document_id
+
+HEAD: Final = "execution"
+"""The id of an execution's head document."""
+
+
+class AttemptRecord:
+    """The documents of one attempt of one step, as they change."""
+
+    def __init__(self, attempt: Attempt, step: PlanStep, *, started: datetime) -> None:
+        self._attempt = attempt
+        self._step = step
+        self.started = started
+        self.announced = False
+        """Whether the attempt's ``step_started`` is stored."""
+        self.stored = attempt.attempt > 1
+        """Whether the step has a document by now."""
+
+    def begin(self, *, status: StepStatus = "running", token: Any = None) -> list[Operation]:
+        """The attempt has begun: ``step_started``, and the step's document."""
+        return [
+            self._event("step_started", self.started),
+            self._state(status, token=token),
+        ]
+
+    def end(
+        self, type: str, *, now: datetime, outputs: Mapping[str, Any] | None, error: Mapping[str, Any] | None
+    ) -> list[Operation]:
+        """The step has come to an end with the event ``type``; the head counts it."""
+        status: StepStatus = STEP_TERMINAL[type]
+        data = {"result": outputs} if outputs is not None else {}
+        return [
+            *self._start_event(type),
+            self._event(type, now, **data, **({"error": error} if error else {})),
+            self._state(status, finished=now, outputs=outputs, error=error),
+            Patch(HEAD, increment={("progress", status): 1}),
+        ]
+
+    def retrying(self, *, now: datetime, delay: float, error: Mapping[str, Any]) -> list[Operation]:
+        """The attempt failed and another will follow after ``delay`` seconds."""
+        return [
+            *self._start_event("step_retrying"),
+            self._event("step_retrying", now, error=error, delay=delay),
+            self._state("retrying", error=error),
+        ]
+
+    def waiting(self, *, token: Any) -> list[Operation]:
+        """The action has begun something that takes long; ``token`` is what to ask it with."""
+        if not self.announced:
+            return self.begin(status="waiting", token=token)
+        return [self._state("waiting", token=token)]
+
+    def _start_event(self, type: str) -> Sequence[Operation]:
+        if self.announced or type == "step_skipped":
+            return ()
+        return (self._event("step_started", self.started),)
+
+    def _event(self, type: str, now: datetime, **data: Any) -> Operation:
+        attempt = self._attempt
+        body = event(
+            key=f"{attempt.step}:{attempt.attempt}",
+            type=type,
+            now=now,
+            data={"step": attempt.step, "attempt": attempt.attempt, **data},
+        )
+        return Create(body)
+
+    def _state(
+        self,
+        status: StepStatus,
+        *,
+        finished: datetime | None = None,
+        outputs: Mapping[str, Any] | None = None,
+        error: Mapping[str, Any] | None = None,
+        token: Any = None,
+    ) -> Operation:
+        body = {
+            "id": step_document_id(self._attempt.step),
+            "kind": "step",
+            "step": self._attempt.step,
+            "action": self._step.action,
+            "status": status,
+            "attempts": self._attempt.attempt,
+            "started_at": None if status == "skipped" else rfc3339(self.started),
+            "finished_at": rfc3339(finished) if finished else None,
+            "outputs": outputs,
+            "error": error,
+            "token": token,
+        }
+        return Replace(body) if self.stored else Create(body)
+
+
+def running(now: datetime) -> Operation:
+    """Mark a pending execution as running; refused as stale when it is anything else by now."""
+    changes: dict[Path, Any] = {("status",): "running", ("started_at",): rfc3339(now)}
+    return Patch(HEAD, set=changes, where={("status",): "pending"})
+
+
+def remembered(run: Run, step: str, status: str, outputs: Mapping[str, Any] | None) -> None:
+    """Keep what a finished step came to for the steps behind it."""
+    run.finished[step] = {"status": status, "outputs": outputs or {}}

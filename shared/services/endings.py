@@ -1,0 +1,125 @@
+"""How an execution comes to its end: the steps that never ran are told, then the end itself, once."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shared.domain.errors import DocumentExistsError
+from shared.domain.executions import STEP_TERMINAL_STATUSES, TerminalStatus
+from shared.domain.plans import Plan
+from shared.domain.times import rfc3339
+from shared.ports.clock import Clock
+from shared.ports.documents import EXECUTIONS, Create, Documents, Operation, Patch, Replace
+from shared.security.scope import TenantScope
+from shared.services.attempts import HEAD
+from shared.services.records import event
+from shared.services.runs import Runs, step_document_id
+
+STEPS_PER_TRANSACTION = 40
+"""Two documents a step, and room for the head, within the 100 operations of a transaction."""
+
+
+class Endings:
+    """The use case behind the activity ``finish_execution``; to repeat it changes nothing."""
+
+    def __init__(self, *, documents: Documents, runs: Runs, clock: Clock) -> None:
+        self._documents = documents
+        self._runs = runs
+        self._clock = clock
+
+    async def finish(self, payload: Mapping[str, Any]) -> None:
+        """Record the end that the orchestrator has come to.
+
+        ``payload``: ``tenant_id``, ``execution_id``, ``status``, and the ids of the steps that ``failed``
+        (the first is the cause), were ``blocked`` by a failure, or ``cancelled`` before they began.
+        """
+        scope = TenantScope(payload["tenant_id"])  # the platform's own message
+        execution_id: str = payload["execution_id"]
+        run = await self._runs.load(scope, execution_id)
+        if run is None:
+            raise LookupError(f"there is no execution {execution_id}")
+        await self._tell_unrun(scope, execution_id, run.plan, payload)
+        cause = await self._cause(scope, execution_id, payload["failed"])
+        await self._end(scope, execution_id, payload["status"], cause)
+        self._runs.forget(scope, execution_id)
+
+    async def _tell_unrun(
+        self, scope: TenantScope, execution_id: str, plan: Plan, payload: Mapping[str, Any]
+    ) -> None:
+        """Give the steps that a failure blocked or a cancellation stopped their last state."""
+        skipped, cancelled = payload["blocked"], payload["cancelled"]
+        if not skipped and not cancelled:
+            return
+        stored = await self._runs.step_documents(scope, execution_id)
+        unrun = [*((step, "skipped") for step in skipped), *((step, "cancelled") for step in cancelled)]
+        open_steps = [
+            (step, status)
+            for step, status in unrun
+            if step not in stored or stored[step]["status"] not in STEP_TERMINAL_STATUSES
+        ]
+        for batch in itertools.batched(open_steps, STEPS_PER_TRANSACTION, strict=False):
+            operations: list[Operation] = []
+            for step, status in batch:
+                operations += self._last_state(plan, step, status, stored.get(step))
+            count = sum(status == "skipped" for _, status in batch)
+            if count:
+                operations.append(Patch(HEAD, increment={("progress", "skipped"): count}))
+            await self._once(scope, execution_id, operations)
+
+    def _last_state(
+        self, plan: Plan, step: str, status: str, stored: Mapping[str, Any] | None
+    ) -> list[Operation]:
+        now = self._clock.now()
+        blocked = {"code": "BLOCKED", "message": "a step that it depends on failed"}
+        document = {
+            "id": step_document_id(step),
+            "kind": "step",
+            "step": step,
+            "action": plan.step(step).action,
+            "status": status,
+            "attempts": stored["attempts"] if stored else 0,
+            "started_at": stored["started_at"] if stored else None,
+            "finished_at": rfc3339(now),
+            "outputs": None,
+            "error": blocked if status == "skipped" else None,
+            "token": None,
+        }
+        state: Operation = Replace(document) if stored else Create(document)
+        if status == "cancelled":
+            return [state]
+        told = event(key=f"{step}:0", type="step_skipped", now=now, data={"step": step, "error": blocked})
+        return [state, Create(told)]
+
+    async def _cause(
+        self, scope: TenantScope, execution_id: str, failed: Sequence[str]
+    ) -> Mapping[str, Any] | None:
+        """The error of the step that failed first, naming the step, and the other failed ones behind it."""
+        if not failed:
+            return None
+        document = await self._documents.read(
+            scope, container=EXECUTIONS, partition=execution_id, id=step_document_id(failed[0])
+        )
+        error = (document.body["error"] if document else None) or {}
+        return {
+            "step": failed[0],
+            "code": error.get("code", "INTERNAL"),
+            "message": error.get("message", "the step failed"),
+            **({"also_failed": list(failed[1:])} if len(failed) > 1 else {}),
+        }
+
+    async def _end(
+        self, scope: TenantScope, execution_id: str, status: TerminalStatus, cause: Mapping[str, Any] | None
+    ) -> None:
+        now = self._clock.now()
+        end = Patch(HEAD, set={("status",): status, ("error",): cause, ("finished_at",): rfc3339(now)})
+        data = {"error": cause} if cause else {}
+        told = event(key="execution", type=f"execution_{status}", now=now, data=data)
+        await self._once(scope, execution_id, [Create(told), end])
+
+    async def _once(self, scope: TenantScope, execution_id: str, operations: Sequence[Operation]) -> None:
+        try:
+            await self._documents.transact(
+                scope, container=EXECUTIONS, partition=execution_id, operations=operations
+            )
+        except DocumentExistsError:
+            return  # an earlier delivery has recorded exactly this

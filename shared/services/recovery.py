@@ -1,0 +1,62 @@
+"""Finding executions that were left behind when a process died at the wrong moment.
+
+An execution is stored before its orchestration is started, and a cancellation before it is signalled. If
+the process dies between the two, nobody is left who would do the second half: this does it, for every
+tenant. Both halves are harmless when they were done before.
+"""
+
+import logging
+from datetime import timedelta
+
+from shared.domain.times import rfc3339
+from shared.ports.clock import Clock
+from shared.ports.documents import EXECUTIONS, Documents, Query, Where
+from shared.security.scope import TenantScope
+from shared.services.executions import Executions
+from shared.services.members import Members
+
+GRACE = timedelta(seconds=10)
+"""An execution younger than this may still be on its way to its start."""
+PAGE = 100
+
+_log = logging.getLogger(__name__)
+
+
+class Recovery:
+    def __init__(
+        self, *, documents: Documents, members: Members, executions: Executions, clock: Clock
+    ) -> None:
+        self._documents = documents
+        self._members = members
+        self._executions = executions
+        self._clock = clock
+
+    async def run(self) -> int:
+        """Bring every stranded execution back on its way; how many were looked after."""
+        recovered = 0
+        async for tenant_id in self._members.tenant_ids():
+            recovered += await self._recover_tenant(TenantScope(tenant_id))
+        return recovered
+
+    async def _recover_tenant(self, scope: TenantScope) -> int:
+        recovered, after = 0, None
+        while True:
+            query = Query(
+                EXECUTIONS,
+                "execution",
+                where=[
+                    Where(("status",), "in", ["pending", "cancelling"]),
+                    Where(("created_at",), "<", rfc3339(self._clock.now() - GRACE)),
+                ],
+                order=[(("created_at",), "desc")],
+                limit=PAGE,
+                after=after,
+            )
+            page = await self._documents.query(scope, query)
+            for document in page.items:
+                execution_id = document.body["execution_id"]
+                _log.info("execution %s of %s was left behind; going on", execution_id, scope.tenant_id)
+                await self._executions.recover(scope, execution_id)
+                recovered += 1
+            if (after := page.after) is None:
+                return recovered

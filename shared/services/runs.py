@@ -1,0 +1,99 @@
+"""What never changes about a running execution, kept at hand: its plan, its parameters, finished outputs.
+
+A plan is a snapshot and a completed step's outputs are final, so a process may keep them for as long as it
+likes; the store is asked only by a process that has not seen them.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.domain.executions import STEP_TERMINAL_STATUSES
+from shared.domain.plans import Plan
+from shared.ports.documents import EXECUTIONS, Documents, Query
+from shared.security.scope import TenantScope
+
+RUNS_KEPT = 512
+"""How many executions' facts a process keeps; the least recently used go first."""
+STEPS_READ = 1000
+"""How many step documents are read at a time."""
+
+
+def step_document_id(step: str) -> str:
+    return f"step:{step}"
+
+
+@dataclass(slots=True)
+class Run:
+    """The fixed facts of one execution."""
+
+    plan: Plan
+    parameters: Mapping[str, Any]
+    intent_id: str
+    created_by: str
+    announced: bool = False
+    """Whether this process knows that the execution is marked as running."""
+    finished: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    """``{"status", "outputs"}`` of the steps that this process knows to have come to an end."""
+
+
+class Runs:
+    """A bounded cache of :class:`Run` over the documents."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._kept: OrderedDict[tuple[str, str], Run] = OrderedDict()
+
+    def keep(self, scope: TenantScope, execution_id: str, run: Run) -> None:
+        self._kept[scope.tenant_id, execution_id] = run
+        while len(self._kept) > RUNS_KEPT:
+            self._kept.popitem(last=False)
+
+    def forget(self, scope: TenantScope, execution_id: str) -> None:
+        self._kept.pop((scope.tenant_id, execution_id), None)
+
+    async def load(self, scope: TenantScope, execution_id: str) -> Run | None:
+        """The run, or None if there is no such execution."""
+        key = (scope.tenant_id, execution_id)
+        if (run := self._kept.get(key)) is not None:
+            self._kept.move_to_end(key)
+            return run
+        head = await self._documents.read(scope, container=EXECUTIONS, partition=execution_id, id="execution")
+        plan = await self._documents.read(scope, container=EXECUTIONS, partition=execution_id, id="plan")
+        if head is None or plan is None:
+            return None
+        run = Run(
+            plan=Plan.from_json(plan.body["plan"]),
+            parameters=head.body["parameters"],
+            intent_id=head.body["intent_id"],
+            created_by=head.body["created_by"],
+        )
+        self.keep(scope, execution_id, run)
+        return run
+
+    async def step_documents(self, scope: TenantScope, execution_id: str) -> dict[str, Mapping[str, Any]]:
+        """What is stored of the execution's steps now, by step; one that has not begun has nothing."""
+        stored: dict[str, Mapping[str, Any]] = {}
+        after: str | None = None
+        while True:
+            query = Query(EXECUTIONS, "step", partition=execution_id, limit=STEPS_READ, after=after)
+            page = await self._documents.query(scope, query)
+            stored.update({item.body["step"]: item.body for item in page.items})
+            if (after := page.after) is None:
+                return stored
+
+    async def step_results(
+        self, scope: TenantScope, execution_id: str, run: Run, steps: frozenset[str]
+    ) -> dict[str, Mapping[str, Any]]:
+        """Status and outputs of ``steps`` that have come to an end; the others are left out."""
+        for step in steps - run.finished.keys():
+            document = await self._documents.read(
+                scope, container=EXECUTIONS, partition=execution_id, id=step_document_id(step)
+            )
+            if document is not None and document.body["status"] in STEP_TERMINAL_STATUSES:
+                run.finished[step] = {
+                    "status": document.body["status"],
+                    "outputs": document.body["outputs"] or {},
+                }
+        return {step: run.finished[step] for step in steps if step in run.finished}

@@ -1,0 +1,313 @@
+"""Running one attempt of one step: resolve, act under the timeout, record, and say what it came to.
+
+Activities are delivered at least once. What an attempt came to is recorded exactly once, in the same
+transaction as its events and the execution's progress; a second delivery finds the record and answers
+with it. A pure action is simply run again and loses the race to record; any other is announced in the
+store before it acts, so that a second delivery knows that it is one.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.domain import expressions
+from shared.domain.errors import DocumentExistsError, DocumentStaleError, UnavailableError
+from shared.domain.executions import STEP_TERMINAL_STATUSES, Attempt, Outcome
+from shared.domain.plans import PlanStep
+from shared.domain.retries import retry_delay
+from shared.domain.times import parse_rfc3339
+from shared.modules.actions import Action, ActionContext, ActionError, Completed, Pending
+from shared.modules.catalogue import Catalogue
+from shared.ports.clock import Clock
+from shared.ports.documents import EXECUTIONS, Documents, Operation
+from shared.security.scope import TenantScope
+from shared.services.attempts import HEAD, AttemptRecord, remembered, running
+from shared.services.runs import Run, Runs, step_document_id
+
+CANCEL_LOOK_SECONDS = 1.0
+"""How often a long action's execution is looked at for a cancellation."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What running a step needs."""
+
+    documents: Documents
+    runs: Runs
+    catalogue: Catalogue
+    clock: Clock
+
+
+class Steps:
+    """The use case behind the activity ``run_step_attempt``."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def run(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the attempt that ``payload`` names and return its :class:`Outcome` as JSON.
+
+        Raises:
+            UnavailableError: the store cannot be reached; nothing is recorded, run the activity again.
+            LookupError: there is no such execution or step.
+        """
+        attempt = Attempt.from_json(payload)
+        # The payload is the platform's own: it came through the orchestration's history.
+        scope = TenantScope(attempt.tenant_id)
+        run = await self._parts.runs.load(scope, attempt.execution_id)
+        if run is None:
+            raise LookupError(f"there is no execution {attempt.execution_id}")
+        outcome = await _Attempt(self._parts, scope, run, attempt).perform()
+        return outcome.to_json()
+
+
+class _Attempt:
+    """One delivery of one attempt."""
+
+    def __init__(self, parts: Parts, scope: TenantScope, run: Run, attempt: Attempt) -> None:
+        self._parts = parts
+        self._scope = scope
+        self._run = run
+        self._attempt = attempt
+        self._step: PlanStep = run.plan.step(attempt.step)
+        self._action: Action = parts.catalogue.action(self._step.action)
+        self._record = AttemptRecord(attempt, self._step, started=parts.clock.now())
+
+    async def perform(self) -> Outcome:
+        if self._attempt.token is not None:
+            return await self._poll()
+        try:
+            names = await self._names()
+            if self._step.when is not None and not expressions.condition(self._step.when, names):
+                return await self._end("step_skipped")
+            parameters = self._parameters(names)
+        except expressions.ExpressionError as error:
+            return await self._failed(ActionError("EXPRESSION", str(error), retryable=False))
+        except ValidationError as error:
+            return await self._failed(ActionError("PARAMETERS", _explain(error), retryable=False))
+        if self._action.side_effect != "pure" and (known := await self._announce()) is not None:
+            return known
+        return await self._settle(self._action.run(parameters, self._context()))
+
+    async def _poll(self) -> Outcome:
+        stored = await self._stored()
+        if stored is None:
+            raise LookupError(f"step {self._attempt.step} was never started")
+        if (known := self._known(stored)) is not None and known.status != "pending":
+            return known
+        self._record.announced = self._record.stored = True
+        self._record.started = parse_rfc3339(stored["started_at"])
+        try:
+            parameters = self._parameters(await self._names())
+        except (expressions.ExpressionError, ValidationError) as error:
+            return await self._failed(ActionError("PARAMETERS", str(error), retryable=False))
+        return await self._settle(self._action.poll(self._attempt.token, parameters, self._context()))
+
+    async def _names(self) -> dict[str, Any]:
+        """What this step's expressions may name."""
+        results = await self._parts.runs.step_results(
+            self._scope, self._attempt.execution_id, self._run, self._step.references
+        )
+        return {
+            "parameters": self._run.parameters,
+            "target": self._run.plan.target,
+            "steps": results,
+            "execution": {
+                "id": self._attempt.execution_id,
+                "intent_id": self._run.intent_id,
+                "tenant_id": self._scope.tenant_id,
+                "created_by": self._run.created_by,
+                "attempt": self._attempt.attempt,
+            },
+        }
+
+    def _parameters(self, names: Mapping[str, Any]) -> Any:
+        return self._action.Parameters.model_validate(expressions.resolve(self._step.parameters, names))
+
+    def _context(self) -> ActionContext:
+        return ActionContext(
+            scope=self._scope,
+            execution_id=self._attempt.execution_id,
+            step_id=self._attempt.step,
+            attempt=self._attempt.attempt,
+            idempotency_key=f"{self._attempt.execution_id}/{self._attempt.step}",
+            clock=self._parts.clock,
+        )
+
+    async def _announce(self) -> Outcome | None:
+        """Store that the attempt begins; the recorded outcome if an earlier delivery has one already."""
+        if await self._write(self._record.begin()):
+            self._record.announced = self._record.stored = True
+            return None
+        stored = await self._stored()
+        if stored is not None and (known := self._known(stored)) is not None:
+            return known
+        self._record.announced = self._record.stored = True
+        if self._action.side_effect == "irreversible":
+            interrupted = ActionError(
+                "INTERRUPTED",
+                "the platform stopped while this step ran, and it cannot be told whether it took effect; "
+                "it is not repeated by itself because its action is irreversible",
+                retryable=False,
+            )
+            return await self._failed(interrupted)
+        return None
+
+    async def _settle(self, work: Awaitable[Completed | Pending]) -> Outcome:
+        """Await the action under the step's timeout and record what it came to."""
+        try:
+            result = await self._watched(work)
+        except ActionError as error:
+            return await self._failed(error)
+        except _CancelledError:
+            return Outcome("cancelled")
+        except TimeoutError:
+            late = f"the step took longer than its timeout of {self._step.timeout:g} s"
+            return await self._failed(ActionError("TIMEOUT", late, retryable=True))
+        except UnavailableError:
+            raise
+        except Exception:  # noqa: BLE001  an action is anybody's code: its fault is the step's, not ours
+            _log.exception("action %s of %s failed unexpectedly", self._step.action, self._attempt)
+            broken = f"the action {self._step.action} failed unexpectedly; the platform's log has the details"
+            return await self._failed(ActionError("INTERNAL", broken, retryable=True))
+        if isinstance(result, Completed):
+            return await self._end("step_completed", outputs=result.outputs)
+        return await self._wait(result)
+
+    async def _watched(self, work: Awaitable[Completed | Pending]) -> Completed | Pending:
+        """The work's result; long work is given up when its execution is cancelled."""
+        task = asyncio.ensure_future(work)
+        try:
+            async with asyncio.timeout(self._step.timeout):
+                while True:
+                    done, _ = await asyncio.wait({task}, timeout=CANCEL_LOOK_SECONDS)
+                    if done:
+                        return task.result()
+                    if await self._cancelling():
+                        raise _CancelledError
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+
+    async def _cancelling(self) -> bool:
+        head = await self._parts.documents.read(
+            self._scope, container=EXECUTIONS, partition=self._attempt.execution_id, id=HEAD
+        )
+        return head is not None and head.body["status"] == "cancelling"
+
+    async def _wait(self, pending: Pending) -> Outcome:
+        outcome = Outcome("pending", delay=pending.delay, token=pending.token)
+        if self._attempt.token == pending.token:
+            return outcome  # nothing new to store: it still waits for the same thing
+        if await self._write(self._record.waiting(token=pending.token)):
+            return outcome
+        return await self._recorded()
+
+    async def _failed(self, error: ActionError) -> Outcome:
+        retry = self._step.retry
+        described = {"code": error.code, "message": error.message}
+        spent = self._attempt.attempt >= retry.max_attempts
+        if spent or not error.retryable or error.code in retry.non_retryable:
+            return await self._end("step_failed", error=described)
+        delay = max(
+            retry_delay(
+                attempt=self._attempt.attempt,
+                initial_interval=retry.initial_interval,
+                backoff=retry.backoff,
+                max_interval=retry.max_interval,
+                seed=f"{self._attempt.execution_id}/{self._attempt.step}",
+            ),
+            error.retry_after,
+        )
+        now = self._parts.clock.now()
+        if await self._write(self._record.retrying(now=now, delay=delay, error=described)):
+            return Outcome("retry", delay=delay)
+        return await self._recorded()
+
+    async def _end(
+        self,
+        type: str,
+        *,
+        outputs: Mapping[str, Any] | None = None,
+        error: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        now = self._parts.clock.now()
+        if not await self._write(self._record.end(type, now=now, outputs=outputs, error=error)):
+            return await self._recorded()
+        status = type.removeprefix("step_")
+        if self._attempt.step in self._run.plan.referenced:
+            remembered(self._run, self._attempt.step, status, outputs)
+        return Outcome(status, error=error)  # type: ignore[arg-type]  # STEP_TERMINAL's keys without "step_"
+
+    async def _write(self, operations: Sequence[Operation]) -> bool:
+        """Store the operations; False when an earlier delivery of this attempt was first."""
+        first = self._attempt.first and not self._run.announced
+        if first:
+            self._run.announced = True  # of the steps that start together, one says so
+            try:
+                return await self._transact([running(self._record.started), *operations])
+            except DocumentStaleError:
+                pass  # it runs already, or is being cancelled: the step is recorded all the same
+            except BaseException:
+                self._run.announced = False
+                raise
+        return await self._transact(operations)
+
+    async def _transact(self, operations: Sequence[Operation]) -> bool:
+        try:
+            await self._parts.documents.transact(
+                self._scope,
+                container=EXECUTIONS,
+                partition=self._attempt.execution_id,
+                operations=operations,
+            )
+        except DocumentExistsError:
+            return False
+        return True
+
+    async def _stored(self) -> Mapping[str, Any] | None:
+        document = await self._parts.documents.read(
+            self._scope,
+            container=EXECUTIONS,
+            partition=self._attempt.execution_id,
+            id=step_document_id(self._attempt.step),
+        )
+        return None if document is None else document.body
+
+    async def _recorded(self) -> Outcome:
+        stored = await self._stored()
+        known = self._known(stored) if stored is not None else None
+        if known is None:
+            raise UnavailableError("the step's record is being written by another delivery")
+        return known
+
+    def _known(self, stored: Mapping[str, Any]) -> Outcome | None:
+        """What the step's document says this attempt came to, or None while it does not say."""
+        if stored["status"] in STEP_TERMINAL_STATUSES:
+            return Outcome(stored["status"], error=stored["error"])
+        if stored["attempts"] < self._attempt.attempt:
+            return None
+        if stored["attempts"] > self._attempt.attempt or stored["status"] == "retrying":
+            return Outcome("retry")
+        if stored["status"] == "waiting":
+            return Outcome("pending", token=stored["token"])
+        return None
+
+
+class _CancelledError(Exception):
+    """The execution is being cancelled: the action was given up."""
+
+
+def _explain(error: ValidationError) -> str:
+    places = (
+        f"{'/'.join(map(str, item['loc'])) or 'parameters'}: {item['msg']}"
+        for item in error.errors(include_url=False)
+    )
+    return "the action's parameters do not fit once resolved: " + "; ".join(places)

@@ -1,0 +1,128 @@
+"""An execution's events, as pages and as a live stream, from the change feed of its partition.
+
+The feed's own position is the cursor of a stream. The progress that an event reports is counted along the
+feed, so that it says how the execution stood at that event, whoever reads it and whenever.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from shared.domain.errors import NotFoundError
+from shared.domain.events import STEP_TERMINAL, Event
+from shared.domain.executions import Progress
+from shared.ports.documents import EXECUTIONS, Change, Documents
+from shared.security.scope import TenantScope
+from shared.services.attempts import HEAD
+from shared.services.members import Caller
+
+PAGE = 200
+"""How many events are read from the feed at a time."""
+
+
+class Streams:
+    def __init__(self, *, documents: Documents, heartbeat_seconds: float) -> None:
+        self._documents = documents
+        self._heartbeat = heartbeat_seconds
+
+    async def page(
+        self, caller: Caller, execution_id: str, *, after: str | None, limit: int
+    ) -> tuple[list[Event], str | None]:
+        """Events behind ``after`` and the cursor behind the last of them, None when there are no more now.
+
+        Raises:
+            NotFoundError: there is no such execution.
+            BadCursorError: ``after`` is not a cursor of this stream.
+        """
+        reader = await self._reader(caller, execution_id, after)
+        events = await reader.read(limit=limit + 1)
+        more = len(events) > limit
+        return events[:limit], events[limit - 1].cursor if more else None
+
+    async def tail(
+        self, caller: Caller, execution_id: str, *, after: str | None
+    ) -> AsyncIterator[Sequence[Event]]:
+        """A live stream: batches of events as they are committed, an empty one when a heartbeat is due.
+
+        It ends behind the terminal event. Errors that a caller should see are raised here, before the
+        iteration begins.
+
+        Raises:
+            NotFoundError: there is no such execution.
+            BadCursorError: ``after`` is not a cursor of this stream.
+        """
+        reader = await self._reader(caller, execution_id, after)
+        first = await reader.read(limit=PAGE)
+        return self._follow(reader, first)
+
+    async def _follow(self, reader: "_Reader", events: Sequence[Event]) -> AsyncIterator[Sequence[Event]]:
+        if events:
+            yield events
+        while not reader.ended:
+            events = await reader.read(limit=PAGE, wait=self._heartbeat)
+            yield events
+
+    async def _reader(self, caller: Caller, execution_id: str, after: str | None) -> "_Reader":
+        head = await self._documents.read(caller.scope, container=EXECUTIONS, partition=execution_id, id=HEAD)
+        if head is None:
+            raise NotFoundError(f"There is no execution {execution_id}")
+        total = head.body["progress"]["total"]
+        reader = _Reader(self._documents, caller.scope, execution_id, Progress(total))
+        if after is not None:
+            await reader.skip_to(after)
+        return reader
+
+
+class _Reader:
+    """Walks one execution's feed and counts its progress."""
+
+    def __init__(
+        self, documents: Documents, scope: TenantScope, execution_id: str, progress: Progress
+    ) -> None:
+        self._documents = documents
+        self._scope = scope
+        self._execution_id = execution_id
+        self._progress = progress
+        self._position: str | None = None
+        self.ended = False
+
+    async def skip_to(self, cursor: str) -> None:
+        """Count what lies before ``cursor`` and go on behind it."""
+        # The feed judges the cursor first: a bad one must not cost a walk.
+        await self._changes(after=cursor, limit=1)
+        while self._position != cursor and not self.ended:
+            changes = await self._changes(after=self._position, limit=PAGE)
+            if not changes:
+                break
+            for change in changes:
+                self._event(change)
+                if change.position == cursor:
+                    return
+        self._position = cursor
+
+    async def read(self, *, limit: int, wait: float = 0) -> list[Event]:
+        changes = await self._changes(after=self._position, limit=limit, wait=wait)
+        return [self._event(change) for change in changes]
+
+    async def _changes(self, *, after: str | None, limit: int, wait: float = 0) -> Sequence[Change]:
+        return await self._documents.changes(
+            self._scope,
+            container=EXECUTIONS,
+            partition=self._execution_id,
+            after=after,
+            kind="event",
+            limit=limit,
+            wait=wait,
+        )
+
+    def _event(self, change: Change) -> Event:
+        self._position = change.position
+        body = change.document.body
+        data: dict[str, Any] = dict(body["data"])
+        if (counter := STEP_TERMINAL.get(body["type"])) is not None:
+            self._progress = self._progress.counting(counter)
+            data["progress"] = self._progress.to_json()
+        event = Event(change.position, body["type"], self._execution_id, body["time"], data)
+        if event.terminal:
+            data["progress"] = self._progress.to_json()
+            self.ended = True
+        return event
