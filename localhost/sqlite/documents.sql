@@ -25,6 +25,8 @@ CREATE TABLE IF NOT EXISTS documents (
     name,
     status,
     created_at,
+    updated_at,
+    intent,
     intent_id,
     user,
     body       TEXT NOT NULL     -- last: what reads only the columns never touches its overflow pages
@@ -46,6 +48,9 @@ CREATE INDEX IF NOT EXISTS intents_by_name
 CREATE INDEX IF NOT EXISTS intents_by_time
     ON documents (tenant_id, coalesce(created_at, -9e999), partition, id)
     WHERE container = 'registry' AND kind = 'intent';
+CREATE INDEX IF NOT EXISTS intents_by_update
+    ON documents (tenant_id, coalesce(updated_at, -9e999), partition, id)
+    WHERE container = 'registry' AND kind = 'intent';
 CREATE INDEX IF NOT EXISTS intents_by_status
     ON documents (tenant_id, coalesce(status, -9e999), coalesce(created_at, -9e999), partition, id)
     WHERE container = 'registry' AND kind = 'intent';
@@ -56,6 +61,9 @@ CREATE INDEX IF NOT EXISTS executions_by_status
     ON documents (tenant_id, coalesce(status, -9e999), coalesce(created_at, -9e999), partition, id)
     WHERE container = 'executions' AND kind = 'execution';
 CREATE INDEX IF NOT EXISTS executions_by_intent
+    ON documents (tenant_id, coalesce(intent, -9e999), coalesce(created_at, -9e999), partition, id)
+    WHERE container = 'executions' AND kind = 'execution';
+CREATE INDEX IF NOT EXISTS executions_by_intent_id
     ON documents (tenant_id, coalesce(intent_id, -9e999), coalesce(created_at, -9e999), partition, id)
     WHERE container = 'executions' AND kind = 'execution';
 CREATE INDEX IF NOT EXISTS members_by_user

@@ -21,7 +21,7 @@ from shared.ports.documents import (
     Replace,
 )
 
-COLUMNS = ("name", "status", "created_at", "intent_id", "user")
+COLUMNS = ("name", "status", "created_at", "updated_at", "intent", "intent_id", "user")
 """Top-level fields that the table keeps in columns of their own (see ``documents.sql``)."""
 
 _JSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -33,12 +33,12 @@ _FIND = (
     " WHERE container = ? AND tenant_id = ? AND partition = ? AND id = ?"
 )
 _INSERT = (
-    "INSERT INTO documents (container, tenant_id, partition, id, seq, kind, ttl, expires_at,"
-    " name, status, created_at, intent_id, user, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO documents (container, tenant_id, partition, id, seq, kind, ttl, expires_at,"  # noqa: S608 - constants
+    f" {', '.join(COLUMNS)}, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?{', ?' * len(COLUMNS)}, ?)"
 )
 _REPLACE = (
-    "UPDATE documents SET seq = ?, kind = ?, ttl = ?, expires_at = ?,"
-    " name = ?, status = ?, created_at = ?, intent_id = ?, user = ?, body = ? WHERE key = ?"
+    "UPDATE documents SET seq = ?, kind = ?, ttl = ?, expires_at = ?,"  # noqa: S608 - constants
+    f" {' = ?, '.join(COLUMNS)} = ?, body = ? WHERE key = ?"
 )
 # Naming a column in SET rewrites its indexes even if the value is the same: most patches touch none of them.
 _REPLACE_BODY = "UPDATE documents SET seq = ?, body = ? WHERE key = ?"
