@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from quantum.contract.executions import Progress
+from quantum.contract.pages import Page
 
 
 class Event(BaseModel):
@@ -19,3 +20,7 @@ class Event(BaseModel):
     result: Any = Field(default=None, description="With step_completed: the step's outputs.")
     error: dict[str, Any] | None = Field(default=None, description="What went wrong.")
     progress: Progress | None = Field(default=None, description="How the execution stands after it.")
+
+
+class EventPage(Page[Event]):
+    """A page of events, oldest first."""

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from quantum.contract.pages import Paging
+from quantum.contract.pages import Page, Paging
 
 type ExecutionStatus = Literal[
     "pending", "running", "waiting", "paused", "cancelling", "completed", "failed", "cancelled"
@@ -23,10 +23,14 @@ type StepStatus = Literal[
 ]
 
 
-def _moment(text: str) -> str:
-    if datetime.fromisoformat(text).tzinfo is None:
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("a time is RFC 3339, as in 2024-01-04T10:00:00Z") from error
+    if moment.tzinfo is None:
         raise ValueError("say the offset from UTC too, as in 2024-01-04T10:00:00Z")
-    return text
+    return moment
 
 
 class ExecuteIntent(BaseModel):
@@ -104,7 +108,7 @@ class Execution(ExecutionHead):
     steps: list[StepState]
 
 
-type Moment = Annotated[str, Field(max_length=40, json_schema_extra={"format": "date-time"})]
+type Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
 class ExecutionQuery(Paging):
@@ -115,9 +119,9 @@ class ExecutionQuery(Paging):
         Field(min_length=1, max_length=100, description="A name: every version's; an id: that version's."),
     ] = None
     status: Annotated[ExecutionStatus | None, Field(description="Only executions of this status.")] = None
-    since: Annotated[
-        Annotated[Moment, AfterValidator(_moment)] | None, Field(description="Created at or after.")
-    ] = None
-    until: Annotated[
-        Annotated[Moment, AfterValidator(_moment)] | None, Field(description="Created before.")
-    ] = None
+    since: Annotated[Moment | None, Field(description="Created at or after.")] = None
+    until: Annotated[Moment | None, Field(description="Created before.")] = None
+
+
+class ExecutionPage(Page[ExecutionHead]):
+    """A page of executions, newest first."""

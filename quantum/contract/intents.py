@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from quantum.contract.pages import Paging
+from quantum.contract.pages import Page, Paging
 
 type IntentStatus = Literal["draft", "active", "deprecated", "archived"]
 type IntentSort = Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"]
@@ -75,3 +75,7 @@ class IntentQuery(Paging):
         str | None, Field(min_length=1, max_length=200, description="Only intents made by this principal.")
     ] = None
     sort: Annotated[IntentSort, Field(description="Order; `-` turns it round.")] = "name"
+
+
+class IntentPage(Page[Intent]):
+    """A page of intents."""

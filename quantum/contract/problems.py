@@ -10,7 +10,7 @@ class FieldError(BaseModel):
         description="JSON Pointer (RFC 6901) into the body; `/query/<name>` for a query parameter.",
         examples=["/definition/steps/1/timeout"],
     )
-    code: str = Field(description="Stable name of the rule that was broken.", examples=["WRONG_TYPE"])
+    code: str = Field(description="Stable name of the rule that was broken.", examples=["TYPE"])
     message: str = Field(description="What is wrong and what to do.")
 
 

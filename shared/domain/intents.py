@@ -5,11 +5,12 @@ usual reads (the active version, a list) are one document; each version has its 
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from shared.domain.errors import FieldError
+from shared.domain.pointers import pointer
 
 type IntentStatus = Literal["draft", "active", "deprecated", "archived"]
 
@@ -48,6 +49,33 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class NewIntent:
+    """What somebody wants to be stored under a new name."""
+
+    name: str
+    definition: Mapping[str, Any]
+    description: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    status: Literal["draft", "active"] = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class IntentFilter:
+    """Which intents a list has, and in which order; all conditions must hold.
+
+    ``text`` is looked for in name, description and labels, whatever the case. ``sort`` is ``name``,
+    ``created_at`` or ``updated_at``, with ``-`` before it for the other direction.
+    """
+
+    text: str | None = None
+    status: str | None = None
+    labels: Sequence[tuple[str, str]] = ()
+    action: str | None = None
+    created_by: str | None = None
+    sort: str = "name"
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """What an ``{id}`` names: an intent, and a version of it or (None) the active one."""
 
@@ -72,13 +100,25 @@ def version_document_id(version: int) -> str:
     return f"version:{version}"
 
 
+def actions_of(definition: Mapping[str, Any]) -> list[str]:
+    """Every action that a definition names, compensations included, in order of the alphabet."""
+    return sorted(set(_actions([*definition.get("steps", ()), *definition.get("finally", ())])))
+
+
+def _actions(steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for step in steps:
+        yield step["action"]
+        if compensation := step.get("compensate"):
+            yield compensation["action"]
+
+
 def name_errors(name: str) -> list[FieldError]:
     if not NAME.fullmatch(name):
         message = "a name is 1 to 63 of a-z, 0-9 and -, and starts and ends with a letter or digit"
-        return [FieldError("/name", "NAME_INVALID", message)]
+        return [FieldError("/name", "VALUE", message)]
     if _VERSION_SUFFIX.search(name):
         message = "a name may not end in -v and a number: the platform appends the version itself"
-        return [FieldError("/name", "NAME_INVALID", message)]
+        return [FieldError("/name", "VALUE", message)]
     return []
 
 
@@ -94,11 +134,11 @@ def label_errors(labels: Mapping[str, str]) -> list[FieldError]:
     if len(labels) > MAX_LABELS:
         errors.append(FieldError("/labels", "TOO_MANY", f"an intent has at most {MAX_LABELS} labels"))
     for key, value in labels.items():
-        pointer = "/labels/" + key.replace("~", "~0").replace("/", "~1")
+        place = pointer("labels", key)
         if not _LABEL_KEY.fullmatch(key):
             message = "a label's name is 1 to 63 letters, digits, '.', '_', '/' and '-', not at its ends"
-            errors.append(FieldError(pointer, "LABEL_INVALID", message))
+            errors.append(FieldError(place, "VALUE", message))
         if len(value) > MAX_LABEL_VALUE:
             message = f"a label's value has at most {MAX_LABEL_VALUE} characters"
-            errors.append(FieldError(pointer, "TOO_LONG", message))
+            errors.append(FieldError(place, "TOO_LONG", message))
     return errors

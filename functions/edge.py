@@ -1,0 +1,126 @@
+"""The one HTTP edge: every request comes in here and every response leaves here.
+
+In this order: request id, authentication, permission, query, body, one handler, errors, log line. What
+comes first decides: an anonymous caller learns nothing about the body it sent.
+"""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from azurefunctions.extensions.http.fastapi import Request, Response
+
+from functions import bodies, inputs, problems
+from functions.routes import Route
+from shared.bootstrap import Application
+from shared.domain.errors import BadRequestError, UnauthenticatedError
+from shared.security.permissions import require
+from shared.services.members import Caller
+
+_log = logging.getLogger(__name__)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+
+
+@dataclass(slots=True)
+class Call:
+    """A request as a handler sees it: who, what, and the contract's models of query and body."""
+
+    request: Request
+    request_id: str
+    query: Any = None
+    body: Any = None
+    authenticated: Caller | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks; only routes that need a token have one."""
+        assert self.authenticated is not None
+        return self.authenticated
+
+    @property
+    def id(self) -> str:
+        """The ``{id}`` of the path."""
+        return str(self.request.path_params["id"])
+
+
+type Handler = Callable[[Application, Call], Awaitable[Response]]
+"""Parse what is left, call one service method, render."""
+
+
+async def handle(platform: Application, request: Request, route: Route, handler: Handler) -> Response:
+    """Serve one request of ``route``; every error becomes its problem response."""
+    started = time.perf_counter()
+    call = Call(request, _request_id(request))
+    try:
+        await _prepare(platform, call, route)
+        response = await handler(platform, call)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a problem and the log the rest
+        response = _failed(error, call, route)
+    response.raw_headers.append((b"x-request-id", call.request_id.encode()))
+    response.raw_headers.append((b"x-content-type-options", b"nosniff"))
+    if _log.isEnabledFor(logging.INFO):
+        _tell(call, route, response.status_code, (time.perf_counter() - started) * 1000)
+    return response
+
+
+async def _prepare(platform: Application, call: Call, route: Route) -> None:
+    """Authenticate, authorize and parse what the route asks for."""
+    request = call.request
+    if route.operation is None:
+        return
+    headers = request.headers
+    call.authenticated = await platform.members.authenticate(
+        headers.get("authorization"), headers.get("x-tenant-id")
+    )
+    require(call.authenticated.principal, route.operation)
+    call.query = inputs.query(route, request.scope.get("query_string", b""))
+    if route.body is not None:
+        call.body = inputs.body(route, await _json(request, route, platform.settings.max_body_bytes))
+
+
+async def _json(request: Request, route: Route, limit: int) -> Any:
+    raw = await bodies.read(request, limit=limit)
+    if raw:
+        bodies.require_json(request.headers.get("content-type"))
+        return bodies.parse(raw)
+    if not route.body_optional:
+        raise BadRequestError("This request needs a JSON body")
+    return {}
+
+
+def _request_id(request: Request) -> str:
+    given = request.headers.get("x-request-id")
+    return given if given is not None and _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _failed(error: Exception, call: Call, route: Route) -> Response:
+    if problems.is_ours(error):
+        _log.error(
+            "%s failed unexpectedly request_id=%s", route.name, call.request_id, exc_info=error,
+            extra={"request_id": call.request_id, "route": route.name},
+        )  # fmt: skip
+    elif isinstance(error, UnauthenticatedError):
+        _log.info(
+            "refused: %s request_id=%s", error.reason, call.request_id, extra={"request_id": call.request_id}
+        )
+    return problems.respond(error, path=call.request.scope["path"], request_id=call.request_id)
+
+
+def _tell(call: Call, route: Route, status: int, milliseconds: float) -> None:
+    tenant_id = call.authenticated.scope.tenant_id if call.authenticated else None
+    fields = {
+        "request_id": call.request_id,
+        "tenant_id": tenant_id,
+        "route": route.name,
+        "status": status,
+        "ms": round(milliseconds, 3),
+    }
+    _log.info(
+        "%s %s %s %d %.1f ms request_id=%s tenant_id=%s",
+        call.request.method, route.path, route.name, status, milliseconds, call.request_id, tenant_id,
+        extra=fields,
+    )  # fmt: skip

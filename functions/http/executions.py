@@ -1,0 +1,71 @@
+"""HTTP: executions."""
+
+import azure.durable_functions as df
+from azurefunctions.extensions.http.fastapi import Response
+
+from functions import routes, streams, triggers, wire
+from functions.edge import Call
+from functions.replies import reply
+from quantum.contract.executions import ExecuteIntent, ExecutionQuery
+from quantum.contract.pages import Paging
+from shared.bootstrap import Application
+from shared.domain.times import rfc3339
+
+
+def blueprint(platform: Application) -> df.Blueprint:
+    return triggers.blueprint(
+        platform,
+        {
+            routes.EXECUTE_INTENT: execute,
+            routes.LIST_EXECUTIONS: list_,
+            routes.GET_EXECUTION: get,
+            routes.CANCEL_EXECUTION: cancel,
+            routes.WATCH_EXECUTION: watch,
+        },
+    )
+
+
+async def execute(platform: Application, call: Call) -> Response:
+    body: ExecuteIntent = call.body
+    execution = await platform.executions.execute(
+        call.caller, call.id, body.parameters, request_id=call.request_id
+    )
+    location = {"Location": wire.execution_path(execution.execution_id)}
+    return reply(wire.accepted(execution), status=202, headers=location)
+
+
+async def list_(platform: Application, call: Call) -> Response:
+    query: ExecutionQuery = call.query
+    found, following = await platform.executions.list(
+        call.caller,
+        intent=query.intent,
+        status=query.status,
+        since=rfc3339(query.since) if query.since else None,
+        until=rfc3339(query.until) if query.until else None,
+        limit=query.limit,
+        cursor=query.cursor,
+    )
+    return reply(wire.page([wire.execution_head(execution) for execution in found], following))
+
+
+async def get(platform: Application, call: Call) -> Response:
+    return reply(wire.execution(await platform.executions.get(call.caller, call.id)))
+
+
+async def cancel(platform: Application, call: Call) -> Response:
+    execution = await platform.executions.cancel(call.caller, call.id, request_id=call.request_id)
+    location = {"Location": wire.execution_path(execution.execution_id)}
+    return reply(wire.accepted(execution), status=202, headers=location)
+
+
+async def watch(platform: Application, call: Call) -> Response:
+    """A stream or a page of events, as ``Accept`` says; a stream resumes behind ``Last-Event-ID``."""
+    query: Paging = call.query
+    headers = call.request.headers
+    if streams.wanted(headers.get("accept")):
+        after = headers.get("last-event-id") or query.cursor
+        return streams.respond(await platform.streams.tail(call.caller, call.id, after=after))
+    found, following = await platform.streams.page(
+        call.caller, call.id, after=query.cursor, limit=query.limit
+    )
+    return reply(wire.page([wire.event(event) for event in found], following))

@@ -1,0 +1,73 @@
+"""HTTP: health, the contract, and what no other route knows. No token is needed here."""
+
+import azure.durable_functions as df
+from azurefunctions.extensions.http.fastapi import Request, Response
+
+from functions import openapi, problems, routes, triggers
+from functions.docs import page
+from functions.edge import Call, Handler, handle
+from functions.replies import reply
+from shared.bootstrap import Application
+from shared.domain.errors import MethodNotAllowedError, NotFoundError
+from shared.services.health import Health
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def blueprint(platform: Application) -> df.Blueprint:
+    made = triggers.blueprint(
+        platform,
+        {
+            routes.HEALTH: health,
+            routes.READY: _ready(platform),
+            routes.OPENAPI: contract,
+            routes.DOCS: docs,
+        },
+    )
+
+    async def unknown_route(request: Request) -> Response:
+        return await handle(platform, request, routes.UNKNOWN, unknown)
+
+    triggers.add(made, unknown_route, name=routes.UNKNOWN.name, path=routes.UNKNOWN.path, methods=METHODS)
+    return made
+
+
+async def health(platform: Application, call: Call) -> Response:  # noqa: ARG001 - it asks nothing of either
+    return reply({"status": "ok", "checks": {}})
+
+
+def _ready(platform: Application) -> Handler:
+    adapters = platform.adapters
+    dependencies = Health(
+        documents=adapters.documents, orchestrations=adapters.orchestrations, tokens=adapters.tokens
+    )
+
+    async def ready(platform: Application, call: Call) -> Response:  # noqa: ARG001
+        checks = await dependencies.check()
+        words = {name: "ok" if answers else "unavailable" for name, answers in checks.items()}
+        if all(checks.values()):
+            return reply({"status": "ok", "checks": words})
+        return reply({"status": "unavailable", "checks": words}, status=503, headers={"Retry-After": "1"})
+
+    return ready
+
+
+async def contract(platform: Application, call: Call) -> Response:  # noqa: ARG001
+    headers = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
+    return Response(openapi.document_bytes(), 200, headers, "application/json")
+
+
+async def docs(platform: Application, call: Call) -> Response:  # noqa: ARG001
+    made = page()
+    return Response(made.html, 200, {"Content-Security-Policy": made.policy}, "text/html")
+
+
+async def unknown(platform: Application, call: Call) -> Response:  # noqa: ARG001
+    """404, or 405 with the methods that the path does know."""
+    path: str = call.request.scope["path"]
+    methods = routes.methods_of(path)
+    if not methods:
+        raise NotFoundError("There is no such route; the contract is at /api/v1/docs")
+    response = problems.respond(MethodNotAllowedError(), path=path, request_id=call.request_id)
+    response.headers["Allow"] = ", ".join(methods)
+    return response

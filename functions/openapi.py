@@ -1,0 +1,226 @@
+"""The contract as an OpenAPI 3.1 document, made of the route table and the contract's models."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import orjson
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from functions.problems import MEDIA_TYPE, STATUSES
+from functions.routes import PREFIX, ROUTES, Route
+from functions.streams import EVENT_STREAM
+from quantum.contract.problems import Problem
+
+_JSON = "application/json"
+_SCHEMAS = "#/components/schemas/"
+_HEADERS: Mapping[str, Any] = {
+    "X-Request-ID": "Names this request in the platform's log.",
+    "ETag": "The state of the resource, for If-None-Match.",
+    "Location": "The path of what was made.",
+    "Retry-After": "Seconds to wait before the next attempt.",
+    "WWW-Authenticate": "The kind of token that is needed.",
+    "Allow": "The methods that the path knows.",
+}
+_PARAMETERS: Mapping[str, Any] = {
+    "TenantID": ("X-Tenant-ID", "The tenant to act in; only members of several tenants need it."),
+    "RequestID": ("X-Request-ID", "A name for this request; one is made if it is absent or unfit."),
+    "IfNoneMatch": ("If-None-Match", "The ETag the client has: 304 if it is still the state."),
+    "LastEventID": ("Last-Event-ID", "Resume the stream behind the event with this cursor."),
+}
+
+
+@cache
+def document_bytes() -> bytes:
+    """The document as JSON, made once."""
+    return orjson.dumps(document())
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document of every route in the table."""
+    paths: dict[str, dict[str, Any]] = {}
+    for route in ROUTES:
+        paths.setdefault(PREFIX + route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Quantum Platform",
+            "version": "1",
+            "description": "Describe what should happen as an intent; the platform runs it durably.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"bearer": []}],
+        "tags": [{"name": name} for name in dict.fromkeys(route.tag for route in ROUTES)],
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(),
+            "headers": {name: _header(text) for name, text in _HEADERS.items()},
+            "parameters": {key: _header_parameter(*value) for key, value in _PARAMETERS.items()},
+            "responses": {_problem_name(status): _problem(status) for status in _all_problems()},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "tags": [route.tag],
+        "parameters": _parameters(route),
+        "responses": _responses(route),
+    }
+    if route.operation is None:
+        operation["security"] = []
+    else:
+        operation["x-permission"] = route.operation
+    if route.body is not None:
+        operation["requestBody"] = {
+            "required": not route.body_optional,
+            "content": {_JSON: {"schema": {"$ref": _SCHEMAS + route.body.__name__}}},
+        }
+    return operation
+
+
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    names = ["RequestID"]
+    if route.operation is not None:
+        names.append("TenantID")
+    if _conditional(route):
+        names.append("IfNoneMatch")
+    if route.streams:
+        names.append("LastEventID")
+    path = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"\{(\w+)\}", route.path)
+    ]
+    references = [{"$ref": f"#/components/parameters/{name}"} for name in names]
+    return [*path, *_query_parameters(route), *references]
+
+
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    if route.query is None:
+        return []
+    properties = _schema_of(route.query)["properties"]
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": schema.get("description", ""),
+            "schema": _without_null(schema),
+        }
+        for name, schema in properties.items()
+    ]
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    success: dict[str, Any] = {
+        "description": route.summary,
+        "headers": {name: _header_reference(name) for name in ("X-Request-ID", *route.headers)},
+    }
+    if route.response is not None:
+        success["content"] = {_JSON: {"schema": {"$ref": _SCHEMAS + route.response.__name__}}}
+    if route.streams:
+        success["content"][EVENT_STREAM] = {"schema": {"type": "string", "description": _STREAM}}
+    responses: dict[str, Any] = {str(route.status): success}
+    if _conditional(route):
+        responses["304"] = {"description": "Still the state that If-None-Match names"}
+    if route.durable and route.operation is None:
+        responses["503"] = success | {"description": "At least one dependency does not answer"}
+    for status in _problems(route):
+        responses[str(status)] = {"$ref": f"#/components/responses/{_problem_name(status)}"}
+    return responses
+
+
+_STREAM = "Events as they happen: `id` is the cursor, `event` the type, `data` an Event as JSON."
+
+
+def _conditional(route: Route) -> bool:
+    return route.method == "GET" and "ETag" in route.headers
+
+
+def _problems(route: Route) -> list[int]:
+    statuses = set(route.problems)
+    if route.operation is not None:
+        statuses |= {400, 401, 403, 404, 503}
+    if route.body is not None:
+        statuses |= {413, 415}
+    return sorted(statuses | {500})
+
+
+def _all_problems() -> list[int]:
+    return sorted({status for route in ROUTES for status in _problems(route)})
+
+
+def _problem_name(status: int) -> str:
+    return f"Problem{status}"
+
+
+def _problem(status: int) -> dict[str, Any]:
+    codes = [code for code, known in STATUSES.items() if known == status]
+    extra = {401: ["WWW-Authenticate"], 503: ["Retry-After"]}.get(status, [])
+    return {
+        "description": " or ".join(f"`{code}`" for code in codes),
+        "headers": {name: _header_reference(name) for name in ("X-Request-ID", *extra)},
+        "content": {MEDIA_TYPE: {"schema": {"$ref": _SCHEMAS + "Problem"}}},
+    }
+
+
+def _header(text: str) -> dict[str, Any]:
+    return {"description": text, "schema": {"type": "string"}}
+
+
+def _header_reference(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/headers/{name}"}
+
+
+def _header_parameter(name: str, text: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+
+
+def _schemas() -> dict[str, Any]:
+    bodies = [route.body for route in ROUTES if route.body is not None]
+    responses = [route.response for route in ROUTES if route.response is not None]
+    return _definitions([*bodies, *responses, Problem])
+
+
+def _definitions(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    unique = dict.fromkeys(models)
+    _, schema = models_json_schema(
+        [(model, "validation") for model in unique], ref_template=_SCHEMAS + "{model}"
+    )
+    definitions: dict[str, Any] = schema["$defs"]
+    return definitions
+
+
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """A query model's schema with what it refers to put in place: parameters stand for themselves."""
+    schema = model.model_json_schema()
+    return {**schema, "properties": _inlined(schema.get("properties", {}), schema.get("$defs", {}))}
+
+
+def _inlined(value: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_inlined(item, definitions) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "$ref" in value:
+        name = str(value["$ref"]).rpartition("/")[2]
+        rest = {key: item for key, item in value.items() if key != "$ref"}
+        return {**_inlined(definitions[name], definitions), **rest}
+    return {key: _inlined(item, definitions) for key, item in value.items()}
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter that may be left out is not one that may be null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    rest = {
+        key: value
+        for key, value in schema.items()
+        if key not in {"anyOf", "title", "description"} and value is not None
+    }
+    return {**kinds[0], **rest} if len(kinds) == 1 else rest

@@ -1,0 +1,13 @@
+"""Every function of the app, registered in one place."""
+
+import azure.durable_functions as df
+
+from functions.durable import executions as durable_executions
+from functions.http import executions, intents, system
+from shared.bootstrap import Application
+
+
+def register(app: df.DFApp, platform: Application) -> None:
+    """Register the functions of every blueprint with ``app``."""
+    for module in (intents, executions, system, durable_executions):
+        app.register_functions(module.blueprint(platform))

@@ -1,0 +1,42 @@
+"""Success responses."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from azurefunctions.extensions.http.fastapi import Request, Response
+
+_REVALIDATE = "private, no-cache"
+
+
+def reply(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON response that nobody keeps."""
+    return Response(_dump(content), status, {"Cache-Control": "no-store", **(headers or {})}, _JSON)
+
+
+def resource(request: Request, content: Any, *, etag: str) -> Response:
+    """A resource with its ETag; 304 if the client has that state already (RFC 9110, section 13.1.2)."""
+    tag = entity_tag(etag)
+    headers = {"ETag": tag, "Cache-Control": _REVALIDATE}
+    if _has(request.headers.get("if-none-match"), tag):
+        return Response(None, 304, headers)
+    return Response(_dump(content), 200, headers, _JSON)
+
+
+def entity_tag(etag: str) -> str:
+    """A store's etag as a strong validator."""
+    return '"' + etag.strip('"') + '"'
+
+
+_JSON = "application/json"
+
+
+def _has(if_none_match: str | None, tag: str) -> bool:
+    if if_none_match is None:
+        return False
+    known = [entry.strip().removeprefix("W/") for entry in if_none_match.split(",")]
+    return "*" in known or tag in known
+
+
+def _dump(content: Any) -> bytes:
+    return orjson.dumps(content, default=dict)

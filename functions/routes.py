@@ -1,0 +1,221 @@
+"""Every HTTP route of the platform, in one table: the triggers, the contract and the docs are made of it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import get_origin
+
+from pydantic import BaseModel
+
+from quantum.contract.events import EventPage
+from quantum.contract.executions import (
+    ExecuteIntent,
+    Execution,
+    ExecutionAccepted,
+    ExecutionPage,
+    ExecutionQuery,
+)
+from quantum.contract.health import Health
+from quantum.contract.intents import CreateIntent, Intent, IntentPage, IntentQuery
+from quantum.contract.pages import Paging
+
+PREFIX = "/api/"
+"""What the Functions host puts before every route (host.json, ``extensions.http.routePrefix``)."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One route. ``name`` is the function's name and the contract's operationId.
+
+    Attributes:
+        path: the template behind ``/api/``.
+        operation: what a role must permit; None: no token is needed.
+        status: of success.
+        body: the model of the JSON request body; with ``body_optional`` none is as good as ``{}``.
+        query: the model of the query parameters; None: there are none.
+        headers: of the response, beside those that every response has.
+        problems: statuses of problems beside those that follow from the rest of the row.
+        streams: the success response may be a stream of server-sent events.
+        durable: the trigger is bound to the durable client.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    operation: str | None
+    response: type[BaseModel] | None
+    status: int = 200
+    body: type[BaseModel] | None = None
+    body_optional: bool = False
+    query: type[BaseModel] | None = None
+    headers: Sequence[str] = ()
+    problems: Sequence[int] = ()
+    streams: bool = False
+    durable: bool = False
+    pattern: re.Pattern[str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        template = re.escape(PREFIX + self.path).replace(r"\{", "{").replace(r"\}", "}")
+        object.__setattr__(self, "pattern", re.compile(re.sub(r"\{\w+\}", "[^/]+", template), re.IGNORECASE))
+
+    @property
+    def tag(self) -> str:
+        """The noun that the route is about, for grouping."""
+        noun = self.path.split("/")[1]
+        return "executions" if self.name == "execute_intent" else noun if self.operation else "system"
+
+    @cached_property
+    def repeatable(self) -> frozenset[str]:
+        """The query parameters that may be given more than once."""
+        fields = self.query.model_fields if self.query else {}
+        return frozenset(name for name, info in fields.items() if get_origin(info.annotation) is tuple)
+
+
+CREATE_INTENT = Route(
+    name="create_intent",
+    method="POST",
+    path="v1/intents",
+    summary="Create an intent: version 1 of a new name",
+    operation="intents.create",
+    body=CreateIntent,
+    response=Intent,
+    status=201,
+    headers=("ETag", "Location"),
+    problems=(409, 422),
+)
+LIST_INTENTS = Route(
+    name="list_intents",
+    method="GET",
+    path="v1/intents",
+    summary="List and search intents",
+    operation="intents.read",
+    query=IntentQuery,
+    response=IntentPage,
+)
+GET_INTENT = Route(
+    name="get_intent",
+    method="GET",
+    path="v1/intents/{id}",
+    summary="Get one intent: a name is its active version, an id exactly that version",
+    operation="intents.read",
+    response=Intent,
+    headers=("ETag",),
+)
+EXECUTE_INTENT = Route(
+    name="execute_intent",
+    method="POST",
+    path="v1/intents/{id}/execute",
+    summary="Execute an intent",
+    operation="intents.execute",
+    body=ExecuteIntent,
+    body_optional=True,
+    response=ExecutionAccepted,
+    status=202,
+    headers=("Location",),
+    problems=(409, 422, 503),
+    durable=True,
+)
+LIST_EXECUTIONS = Route(
+    name="list_executions",
+    method="GET",
+    path="v1/executions",
+    summary="List executions, newest first",
+    operation="executions.read",
+    query=ExecutionQuery,
+    response=ExecutionPage,
+)
+GET_EXECUTION = Route(
+    name="get_execution",
+    method="GET",
+    path="v1/executions/{id}",
+    summary="Get an execution: its state, progress and steps",
+    operation="executions.read",
+    response=Execution,
+)
+CANCEL_EXECUTION = Route(
+    name="cancel_execution",
+    method="POST",
+    path="v1/executions/{id}/cancel",
+    summary="Cancel an execution",
+    operation="executions.cancel",
+    response=ExecutionAccepted,
+    status=202,
+    headers=("Location",),
+    problems=(409, 503),
+    durable=True,
+)
+WATCH_EXECUTION = Route(
+    name="watch_execution",
+    method="GET",
+    path="v1/executions/{id}/events",
+    summary="Watch an execution's events: a live stream, or pages",
+    operation="executions.read",
+    query=Paging,
+    response=EventPage,
+    streams=True,
+)
+HEALTH = Route(
+    name="health",
+    method="GET",
+    path="v1/health",
+    summary="Is the platform alive?",
+    operation=None,
+    response=Health,
+)
+READY = Route(
+    name="health_ready",
+    method="GET",
+    path="v1/health/ready",
+    summary="Can the platform work? With each dependency",
+    operation=None,
+    response=Health,
+    durable=True,
+)
+OPENAPI = Route(
+    name="openapi",
+    method="GET",
+    path="v1/openapi.json",
+    summary="This contract, as OpenAPI 3.1",
+    operation=None,
+    response=None,
+)
+DOCS = Route(
+    name="docs",
+    method="GET",
+    path="v1/docs",
+    summary="This contract, as a page to read",
+    operation=None,
+    response=None,
+)
+
+UNKNOWN = Route(
+    name="unknown_route",
+    method="*",
+    path="{*rest}",
+    summary="What no other route answers",
+    operation=None,
+    response=None,
+)
+"""Not of the contract: it says 404 or 405 where the Functions host would answer without a body."""
+
+ROUTES: Sequence[Route] = (
+    CREATE_INTENT,
+    LIST_INTENTS,
+    GET_INTENT,
+    EXECUTE_INTENT,
+    LIST_EXECUTIONS,
+    GET_EXECUTION,
+    CANCEL_EXECUTION,
+    WATCH_EXECUTION,
+    HEALTH,
+    READY,
+    OPENAPI,
+    DOCS,
+)
+
+
+def methods_of(path: str) -> list[str]:
+    """The methods that a path (with ``/api/``) knows; none if there is no such route."""
+    return sorted({route.method for route in ROUTES if route.pattern.fullmatch(path)})

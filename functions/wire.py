@@ -1,0 +1,84 @@
+"""What the platform's facts look like on the wire (the models are in ``quantum/contract``).
+
+Plain dictionaries, because they are on every request's way; tests hold them against the models.
+"""
+
+from typing import Any
+
+from functions.routes import PREFIX
+from shared.domain.events import Event
+from shared.domain.executions import Execution
+from shared.domain.intents import Intent
+
+_BASE = PREFIX + "v1"
+
+
+def intent_path(id: str) -> str:
+    return f"{_BASE}/intents/{id}"
+
+
+def execution_path(id: str) -> str:
+    return f"{_BASE}/executions/{id}"
+
+
+def intent(value: Intent) -> dict[str, Any]:
+    return {
+        "id": value.id,
+        "name": value.name,
+        "version": value.version,
+        "tenant_id": value.tenant_id,
+        "description": value.description,
+        "labels": value.labels,
+        "status": value.status,
+        "definition": value.definition,
+        "content_hash": value.content_hash,
+        "created_at": value.created_at,
+        "created_by": value.created_by,
+        "updated_at": value.updated_at,
+    }
+
+
+def execution_head(value: Execution) -> dict[str, Any]:
+    """An execution in a list: all but its steps."""
+    return {
+        "execution_id": value.execution_id,
+        "intent_id": value.intent_id,
+        "tenant_id": value.tenant_id,
+        "status": value.status,
+        "parameters": value.parameters,
+        "plan_hash": value.plan_hash,
+        "progress": value.progress.to_json(),
+        "error": value.error,
+        "created_at": value.created_at,
+        "started_at": value.started_at,
+        "finished_at": value.finished_at,
+        "created_by": value.created_by,
+        "links": links(value),
+    }
+
+
+def execution(value: Execution) -> dict[str, Any]:
+    return execution_head(value) | {"steps": [step.to_json() for step in value.steps]}
+
+
+def accepted(value: Execution) -> dict[str, Any]:
+    return {"execution_id": value.execution_id, "status": value.status, "links": links(value)}
+
+
+def links(value: Execution) -> dict[str, str]:
+    path = execution_path(value.execution_id)
+    return {"self": path, "events": path + "/events", "intent": intent_path(value.intent_id)}
+
+
+def event(value: Event) -> dict[str, Any]:
+    return {
+        "cursor": value.cursor,
+        "type": value.type,
+        "execution_id": value.execution_id,
+        "time": value.time,
+        **value.data,
+    }
+
+
+def page(items: list[dict[str, Any]], next_cursor: str | None) -> dict[str, Any]:
+    return {"items": items, "next_cursor": next_cursor}
