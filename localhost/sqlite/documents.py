@@ -144,6 +144,8 @@ class SqliteDocuments:
         wait: float = 0,
     ) -> Sequence[Change]:
         """See :meth:`shared.ports.documents.Documents.changes`."""
+        if limit < 1:
+            raise ValueError(f"at least one change can be asked for, not {limit}")
         place = (container.name, scope.tenant_id, partition)
         context = "\0".join(place).encode()
         start = self._start(context, after)

@@ -1,9 +1,12 @@
 """The documents port: tenant-partitioned JSON documents, transactions, queries and change feeds.
 
-A document is a JSON object with an ``id`` that is unique in its partition and a ``kind``. A partition is
-``(container, tenant, key)``: one aggregate, the unit of a transaction and of a change feed. The adapter
-stamps ``tenant_id`` and the container's partition field into every body it stores and refuses a body that
-claims another tenant or partition.
+A document is a JSON object with an ``id`` that is unique in its partition and a ``kind``, both strings that
+are not empty. A partition is ``(container, tenant, key)``: one aggregate, the unit of a transaction and of a
+change feed. The adapter stamps ``tenant_id`` and the container's partition field into every body it stores and
+refuses a body that claims another tenant or partition.
+
+Values are compared as JSON: values of different types are never equal, and none stands in a range (``<``)
+of another type; strings are in the order of their code points. true is not 1, and null is not a missing field.
 
 All methods raise :class:`~shared.domain.errors.UnavailableError` when the store cannot answer within its
 patience (full disk, locked file, throttled, unreachable): then nothing of a write is stored, or the write
@@ -18,12 +21,18 @@ from shared.security.scope import TenantScope
 
 type Json = Any
 type Path = tuple[str, ...]
-"""Where a value stands in a body: ``("labels", "team")``."""
+"""Where a value stands in a body: ``("labels", "team")``.
+
+Its names are names of object fields: not empty, without quotes, backslashes and control characters.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A set of partitions that are queried together. ``partition_field`` names the partition's key in a body."""
+    """A set of partitions that are queried together.
+
+    ``partition_field`` names the field of a body that holds its partition's key.
+    """
 
     name: str
     partition_field: str
@@ -38,7 +47,10 @@ CONTAINERS = (REGISTRY, EXECUTIONS, TENANCY, COUNTERS)
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A stored body (never to be changed in place) and the etag of that state."""
+    """A stored body (never to be changed in place) and the etag of that state.
+
+    Every write gives a new etag; none ever comes back, not even when a document is deleted and made again.
+    """
 
     body: Mapping[str, Json]
     etag: str
@@ -46,7 +58,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Store a new document; ``ttl`` in seconds from now, after which it is as if deleted."""
+    """Store a new document.
+
+    ``ttl`` is in seconds from its last write, a patch too; then it is as if deleted. None: it stays.
+    """
 
     body: Mapping[str, Json]
     ttl: int | None = None
@@ -54,7 +69,10 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Put ``body`` in place of the document with its id; with ``if_match`` only if its etag is that."""
+    """Put ``body`` in place of the document with its id; with ``if_match`` only if its etag is that.
+
+    ``ttl`` is as in :class:`Create`; the old one does not live on.
+    """
 
     body: Mapping[str, Json]
     if_match: str | None = None
@@ -66,7 +84,10 @@ class Patch:
     """Change fields of the document ``id`` without reading it.
 
     ``set`` puts values, ``increment`` adds numbers to present numbers. ``where`` names fields that must
-    have these values, or the transaction is refused as stale. A path's parents must exist.
+    have these values, or the transaction is refused as stale; it is looked at before anything is changed.
+    A path's parents must be objects that exist. ``id``, ``kind``, ``tenant_id`` and the partition's field
+    cannot be patched. Patches without ``where`` and ``if_match`` never collide: each is applied to the state
+    the one before left.
     """
 
     id: str
@@ -94,8 +115,10 @@ MAX_OPERATIONS = 100
 class Where:
     """One condition of a query; all of a query's conditions must hold.
 
-    ``contains``: the array at ``path`` has the value. ``text``: the string at ``path`` has the value in it, whatever the case.
-    A missing field satisfies no condition but ``!=``.
+    ``value`` is a string, a number, a boolean or null; for ``in`` a sequence of those, and the field is one of
+    them; for the ranges and ``text`` a string (ranges: or a number). ``contains``: the array at ``path`` has
+    the value. ``text``: the string at ``path`` has the value in it, whatever the case. A missing field
+    satisfies no condition but ``!=``.
     """
 
     path: Path
@@ -107,8 +130,10 @@ class Where:
 class Query:
     """Documents of one ``kind`` in a container, of one partition or of all the tenant's.
 
-    ``order`` is fields with direction; ties are broken by partition and id, so that the order is total.
-    ``after`` is ``Page.after`` of the same query's page before.
+    ``order`` is fields with direction. They hold strings or numbers; a missing or null one stands before
+    every value. Ties are broken by partition and id in the direction of the last field (ascending without
+    any), so that the order is total. ``after`` is ``Page.after`` of the same query's page before; ``limit``
+    (at least 1) may change from page to page, nothing else.
     """
 
     container: Container
@@ -146,10 +171,14 @@ class Documents(Protocol):
         ...
 
     async def query(self, scope: TenantScope, query: Query) -> Page:
-        """A page of what matches. Pages of one walk never repeat a document, whatever is written between.
+        """A page of what matches.
+
+        A walk goes on behind the last document it showed: whatever is written between its pages, a document
+        whose ``order`` fields stay as they are is never shown twice, nor left out if it matches all along.
 
         Raises:
-            BadCursorError: ``after`` is not a continuation of this query.
+            BadCursorError: ``after`` is not a continuation of this query, or it was altered.
+            ValueError: a limit below 1, a value that cannot be compared, or a name that cannot be in a path.
         """
         ...
 
@@ -164,7 +193,9 @@ class Documents(Protocol):
             DocumentExistsError: a create met a document of that id.
             DocumentMissingError: a replace, patch or delete met none.
             DocumentStaleError: an etag or ``where`` condition did not hold.
-            ValueError: no operations, more than MAX_OPERATIONS, or a body of another tenant or partition.
+            ValueError: no operations, more than MAX_OPERATIONS, a body of another tenant or partition, without
+                id or kind, or not JSON, a ttl below 1, a patch of a field that is fixed, has no parent or (to be
+                incremented) is not a number.
         """
         ...
 
@@ -183,9 +214,11 @@ class Documents(Protocol):
 
         A document that changed several times may appear only in its last state; deletes do not appear;
         documents written once appear exactly once per walk. With ``wait`` (seconds) an empty answer is
-        held back until something is committed or the time is over.
+        held back until there is a change to give or the time is over. A position is of its partition's feed,
+        whatever the ``kind``, and outlives the process.
 
         Raises:
-            BadCursorError: ``after`` is not a position of this feed.
+            BadCursorError: ``after`` is not a position of this feed, or lies in its future.
+            ValueError: a limit below 1.
         """
         ...
