@@ -1,0 +1,5 @@
+import sys
+
+from localhost.cli import main
+
+sys.exit(main())

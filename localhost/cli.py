@@ -1,0 +1,59 @@
+"""The command line: ``python -m localhost serve`` and what others hook in."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from localhost.app.problems import StartupError
+
+DEFAULT_PORT = 7071
+DEFAULT_DATA = Path(".quantum")
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0, or 2 with a message on stderr if it cannot start."""
+    options = _parser().parse_args(arguments)
+    try:
+        run: Callable[[argparse.Namespace], int] = options.run
+        return run(options)
+    except StartupError as error:
+        print(f"quantum localhost: {error}", file=sys.stderr)
+        return 2
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from localhost.serve import Options, serve  # a wrong option should not wait for the imports
+
+    ready_file = Path(options.ready_file) if options.ready_file else None
+    serve(Options(Path(options.app), Path(options.data), options.host, options.port, ready_file))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m localhost", description="Run a Functions app on this machine."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="serve an app: HTTP, timers, feeds and durable functions")
+    serve.add_argument("--app", default=str(REPOSITORY), help="folder of the app (default: this repository)")
+    serve.add_argument(
+        "--data", default=str(DEFAULT_DATA), help="folder for all state (default: %(default)s)"
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    serve.add_argument(
+        "--port", type=_port, default=DEFAULT_PORT, help="0 takes a free one (default: %(default)s)"
+    )
+    serve.add_argument(
+        "--ready-file", metavar="PATH", help="write {url, pid, grpc} there once everything is up"
+    )
+    serve.set_defaults(run=_serve)
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return port

@@ -1,0 +1,123 @@
+"""``serve``: run one app until a signal stops it."""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+from starlette.routing import BaseRoute
+
+from localhost.app.functions import LoadedApp
+from localhost.app.loading import load_app
+from localhost.app.problems import Problem, StartupError
+from localhost.host import Host
+from localhost.http.server import Server, bind
+from localhost.terminal import announce, set_up_logging
+
+REQUEST_GRACE, HUB_GRACE = 5.0, 10.0
+"""Seconds for requests in flight and for work in flight, once the host is told to stop."""
+
+_log = logging.getLogger("localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command line of ``serve``."""
+
+    app: Path
+    data: Path
+    host: str
+    port: int
+    ready_file: Path | None = None
+
+
+def serve(options: Options) -> None:
+    """Load the app and serve it until SIGTERM or SIGINT; a second signal ends the process at once.
+
+    Raises:
+        StartupError: the app, its configuration, the data folder or the address cannot be used.
+    """
+    data = _data_folder(options.data)
+    listener = bind(options.host, options.port)
+    base_url = _base_url(options.host, listener)
+    _tell_app(data, base_url)
+    app = load_app(options.app.resolve())
+    set_up_logging(app.settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(app, data, base_url, listener, options))
+
+
+async def _run(app: LoadedApp, data: Path, base_url: str, listener: socket.socket, options: Options) -> None:
+    stopping = _signals()
+    host = Host(app, data, base_url, extra_routes=extra_routes(data, base_url))
+    await host.start()
+    server = Server(host.asgi, listener, grace=REQUEST_GRACE)
+    await server.start()
+    announce(host, sys.stdout)
+    if options.ready_file is not None:
+        _write_ready_file(options.ready_file, host)
+    await stopping.wait()
+    _log.info("stopping: finishing what is in flight; a second signal stops at once")
+    host.end_streams()
+    await server.stop()
+    await host.stop(grace=HUB_GRACE)
+    _log.info("stopped")
+
+
+def extra_routes(data: Path, base_url: str) -> Sequence[BaseRoute]:  # noqa: ARG001 - see below
+    """Routes of the local host's own services beside the app."""
+    return ()
+
+
+def _data_folder(path: Path) -> Path:
+    data = path.resolve()
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(data, os.W_OK | os.X_OK):
+            raise PermissionError(13, "Permission denied")
+    except OSError as error:
+        mend = "--data takes a folder that you may write to."
+        problem = Problem(str(data), str(error.strerror or error), mend)
+        raise StartupError("The data folder cannot be used.", [problem]) from error
+    return data
+
+
+def _base_url(host: str, listener: socket.socket) -> str:
+    port = listener.getsockname()[1]
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not bound
+    return f"http://{name}:{port}"
+
+
+def _tell_app(data: Path, base_url: str) -> None:
+    """What the platform's own app reads to find its local adapters; other apps ignore it."""
+    os.environ["QUANTUM_DATA"] = str(data)
+    os.environ["QUANTUM_HOST_URL"] = base_url
+    os.environ.setdefault("QUANTUM_ADAPTERS", "localhost")
+
+
+def _signals() -> asyncio.Event:
+    """An event that the first SIGTERM or SIGINT sets; the second ends the process."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stopping.is_set():
+            os._exit(130)  # asked twice: nothing may hold the process any more
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    return stopping
+
+
+def _write_ready_file(path: Path, host: Host) -> None:
+    draft = path.with_name(f"{path.name}.new")
+    draft.write_text(json.dumps({"url": host.base_url, "pid": os.getpid(), "grpc": host.grpc_address}))
+    draft.replace(path)

@@ -1,0 +1,93 @@
+"""Items of a feed as the arguments of a function: documents and events in the types of azure.functions.
+
+Shapes of the trigger metadata: Azure documentation, "Event Hubs trigger", event metadata, and
+``azure.functions.eventhub``.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import azure.functions as func
+from azure.functions.meta import Datum
+
+from localhost.app.functions import Function
+from localhost.triggers.feeds import Event
+
+type Arguments = dict[str, Any]
+
+
+def encode(function: Function, partition: str, items: Sequence[Any]) -> list[Arguments]:
+    """The arguments of each call that delivers ``items``: one call, or one per event with cardinality one."""
+    name = function.trigger.name
+    wanted = function.parameter_types.get(name)
+    if function.trigger.type == "cosmosDBTrigger":
+        if wanted is str:
+            return [{name: json.dumps(list(items))}]
+        return [{name: func.DocumentList(func.Document.from_dict(dict(item)) for item in items)}]
+    if str(function.trigger.properties.get("cardinality") or "many").lower() == "one":
+        return [{name: _single(event, partition, wanted)} for event in items]
+    if wanted in {str, bytes}:
+        return [{name: json.dumps([event.body.decode() for event in items])}]
+    metadata = _metadata(items, partition)
+    return [{name: [_event(event, metadata) for event in items]}]
+
+
+def decode_input(function: Function, text: str) -> list[Any]:
+    """The items that a manual run's input stands for: JSON documents, or the body of one event."""
+    if function.trigger.type != "cosmosDBTrigger":
+        return [Event(body=text.encode(), sequence_number=0, offset="0", enqueued_at=datetime.now(UTC))]
+    documents = json.loads(text or "[]")
+    return documents if isinstance(documents, list) else [documents]
+
+
+def _single(event: Event, partition: str, wanted: Any) -> Any:
+    if wanted is str:
+        return event.body.decode()
+    if wanted is bytes:
+        return event.body
+    metadata = {
+        "PartitionContext": _partition_context(partition),
+        "SystemProperties": _json(_system(event)),
+        "Properties": _json(dict(event.properties)),
+        "EnqueuedTimeUtc": _json(event.enqueued_at.isoformat()),
+    }
+    return _event(event, metadata)
+
+
+def _event(event: Event, metadata: Mapping[str, Datum]) -> func.EventHubEvent:
+    return func.EventHubEvent(
+        body=event.body,
+        trigger_metadata=metadata,
+        enqueued_time=event.enqueued_at,
+        partition_key=event.partition_key,
+        sequence_number=event.sequence_number,
+        offset=event.offset,
+        iothub_metadata={},
+    )
+
+
+def _metadata(events: Sequence[Event], partition: str) -> dict[str, Datum]:
+    return {
+        "PartitionContext": _partition_context(partition),
+        "SystemPropertiesArray": _json([_system(event) for event in events]),
+        "PropertiesArray": _json([dict(event.properties) for event in events]),
+    }
+
+
+def _partition_context(partition: str) -> Datum:
+    return _json({"PartitionId": partition})
+
+
+def _system(event: Event) -> dict[str, Any]:
+    return {
+        "EnqueuedTimeUtc": event.enqueued_at.isoformat(),
+        "Offset": event.offset,
+        "PartitionKey": event.partition_key,
+        "SequenceNumber": event.sequence_number,
+    }
+
+
+def _json(value: Any) -> Datum:
+    return Datum(json.dumps(value), "json")

@@ -1,0 +1,101 @@
+"""The app's orchestrators, activities and entities, as the durable engine calls them.
+
+Messages go in and out of the functions the way production passes them: base64 of the Durable Task protobuf
+for orchestrators and entities, JSON text through the binding's converter for activities (Azure Durable
+Functions for Python 2.x, ``azure.durable_functions.worker`` and ``internal.converters``).
+"""
+
+import base64
+import traceback
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import azure.functions as func
+from azure.functions.meta import Datum
+from durabletask.internal import orchestrator_service_pb2 as pb
+from google.protobuf.wrappers_pb2 import StringValue
+
+from localhost.app.functions import Function
+from localhost.triggers.calls import Call, make_call, make_context
+from localhost.triggers.starter import Starters
+
+
+class NotRegisteredError(LookupError):
+    """The app has no function of that kind and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Handle:
+    function: Function
+    parameter: str
+    call: Call
+
+
+class AppWorkers:
+    """Implements ``localhost.durable.workers.Workers`` over the functions of a loaded app."""
+
+    def __init__(self, functions: Iterable[Function], pool: ThreadPoolExecutor) -> None:
+        self._functions = [function for function in functions if function.durable_kind]
+        self._pool = pool
+        self._handles: dict[tuple[str, str], _Handle] = {}
+        self._converter: Any = func.get_binding_registry().get("activityTrigger")  # type: ignore[no-untyped-call]
+
+    def connect(self, starters: Starters) -> None:
+        """Make the functions callable, now that it is known where the engine listens for their clients."""
+        for function in self._functions:
+            call = make_call(function, starters, self._pool)
+            handle = _Handle(function, function.trigger.name, call)
+            self._handles[function.durable_kind or "", function.durable_name] = handle
+
+    def registered(self, kind: str) -> frozenset[str]:
+        return frozenset(f.durable_name for f in self._functions if f.durable_kind == kind)
+
+    async def orchestrate(self, name: str, request: pb.OrchestratorRequest) -> pb.OrchestratorResponse:
+        handle = self._find("orchestration", name)
+        encoded = await handle.call(**{handle.parameter: base64.b64encode(request.SerializeToString())})
+        return pb.OrchestratorResponse.FromString(base64.b64decode(encoded))
+
+    async def operate(self, name: str, request: pb.EntityBatchRequest) -> pb.EntityBatchResult:
+        handle = self._find("entity", name.lower())
+        encoded = await handle.call(**{handle.parameter: base64.b64encode(request.SerializeToString())})
+        return pb.EntityBatchResult.FromString(base64.b64decode(encoded))
+
+    async def act(self, request: pb.ActivityRequest) -> pb.ActivityResponse:
+        handle = self._find("activity", request.name)
+        response = pb.ActivityResponse(
+            instanceId=request.orchestrationInstance.instanceId, taskId=request.taskId
+        )
+        text = request.input.value if request.HasField("input") else "null"
+        converter = self._converter
+        try:
+            arguments = {handle.parameter: converter.decode(Datum(text, "string"), trigger_metadata={})}
+            if handle.function.wants_context:
+                arguments["context"] = make_context(handle.function)
+            result = await handle.call(**arguments)
+            encoded = converter.encode(result, expected_type=None).value
+        except Exception as error:  # noqa: BLE001 - an activity may raise anything; it becomes its outcome
+            response.failureDetails.CopyFrom(failure_details(error))
+        else:
+            response.result.CopyFrom(StringValue(value=encoded))
+        return response
+
+    def _find(self, kind: str, name: str) -> _Handle:
+        try:
+            return self._handles[kind, name]
+        except KeyError:
+            raise NotRegisteredError(f"the app has no {kind} named {name!r}") from None
+
+
+def failure_details(error: BaseException) -> pb.TaskFailureDetails:
+    """What production shows of an activity's exception.
+
+    The worker sends ``<type>: <text>`` and a traceback; the Durable extension takes the type from before the
+    first colon and the message from the rest of that line.
+    """
+    text = f"{type(error).__name__}: {error}"
+    kind, _, message = text.partition(": ")
+    first_line = message.splitlines()[0] if message else ""
+    trace = "".join(traceback.format_exception(error))
+    return pb.TaskFailureDetails(errorType=kind, errorMessage=first_line, stackTrace=StringValue(value=trace))
