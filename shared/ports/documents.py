@@ -2,11 +2,11 @@
 
 A document is a JSON object with an ``id`` that is unique in its partition and a ``kind``, both strings that
 are not empty. A partition is ``(container, tenant, key)``: one aggregate, the unit of a transaction and of a
-change feed. The adapter stamps ``tenant_id`` and the container's partition field into every body it stores and
-refuses a body that claims another tenant or partition.
+change feed. The adapter stamps ``tenant_id`` and the container's partition field into every body it stores
+and refuses a body that claims another tenant or partition.
 
 Values are compared as JSON: values of different types are never equal, and none stands in a range (``<``)
-of another type; strings are in the order of their code points. true is not 1, and null is not a missing field.
+of another type; strings are in the order of their code points. true is not 1, null is not a missing field.
 
 All methods raise :class:`~shared.domain.errors.UnavailableError` when the store cannot answer within its
 patience (full disk, locked file, throttled, unreachable): then nothing of a write is stored, or the write
@@ -115,9 +115,9 @@ MAX_OPERATIONS = 100
 class Where:
     """One condition of a query; all of a query's conditions must hold.
 
-    ``value`` is a string, a number, a boolean or null; for ``in`` a sequence of those, and the field is one of
-    them; for the ranges and ``text`` a string (ranges: or a number). ``contains``: the array at ``path`` has
-    the value. ``text``: the string at ``path`` has the value in it, whatever the case. A missing field
+    ``value`` is a string, a number, a boolean or null; for ``in`` a sequence of those, and the field is one
+    of them; for the ranges a string or a number, for ``text`` a string. ``contains``: the array at ``path``
+    has the value. ``text``: the string at ``path`` has the value in it, whatever the case. A missing field
     satisfies no condition but ``!=``.
     """
 
@@ -193,9 +193,9 @@ class Documents(Protocol):
             DocumentExistsError: a create met a document of that id.
             DocumentMissingError: a replace, patch or delete met none.
             DocumentStaleError: an etag or ``where`` condition did not hold.
-            ValueError: no operations, more than MAX_OPERATIONS, a body of another tenant or partition, without
-                id or kind, or not JSON, a ttl below 1, a patch of a field that is fixed, has no parent or (to be
-                incremented) is not a number.
+            ValueError: no operations, more than MAX_OPERATIONS, a body of another tenant or partition,
+                without id or kind, or not JSON, a ttl below 1, a patch of a field that is fixed, has no
+                parent or (to be incremented) is not a number.
         """
         ...
 
