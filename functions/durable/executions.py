@@ -1,0 +1,123 @@
+"""The orchestrators and activities of executions: the workflow on Durable Functions.
+
+Released orchestrators are replayed for ever (``tests/replay/histories``): a change that breaks a history
+needs a new orchestrator beside the old one.
+"""
+
+from collections.abc import Generator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import azure.durable_functions as df
+from durabletask import task
+
+from shared.workflow import executions
+from shared.workflow.context import Task
+
+EXECUTION = "execution"
+SEGMENT = "execution_segment"
+RUN_STEP = "run_step_attempt"
+FINISH = "finish_execution"
+
+_INFRASTRUCTURE = task.RetryPolicy(
+    first_retry_interval=timedelta(seconds=1),
+    max_number_of_attempts=1000,
+    backoff_coefficient=2,
+    max_retry_interval=timedelta(seconds=60),
+)
+"""For an activity that raises: the store was away, not the step wrong (that is an outcome). With these
+figures it is tried for some 16 hours. A ``retry_timeout`` must never be set: it reads the wall clock in a
+replay, and the orchestration hangs."""
+
+
+class _Steps(Protocol):
+    async def run(self, payload: dict[str, Any]) -> dict[str, Any]: ...
+
+
+class _Endings(Protocol):
+    async def finish(self, payload: dict[str, Any]) -> None: ...
+
+
+class Platform(Protocol):
+    """What these functions call."""
+
+    @property
+    def steps(self) -> _Steps: ...
+
+    @property
+    def endings(self) -> _Endings: ...
+
+
+class DurableContext:
+    """The workflow's context over the SDK's."""
+
+    def __init__(self, context: task.OrchestrationContext) -> None:
+        self._context = context
+
+    def now(self) -> datetime:
+        return self._context.current_utc_datetime
+
+    def run_step(self, request: dict[str, Any]) -> Task:
+        return self._context.call_activity(RUN_STEP, input=request, retry_policy=_INFRASTRUCTURE)
+
+    def run_segment(self, instance_id: str, work: dict[str, Any]) -> Task:
+        return self._context.call_sub_orchestrator(SEGMENT, input=work, instance_id=instance_id)
+
+    def signal(self, instance_id: str, event: str) -> None:
+        self._context.send_event(instance_id, event)
+
+    def finish(self, request: dict[str, Any]) -> Task:
+        return self._context.call_activity(FINISH, input=request, retry_policy=_INFRASTRUCTURE)
+
+    def timer(self, seconds: float) -> Task:
+        return self._context.create_timer(timedelta(seconds=seconds))
+
+    def wait_event(self, name: str) -> Task:
+        return self._context.wait_for_external_event(name)
+
+    def any_of(self, tasks: Sequence[Task]) -> Task:
+        return task.when_any([_sdk(item) for item in tasks])
+
+    def continue_as_new(self, work: dict[str, Any], waiting: Sequence[Task]) -> None:
+        for item in waiting:
+            # The SDK gives an event to the wait that stands, even when the generation is over; only one
+            # that nobody waits for is carried into the next.
+            if isinstance(item, task.CancellableTask):
+                item.cancel()
+        self._context.continue_as_new(work, save_events=True)
+
+
+def _sdk(item: Task) -> task.Task[Any]:
+    assert isinstance(item, task.Task)
+    return item
+
+
+# Orchestrators stay plain functions: a decorated one cannot be called by anything else.
+def execution(context: task.OrchestrationContext, work: dict[str, Any]) -> Generator[Any, Any]:
+    """One execution, from its first step to its recorded end."""
+    return executions.execution(DurableContext(context), work)
+
+
+def execution_segment(
+    context: task.OrchestrationContext, work: dict[str, Any]
+) -> Generator[Any, Any, dict[str, Any] | None]:
+    """A part of a large execution."""
+    return executions.segment(DurableContext(context), work)
+
+
+def blueprint(platform: Platform) -> df.Blueprint:
+    """The functions of executions, acting on ``platform``."""
+    functions = df.Blueprint()
+    functions.orchestration_trigger(context_name="context", orchestration=EXECUTION)(execution)
+    functions.orchestration_trigger(context_name="context", orchestration=SEGMENT)(execution_segment)
+
+    @functions.activity_trigger(input_name="payload", activity=RUN_STEP)
+    async def run_step_attempt(payload: dict) -> dict:  # type: ignore[type-arg]  # the worker's loader refuses dict[str, Any]
+        outcome: dict[str, Any] = await platform.steps.run(payload)
+        return outcome
+
+    @functions.activity_trigger(input_name="payload", activity=FINISH)
+    async def finish_execution(payload: dict) -> None:  # type: ignore[type-arg]  # as above
+        await platform.endings.finish(payload)
+
+    return functions

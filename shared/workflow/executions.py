@@ -1,0 +1,269 @@
+"""How an execution runs: its steps in the order of their graph, and the end that is recorded once.
+
+Everything here is decided from the input and from what the context hands back, in that order, so that a
+replay decides the same. One step attempt is one activity; what it came to is data.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final
+
+from shared.workflow.context import Context, Steps, Task
+from shared.workflow.work import Lane, Node, Result, Work
+
+CANCEL: Final = "cancel"
+"""The event that stops an execution: what runs is awaited, nothing more begins."""
+RENEW_AFTER: Final = 16
+"""Completions after which an orchestration forgets its history, at the next moment when nothing runs."""
+
+
+def execution(context: Context, data: dict[str, Any]) -> Steps[None]:
+    """Run the :class:`Work` in ``data`` and record how the execution ended."""
+    work = Work.from_json(data)
+    run = _Run(context, work)
+    result = yield from run.to_end()
+    if result is None:
+        return
+    status = "cancelled" if run.cancelling else "failed" if result.failed else "completed"
+    yield context.finish(
+        {
+            "tenant_id": work.tenant_id,
+            "execution_id": work.execution_id,
+            "status": status,
+            "failed": result.failed,
+            "blocked": result.blocked,
+            "cancelled": result.cancelled,
+        }
+    )
+
+
+def segment(context: Context, data: dict[str, Any]) -> Steps[dict[str, Any] | None]:
+    """Run a part of an execution: what it came to, for the orchestration that it belongs to."""
+    result = yield from _Run(context, Work.from_json(data)).to_end()
+    return None if result is None else result.to_json()
+
+
+@dataclass(slots=True, eq=False)
+class _Flight:
+    """Something begun that will land: an attempt or the sleep of a lane, or (no lane) a segment."""
+
+    task: Task
+    node: Node
+    lane: Lane | None = None
+    asleep: bool = False
+
+
+class _Run:
+    """The state of one generation of one orchestration."""
+
+    def __init__(self, context: Context, work: Work) -> None:
+        self._context = context
+        self._work = work
+        self._result = work.so_far
+        self._nodes = {node.key: node for node in work.nodes}
+        self._begun: set[int] = set()
+        self._waits = {node.key: set(node.after) for node in work.nodes}
+        self._dependents: dict[int, list[int]] = {node.key: [] for node in work.nodes}
+        for node in work.nodes:
+            for key in node.after:
+                self._dependents[key].append(node.key)
+        self._ready = deque(node for node in work.nodes if not node.after)
+        self._due: deque[tuple[Node, Lane]] = deque()
+        self._flights: dict[int, _Flight] = {}
+        self._landed = 0
+        self._first = work.first
+        self.cancelling = False
+
+    def to_end(self) -> Steps[Result | None]:
+        """Run everything; None when the rest goes on in a new generation."""
+        cancel = self._context.wait_event(CANCEL)
+        while True:
+            if cancel.is_complete and not self.cancelling:
+                self._cancel()
+            if self._renewable():
+                self._context.continue_as_new(self._rest().to_json(), [cancel])
+                return None
+            self._launch()
+            if not self._flights:
+                return self._result
+            open_tasks = [flight.task for flight in self._flights.values()]
+            if not self.cancelling:
+                open_tasks.insert(0, cancel)
+            winner = yield self._context.any_of(open_tasks)
+            self._first = False
+            flight = self._flights.pop(id(winner), None)
+            if flight is not None:
+                self._landed += 1
+                self._land(flight)
+
+    def _renewable(self) -> bool:
+        """Whether to forget the history now: there is enough of it, and nothing but sleep in the air."""
+        return (
+            self._landed >= RENEW_AFTER
+            and not self.cancelling
+            and bool(self._due or self._ready or self._flights)
+            and all(flight.asleep for flight in self._flights.values())
+        )
+
+    def _rest(self) -> Work:
+        """What is left, as the work of the next generation."""
+        for node in self._nodes.values():
+            node.after = sorted(self._waits[node.key])
+        return replace(self._work, nodes=list(self._nodes.values()), first=False, so_far=self._result)
+
+    def _launch(self) -> None:
+        """Begin everything that may begin."""
+        while self._ready:
+            node = self._ready.popleft()
+            self._begun.add(node.key)
+            if node.apart:
+                self._begin_segment(node)
+            else:
+                self._due.extend((node, lane) for lane in node.lanes)
+        while self._due:
+            self._begin(*self._due.popleft())
+
+    def _begin(self, node: Node, lane: Lane) -> None:
+        if lane.due is not None:
+            seconds = max(0.0, (lane.due - self._context.now()).total_seconds())
+            self._fly(_Flight(self._context.timer(seconds), node, lane, asleep=True))
+            return
+        request = {
+            "tenant_id": self._work.tenant_id,
+            "execution_id": self._work.execution_id,
+            "step": lane.steps[0],
+            "attempt": lane.attempt,
+            "first": self._first,
+            "token": lane.token,
+        }
+        self._fly(_Flight(self._context.run_step(request), node, lane))
+
+    def _begin_segment(self, node: Node) -> None:
+        work = self._work
+        steps = {step for lane in node.lanes for step in lane.steps}
+        part = Work(
+            tenant_id=work.tenant_id,
+            execution_id=work.execution_id,
+            nodes=[Node(node.key, node.lanes)],
+            tolerant=work.tolerant & steps,
+            first=self._first,
+        )
+        self._fly(_Flight(self._context.run_segment(self._instance(node), part.to_json()), node))
+
+    def _instance(self, node: Node) -> str:
+        return f"{self._work.execution_id}:{node.key}"
+
+    def _fly(self, flight: _Flight) -> None:
+        self._flights[id(flight.task)] = flight
+
+    def _land(self, flight: _Flight) -> None:
+        if flight.lane is None:
+            self._land_segment(flight)
+        elif flight.asleep:
+            flight.lane.due = None
+            self._due.append((flight.node, flight.lane))
+        else:
+            outcome = {"status": "failed"} if flight.task.is_failed else flight.task.get_result()
+            self._land_attempt(flight.node, flight.lane, outcome)
+
+    def _land_attempt(self, node: Node, lane: Lane, outcome: dict[str, Any]) -> None:
+        step = lane.steps[0]
+        match outcome["status"]:
+            case "retry":
+                lane.attempt += 1
+                lane.token = None
+                self._go_on(node, lane, outcome.get("delay", 0))
+            case "pending":
+                lane.token = outcome.get("token")
+                self._go_on(node, lane, outcome.get("delay", 0))
+            case "cancelled":
+                self._end_lane(node, lane, cancelled=lane.steps)
+                if not self.cancelling:
+                    self._cancel()
+            case "failed" if step not in self._work.tolerant:
+                self._result.failed.append(step)
+                self._end_lane(node, lane, blocked=lane.steps[1:], stopped=True)
+            case _:
+                del lane.steps[0]
+                lane.attempt, lane.token = 1, None
+                self._go_on(node, lane, 0)
+
+    def _go_on(self, node: Node, lane: Lane, delay: float) -> None:
+        if not lane.steps:
+            self._end_lane(node, lane)
+        elif self.cancelling:
+            self._end_lane(node, lane, cancelled=lane.steps)
+        else:
+            lane.due = self._context.now() + timedelta(seconds=delay) if delay > 0 else None
+            self._due.append((node, lane))
+
+    def _end_lane(
+        self,
+        node: Node,
+        lane: Lane,
+        *,
+        blocked: Sequence[str] = (),
+        cancelled: Sequence[str] = (),
+        stopped: bool = False,
+    ) -> None:
+        self._result.blocked += blocked
+        self._result.cancelled += cancelled
+        self._result.stopped = self._result.stopped or stopped
+        node.stopped = node.stopped or stopped
+        node.lanes.remove(lane)
+        if not node.lanes:
+            self._end_node(node)
+
+    def _land_segment(self, flight: _Flight) -> None:
+        node = flight.node
+        if flight.task.is_failed:
+            # Not a step failed but the machinery: nobody knows how far the segment came.
+            result = Result(stopped=True)
+            for lane in node.lanes:
+                result.failed.append(lane.steps[0])
+                result.blocked += lane.steps[1:]
+        else:
+            result = Result.from_json(flight.task.get_result())
+        self._result.add(result)
+        node.stopped = result.stopped
+        self._end_node(node)
+        if result.cancelled and not self.cancelling:
+            self._cancel()
+
+    def _end_node(self, node: Node) -> None:
+        """Let what waited for the node begin, or block all of it."""
+        del self._nodes[node.key]
+        if node.stopped:
+            self._block(node.key)
+            return
+        for key in self._dependents[node.key]:
+            self._waits[key].discard(node.key)
+            if key in self._nodes and not self._waits[key]:
+                self._ready.append(self._nodes[key])
+
+    def _block(self, stopped: int) -> None:
+        queue = deque(self._dependents[stopped])
+        while queue:
+            node = self._nodes.pop(queue.popleft(), None)
+            if node is not None:
+                self._result.blocked += [step for lane in node.lanes for step in lane.steps]
+                queue.extend(self._dependents[node.key])
+
+    def _cancel(self) -> None:
+        """Begin nothing more, wake what sleeps, and pass the word on; what runs is awaited."""
+        self.cancelling = True
+        for flight in list(self._flights.values()):
+            if flight.lane is None:
+                self._context.signal(self._instance(flight.node), CANCEL)
+            elif flight.asleep:
+                del self._flights[id(flight.task)]
+                self._end_lane(flight.node, flight.lane, cancelled=flight.lane.steps)
+        for node, lane in self._due:
+            self._end_lane(node, lane, cancelled=lane.steps)
+        self._due.clear()
+        self._ready.clear()
+        for node in [node for key, node in self._nodes.items() if key not in self._begun]:
+            self._result.cancelled += [step for lane in node.lanes for step in lane.steps]
+            del self._nodes[node.key]

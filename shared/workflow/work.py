@@ -1,0 +1,131 @@
+"""The work of an orchestration: which steps it runs, in what order, as plain JSON in its input.
+
+A *lane* is a list of steps, each following the one before it. A *node* is a set of lanes that begin
+together, after the nodes that it waits for, and that are done when all of them are. The cut of a plan into
+nodes is made once, when the execution starts, and travels in the input: a later release may cut
+differently without disturbing what is running.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """What is left of a lane: ``steps[0]`` is due or being tried.
+
+    ``attempt``, ``token`` and ``due`` are where that first step stands; ``due`` is when to go on with it.
+    """
+
+    steps: list[str]
+    attempt: int = 1
+    token: Any = None
+    due: datetime | None = None
+
+    def to_json(self) -> Any:
+        """The bare list while its first step has not been tried."""
+        if self.attempt == 1 and self.due is None:
+            return self.steps
+        due = self.due.isoformat() if self.due else None
+        return {"steps": self.steps, "attempt": self.attempt, "token": self.token, "due": due}
+
+    @classmethod
+    def from_json(cls, data: Any) -> "Lane":
+        if isinstance(data, list):
+            return cls(list(data))
+        due = datetime.fromisoformat(data["due"]) if data["due"] else None
+        return cls(list(data["steps"]), data["attempt"], data["token"], due)
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """Lanes that begin together. ``after`` has the keys of the nodes that must end well before."""
+
+    key: int
+    lanes: list[Lane]
+    after: list[int] = field(default_factory=list[int])
+    apart: bool = False
+    """Whether it runs as an orchestration of its own."""
+    stopped: bool = False
+    """Whether a failure has stopped one of its lanes."""
+
+    @property
+    def size(self) -> int:
+        return sum(len(lane.steps) for lane in self.lanes)
+
+    def to_json(self) -> list[Any]:
+        return [self.key, [lane.to_json() for lane in self.lanes], self.after, self.apart, self.stopped]
+
+    @classmethod
+    def from_json(cls, data: Sequence[Any]) -> "Node":
+        key, lanes, after, apart, stopped = data
+        return cls(key, [Lane.from_json(lane) for lane in lanes], list(after), apart, stopped)
+
+
+@dataclass(slots=True)
+class Result:
+    """What some work came to: the ids of the steps that did not end well, in the order it was known."""
+
+    failed: list[str] = field(default_factory=list[str])
+    blocked: list[str] = field(default_factory=list[str])
+    """Never run, because a step that they depend on failed."""
+    cancelled: list[str] = field(default_factory=list[str])
+    """Not begun, or waiting between two attempts, when the cancellation came."""
+    stopped: bool = False
+    """Whether a failure stopped it short of its end (a tolerated failure does not)."""
+
+    def add(self, other: "Result") -> None:
+        self.failed += other.failed
+        self.blocked += other.blocked
+        self.cancelled += other.cancelled
+        self.stopped = self.stopped or other.stopped
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "failed": self.failed,
+            "blocked": self.blocked,
+            "cancelled": self.cancelled,
+            "stopped": self.stopped,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Result":
+        return cls(list(data["failed"]), list(data["blocked"]), list(data["cancelled"]), data["stopped"])
+
+
+@dataclass(slots=True)
+class Work:
+    """The input of an orchestration."""
+
+    tenant_id: str
+    execution_id: str
+    nodes: list[Node]
+    tolerant: frozenset[str] = frozenset()
+    """The steps whose failure does not stop what depends on them (``continue_on_error``)."""
+    first: bool = True
+    """Whether this is the very beginning of the execution."""
+    so_far: Result = field(default_factory=Result)
+    """What the generations before this one came to."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "tenant_id": self.tenant_id,
+            "execution_id": self.execution_id,
+            "nodes": [node.to_json() for node in self.nodes],
+            "tolerant": sorted(self.tolerant),
+            "first": self.first,
+            "so_far": self.so_far.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Work":
+        return cls(
+            tenant_id=data["tenant_id"],
+            execution_id=data["execution_id"],
+            nodes=[Node.from_json(node) for node in data["nodes"]],
+            tolerant=frozenset(data["tolerant"]),
+            first=data["first"],
+            so_far=Result.from_json(data["so_far"]),
+        )
