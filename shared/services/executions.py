@@ -37,6 +37,7 @@ from shared.services.intents import Intents
 from shared.services.members import Caller
 from shared.services.records import FIRST_LINK, audit, event
 from shared.services.runs import Run, Runs
+from shared.workflow.cutting import work_of
 
 ORCHESTRATOR = "execution"
 """The orchestrator that runs a plan; its instance id is the execution's id."""
@@ -162,11 +163,7 @@ class Executions:
             await self._orchestrations.start(
                 instance_id=execution_id,
                 orchestrator=ORCHESTRATOR,
-                input={
-                    "tenant_id": scope.tenant_id,
-                    "execution_id": execution_id,
-                    "graph": plan.graph(),
-                },
+                input=work_of(plan, tenant_id=scope.tenant_id, execution_id=execution_id).to_json(),
             )
         except UnavailableError:
             _log.warning("execution %s is stored but not started; recovery will start it", execution_id)
