@@ -95,7 +95,8 @@ def _context(query: Query, tenant_id: str) -> bytes:
         [[list(where.path), where.op, _plain(where.value)] for where in query.where],
         [[list(path), way] for path, way in query.order],
     ]
-    return orjson.dumps(shape)
+    # Its text, not its JSON: conditions hold integers that JSON numbers cannot.
+    return repr(shape).encode()
 
 
 def _plain(value: Json) -> Json:
