@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from shared.domain.templates import has_template
+
 type SideEffect = Literal["pure", "idempotent", "compensatable", "irreversible"]
 """``pure``: changes nothing outside. ``idempotent``: doing it twice is doing it once. ``compensatable``:
 can be undone. ``irreversible``: none of these, so it is never repeated without being asked for."""
@@ -30,6 +32,15 @@ class ActionSpec:
     """Everything wrong with these parameters."""
     conditions: frozenset[str] = frozenset()
     """The parameters that are CEL expressions themselves, without ``${{ }}``."""
+
+    def spelled_out(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """``parameters`` with the conditions wrapped in ``${{ }}``, so that all are read alike."""
+        return {
+            name: f"${{{{ {value} }}}}"
+            if name in self.conditions and isinstance(value, str) and not has_template(value)
+            else value
+            for name, value in parameters.items()
+        }
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:

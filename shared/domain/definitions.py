@@ -53,7 +53,7 @@ def validate_definition(raw: Any, *, actions: Mapping[str, ActionSpec]) -> list[
     errors = list(_head_errors(raw))
     steps = raw.get("steps")
     if isinstance(steps, list) and len(steps) <= MAX_STEPS:
-        errors += steps_errors(entries(steps, _ROOT + "/steps"), actions)
+        errors += steps_errors(entries(steps, _ROOT + "/steps", actions), actions)
     return errors
 
 

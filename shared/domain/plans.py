@@ -14,7 +14,6 @@ from shared.domain.canonical import content_hash
 from shared.domain.definitions import Definition
 from shared.domain.expressions import named_steps, references
 from shared.domain.steps import Retry, Step
-from shared.domain.templates import has_template
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +117,8 @@ def make_plan(definition: Definition, *, actions: Mapping[str, ActionSpec]) -> P
 
 
 def _references(step: Step, known: Collection[str], spec: ActionSpec) -> frozenset[str]:
-    found = references(_parameters(step, spec), known)
+    found = references(spec.spelled_out(step.parameters), known)
     return found if step.when is None else found | named_steps(step.when, known)
-
-
-def _parameters(step: Step, spec: ActionSpec) -> dict[str, Any]:
-    """The step's parameters, those that are conditions wrapped in ``${{ }}`` so that all resolve alike."""
-    return {
-        name: f"${{{{ {value} }}}}"
-        if name in spec.conditions and isinstance(value, str) and not has_template(value)
-        else value
-        for name, value in step.parameters.items()
-    }
 
 
 def _plan_step(
@@ -138,7 +127,7 @@ def _plan_step(
     return PlanStep(
         id=step.id,
         action=step.action,
-        parameters=_parameters(step, spec),
+        parameters=spec.spelled_out(step.parameters),
         depends_on=tuple(depends_on),
         references=referenced,
         when=step.when,

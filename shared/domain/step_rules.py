@@ -30,10 +30,17 @@ class Entry:
     step: dict[str, Any]
     at: str
     """The pointer to it."""
+    spec: ActionSpec | None
+    """Its action, if there is such a one."""
 
     @property
     def id(self) -> str:
         return str(self.step["id"])
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        parameters: dict[str, Any] = self.step["parameters"]
+        return self.spec.spelled_out(parameters) if self.spec else parameters
 
     def place(self, path: Sequence[str | int]) -> str:
         """The pointer to a parameter, in whichever form it was written."""
@@ -42,13 +49,18 @@ class Entry:
         return pointer_along(self.at + "/parameters" if written_long else self.at, path)
 
 
-def entries(steps: Sequence[Any], root: str) -> list[Entry]:
+def entries(steps: Sequence[Any], root: str, actions: Mapping[str, ActionSpec]) -> list[Entry]:
     """Those of ``steps`` that are objects, with the pointers they have under ``root``."""
     return [
-        Entry(step, long_form(step, position + 1), root + pointer(position))
+        Entry(step, long_form(step, position + 1), root + pointer(position), _spec(step, actions))
         for position, step in enumerate(steps)
         if isinstance(step, Mapping)
     ]
+
+
+def _spec(step: Mapping[str, Any], actions: Mapping[str, ActionSpec]) -> ActionSpec | None:
+    name = step.get("action")
+    return actions.get(name) if isinstance(name, str) else None
 
 
 def steps_errors(entries: Sequence[Entry], actions: Mapping[str, ActionSpec]) -> Iterator[FieldError]:
@@ -57,9 +69,9 @@ def steps_errors(entries: Sequence[Entry], actions: Mapping[str, ActionSpec]) ->
         yield from _shape_errors(entry)
         yield from _action_errors(entry, actions)
         yield from _dependency_errors(entry, known)
-        yield from _expression_errors(entry, known, actions)
+        yield from _expression_errors(entry, known)
     yield from _duplicate_errors(entries)
-    yield from _cycle_errors(entries, known, actions)
+    yield from _cycle_errors(entries, known)
 
 
 def _shape_errors(entry: Entry) -> Iterator[FieldError]:
@@ -85,13 +97,12 @@ def _action_errors(entry: Entry, actions: Mapping[str, ActionSpec]) -> Iterator[
     if name in LATER_ACTIONS and name not in actions:
         yield not_available(entry.at + "/action", f"the action '{name}'")
         return
-    spec = actions.get(name)
-    if spec is None:
+    if entry.spec is None:
         message = f"there is no action '{name}'{did_you_mean(name, actions)}"
         yield FieldError(entry.at + "/action", "UNKNOWN_ACTION", message)
         return
-    parameters = entry.step["parameters"]
-    for problem in spec.problems(parameters):
+    parameters = entry.parameters
+    for problem in entry.spec.problems(parameters):
         if not _decided_at_run_time(parameters, problem.path):
             message = f"step '{entry.id}': {problem.message}"
             yield FieldError(entry.place(problem.path), problem.code, message)
@@ -141,24 +152,12 @@ def _depends_on(entry: Entry) -> list[str]:
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
-def _expression_errors(
-    entry: Entry, known: frozenset[str], actions: Mapping[str, ActionSpec]
-) -> Iterator[FieldError]:
+def _expression_errors(entry: Entry, known: frozenset[str]) -> Iterator[FieldError]:
     when = entry.step.get("when")
     if isinstance(when, str) and when:
         yield from condition_errors(when, at=entry.at + "/when", step=entry.id, known=known)
-    bare = _conditions(entry, actions)
-    for name, value in entry.step["parameters"].items():
-        if name in bare and isinstance(value, str):
-            yield from condition_errors(value, at=entry.place([name]), step=entry.id, known=known)
-        else:
-            yield from template_errors(value, at=entry.place([name]), step=entry.id, known=known)
-
-
-def _conditions(entry: Entry, actions: Mapping[str, ActionSpec]) -> frozenset[str]:
-    name = entry.step.get("action")
-    spec = actions.get(name) if isinstance(name, str) else None
-    return spec.conditions if spec else frozenset()
+    for name, value in entry.parameters.items():
+        yield from template_errors(value, at=entry.place([name]), step=entry.id, known=known)
 
 
 def _duplicate_errors(entries: Sequence[Entry]) -> Iterator[FieldError]:
@@ -171,10 +170,8 @@ def _duplicate_errors(entries: Sequence[Entry]) -> Iterator[FieldError]:
         first.setdefault(entry.id, entry.at)
 
 
-def _cycle_errors(
-    entries: Sequence[Entry], known: frozenset[str], actions: Mapping[str, ActionSpec]
-) -> Iterator[FieldError]:
-    edges = {entry.id: _edges(entry, known, actions) - {entry.id} for entry in entries}
+def _cycle_errors(entries: Sequence[Entry], known: frozenset[str]) -> Iterator[FieldError]:
+    edges = {entry.id: _edges(entry, known) - {entry.id} for entry in entries}
     cycle = find_cycle(edges)
     if cycle:
         place = next(entry.at for entry in entries if entry.id == cycle[0])
@@ -182,16 +179,13 @@ def _cycle_errors(
         yield FieldError(place, "CYCLE", f"these steps wait for each other: {path}; remove one dependency")
 
 
-def _edges(entry: Entry, known: frozenset[str], actions: Mapping[str, ActionSpec]) -> frozenset[str]:
+def _edges(entry: Entry, known: frozenset[str]) -> frozenset[str]:
     found = set(_depends_on(entry))
     when = entry.step.get("when")
-    bare = _conditions(entry, actions)
-    sources = [value for name, value in entry.step["parameters"].items() if name in bare]
     try:
-        found |= references(entry.step["parameters"], known)
-        for source in [when, *sources]:
-            if isinstance(source, str):
-                found |= named_steps(source, known)
+        found |= references(entry.parameters, known)
+        if isinstance(when, str):
+            found |= named_steps(when, known)
     except ExpressionError:
         pass  # reported where it stands
     return frozenset(found & known)

@@ -1,0 +1,93 @@
+"""What an action is: one kind of thing that a step can do.
+
+Each class names itself, its parameters and its outputs as pydantic models, and says what repeating it would
+mean. An attempt that fails raises :class:`ActionError`; one that takes long returns :class:`Pending` and is
+polled later, so that nothing waits in between.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from shared.domain.actions import SideEffect
+from shared.ports.clock import Clock
+from shared.security.scope import TenantScope
+
+
+class ActionError(Exception):
+    """An attempt failed. ``code`` is stable, ``message`` is for the people who watch the execution.
+
+    ``retryable`` says whether another attempt may end otherwise, and ``retry_after`` (seconds) when the
+    other side asks to be left alone for so long.
+    """
+
+    def __init__(self, code: str, message: str, *, retryable: bool, retry_after: float = 0) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The action is done; ``outputs`` is JSON."""
+
+    outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The action goes on elsewhere: ask again with ``token`` (JSON) after ``delay`` seconds."""
+
+    delay: float
+    token: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ActionContext:
+    """What an attempt may know of its surroundings.
+
+    ``idempotency_key`` is the same for every attempt of the step in this execution.
+    """
+
+    scope: TenantScope
+    execution_id: str
+    step_id: str
+    attempt: int
+    idempotency_key: str
+    clock: Clock
+
+
+class Action(ABC):
+    """One action. ``run`` and ``poll`` get the parameters as an instance of ``Parameters``."""
+
+    name: ClassVar[str]
+    """Kebab-case, unique; a tenant's own is ``module/action``."""
+    module: ClassVar[str]
+    side_effect: ClassVar[SideEffect]
+    conditions: ClassVar[frozenset[str]] = frozenset()
+    """The parameters that are CEL expressions themselves, without ``${{ }}``."""
+
+    # Named as types, because that is what they are.
+    Parameters: ClassVar[type[BaseModel]]
+    Outputs: ClassVar[type[BaseModel]]
+
+    @abstractmethod
+    async def run(self, parameters: Any, context: ActionContext) -> Completed | Pending:
+        """Do it.
+
+        Raises:
+            ActionError: it failed.
+        """
+
+    async def poll(self, token: Any, parameters: Any, context: ActionContext) -> Completed | Pending:
+        """Look how what ``run`` left pending stands; only for actions whose ``run`` does that.
+
+        Raises:
+            ActionError: it failed.
+        """
+        raise NotImplementedError(f"the action {self.name} is never pending")

@@ -1,0 +1,65 @@
+"""The catalogue: every action that is built in, by name and by module."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.domain.actions import ActionSpec, ParameterProblem
+from shared.modules.actions import Action
+from shared.modules.core import Assert, Transform, Wait
+from shared.modules.http import HttpRequest
+from shared.security.egress import EgressPolicy
+
+
+class Catalogue:
+    """The built-in actions; ``egress`` is what those that reach out keep to."""
+
+    def __init__(self, *, egress: EgressPolicy) -> None:
+        actions: list[Action] = [Wait(), Assert(), Transform(), HttpRequest(egress)]
+        self._actions = {action.name: action for action in actions}
+        self._specs = {action.name: _spec(action) for action in actions}
+
+    def action(self, name: str) -> Action:
+        """The action ``name``.
+
+        Raises:
+            LookupError: there is none.
+        """
+        return self._actions[name]
+
+    def actions(self) -> Sequence[Action]:
+        return list(self._actions.values())
+
+    def specs(self) -> Mapping[str, ActionSpec]:
+        """The actions as definitions and plans see them."""
+        return self._specs
+
+
+def _spec(action: Action) -> ActionSpec:
+    def problems(parameters: Mapping[str, Any]) -> list[ParameterProblem]:
+        try:
+            action.Parameters.model_validate(parameters)
+        except ValidationError as error:
+            return _problems(action.name, error)
+        return []
+
+    return ActionSpec(action.name, action.module, action.side_effect, problems, action.conditions)
+
+
+def _problems(action: str, error: ValidationError) -> list[ParameterProblem]:
+    found: list[ParameterProblem] = []
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        path = item["loc"]
+        name = ".".join(map(str, path))
+        match item["type"]:
+            case "missing":
+                code, message = "REQUIRED", f"the action '{action}' needs '{name}'"
+            case "extra_forbidden":
+                code, message = "UNKNOWN_PARAMETER", f"the action '{action}' has no parameter '{name}'"
+            case kind:
+                code = "TYPE" if kind.endswith("_type") else "VALUE"
+                text = item["msg"].removeprefix("Value error, ")
+                message = f"{name}: {text[:1].lower()}{text[1:]}" if name else text
+        found.append(ParameterProblem(path, code, message))
+    return found

@@ -1,0 +1,145 @@
+"""The module ``core``: waiting, asserting and transforming, with no outside world."""
+
+import asyncio
+import re
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+
+from shared.domain.times import rfc3339
+from shared.modules.actions import Action, ActionContext, ActionError, Completed, Pending
+
+MAX_WAIT: Final = 30 * 86_400
+"""The longest wait, in seconds: 30 days."""
+SHORT_WAIT: Final = 0.25
+"""A wait of up to so many seconds is slept through: a durable timer would cost as much."""
+
+_STRICT: Final = ConfigDict(strict=True, extra="forbid", frozen=True)
+_DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+
+
+class WaitParameters(BaseModel):
+    """How long: ``seconds``, or a ``duration`` such as ``1h30m``."""
+
+    model_config = _STRICT
+
+    seconds: Annotated[float, Field(ge=0, le=MAX_WAIT)] | None = None
+    duration: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.seconds is None) == (self.duration is None):
+            raise ValueError("give either 'seconds' or 'duration'")
+        if self.duration is not None and not 0 <= _seconds(self.duration) <= MAX_WAIT:
+            raise ValueError("'duration' is spelled like 1d2h3m4s and is at most 30d")
+        return self
+
+    @property
+    def length(self) -> float:
+        """Seconds to wait."""
+        return self.seconds if self.duration is None else _seconds(self.duration)  # type: ignore[return-value]  # one is there
+
+
+def _seconds(duration: str) -> float:
+    """The seconds that a duration spells; -1 if it is none."""
+    match = _DURATION.fullmatch(duration)
+    if match is None or not duration:
+        return -1
+    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+class WaitOutputs(BaseModel):
+    until: str
+    """When the wait was over."""
+
+
+class Wait(Action):
+    """Wait for a while."""
+
+    name = "wait"
+    module = "core"
+    side_effect = "pure"
+    Parameters = WaitParameters
+    Outputs = WaitOutputs
+
+    async def run(self, parameters: WaitParameters, context: ActionContext) -> Completed | Pending:
+        length = parameters.length
+        until = context.clock.now() + timedelta(seconds=length)
+        if length > SHORT_WAIT:
+            return Pending(length, until.isoformat())
+        if length:
+            await asyncio.sleep(length)
+        return Completed({"until": rfc3339(until)})
+
+    async def poll(
+        self, token: Any, parameters: WaitParameters, context: ActionContext
+    ) -> Completed | Pending:
+        del parameters
+        until = datetime.fromisoformat(token)
+        left = (until - context.clock.now()).total_seconds()
+        return Pending(left, token) if left > 0 else Completed({"until": rfc3339(until)})
+
+
+class AssertParameters(BaseModel):
+    """What must hold, as a CEL expression, and what to say if it does not."""
+
+    model_config = _STRICT
+
+    condition: bool
+    message: Annotated[str, Field(max_length=1000)] = "the assertion does not hold"
+
+
+class NoOutputs(BaseModel):
+    model_config = _STRICT
+
+
+class Assert(Action):
+    """Fail, for good, unless a condition holds."""
+
+    name = "assert"
+    module = "core"
+    side_effect = "pure"
+    conditions = frozenset({"condition"})
+    Parameters = AssertParameters
+    Outputs = NoOutputs
+
+    async def run(self, parameters: AssertParameters, context: ActionContext) -> Completed:
+        del context
+        if not parameters.condition:
+            raise ActionError("ASSERTION_FAILED", parameters.message, retryable=False)
+        return Completed()
+
+
+class TransformParameters(BaseModel):
+    """The ``outputs`` as they shall be, or one ``value`` of any kind."""
+
+    model_config = _STRICT
+
+    outputs: dict[str, Any] | None = None
+    value: Any = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if len({"outputs", "value"} & self.model_fields_set) != 1:
+            raise ValueError("give either 'outputs' (an object) or 'value'")
+        return self
+
+
+class TransformOutputs(RootModel[dict[str, Any]]):
+    """What ``outputs`` came to, or ``{"value": …}``."""
+
+
+class Transform(Action):
+    """Make outputs out of expressions."""
+
+    name = "transform"
+    module = "core"
+    side_effect = "pure"
+    Parameters = TransformParameters
+    Outputs = TransformOutputs
+
+    async def run(self, parameters: TransformParameters, context: ActionContext) -> Completed:
+        del context
+        return Completed({"value": parameters.value} if parameters.outputs is None else parameters.outputs)

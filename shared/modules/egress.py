@@ -1,0 +1,151 @@
+"""HTTP to where the egress rule allows, and nowhere else.
+
+The rule is applied where the connection is made: a name is resolved once, every address that it has is
+checked, and the connection goes to one of exactly these, so that a name which changes its mind in between
+(DNS rebinding) gains nothing. Redirects make connections too, and are checked by the same way.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Iterable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from ssl import SSLContext
+from typing import Any, Final
+
+import httpcore
+import httpx
+
+from shared.security.egress import EgressPolicy
+
+CONNECT_SECONDS: Final = 10.0
+MAX_REDIRECTS: Final = 5
+MAX_CONNECTIONS: Final = 200
+
+_ERRORS: Final[dict[type[Exception], type[httpx.TransportError]]] = {
+    httpcore.ConnectError: httpx.ConnectError,
+    httpcore.ConnectTimeout: httpx.ConnectTimeout,
+    httpcore.PoolTimeout: httpx.PoolTimeout,
+    httpcore.ReadError: httpx.ReadError,
+    httpcore.WriteError: httpx.WriteError,
+    httpcore.RemoteProtocolError: httpx.RemoteProtocolError,
+    httpcore.LocalProtocolError: httpx.LocalProtocolError,
+}
+
+
+class EgressRefusedError(Exception):
+    """The egress rule forbids this connection; the message says which host and why."""
+
+
+def guarded_client(policy: EgressPolicy) -> httpx.AsyncClient:
+    """A client under ``policy``: no proxies, no cookies kept, no time limit but on connecting.
+
+    It belongs to no tenant, so nothing of one call may be seen by the next.
+    """
+    forgetful = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+    return httpx.AsyncClient(
+        transport=GuardedTransport(policy),
+        timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
+        follow_redirects=True,
+        max_redirects=MAX_REDIRECTS,
+        cookies=forgetful,
+        trust_env=False,
+    )
+
+
+class GuardedTransport(httpx.AsyncBaseTransport):
+    """httpx over a connection pool whose connections keep to a policy."""
+
+    def __init__(self, policy: EgressPolicy, ssl_context: SSLContext | None = None) -> None:
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=ssl_context or httpx.create_ssl_context(trust_env=False),
+            max_connections=MAX_CONNECTIONS,
+            keepalive_expiry=30.0,
+            network_backend=GuardedBackend(policy),
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        url = request.url
+        try:
+            response = await self._pool.handle_async_request(
+                httpcore.Request(
+                    method=request.method,
+                    url=httpcore.URL(
+                        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+                    ),
+                    headers=request.headers.raw,
+                    content=request.stream,
+                    extensions=request.extensions,
+                )
+            )
+        except tuple(_ERRORS) as error:
+            raise _ERRORS[type(error)](str(error), request=request) from error
+        return httpx.Response(
+            status_code=response.status,
+            headers=response.headers,
+            stream=_Body(response, request),
+            extensions=response.extensions,
+        )
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    """A response's body; closing it gives the connection back."""
+
+    def __init__(self, response: httpcore.Response, request: httpx.Request) -> None:
+        self._response = response
+        self._request = request
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._response.aiter_stream():
+                yield chunk
+        except tuple(_ERRORS) as error:
+            raise _ERRORS[type(error)](str(error), request=self._request) from error
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Opens connections to addresses that the policy has allowed, and to no others."""
+
+    def __init__(self, policy: EgressPolicy) -> None:
+        self._policy = policy
+        self._network: httpcore.AsyncNetworkBackend = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109  the interface of httpcore
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        addresses = await self._allowed(host, port)
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in addresses:
+            try:
+                return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def sleep(self, seconds: float) -> None:
+        await self._network.sleep(seconds)
+
+    async def _allowed(self, host: str, port: int) -> list[str]:
+        """The addresses of ``host``, all of which are allowed."""
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"the name {host} cannot be resolved") from error
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        for address in addresses:
+            if refusal := self._policy.refusal(host, port, ipaddress.ip_address(address)):
+                raise EgressRefusedError(refusal)
+        return addresses

@@ -1,0 +1,199 @@
+"""The module ``http``: one request to somewhere outside, and what it answered."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
+from urllib.parse import urlsplit
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from shared.modules.actions import Action, ActionContext, ActionError, Completed
+from shared.security.egress import EgressPolicy
+
+if TYPE_CHECKING:
+    import httpx
+
+MAX_RESPONSE: Final = 1024 * 1024
+"""The largest response body that is read, in bytes after decompression."""
+RETRYABLE: Final = frozenset({408, 425, 429})
+"""Beside 5xx, the statuses after which another attempt may succeed."""
+MAX_RETRY_AFTER: Final = 3600.0
+"""The longest that a ``Retry-After`` is heeded, in seconds."""
+OWN_HEADERS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade"})
+"""What the request itself decides."""
+
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_STATUS: Final = re.compile(r"[1-5](?:xx|\d\d)")
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("a URL starts with http:// or https:// and names a host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("credentials do not belong in the URL: give an Authorization header")
+    _ = parts.port  # raises ValueError when it is not a port
+    return text
+
+
+def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"{name!r} is not a header that can be sent")
+        if name.lower() in OWN_HEADERS:
+            raise ValueError(f"the header {name!r} is made by the request itself; leave it out")
+    return headers
+
+
+def _expectation(pattern: int | str) -> int | str:
+    if not _STATUS.fullmatch(str(pattern)):
+        raise ValueError("an expected status is a number such as 204 or a range such as '2xx'")
+    return pattern
+
+
+type _Expected = Annotated[int | str, AfterValidator(_expectation)]
+
+
+class HttpRequestParameters(BaseModel):
+    """One request. A ``body`` that is not a text is sent as JSON."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
+    url: Annotated[str, Field(max_length=8192), AfterValidator(_url)]
+    headers: Annotated[dict[str, str], AfterValidator(_headers)] = {}
+    body: Any = None
+    expect_status: _Expected | list[_Expected] = "2xx"
+
+    def expects(self, status: int) -> bool:
+        expected = self.expect_status if isinstance(self.expect_status, list) else [self.expect_status]
+        return any(str(pattern) in {str(status), f"{status // 100}xx"} for pattern in expected)
+
+
+class HttpRequestOutputs(BaseModel):
+    status: int
+    headers: dict[str, str]
+    """Names in lower case."""
+    body: Any
+    """JSON where the response is JSON, otherwise text."""
+
+
+class HttpRequest(Action):
+    """Send an HTTP request and expect a status.
+
+    Every attempt of a step carries the same ``Idempotency-Key`` unless its method changes nothing.
+    """
+
+    name = "http-request"
+    module = "http"
+    side_effect = "idempotent"
+    Parameters: ClassVar[type[BaseModel]] = HttpRequestParameters
+    Outputs: ClassVar[type[BaseModel]] = HttpRequestOutputs
+
+    def __init__(self, egress: EgressPolicy) -> None:
+        self._egress = egress
+        self._client: httpx.AsyncClient | None = None
+
+    async def run(self, parameters: HttpRequestParameters, context: ActionContext) -> Completed:
+        # httpx takes 0.1 s to import, which a process that sends no request does not pay.
+        import httpx
+
+        from shared.modules.egress import EgressRefusedError, guarded_client
+
+        if self._client is None:
+            self._client = guarded_client(self._egress)
+        place = f"{parameters.method} {_without_query(parameters.url)}"
+        try:
+            async with self._client.stream(
+                parameters.method,
+                parameters.url,
+                headers=_sent_headers(parameters, context.idempotency_key),
+                content=_content(parameters.body),
+            ) as response:
+                body = await _read(response, place)
+        except EgressRefusedError as error:
+            raise ActionError("EGRESS_REFUSED", f"{place}: {error}", retryable=False) from error
+        except httpx.TooManyRedirects as error:
+            raise ActionError("HTTP_REDIRECTS", f"{place} redirects too often", retryable=False) from error
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise ActionError("HTTP_URL", f"{place}: {error}", retryable=False) from error
+        except httpx.HTTPError as error:
+            message = f"{place} got no answer: {str(error) or type(error).__name__}"
+            raise ActionError("HTTP_CONNECTION", message, retryable=True) from error
+        _check_status(parameters, response, place)
+        return Completed(
+            {
+                "status": response.status_code,
+                "headers": dict(response.headers),
+                "body": _decoded(response, body),
+            }
+        )
+
+
+def _sent_headers(parameters: HttpRequestParameters, idempotency_key: str) -> dict[str, str]:
+    headers = {name.lower(): value for name, value in parameters.headers.items()}
+    if parameters.body is not None and not isinstance(parameters.body, str):
+        headers.setdefault("content-type", "application/json")
+    elif parameters.body is not None:
+        headers.setdefault("content-type", "text/plain; charset=utf-8")
+    if parameters.method not in {"GET", "HEAD", "OPTIONS"}:
+        headers.setdefault("idempotency-key", idempotency_key)
+    headers.setdefault("user-agent", "quantum-platform")
+    return headers
+
+
+def _content(body: Any) -> bytes | None:
+    if body is None:
+        return None
+    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return text.encode()
+
+
+async def _read(response: "httpx.Response", place: str) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > MAX_RESPONSE:
+            message = f"{place} answered with more than {MAX_RESPONSE} bytes"
+            raise ActionError("HTTP_TOO_LARGE", message, retryable=False)
+    return bytes(body)
+
+
+def _check_status(parameters: HttpRequestParameters, response: "httpx.Response", place: str) -> None:
+    status = response.status_code
+    if parameters.expects(status):
+        return
+    expected = parameters.expect_status
+    wanted = " or ".join(map(str, expected)) if isinstance(expected, list) else expected
+    raise ActionError(
+        "HTTP_STATUS",
+        f"{place} answered {status}, not {wanted}",
+        retryable=status in RETRYABLE or status >= 500,
+        retry_after=_retry_after(response.headers.get("retry-after", "")),
+    )
+
+
+def _retry_after(value: str) -> float:
+    """Seconds of a ``Retry-After``; one given as a date (RFC 9110, 10.2.3) is left to our own backoff."""
+    return min(float(value), MAX_RETRY_AFTER) if value.isdecimal() else 0
+
+
+def _decoded(response: "httpx.Response", body: bytes) -> Any:
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json" or kind.endswith("+json"):
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            pass  # it says JSON and is not: better seen as it is than failed
+    try:
+        return body.decode(response.charset_encoding or "utf-8", errors="replace")
+    except LookupError:  # a charset that Python does not know
+        return body.decode(errors="replace")
+
+
+def _without_query(url: str) -> str:
+    """The URL as messages show it: what is behind the ``?`` may be a secret."""
+    return url.partition("?")[0].partition("#")[0]
