@@ -4,10 +4,11 @@ import azure.durable_functions as df
 
 from functions.durable import executions as durable_executions
 from functions.http import executions, intents, system
+from functions.timers import recovery
 from shared.bootstrap import Application
 
 
 def register(app: df.DFApp, platform: Application) -> None:
     """Register the functions of every blueprint with ``app``."""
-    for module in (intents, executions, system, durable_executions):
+    for module in (intents, executions, system, durable_executions, recovery):
         app.register_functions(module.blueprint(platform))

@@ -6,14 +6,16 @@ from typing import cast
 
 from shared.domain.paging import Cursors
 from shared.modules.catalogue import Catalogue
-from shared.modules.egress import EgressPolicy
 from shared.ports.clock import Clock, Ids
 from shared.ports.documents import Documents
+from shared.ports.orchestrations import Orchestrations
 from shared.ports.tokens import Tokens
+from shared.security.egress import EgressPolicy
 from shared.services.endings import Endings
-from shared.services.executions import Connected, Executions
+from shared.services.executions import Executions
 from shared.services.intents import Intents
 from shared.services.members import Members
+from shared.services.recovery import Recovery
 from shared.services.runs import Runs
 from shared.services.steps import Parts, Steps
 from shared.services.streams import Streams
@@ -25,7 +27,7 @@ class Adapters:
     """What serves the ports, and the key that seals cursors."""
 
     documents: Documents
-    orchestrations: Connected
+    orchestrations: Orchestrations
     tokens: Tokens
     clock: Clock
     ids: Ids
@@ -44,6 +46,7 @@ class Application:
     streams: Streams
     steps: Steps
     endings: Endings
+    recovery: Recovery
 
 
 def load_adapters(settings: Settings) -> Adapters:
@@ -57,22 +60,25 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
     catalogue = Catalogue(egress=EgressPolicy.allowing(settings.egress_allow))
     runs = Runs(documents)
     intents = Intents(documents=documents, catalogue=catalogue, cursors=cursors, clock=clock)
+    members = Members(documents, adapters.tokens, clock)
+    executions = Executions(
+        documents=documents,
+        orchestrations=adapters.orchestrations,
+        intents=intents,
+        runs=runs,
+        catalogue=catalogue,
+        cursors=cursors,
+        clock=clock,
+        ids=adapters.ids,
+    )
     return Application(
         settings=settings,
         adapters=adapters,
-        members=Members(documents, adapters.tokens, clock),
+        members=members,
         intents=intents,
-        executions=Executions(
-            documents=documents,
-            orchestrations=adapters.orchestrations,
-            intents=intents,
-            runs=runs,
-            catalogue=catalogue,
-            cursors=cursors,
-            clock=clock,
-            ids=adapters.ids,
-        ),
+        executions=executions,
         streams=Streams(documents=documents, heartbeat_seconds=settings.heartbeat_seconds),
         steps=Steps(Parts(documents, runs, catalogue, clock)),
         endings=Endings(documents=documents, runs=runs, clock=clock),
+        recovery=Recovery(documents=documents, members=members, executions=executions, clock=clock),
     )

@@ -6,11 +6,12 @@ needs a new orchestrator beside the old one.
 
 from collections.abc import Generator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import azure.durable_functions as df
 from durabletask import task
 
+from shared.bootstrap import Application
 from shared.workflow import executions
 from shared.workflow.context import Task
 
@@ -28,24 +29,6 @@ _INFRASTRUCTURE = task.RetryPolicy(
 """For an activity that raises: the store was away, not the step wrong (that is an outcome). With these
 figures it is tried for some 16 hours. A ``retry_timeout`` must never be set: it reads the wall clock in a
 replay, and the orchestration hangs."""
-
-
-class _Steps(Protocol):
-    async def run(self, payload: dict[str, Any]) -> dict[str, Any]: ...
-
-
-class _Endings(Protocol):
-    async def finish(self, payload: dict[str, Any]) -> None: ...
-
-
-class Platform(Protocol):
-    """What these functions call."""
-
-    @property
-    def steps(self) -> _Steps: ...
-
-    @property
-    def endings(self) -> _Endings: ...
 
 
 class DurableContext:
@@ -105,7 +88,7 @@ def execution_segment(
     return executions.segment(DurableContext(context), work)
 
 
-def blueprint(platform: Platform) -> df.Blueprint:
+def blueprint(platform: Application) -> df.Blueprint:
     """The functions of executions, acting on ``platform``."""
     functions = df.Blueprint()
     functions.orchestration_trigger(context_name="context", orchestration=EXECUTION)(execution)

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 EXECUTION_TERMINAL = frozenset({"execution_completed", "execution_failed", "execution_cancelled"})
 """The events after which an execution's stream ends."""
 
-STEP_TERMINAL = {"step_completed": "completed", "step_skipped": "skipped", "step_failed": "failed"}
+STEP_TERMINAL: Mapping[str, Literal["completed", "skipped", "failed"]] = {
+    "step_completed": "completed",
+    "step_skipped": "skipped",
+    "step_failed": "failed",
+}
 """The events that end a step, and the progress counter that each moves."""
 
 

@@ -14,7 +14,16 @@ class Orchestration:
 
 
 class Orchestrations(Protocol):
-    """Every method raises UnavailableError when the durable backend cannot be reached."""
+    """Every method but ``use`` raises UnavailableError when the durable backend cannot be reached."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is known where the backend is."""
+        ...
+
+    def use(self, starter: str) -> None:
+        """Learn where the backend is, from the starter that the host gives a trigger; again costs nothing."""
+        ...
 
     async def start(self, *, instance_id: str, orchestrator: str, input: Any) -> None:
         """Start an orchestration; if that instance exists already, nothing happens."""

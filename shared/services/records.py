@@ -30,7 +30,7 @@ def event(*, key: str, type: str, now: datetime, data: Mapping[str, Any] | None 
     }
 
 
-def audit(  # noqa: PLR0913 - each is a field of the record
+def audit(
     *,
     action: str,
     principal: str,
