@@ -14,7 +14,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 0, or 2 with a message on stderr if it cannot start."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = _parser(words).parse_args(words)
     try:
         run: Callable[[argparse.Namespace], int] = options.run
         return run(options)
@@ -31,7 +32,7 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m localhost", description="Run a Functions app on this machine."
     )
@@ -49,6 +50,10 @@ def _parser() -> argparse.ArgumentParser:
         "--ready-file", metavar="PATH", help="write {url, pid, grpc} there once everything is up"
     )
     serve.set_defaults(run=_serve)
+    if words[:1] != ["serve"]:
+        from localhost.identity.token import add_token_command  # its imports are 0.3 s that serve can spare
+
+        add_token_command(commands)
     return parser
 
 

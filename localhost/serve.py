@@ -7,18 +7,17 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
-from starlette.routing import BaseRoute
 
 from localhost.app.functions import LoadedApp
 from localhost.app.loading import load_app
 from localhost.app.problems import Problem, StartupError
 from localhost.host import Host
 from localhost.http.server import Server, bind
+from localhost.services import local_services
 from localhost.terminal import announce, set_up_logging
 
 REQUEST_GRACE, HUB_GRACE = 5.0, 10.0
@@ -56,7 +55,15 @@ def serve(options: Options) -> None:
 
 async def _run(app: LoadedApp, data: Path, base_url: str, listener: socket.socket, options: Options) -> None:
     stopping = _signals()
-    host = Host(app, data, base_url, extra_routes=extra_routes(data, base_url))
+    services = local_services(data, base_url)
+    host = Host(
+        app,
+        data,
+        base_url,
+        sources=services.sources,
+        extra_routes=services.routes,
+        closers=services.closers,
+    )
     await host.start()
     server = Server(host.asgi, listener, grace=REQUEST_GRACE)
     await server.start()
@@ -69,11 +76,6 @@ async def _run(app: LoadedApp, data: Path, base_url: str, listener: socket.socke
     await server.stop()
     await host.stop(grace=HUB_GRACE)
     _log.info("stopped")
-
-
-def extra_routes(data: Path, base_url: str) -> Sequence[BaseRoute]:  # noqa: ARG001 - see below
-    """Routes of the local host's own services beside the app."""
-    return ()
 
 
 def _data_folder(path: Path) -> Path:
@@ -90,9 +92,10 @@ def _data_folder(path: Path) -> Path:
 
 
 def _base_url(host: str, listener: socket.socket) -> str:
+    """The address to tell people: this machine's name if the host listens on all of its addresses."""
     port = listener.getsockname()[1]
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not bound
-    return f"http://{name}:{port}"
+    name = socket.gethostname() if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 def _tell_app(data: Path, base_url: str) -> None:

@@ -8,7 +8,7 @@ import re
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
@@ -31,7 +31,7 @@ _DISABLED = re.compile(r"(?:1|true)\Z", re.IGNORECASE)
 _LONGEST_DELAY = timedelta(minutes=5)
 
 
-def load_app(path: Path, environment: dict[str, str] | os._Environ[str] = os.environ) -> LoadedApp:
+def load_app(path: Path, environment: MutableMapping[str, str] = os.environ) -> LoadedApp:
     """Load, index and check the app in the folder ``path``; its settings are merged into ``environment``.
 
     Raises:

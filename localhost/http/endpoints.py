@@ -25,17 +25,20 @@ class Streams:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._closing = False
+        self._closing = asyncio.Event()
 
     async def serve(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a streaming response; a shutdown ends it with its last chunk, not with a broken connection."""
+        if self._closing.is_set():
+            await send_empty(send, 503)
+            return
         task = asyncio.current_task()
         assert task is not None  # ASGI servers run requests in tasks
         self._tasks.add(task)
         try:
             await response(scope, receive, send)
         except asyncio.CancelledError:
-            if not self._closing:
+            if not self._closing.is_set():
                 raise
             task.uncancel()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -44,7 +47,7 @@ class Streams:
 
     def close(self) -> None:
         """End every stream that is open."""
-        self._closing = True
+        self._closing.set()
         for task in self._tasks:
             task.cancel()
 
@@ -112,11 +115,10 @@ def _safely(function: Function, exchange: Exchange) -> ASGIApp:
             await response(scope, receive, send)
         except ClientDisconnect:
             _log.debug("%s: the client went away", function.name)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever the function raises is its failure, not the host's
             _log.exception("%s failed", function.name)
-            if started:
-                raise  # too late for a status: the cut connection says that it is not whole
-            await send_empty(send, 500)
+            if not started:  # else it is too late: the server cuts the connection of an incomplete response
+                await send_empty(send, 500)
 
     return endpoint
 

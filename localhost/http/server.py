@@ -51,6 +51,7 @@ class Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=max(1, round(grace)),
         )
         self._server = _Uvicorn(config)

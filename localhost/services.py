@@ -1,0 +1,110 @@
+"""What this machine adds to the platform's own app: sign-in, change feeds, and closing its stores.
+
+The app builds its adapters itself, while it is loaded (``localhost.adapters``); an app that has not is a
+foreign one, and gets none of this.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.routing import BaseRoute
+
+from localhost.host import Closer
+from localhost.triggers.feeds import CHANGES, Batch, Source, Sources
+
+if TYPE_CHECKING:
+    from localhost.adapters import LocalAdapters
+    from localhost.sqlite.documents import SqliteDocuments
+    from shared.ports.documents import Container
+
+_WAIT = 30.0
+"""Seconds that one look at a change feed is held back when there is nothing new."""
+
+_log = logging.getLogger("localhost.services")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalServices:
+    """The parts for :class:`localhost.host.Host`."""
+
+    routes: Sequence[BaseRoute] = ()
+    sources: Sources = field(default_factory=dict)
+    closers: Sequence[Closer] = ()
+
+
+class ChangeSource:
+    """The change feed of one container over all tenants, in commit order: a source with one partition."""
+
+    def __init__(self, documents: "SqliteDocuments", container: "Container") -> None:
+        self._documents = documents
+        self._container = container
+
+    async def partitions(self) -> Sequence[str]:
+        return ("0",)
+
+    async def latest(self, partition: str) -> str:  # noqa: ARG002 - there is one
+        position = 0
+        while changes := await self._documents.feed(
+            container=self._container, after=position, limit=1000, wait=0
+        ):
+            position = changes[-1].seq
+        return str(position)
+
+    async def read(
+        self,
+        partition: str,  # noqa: ARG002 - there is one
+        *,
+        after: str | None,
+        limit: int,
+    ) -> AsyncIterator[Batch[Mapping[str, Any]]]:
+        position = int(after or 0)
+        while True:
+            changes = await self._documents.feed(
+                container=self._container, after=position, limit=limit, wait=_WAIT
+            )
+            if changes:
+                position = changes[-1].seq
+                items = [{**change.document.body, "_etag": change.document.etag} for change in changes]
+                yield Batch(items, str(position))
+
+
+def local_services(data: Path, base_url: str) -> LocalServices:
+    """The services for what the loaded app has built; nothing for a foreign app."""
+    if "localhost.adapters" not in sys.modules:
+        return LocalServices()
+    from localhost.adapters import built  # only the platform's own app has imported it, and pays for it
+
+    sources: dict[tuple[str, str], Source[Any]] = {}
+    for adapters in built():
+        sources.update(_sources(adapters))
+    return LocalServices(_identity(data, base_url), sources, [_closer(adapters) for adapters in built()])
+
+
+def _sources(adapters: "LocalAdapters") -> dict[tuple[str, str], Source[Any]]:
+    from shared.ports.documents import COUNTERS, EXECUTIONS, REGISTRY, TENANCY  # as above
+
+    containers = (REGISTRY, EXECUTIONS, TENANCY, COUNTERS)
+    return {(CHANGES, one.name): ChangeSource(adapters.documents, one) for one in containers}
+
+
+def _identity(data: Path, base_url: str) -> Sequence[BaseRoute]:
+    from localhost.identity.issuer import NotLocalError  # as above
+    from localhost.identity.routes import identity_routes
+
+    try:
+        return identity_routes(data, base_url)
+    except NotLocalError as error:
+        _log.warning("nobody can sign in here: %s", error)
+        return ()
+
+
+def _closer(adapters: "LocalAdapters") -> Closer:
+    async def close() -> None:
+        await asyncio.to_thread(adapters.close)
+
+    return close
