@@ -1,0 +1,66 @@
+"""The demo, run as a new user runs it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from examples import hosting
+
+REQUEST = re.compile(r"^  curl .*$", re.MULTILINE)
+
+
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "examples.demo", *arguments]
+    return subprocess.run(command, cwd=hosting.ROOT, capture_output=True, text=True, timeout=100, check=False)
+
+
+def test_the_demo_completes_and_its_lines_for_going_on_work(tmp_path: Path) -> None:
+    ran = demo("--data", str(tmp_path / "data"))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "100 %" in ran.stdout
+    assert "↻ smoke-tests" in ran.stdout
+    assert "completed: 8 steps" in ran.stdout
+    # The host comes back at another port than the printed one, which may be taken here.
+    host = hosting.start(tmp_path / "data", log=tmp_path / "again.log")
+    try:
+        requests = REQUEST.findall(ran.stdout)
+        assert len(requests) == 3
+        for request in requests:
+            answer = subprocess.run(
+                ["sh", "-c", request.replace("http://127.0.0.1:7071", host.url)],
+                env=os.environ | {"TOKEN": host.token()},
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=True,
+            ).stdout
+            assert "completed" in answer or '"status":"active"' in answer, answer
+    finally:
+        host.stop()
+
+
+def test_the_demo_says_which_step_failed_and_why_and_exits_with_1(tmp_path: Path) -> None:
+    intent = json.loads((hosting.ROOT / "examples" / "release.json").read_text())
+    steps = intent["definition"]["steps"]
+    next(step for step in steps if step["id"] == "build")["expect_status"] = 204
+    broken = tmp_path / "broken.json"
+    broken.write_text(json.dumps(intent))
+    ran = demo("--data", str(tmp_path / "data"), "--intent", str(broken))
+    assert ran.returncode == 1
+    assert "failed in step build" in ran.stdout
+    assert "201" in ran.stdout
+
+
+@pytest.mark.parametrize("text", ['{"name": "x", "definition": {"steps": [{"action": "no-such"}]}}'])
+def test_the_demo_shows_everything_wrong_with_an_intent_that_is_refused(tmp_path: Path, text: str) -> None:
+    refused = tmp_path / "refused.json"
+    refused.write_text(text)
+    ran = demo("--data", str(tmp_path / "data"), "--intent", str(refused))
+    assert ran.returncode == 1
+    assert "422 VALIDATION_FAILED" in ran.stdout
+    assert "/definition/steps/0/action" in ran.stdout
