@@ -34,6 +34,8 @@ class KeyStore:
         self._now = now
         self._path = self._folder / "keys.json"
         self.jwks_path = self._folder / "jwks.json"
+        self._entries: list[dict[str, Any]] = []
+        self._key: RSAPrivateKey | None = None
         if not self._path.exists():
             create(self._path, json.dumps([_new_entry(now())]))
         self._load()
@@ -43,7 +45,10 @@ class KeyStore:
         """The claims as a signed token with ``typ`` in its header."""
         if self._stamp != _stamp(self._path):  # another process has rotated the keys
             self._load()
-        return jwt.encode(dict(claims), self._key, ALGORITHM, headers={"kid": self._kid, "typ": typ})
+        if self._key is None:  # checking a key takes 40 ms: only who signs pays for it
+            self._key = _private_key(self._entries[0])
+        headers = {"kid": self._entries[0]["kid"], "typ": typ}
+        return jwt.encode(dict(claims), self._key, ALGORITHM, headers=headers)
 
     def jwks(self) -> dict[str, Any]:
         """The key set that is published."""
@@ -66,13 +71,12 @@ class KeyStore:
         replace(self.jwks_path, _published(entries), mode=0o644)
         replace(self._path, json.dumps(entries))
         self._load()
-        return self._kid
+        return str(entries[0]["kid"])
 
     def _load(self) -> None:
         self._stamp = _stamp(self._path)
-        self._entries: list[dict[str, Any]] = json.loads(self._path.read_text())
-        self._key = _private_key(self._entries[0])
-        self._kid: str = self._entries[0]["kid"]
+        self._entries = json.loads(self._path.read_text())
+        self._key = None
 
     def _publish(self) -> None:
         text = _published(self._entries)
