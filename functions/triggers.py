@@ -16,7 +16,7 @@ type Trigger = Callable[..., Awaitable[Any]]
 
 def blueprint(platform: Application, handlers: Mapping[Route, Handler]) -> df.Blueprint:
     """One HTTP function per route, each handing its requests to the edge with the route's handler."""
-    made = df.Blueprint(http_auth_level=func.AuthLevel.ANONYMOUS)
+    made = df.Blueprint()
     for route, handler in handlers.items():
         serve = _durable(platform, route, handler) if route.durable else _plain(platform, route, handler)
         add(made, serve, name=route.name, path=route.path, methods=[route.method], durable=route.durable)
@@ -27,7 +27,9 @@ def add(
     made: df.Blueprint, serve: Trigger, *, name: str, path: str, methods: list[str], durable: bool = False
 ) -> None:
     """Register ``serve`` as the function ``name``, called with ``request`` (and ``starter`` if durable)."""
-    builder = made.route(route=path, methods=methods, trigger_arg_name="request")(serve)
+    # Said for each function: registering a blueprint puts the app's own level in place of the blueprint's.
+    anonymous = func.AuthLevel.ANONYMOUS
+    builder = made.route(route=path, methods=methods, trigger_arg_name="request", auth_level=anonymous)(serve)
     if durable:
         # The client binding proper would open a channel per invocation. `durableRequiresGrpc` is what the
         # SDK's own binding (decorators/metadata.py, DurableClient) tells the host.

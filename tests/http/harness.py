@@ -1,0 +1,202 @@
+"""The platform behind its real HTTP functions, in this process: what the tests of the wire talk to."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import azure.durable_functions as df
+import httpx
+from azurefunctions.extensions.http.fastapi import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from functions import openapi, routes
+from functions.register import register
+from localhost.adapters import LocalAdapters, RandomIds, SystemClock
+from localhost.http.router import Route, Router
+from localhost.identity.issuer import local_issuer
+from localhost.identity.keystore import KeyStore
+from localhost.identity.minting import mint
+from localhost.sqlite.documents import SqliteDocuments
+from quantum.contract.problems import Problem
+from shared.adapters.jwt.issuers import Issuer
+from shared.adapters.jwt.keys import JwksSource
+from shared.adapters.jwt.verifier import JwtTokens
+from shared.bootstrap import Application, compose
+from shared.domain.errors import UnavailableError
+from shared.ports.documents import REGISTRY, Container, Document
+from shared.security.scope import TenantScope
+from shared.settings import Settings
+from tests.fakes.orchestrations import RecordedOrchestrations
+
+URL = "http://127.0.0.1:7071"
+STARTER = '{"rpcBaseUrl": "http://127.0.0.1:1"}'
+ROLES = ("viewer", "author", "operator", "admin")
+MAX_BODY = 64 * 1024
+
+
+@dataclass(frozen=True)
+class World:
+    """Tenant ``acme`` with a member for each role, and ``globex`` with ``eve`` its administrator."""
+
+    platform: Application
+    orchestrations: RecordedOrchestrations
+    app: ASGIApp
+    http: httpx.AsyncClient
+    identity: "Identity"
+    functions: list[Any]
+
+    def token(self, user: str, **claims: Any) -> str:
+        name = self.identity.issuer.url
+        given: dict[str, Any] = {"issuer": name, "subject": user, "now": time.time(), "lifetime": 3600}
+        return mint(self.identity.keys, **(given | claims))
+
+    def headers(self, user: str) -> dict[str, str]:
+        known = self.identity.signed
+        token = known[user] if user in known else known.setdefault(user, self.token(user))
+        return {"Authorization": f"Bearer {token}"}
+
+    async def send(self, user: str | None, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {**(self.headers(user) if user else {}), **options.pop("headers", {})}
+        return await self.http.request(method, "/api/v1" + path, headers=headers, **options)
+
+    async def intent(self, name: str = "deploy", **fields: Any) -> dict[str, Any]:
+        body = {"name": name, "definition": {"steps": [{"id": "a", "action": "assert", "condition": "true"}]}}
+        response = await self.send("author", "POST", "/intents", json=body | fields)
+        assert response.status_code == 201, response.text
+        return cast("dict[str, Any]", response.json())
+
+    async def execution(self) -> str:
+        await self.intent()
+        response = await self.send("operator", "POST", "/intents/deploy/execute")
+        assert response.status_code == 202, response.text
+        return str(response.json()["execution_id"])
+
+    async def names(self) -> list[str]:
+        """What is stored in acme's registry."""
+        response = await self.send("viewer", "GET", "/intents")
+        return [item["name"] for item in response.json()["items"]]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The local issuer, and the keys it signs with."""
+
+    issuer: Issuer
+    keys: KeyStore
+    signed: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: Path) -> "Identity":
+        return cls(local_issuer(data, URL), KeyStore(data))
+
+
+class Failing(SqliteDocuments):
+    """A store whose reads of the registry fail with ``error``."""
+
+    error: Exception = UnavailableError(retry_after=3)
+
+    async def read(
+        self, scope: TenantScope, *, container: Container, partition: str, id: str
+    ) -> Document | None:
+        if container is REGISTRY:
+            raise self.error
+        return await super().read(scope, container=container, partition=partition, id=id)
+
+
+async def build(
+    data: Path,
+    identity: Identity,
+    *,
+    documents: Callable[[Path], SqliteDocuments] = SqliteDocuments,
+    heartbeat: float = 15,
+) -> World:
+    orchestrations = RecordedOrchestrations()
+    clock = SystemClock()
+    adapters = LocalAdapters(
+        documents=documents(data / "documents.db"),
+        orchestrations=orchestrations,
+        tokens=JwtTokens([identity.issuer], keys=JwksSource(), clock=clock),
+        clock=clock,
+        ids=RandomIds(clock),
+        cursor_key=b"k" * 32,
+    )
+    settings = Settings(
+        adapters="localhost", data=data, host_url=URL, max_body_bytes=MAX_BODY, heartbeat_seconds=heartbeat
+    )
+    platform = compose(adapters, settings)
+    app = df.DFApp()
+    register(app, platform)
+    functions = app.get_functions()
+    asgi = Router(http_routes(functions), _nothing)
+    client = httpx.AsyncClient(
+        transport=httpx.ASGITransport(asgi), base_url=URL, event_hooks={"response": [conforms]}
+    )
+    return World(platform, orchestrations, asgi, client, identity, functions)
+
+
+async def people(platform: Application, issuer: str) -> None:
+    for tenant, users in {"acme": [*ROLES, "both"], "globex": ["eve", "both"]}.items():
+        await platform.members.ensure_tenant(tenant)
+        for user in users:
+            role = user if user in ROLES else "admin"
+            await platform.members.ensure_member(tenant, user=user, roles=[role], issuer=issuer, subject=user)
+
+
+def http_routes(functions: list[Any]) -> list[Route]:
+    """The HTTP functions of an app as routes of an ASGI router."""
+    made = []
+    for function in functions:
+        bindings = {binding["type"]: binding for binding in function.get_bindings_dict()["bindings"]}
+        if trigger := bindings.get("httpTrigger"):
+            methods = frozenset(str(method) for method in trigger["methods"])
+            extra = {"starter": STARTER} if "durableClient" in bindings else {}
+            made.append(Route("api/" + trigger["route"], methods, _endpoint(function, extra)))
+    return made
+
+
+def _endpoint(function: Any, extra: Mapping[str, str]) -> ASGIApp:
+    handler = function.get_user_function()
+
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        await (await handler(request=request, **extra))(scope, receive, send)
+
+    return endpoint
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    raise AssertionError(f"no function takes {scope['path']}")
+
+
+@cache
+def _contract() -> dict[str, Any]:
+    return cast("dict[str, Any]", json.loads(openapi.document_bytes()))
+
+
+async def conforms(response: httpx.Response) -> None:
+    """Hold every response of every test against the contract."""
+    assert response.headers["x-request-id"]
+    request = response.request
+    found = [route for route in routes.ROUTES if route.pattern.fullmatch(request.url.path)]
+    route = next((route for route in found if route.method == request.method), None)
+    media = response.headers.get("content-type", "").partition(";")[0]
+    if route is None:
+        assert (response.status_code, media) == (405 if found else 404, "application/problem+json")
+        return
+    operation = _contract()["paths"]["/api/" + route.path][request.method.lower()]
+    assert str(response.status_code) in operation["responses"]
+    await response.aread()
+    if media == "application/problem+json":
+        problem = Problem.model_validate(response.json())
+        assert problem.status == response.status_code
+        assert problem.request_id == response.headers["x-request-id"]
+    elif route.response is not None and media == "application/json":
+        content = json.loads(response.content)
+        assert set(content) <= set(route.response.model_fields)
+        route.response.model_validate(content)
+    for name in route.headers if response.is_success else ():
+        assert name in response.headers
