@@ -8,9 +8,8 @@ may be long and run on threads of their own.
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import Callable, Generator, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -23,8 +22,8 @@ from localhost.sqlite.cursors import Cursors
 from localhost.sqlite.operations import SWEEP, Partition, Step, Transaction, etag, prepare
 from localhost.sqlite.queries import encode_position, select
 from localhost.sqlite.readers import Readers
-from localhost.sqlite.signals import Signals, sleep_until
-from localhost.sqlite.writer import PATIENCE, StorageUnavailableError, Writer, unavailable
+from localhost.sqlite.signals import Signals
+from localhost.sqlite.writer import PATIENCE, StorageUnavailableError, Writer
 from shared.domain.errors import BadCursorError
 from shared.ports.documents import Change, Container, Document, Operation, Page, Query
 from shared.security.scope import TenantScope
@@ -97,8 +96,7 @@ class SqliteDocuments:
         self._writer = Writer(path, schema, on_commit=self._announce, patience=patience)
         self._readers = Readers(path)
         self._pool = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="sqlite-query")
-        with _naming_unavailability():
-            self._cursors = Cursors(self._readers.connection.execute(_META, ("cursor_key",)).fetchone()[0])
+        self._cursors = Cursors(self._meta("cursor_key"))
 
     def close(self) -> None:
         """Finish the writes that are queued, wake who waits for changes, and close the file."""
@@ -113,9 +111,8 @@ class SqliteDocuments:
     ) -> Document | None:
         """See :meth:`shared.ports.documents.Documents.read`."""
         key = (container.name, scope.tenant_id, partition, id, self._seconds())
-        with _naming_unavailability():
-            row = self._readers.connection.execute(_READ, key).fetchone()
-        return None if row is None else _document(*row)
+        rows = self._readers.rows(_READ, key)
+        return _document(*rows[0]) if rows else None
 
     async def query(self, scope: TenantScope, query: Query) -> Page:
         """See :meth:`shared.ports.documents.Documents.query`."""
@@ -152,12 +149,12 @@ class SqliteDocuments:
 
         def look() -> Sequence[Change]:
             if kind is None:
-                rows = self._rows(_CHANGES, (*place, start, self._seconds(), limit))
+                rows = self._readers.rows(_CHANGES, (*place, start, self._seconds(), limit))
             else:
-                rows = self._rows(_CHANGES_OF_KIND, (*place, start, kind, self._seconds(), limit))
+                rows = self._readers.rows(_CHANGES_OF_KIND, (*place, start, kind, self._seconds(), limit))
             return [Change(_document(seq, body), self._position(context, seq)) for seq, body in rows]
 
-        return await self._look_until_found(place, look, wait)
+        return await self._signals.first(place, look, wait)
 
     async def feed(
         self, *, container: Container, after: int | None, limit: int, wait: float
@@ -168,10 +165,15 @@ class SqliteDocuments:
         """
 
         def look() -> Sequence[FeedChange]:
-            rows = self._rows(_FEED, (container.name, after or 0, self._seconds(), limit))
+            rows = self._readers.rows(_FEED, (container.name, after or 0, self._seconds(), limit))
             return [FeedChange(tenant, key, _document(seq, body), seq) for seq, tenant, key, body in rows]
 
-        return await self._look_until_found(container.name, look, wait)
+        return await self._signals.first(container.name, look, wait)
+
+    def last_seq(self) -> int:
+        """Where :meth:`feed` stands now: changes that come after have a greater ``FeedChange.seq``."""
+        last: int = self._meta("sequence")
+        return last
 
     async def sweep(self) -> int:
         """Delete documents that have expired, some hundreds at a time; returns how many were deleted."""
@@ -180,31 +182,9 @@ class SqliteDocuments:
     def _seconds(self) -> float:
         return self._now().timestamp()
 
-    def _rows(self, sql: str, parameters: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        with _naming_unavailability():
-            return self._readers.connection.execute(sql, parameters).fetchall()
-
-    async def _look_until_found[T](
-        self, topic: Hashable, look: Callable[[], Sequence[T]], wait: float
-    ) -> Sequence[T]:
-        """What ``look`` finds, now or after a commit that touches ``topic`` within ``wait`` seconds."""
-        if wait <= 0:
-            return look()
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + wait
-        while True:
-            waiter = self._signals.subscribe(topic)
-            try:
-                found = look()
-                if found or loop.time() >= deadline:
-                    return found
-                await sleep_until(waiter, deadline)
-            finally:
-                self._signals.unsubscribe(topic, waiter)
-
     def _page(self, query: Query, tenant_id: str) -> Page:
         selection = select(query, tenant_id=tenant_id, now=self._seconds(), open_cursor=self._cursors.open)
-        rows = self._rows(selection.sql, tuple(selection.parameters))
+        rows = self._readers.rows(selection.sql, tuple(selection.parameters))
         shown = rows[: query.limit]
         after = None
         if len(rows) > query.limit:
@@ -234,10 +214,13 @@ class SqliteDocuments:
         if after is None:
             return 0
         start = int.from_bytes(self._cursors.open(context, after))
-        ((last,),) = self._rows(_META, ("sequence",))
-        if start > last:
+        if start > self.last_seq():
             raise BadCursorError
         return start
+
+    def _meta(self, name: str) -> Any:
+        ((value,),) = self._readers.rows(_META, (name,))
+        return value
 
     def _position(self, context: bytes, seq: int) -> str:
         return self._cursors.seal(context, seq.to_bytes(_POSITION_BYTES))
@@ -245,11 +228,3 @@ class SqliteDocuments:
 
 def _document(seq: int, body: str) -> Document:
     return Document(orjson.loads(body), etag(seq))
-
-
-@contextmanager
-def _naming_unavailability() -> Generator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise unavailable(error) from error

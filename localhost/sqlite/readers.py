@@ -2,9 +2,11 @@
 
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from localhost.sqlite.writer import connect
+from localhost.sqlite.writer import connect, unavailable
 
 
 def _casefold(text: str) -> str:
@@ -21,13 +23,20 @@ class Readers:
         self._open: list[sqlite3.Connection] = []
         self._closed = False
 
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """This thread's connection.
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query, read on this thread's connection.
+
+        They are fetched at once: a read that stays open would keep the log from being emptied.
 
         Raises:
-            sqlite3.Error: the file cannot be opened, or the readers are closed.
+            StorageUnavailableError: the file cannot be read, or is closed.
         """
+        try:
+            return self._connection().execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
+    def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._connect()

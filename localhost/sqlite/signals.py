@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 
 class Signals:
@@ -31,6 +31,22 @@ class Signals:
                 if not waiters:
                     del self._waiters[topic]
 
+    async def first[T](self, topic: Hashable, look: Callable[[], Sequence[T]], wait: float) -> Sequence[T]:
+        """What ``look`` finds, now or after announcements of ``topic`` within ``wait`` seconds."""
+        if wait <= 0:
+            return look()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait
+        while True:
+            waiter = self.subscribe(topic)
+            try:
+                found = look()
+                if found or loop.time() >= deadline:
+                    return found
+                await _until(waiter, deadline)
+            finally:
+                self.unsubscribe(topic, waiter)
+
     def announce(self, topics: Iterable[Hashable]) -> None:
         """Wake everybody who waits for one of ``topics``; announcements before a waiter runs are one."""
         with self._lock:
@@ -47,8 +63,7 @@ class Signals:
         _wake(woken)
 
 
-async def sleep_until(waiter: asyncio.Future[None], deadline: float) -> None:
-    """Wait for ``waiter``, at most until ``deadline`` (the loop's time)."""
+async def _until(waiter: asyncio.Future[None], deadline: float) -> None:
     timer = asyncio.get_running_loop().call_at(deadline, _complete, [waiter])
     try:
         await waiter

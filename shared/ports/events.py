@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from shared.domain.times import rfc3339
+
 
 @dataclass(frozen=True, slots=True)
 class CloudEvent:
@@ -18,6 +20,23 @@ class CloudEvent:
     data: Mapping[str, Any]
     key: str
     """The partition key: events of one key are delivered in the order they were published."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The event in structured mode, as every implementation sends it.
+
+        Source: CloudEvents 1.0 JSON format, section 3, and its partitioning extension (``partitionkey``).
+        """
+        return {
+            "specversion": "1.0",
+            "id": self.id,
+            "type": self.type,
+            "source": self.source,
+            "subject": self.subject,
+            "time": rfc3339(self.time),
+            "datacontenttype": "application/json",
+            "partitionkey": self.key,
+            "data": dict(self.data),
+        }
 
 
 class Events(Protocol):

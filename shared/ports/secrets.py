@@ -7,5 +7,9 @@ from shared.security.scope import TenantScope
 
 class Secrets(Protocol):
     async def resolve(self, scope: TenantScope, *, name: str) -> str | None:
-        """The tenant's secret of that name as it is now, or None if there is none."""
+        """The tenant's secret of that name as it is now, or None if there is none.
+
+        Raises:
+            UnavailableError: the secrets cannot be read now.
+        """
         ...

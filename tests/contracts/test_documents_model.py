@@ -115,13 +115,15 @@ OPERATIONS = st.one_of(
 
 
 class DocumentsMachine(RuleBasedStateMachine):
-    """Does the same to an implementation and to the model."""
+    """Does the same to an implementation, which a subclass names, and to the model."""
 
-    def __init__(self, make: Callable[[ExitStack], Documents]) -> None:
+    make: Callable[[ExitStack], Documents]
+
+    def __init__(self) -> None:
         super().__init__()
         self.stack = ExitStack()
         self.run = self.stack.enter_context(asyncio.Runner()).run
-        self.shelf = Shelf(make(self.stack))
+        self.shelf = Shelf(type(self).make(self.stack))
         self.model = Model()
         self.position: str | None = None
         self.seen = 0
@@ -216,12 +218,16 @@ def sqlite(stack: ExitStack) -> Documents:
     return store
 
 
-@pytest.mark.parametrize("make", [sqlite])
+class SqliteMachine(DocumentsMachine):
+    make = sqlite
+
+
+@pytest.mark.parametrize("machine", [SqliteMachine])
 def test_any_sequence_of_operations_leaves_what_a_dictionary_would_hold(
-    make: Callable[[ExitStack], Documents],
+    machine: type[DocumentsMachine],
 ) -> None:
     run_state_machine_as_test(
-        lambda: DocumentsMachine(make),
+        machine,
         settings=settings(
             max_examples=40,
             stateful_step_count=20,
