@@ -4,7 +4,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from starlette.routing import BaseRoute, request_response
 from starlette.routing import Router as StarletteRouter
@@ -13,7 +13,6 @@ from starlette.types import ASGIApp
 from localhost.app.functions import Function, LoadedApp
 from localhost.app.problems import Problem, StartupError
 from localhost.app.rules import full_template, methods, switch_off, time_zone
-from localhost.durable.workers import Workers
 from localhost.http.admin import Admin, ManualRun, administrators_only
 from localhost.http.endpoints import Streams, classic_endpoint, streaming_endpoint
 from localhost.http.keys import Keys, guarded, load_keys
@@ -26,6 +25,9 @@ from localhost.triggers.starter import WEBHOOKS, Starters
 from localhost.triggers.state import StateFile
 from localhost.triggers.timers import Timer, Timers
 
+if TYPE_CHECKING:
+    from localhost.durable.workers import Workers  # protobuf, which apps without durable functions spare
+
 
 class Hub(Protocol):
     """What the host needs of the durable engine (``localhost.durable.hub.TaskHub``)."""
@@ -37,14 +39,14 @@ class Hub(Protocol):
     async def drain(self, timeout: float) -> None: ...  # noqa: ASYNC109 - the engine's own word
 
 
-type HubFactory = Callable[[Path, Workers, str], Hub]
+type HubFactory = Callable[[Path, "Workers", str], Hub]
 type Closer = Callable[[], Awaitable[None]]
 
 
 class Host:
     """Composes and runs everything behind the HTTP server; :attr:`asgi` is what the server serves.
 
-    Start: engine, calls, routes, timers, feeds. Stop is the reverse of what depends on what: streams end,
+    Start: engine, routes, then timers and feeds. Stop is the reverse of what depends on what: streams end,
     timers and feeds stop, the engine drains, and only then are stores closed.
     """
 
@@ -86,7 +88,7 @@ class Host:
         return self._asgi
 
     async def start(self, hub_factory: HubFactory | None = None) -> None:
-        """Start the engine (only if the app has durable functions), the triggers and the routes."""
+        """Start the engine (only if the app has durable functions) and build the routes."""
         routes: list[Route] = []
         if self.app.is_durable:
             await self._start_hub(hub_factory or task_hub)
@@ -96,6 +98,9 @@ class Host:
         routes.extend(self._function_route(f, calls[f.name]) for f in self.app.by_trigger("httpTrigger"))
         routes.extend(self._admin_routes(Admin(self.app, self.base_url, runs)))
         self._asgi = Router(routes, StarletteRouter(list(self._extra_routes)))
+
+    def start_triggers(self) -> None:
+        """Start timers and feeds: last, when what they call can call back over HTTP."""
         self._timers.start()
         self._feeds.start()
 
@@ -204,7 +209,7 @@ class Host:
             raise StartupError(f"The app in {self.app.path} cannot run: {len(problems)} to mend.", problems)
 
 
-def task_hub(path: Path, workers: Workers, name: str) -> Hub:
+def task_hub(path: Path, workers: "Workers", name: str) -> Hub:
     """The engine over SQLite."""
     from localhost.durable.hub import TaskHub  # only apps with durable functions need it
 

@@ -1,6 +1,7 @@
 """``serve``: run one app until a signal stops it."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -67,9 +68,12 @@ async def _run(app: LoadedApp, data: Path, base_url: str, listener: socket.socke
     await host.start()
     server = Server(host.asgi, listener, grace=REQUEST_GRACE)
     await server.start()
+    gc.freeze()  # modules and functions for ever: later collections need not look at them
+    gc.enable()
     announce(host, sys.stdout)
     if options.ready_file is not None:
         _write_ready_file(options.ready_file, host)
+    host.start_triggers()
     await stopping.wait()
     _log.info("stopping: finishing what is in flight; a second signal stops at once")
     host.end_streams()

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
 
-from croniter import CroniterBadDateError, croniter
-
 _FIRST_HALF = ("january", "february", "march", "april", "may", "june")
 _MONTHS = (*_FIRST_HALF, "july", "august", "september", "october", "november", "december")
 _DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
@@ -56,6 +54,8 @@ class Cron:
     zone: tzinfo
 
     def after(self, moment: datetime) -> datetime | None:
+        from croniter import CroniterBadDateError, croniter  # 50 ms that apps without timers spare
+
         start = moment.astimezone(self.zone)
         try:
             times = croniter(self.expression, start, day_or=False, second_at_beginning=True)
