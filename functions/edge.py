@@ -6,9 +6,9 @@ comes first decides: an anonymous caller learns nothing about the body it sent.
 
 import logging
 import re
+import secrets
 import time
-import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from shared.security.permissions import require
 from shared.services.members import Caller
 
 _log = logging.getLogger(__name__)
-_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 
 @dataclass(slots=True)
@@ -30,6 +30,8 @@ class Call:
     """A request as a handler sees it: who, what, and the contract's models of query and body."""
 
     request: Request
+    headers: Mapping[bytes, bytes]
+    """As ASGI has them: names in lower case. A dictionary, because the request's own is searched in full."""
     request_id: str
     query: Any = None
     body: Any = None
@@ -40,6 +42,11 @@ class Call:
         """Who asks; only routes that need a token have one."""
         assert self.authenticated is not None
         return self.authenticated
+
+    def header(self, name: bytes) -> str | None:
+        """The header of that (lower-case) name."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
 
     @property
     def id(self) -> str:
@@ -54,7 +61,8 @@ type Handler = Callable[[Application, Call], Awaitable[Response]]
 async def handle(platform: Application, request: Request, route: Route, handler: Handler) -> Response:
     """Serve one request of ``route``; every error becomes its problem response."""
     started = time.perf_counter()
-    call = Call(request, _request_id(request))
+    headers: dict[bytes, bytes] = dict(request.scope["headers"])
+    call = Call(request, headers, _request_id(headers.get(b"x-request-id", b"")))
     try:
         await _prepare(platform, call, route)
         response = await handler(platform, call)
@@ -69,32 +77,29 @@ async def handle(platform: Application, request: Request, route: Route, handler:
 
 async def _prepare(platform: Application, call: Call, route: Route) -> None:
     """Authenticate, authorize and parse what the route asks for."""
-    request = call.request
     if route.operation is None:
         return
-    headers = request.headers
     call.authenticated = await platform.members.authenticate(
-        headers.get("authorization"), headers.get("x-tenant-id")
+        call.header(b"authorization"), call.header(b"x-tenant-id")
     )
     require(call.authenticated.principal, route.operation)
-    call.query = inputs.query(route, request.scope.get("query_string", b""))
+    call.query = inputs.query(route, call.request.scope["query_string"])
     if route.body is not None:
-        call.body = inputs.body(route, await _json(request, route, platform.settings.max_body_bytes))
+        call.body = inputs.body(route, await _json(call, route, platform.settings.max_body_bytes))
 
 
-async def _json(request: Request, route: Route, limit: int) -> Any:
-    raw = await bodies.read(request, limit=limit)
+async def _json(call: Call, route: Route, limit: int) -> Any:
+    raw = await bodies.read(call.request, limit=limit)
     if raw:
-        bodies.require_json(request.headers.get("content-type"))
+        bodies.require_json(call.header(b"content-type"))
         return bodies.parse(raw)
     if not route.body_optional:
         raise BadRequestError("This request needs a JSON body")
     return {}
 
 
-def _request_id(request: Request) -> str:
-    given = request.headers.get("x-request-id")
-    return given if given is not None and _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+def _request_id(given: bytes) -> str:
+    return given.decode() if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
 
 
 def _failed(error: Exception, call: Call, route: Route) -> Response:

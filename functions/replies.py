@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from azurefunctions.extensions.http.fastapi import Request, Response
+from azurefunctions.extensions.http.fastapi import Response
 
 _REVALIDATE = "private, no-cache"
 
@@ -14,11 +14,11 @@ def reply(content: Any, *, status: int = 200, headers: Mapping[str, str] | None 
     return Response(_dump(content), status, {"Cache-Control": "no-store", **(headers or {})}, _JSON)
 
 
-def resource(request: Request, content: Any, *, etag: str) -> Response:
+def resource(content: Any, *, etag: str, if_none_match: str | None) -> Response:
     """A resource with its ETag; 304 if the client has that state already (RFC 9110, section 13.1.2)."""
     tag = entity_tag(etag)
     headers = {"ETag": tag, "Cache-Control": _REVALIDATE}
-    if _has(request.headers.get("if-none-match"), tag):
+    if _has(if_none_match, tag):
         return Response(None, 304, headers)
     return Response(_dump(content), 200, headers, _JSON)
 

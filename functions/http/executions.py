@@ -61,9 +61,8 @@ async def cancel(platform: Application, call: Call) -> Response:
 async def watch(platform: Application, call: Call) -> Response:
     """A stream or a page of events, as ``Accept`` says; a stream resumes behind ``Last-Event-ID``."""
     query: Paging = call.query
-    headers = call.request.headers
-    if streams.wanted(headers.get("accept")):
-        after = headers.get("last-event-id") or query.cursor
+    if streams.wanted(call.header(b"accept")):
+        after = call.header(b"last-event-id") or query.cursor
         return streams.respond(await platform.streams.tail(call.caller, call.id, after=after))
     found, following = await platform.streams.page(
         call.caller, call.id, after=query.cursor, limit=query.limit

@@ -27,7 +27,7 @@ async def create(platform: Application, call: Call) -> Response:
 
 async def get(platform: Application, call: Call) -> Response:
     intent = await platform.intents.get(call.caller, call.id)
-    return resource(call.request, wire.intent(intent), etag=intent.etag)
+    return resource(wire.intent(intent), etag=intent.etag, if_none_match=call.header(b"if-none-match"))
 
 
 async def list_(platform: Application, call: Call) -> Response:
