@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from localhost.identity.files import create
-from localhost.sqlite.writer import StorageUnavailableError, connect, unavailable
+from localhost.sqlite.writer import StorageUnavailableError, open_store, unavailable
 from shared.security.scope import TenantScope
 
 _SCHEMA = Path(__file__).with_suffix(".sql")
@@ -38,11 +38,7 @@ class SqliteSecrets:
         """
         key = create(path.with_name(f"{path.name}.key"), AESGCM.generate_key(256).hex())
         self._cipher = AESGCM(bytes.fromhex(key))
-        try:
-            self._connection = connect(path)
-            self._connection.executescript(_SCHEMA.read_text("utf-8"))
-        except sqlite3.Error as error:
-            raise unavailable(error) from error
+        self._connection = open_store(path, _SCHEMA.read_text("utf-8"))
         path.chmod(0o600)
 
     def close(self) -> None:

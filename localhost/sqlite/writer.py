@@ -60,6 +60,23 @@ class _Job:
     error: Exception | None = None
 
 
+def open_store(path: Path, schema: str, *, patience: float = PATIENCE) -> sqlite3.Connection:
+    """Open a file for writing, made if absent, and apply ``schema`` (idempotent SQL).
+
+    Raises:
+        StorageUnavailableError: the file cannot be opened or written.
+    """
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = connect(path, patience=patience)
+        connection.executescript(schema)
+    except sqlite3.Error as error:
+        if connection is not None:
+            connection.close()
+        raise unavailable(error) from error
+    return connection
+
+
 def connect(path: Path, *, read_only: bool = False, patience: float = PATIENCE) -> sqlite3.Connection:
     """Open a connection with this host's settings: WAL, full synchronisation, named columns, autocommit.
 
@@ -74,6 +91,15 @@ def connect(path: Path, *, read_only: bool = False, patience: float = PATIENCE) 
         cached_statements=512,
         timeout=patience,
     )
+    try:
+        _configure(connection, read_only=read_only)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _configure(connection: sqlite3.Connection, *, read_only: bool) -> None:
     connection.row_factory = sqlite3.Row
     # Without it SQLite plans a statement anew at each execution when a bound value could decide whether a
     # partial index is usable: measured, a point read takes 45 us instead of 10.
@@ -82,7 +108,6 @@ def connect(path: Path, *, read_only: bool = False, patience: float = PATIENCE) 
     if not read_only:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-    return connection
 
 
 def unavailable(error: sqlite3.Error) -> Exception:
@@ -116,11 +141,7 @@ class Writer:
         Raises:
             StorageUnavailableError: the file cannot be opened or written.
         """
-        try:
-            self._connection = connect(path, patience=patience)
-            self._connection.executescript(schema)
-        except sqlite3.Error as error:
-            raise unavailable(error) from error
+        self._connection = open_store(path, schema, patience=patience)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._on_commit = on_commit
         self._closed = False

@@ -117,16 +117,18 @@ OPERATIONS = st.one_of(
 class DocumentsMachine(RuleBasedStateMachine):
     """Does the same to an implementation, which a subclass names, and to the model."""
 
-    make: Callable[[ExitStack], Documents]
-
     def __init__(self) -> None:
         super().__init__()
         self.stack = ExitStack()
         self.run = self.stack.enter_context(asyncio.Runner()).run
-        self.shelf = Shelf(type(self).make(self.stack))
+        self.shelf = Shelf(self.open())
         self.model = Model()
         self.position: str | None = None
         self.seen = 0
+
+    def open(self) -> Documents:
+        """A new, empty store that ``self.stack`` closes."""
+        raise NotImplementedError
 
     def teardown(self) -> None:
         self.stack.close()
@@ -211,15 +213,12 @@ def _holds(where: Where, body: Body) -> bool:
     return COMPARISONS[where.op](body[where.path[0]], where.value)
 
 
-def sqlite(stack: ExitStack) -> Documents:
-    folder = stack.enter_context(TemporaryDirectory())
-    store = SqliteDocuments(Path(folder) / "documents.db", now=lambda: datetime(2024, 1, 4, tzinfo=UTC))
-    stack.callback(store.close)
-    return store
-
-
 class SqliteMachine(DocumentsMachine):
-    make = sqlite
+    def open(self) -> Documents:
+        folder = self.stack.enter_context(TemporaryDirectory())
+        store = SqliteDocuments(Path(folder) / "documents.db", now=lambda: datetime(2024, 1, 4, tzinfo=UTC))
+        self.stack.callback(store.close)
+        return store
 
 
 @pytest.mark.parametrize("machine", [SqliteMachine])
