@@ -16,6 +16,7 @@ from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
 from shared.bootstrap import Adapters
 from shared.domain.ids import RANDOM_BYTES, ulid
+from shared.ports.clock import Clock
 from shared.settings import Settings
 
 
@@ -28,7 +29,7 @@ class SystemClock:
 class RandomIds:
     """ULIDs of the system's time and randomness."""
 
-    clock: SystemClock
+    clock: Clock
 
     def new(self) -> str:
         return ulid(self.clock.now(), secrets.token_bytes(RANDOM_BYTES))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from shared.domain.paging import Cursors
-from shared.modules.catalogue import Catalogue
+from shared.modules.catalogue import BuiltInActions
 from shared.ports.clock import Clock, Ids
 from shared.ports.documents import Documents
 from shared.ports.orchestrations import Orchestrations
@@ -57,7 +57,7 @@ def load_adapters(settings: Settings) -> Adapters:
 def compose(adapters: Adapters, settings: Settings) -> Application:
     documents, clock = adapters.documents, adapters.clock
     cursors = Cursors(adapters.cursor_key)
-    catalogue = Catalogue(egress=EgressPolicy.allowing(settings.egress_allow))
+    catalogue = BuiltInActions(egress=EgressPolicy.allowing(settings.egress_allow))
     runs = Runs(documents)
     intents = Intents(documents=documents, catalogue=catalogue, cursors=cursors, clock=clock)
     members = Members(documents, adapters.tokens, clock)

@@ -6,13 +6,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.domain.actions import ActionSpec, ParameterProblem
-from shared.modules.actions import Action
 from shared.modules.core import Assert, Transform, Wait
 from shared.modules.http import HttpRequest
+from shared.ports.actions import Action
 from shared.security.egress import EgressPolicy
 
 
-class Catalogue:
+class BuiltInActions:
     """The built-in actions; ``egress`` is what those that reach out keep to."""
 
     def __init__(self, *, egress: EgressPolicy) -> None:

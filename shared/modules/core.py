@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from shared.domain.times import rfc3339
-from shared.modules.actions import Action, ActionContext, ActionError, Completed, Pending
+from shared.ports.actions import Action, ActionContext, ActionError, Completed, Pending
 
 MAX_WAIT: Final = 30 * 86_400
 """The longest wait, in seconds: 30 days."""

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from shared.modules.actions import Action, ActionContext, ActionError, Completed
+from shared.ports.actions import Action, ActionContext, ActionError, Completed
 from shared.security.egress import EgressPolicy
 
 if TYPE_CHECKING:

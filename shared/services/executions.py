@@ -27,7 +27,7 @@ from shared.domain.paging import Cursors
 from shared.domain.parameters import validate_parameters
 from shared.domain.plans import Plan, make_plan
 from shared.domain.times import rfc3339
-from shared.modules.catalogue import Catalogue
+from shared.ports.actions import Catalogue
 from shared.ports.clock import Clock, Ids
 from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Patch, Query, Where
 from shared.ports.orchestrations import Orchestrations

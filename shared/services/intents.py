@@ -16,7 +16,7 @@ from shared.domain.errors import (
 from shared.domain.intents import HEAD, Intent, IntentFilter, NewIntent, Reference
 from shared.domain.paging import Cursors
 from shared.domain.times import rfc3339
-from shared.modules.catalogue import Catalogue
+from shared.ports.actions import Catalogue
 from shared.ports.clock import Clock
 from shared.ports.documents import REGISTRY, Create, Document, Documents, Query, Where
 from shared.services.members import Caller

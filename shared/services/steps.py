@@ -20,8 +20,7 @@ from shared.domain.executions import STEP_TERMINAL_STATUSES, Attempt, Outcome
 from shared.domain.plans import PlanStep
 from shared.domain.retries import retry_delay
 from shared.domain.times import parse_rfc3339
-from shared.modules.actions import Action, ActionContext, ActionError, Completed, Pending
-from shared.modules.catalogue import Catalogue
+from shared.ports.actions import Action, ActionContext, ActionError, Catalogue, Completed, Pending
 from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Documents, Operation
 from shared.security.scope import TenantScope

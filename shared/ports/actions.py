@@ -1,4 +1,6 @@
-"""What an action is: one kind of thing that a step can do.
+"""The actions port: what a step can do, and the catalogue of what there is.
+
+An action is one kind of thing that a step can do.
 
 Each class names itself, its parameters and its outputs as pydantic models, and says what repeating it would
 mean. An attempt that fails raises :class:`ActionError`; one that takes long returns :class:`Pending` and is
@@ -8,11 +10,11 @@ polled later, so that nothing waits in between.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
-from shared.domain.actions import SideEffect
+from shared.domain.actions import ActionSpec, SideEffect
 from shared.ports.clock import Clock
 from shared.security.scope import TenantScope
 
@@ -91,3 +93,19 @@ class Action(ABC):
             ActionError: it failed.
         """
         raise NotImplementedError(f"the action {self.name} is never pending")
+
+
+class Catalogue(Protocol):
+    """Which actions there are."""
+
+    def action(self, name: str) -> Action:
+        """The action ``name``.
+
+        Raises:
+            LookupError: there is none.
+        """
+        ...
+
+    def specs(self) -> Mapping[str, ActionSpec]:
+        """The actions as definitions and plans see them."""
+        ...

@@ -1,0 +1,64 @@
+"""Actions that do as a test says, and remember that they were asked."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.domain.actions import ActionSpec, SideEffect
+from shared.ports.actions import Action, ActionContext, Completed, Pending
+
+type Behaviour = Callable[[Any, ActionContext], Completed | Pending]
+
+
+class Anything(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class Scripted(Action):
+    """Runs ``behaviour``; ``gate`` holds every run back, ``began`` is released by each that begins."""
+
+    module = "test"
+    Parameters = Anything
+    Outputs = Anything
+
+    def __init__(self, name: str, side_effect: SideEffect, behaviour: Behaviour) -> None:
+        self.name = name  # type: ignore[misc]  # a class of actions made at run time
+        self.side_effect = side_effect  # type: ignore[misc]  # as above
+        self.behaviour = behaviour
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.began = asyncio.Semaphore(0)
+        self.runs: list[int] = []
+        self.polls: list[Any] = []
+
+    async def run(self, parameters: Any, context: ActionContext) -> Completed | Pending:
+        self.runs.append(context.attempt)
+        self.began.release()
+        await self.gate.wait()
+        return self.behaviour(parameters, context)
+
+    async def poll(self, token: Any, parameters: Any, context: ActionContext) -> Completed | Pending:
+        self.polls.append(token)
+        return self.behaviour(parameters, context)
+
+
+class ScriptedCatalogue:
+    """A catalogue of scripted actions."""
+
+    def __init__(self) -> None:
+        self._actions: dict[str, Scripted] = {}
+
+    def add(self, name: str, behaviour: Behaviour, *, side_effect: SideEffect = "idempotent") -> Scripted:
+        action = self._actions[name] = Scripted(name, side_effect, behaviour)
+        return action
+
+    def action(self, name: str) -> Action:
+        return self._actions[name]
+
+    def specs(self) -> Mapping[str, ActionSpec]:
+        return {
+            name: ActionSpec(name, "test", action.side_effect, lambda _: [])
+            for name, action in self._actions.items()
+        }

@@ -1,0 +1,119 @@
+"""The use cases of executions over a real store, with actions that do as a test says."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localhost.adapters import RandomIds
+from localhost.sqlite.documents import SqliteDocuments
+from shared.domain.executions import Execution
+from shared.domain.intents import NewIntent
+from shared.domain.paging import Cursors
+from shared.ports.documents import EXECUTIONS
+from shared.security.principals import Principal
+from shared.security.scope import TenantScope
+from shared.services.endings import Endings
+from shared.services.executions import Executions
+from shared.services.intents import Intents
+from shared.services.members import Caller
+from shared.services.runs import Runs
+from shared.services.steps import Parts, Steps
+from shared.services.streams import Streams
+from tests.fakes.actions import ScriptedCatalogue
+from tests.fakes.clock import FrozenClock
+from tests.fakes.orchestrations import RecordedOrchestrations
+
+
+def caller(tenant: str = "acme", user: str = "ada") -> Caller:
+    principal = Principal(tenant, user, frozenset({"admin"}), {}, "urn:test", user)
+    return Caller(principal, TenantScope(tenant))
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Every service that a run passes through, composed as the platform composes them."""
+
+    documents: SqliteDocuments
+    orchestrations: RecordedOrchestrations
+    catalogue: ScriptedCatalogue
+    clock: FrozenClock
+    intents: Intents
+    executions: Executions
+    runs: Runs
+    steps: Steps
+    endings: Endings
+    streams: Streams
+    ada: Caller
+
+    async def execute(self, *steps: dict[str, Any], name: str = "deploy", **parameters: Any) -> Execution:
+        new = NewIntent(name=name, definition={"target": "production", "steps": list(steps)})
+        await self.intents.create(self.ada, new, request_id="r1")
+        return await self.executions.execute(self.ada, name, parameters, request_id="r2")
+
+    async def attempt(self, execution: Execution, step: str, attempt: int = 1, **more: Any) -> dict[str, Any]:
+        """Deliver one attempt's activity."""
+        ids = {"tenant_id": execution.tenant_id, "execution_id": execution.execution_id}
+        return await self.steps.run({**ids, "step": step, "attempt": attempt, **more})
+
+    async def finish(self, execution: Execution, status: str, **steps: list[str]) -> None:
+        ids = {"tenant_id": execution.tenant_id, "execution_id": execution.execution_id}
+        ends: dict[str, list[str]] = {"failed": [], "blocked": [], "cancelled": []}
+        await self.endings.finish({**ids, "status": status, **ends, **steps})
+
+    async def events(self, execution: Execution) -> list[dict[str, Any]]:
+        """The execution's events so far: type, step and what they carry."""
+        found, _ = await self.streams.page(self.ada, execution.execution_id, after=None, limit=1000)
+        return [{"type": event.type, **event.data} for event in found]
+
+    async def types(self, execution: Execution) -> list[str]:
+        return [event["type"] for event in await self.events(execution)]
+
+    async def head(self, execution: Execution) -> dict[str, Any]:
+        document = await self.documents.read(
+            TenantScope(execution.tenant_id),
+            container=EXECUTIONS,
+            partition=execution.execution_id,
+            id="execution",
+        )
+        assert document is not None
+        return dict(document.body)
+
+    def forgetful(self) -> Steps:
+        """The same service in a process that has seen nothing of the execution."""
+        return Steps(Parts(self.documents, Runs(self.documents), self.catalogue, self.clock))
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    clock = FrozenClock()
+    documents = SqliteDocuments(tmp_path / "documents.db", now=clock.now)
+    orchestrations, catalogue = RecordedOrchestrations(), ScriptedCatalogue()
+    runs, cursors = Runs(documents), Cursors(b"k" * 32)
+    intents = Intents(documents=documents, catalogue=catalogue, cursors=cursors, clock=clock)
+    executions = Executions(
+        documents=documents,
+        orchestrations=orchestrations,
+        intents=intents,
+        runs=runs,
+        catalogue=catalogue,
+        cursors=cursors,
+        clock=clock,
+        ids=RandomIds(clock),
+    )
+    yield Workshop(
+        documents,
+        orchestrations,
+        catalogue,
+        clock,
+        intents,
+        executions,
+        runs,
+        Steps(Parts(documents, runs, catalogue, clock)),
+        Endings(documents=documents, runs=runs, clock=clock),
+        Streams(documents=documents, heartbeat_seconds=0.05),
+        caller(),
+    )
+    documents.close()

@@ -1,0 +1,231 @@
+"""One attempt of one step: what is recorded, once, however often it is delivered."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from shared.domain.actions import SideEffect
+from shared.domain.errors import UnavailableError
+from shared.ports.actions import ActionContext, ActionError, Completed, Pending
+from tests.services.conftest import Workshop
+
+EFFECTS: list[SideEffect] = ["pure", "idempotent", "compensatable", "irreversible"]
+
+
+def give(**outputs: Any) -> Any:
+    return lambda _parameters, _context: Completed(outputs)
+
+
+def fail(*, retryable: bool, code: str = "BROKEN", retry_after: float = 0) -> Any:
+    def behaviour(_parameters: Any, _context: ActionContext) -> Completed:
+        raise ActionError(code, "it broke", retryable=retryable, retry_after=retry_after)
+
+    return behaviour
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+async def test_a_step_is_recorded_with_its_events_and_the_progress(
+    workshop: Workshop, effect: SideEffect
+) -> None:
+    workshop.catalogue.add("act", give(image="shop:1"), side_effect=effect)
+    execution = await workshop.execute({"id": "a", "action": "act"})
+    assert await workshop.attempt(execution, "a", first=True) == {"status": "completed"}
+    assert await workshop.types(execution) == ["execution_started", "step_started", "step_completed"]
+    found = await workshop.executions.get(workshop.ada, execution.execution_id)
+    assert (found.status, found.progress.completed) == ("running", 1)
+    assert found.steps[0].outputs == {"image": "shop:1"}
+    assert found.started_at is not None
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+async def test_a_second_delivery_answers_the_same_and_records_nothing(
+    workshop: Workshop, effect: SideEffect
+) -> None:
+    action = workshop.catalogue.add("act", give(x=1), side_effect=effect)
+    execution = await workshop.execute({"id": "a", "action": "act"})
+    first = await workshop.attempt(execution, "a", first=True)
+    events = await workshop.events(execution)
+    again = await workshop.forgetful().run(
+        {"tenant_id": "acme", "execution_id": execution.execution_id, "step": "a", "attempt": 1}
+    )
+    assert again == first
+    assert await workshop.events(execution) == events
+    assert (await workshop.head(execution))["progress"]["completed"] == 1
+    assert len(action.runs) == (2 if effect == "pure" else 1)
+
+
+@pytest.mark.parametrize("effect", ["pure", "idempotent"])
+async def test_of_two_deliveries_at_the_same_time_one_records(workshop: Workshop, effect: SideEffect) -> None:
+    action = workshop.catalogue.add("act", give(x=1), side_effect=effect)
+    action.gate.clear()
+    execution = await workshop.execute({"id": "a", "action": "act"})
+    both = [asyncio.create_task(workshop.attempt(execution, "a", first=True)) for _ in range(2)]
+    await action.began.acquire()
+    await action.began.acquire()
+    action.gate.set()
+    assert await asyncio.gather(*both) == [{"status": "completed"}] * 2
+    assert (await workshop.types(execution)).count("step_completed") == 1
+    assert (await workshop.head(execution))["progress"]["completed"] == 1
+
+
+async def test_an_interrupted_attempt_is_run_again_unless_its_action_is_irreversible(
+    workshop: Workshop,
+) -> None:
+    """The process dies while the action runs: the attempt is announced, and has no end."""
+    for effect, status in (("idempotent", "completed"), ("irreversible", "failed")):
+        action = workshop.catalogue.add(effect, give(x=1), side_effect=effect)  # type: ignore[arg-type]  # one of the literals
+        action.gate.clear()
+        execution = await workshop.execute({"id": "a", "action": effect}, name=effect)
+        dying = asyncio.create_task(workshop.attempt(execution, "a", first=True))
+        await action.began.acquire()
+        dying.cancel()
+        await asyncio.wait({dying})
+        action.gate.set()
+        outcome = await workshop.attempt(execution, "a", first=True)
+        assert outcome["status"] == status, outcome
+        assert (await workshop.types(execution)).count("step_started") == 1
+    assert outcome["error"]["code"] == "INTERRUPTED"
+
+
+async def test_a_failure_is_tried_again_after_a_growing_delay_until_the_attempts_are_spent(
+    workshop: Workshop,
+) -> None:
+    workshop.catalogue.add("act", fail(retryable=True))
+    retry = {"max_attempts": 3, "initial_interval": 10, "backoff": 2, "max_interval": 60}
+    execution = await workshop.execute({"id": "a", "action": "act", "retry": retry})
+    first = await workshop.attempt(execution, "a", 1, first=True)
+    second = await workshop.attempt(execution, "a", 2)
+    last = await workshop.attempt(execution, "a", 3)
+    assert (first["status"], second["status"], last["status"]) == ("retry", "retry", "failed")
+    assert 8 <= first["delay"] <= 12
+    assert 16 <= second["delay"] <= 24
+    assert await workshop.types(execution) == [
+        "execution_started",
+        *["step_started", "step_retrying"] * 2,
+        "step_started",
+        "step_failed",
+    ]
+    found = await workshop.executions.get(workshop.ada, execution.execution_id)
+    assert (found.steps[0].status, found.steps[0].attempts) == ("failed", 3)
+    assert found.steps[0].error == {"code": "BROKEN", "message": "it broke"}
+
+
+async def test_the_other_side_may_ask_for_a_longer_delay(workshop: Workshop) -> None:
+    workshop.catalogue.add("act", fail(retryable=True, retry_after=120))
+    retry = {"max_attempts": 2, "initial_interval": 1}
+    execution = await workshop.execute({"id": "a", "action": "act", "retry": retry})
+    assert (await workshop.attempt(execution, "a", first=True))["delay"] == 120
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "retry"),
+    [
+        (fail(retryable=False), {"max_attempts": 5}),
+        (fail(retryable=True, code="NEVER"), {"max_attempts": 5, "non_retryable": ["NEVER"]}),
+        (fail(retryable=True), {"max_attempts": 1}),
+    ],
+    ids=["not retryable by nature", "not retryable by policy", "no attempts left"],
+)
+async def test_what_cannot_be_mended_by_another_attempt_fails_at_once(
+    workshop: Workshop, behaviour: Any, retry: dict[str, Any]
+) -> None:
+    workshop.catalogue.add("act", behaviour)
+    execution = await workshop.execute({"id": "a", "action": "act", "retry": retry})
+    assert (await workshop.attempt(execution, "a", first=True))["status"] == "failed"
+
+
+async def test_an_action_with_a_fault_of_its_own_fails_the_step_and_tells_nothing_of_the_fault(
+    workshop: Workshop,
+) -> None:
+    def broken(_parameters: Any, _context: ActionContext) -> Completed:
+        raise ZeroDivisionError("internals")
+
+    workshop.catalogue.add("act", broken)
+    execution = await workshop.execute({"id": "a", "action": "act"})
+    outcome = await workshop.attempt(execution, "a", first=True)
+    assert outcome["status"] == "failed"
+    assert outcome["error"]["code"] == "INTERNAL"
+    assert "internals" not in outcome["error"]["message"]
+
+
+async def test_a_step_that_takes_longer_than_its_timeout_is_given_up(workshop: Workshop) -> None:
+    action = workshop.catalogue.add("act", give())
+    action.gate.clear()
+    execution = await workshop.execute({"id": "a", "action": "act", "timeout": 1})
+    outcome = await workshop.attempt(execution, "a", first=True)
+    assert outcome["error"]["code"] == "TIMEOUT"
+
+
+async def test_what_goes_on_elsewhere_is_polled_with_its_token_until_it_is_done(workshop: Workshop) -> None:
+    def behaviour(_parameters: Any, context: ActionContext) -> Completed | Pending:
+        return Completed({"done": True}) if len(action.polls) > 1 else Pending(30, {"job": 7})
+
+    action = workshop.catalogue.add("act", behaviour)
+    execution = await workshop.execute({"id": "a", "action": "act"})
+    pending = await workshop.attempt(execution, "a", first=True)
+    assert pending == {"status": "pending", "delay": 30, "token": {"job": 7}}
+    found = await workshop.executions.get(workshop.ada, execution.execution_id)
+    assert found.steps[0].status == "waiting"
+    assert await workshop.attempt(execution, "a", first=True) == {"status": "pending", "token": {"job": 7}}
+    assert (await workshop.attempt(execution, "a", token={"job": 7}))["status"] == "pending"
+    assert (await workshop.attempt(execution, "a", token={"job": 7}))["status"] == "completed"
+    assert await workshop.attempt(execution, "a", token={"job": 7}) == {"status": "completed"}
+    assert action.polls == [{"job": 7}] * 2
+    assert action.runs == [1]
+    assert await workshop.types(execution) == ["execution_started", "step_started", "step_completed"]
+
+
+async def test_expressions_see_parameters_target_and_what_came_before(workshop: Workshop) -> None:
+    workshop.catalogue.add("act", lambda parameters, _: Completed(parameters.model_dump()))
+    given = {"id": "b", "action": "act", "text": "${{ parameters.who }} to ${{ target }}"}
+    before = {"n": "${{ steps.a.outputs.n + 1 }}", "how": "${{ steps.a.status }}"}
+    execution = await workshop.execute(
+        {"id": "a", "action": "act", "n": 1}, given | {"parameters": before}, who="ada"
+    )
+    await workshop.attempt(execution, "a", first=True)
+    await workshop.forgetful().run(
+        {"tenant_id": "acme", "execution_id": execution.execution_id, "step": "b", "attempt": 1}
+    )
+    found = await workshop.executions.get(workshop.ada, execution.execution_id)
+    assert found.steps[1].outputs == {"text": "ada to production", "n": 2, "how": "completed"}
+
+
+async def test_an_expression_that_fails_fails_the_step_and_names_itself(workshop: Workshop) -> None:
+    workshop.catalogue.add("act", give())
+    execution = await workshop.execute({"id": "a", "action": "act", "x": "${{ parameters.nothing }}"})
+    outcome = await workshop.attempt(execution, "a", first=True)
+    assert outcome["status"] == "failed"
+    assert "parameters.nothing" in outcome["error"]["message"]
+
+
+async def test_a_step_whose_condition_does_not_hold_is_skipped_and_never_begins(workshop: Workshop) -> None:
+    action = workshop.catalogue.add("act", give())
+    execution = await workshop.execute({"id": "a", "action": "act", "when": "target == 'staging'"})
+    assert await workshop.attempt(execution, "a", first=True) == {"status": "skipped"}
+    assert action.runs == []
+    assert await workshop.types(execution) == ["execution_started", "step_skipped"]
+    assert (await workshop.head(execution))["progress"]["skipped"] == 1
+
+
+async def test_a_long_action_is_given_up_when_its_execution_is_cancelled(workshop: Workshop) -> None:
+    action = workshop.catalogue.add("act", give())
+    action.gate.clear()
+    execution = await workshop.execute({"id": "a", "action": "act"})
+    running = asyncio.create_task(workshop.attempt(execution, "a", first=True))
+    await action.began.acquire()
+    await workshop.executions.cancel(workshop.ada, execution.execution_id, request_id="r3")
+    assert await running == {"status": "cancelled"}
+
+
+async def test_an_attempt_of_an_unknown_execution_is_a_fault_of_the_machinery(workshop: Workshop) -> None:
+    with pytest.raises(LookupError, match="no execution"):
+        await workshop.steps.run({"tenant_id": "acme", "execution_id": "none", "step": "a", "attempt": 1})
+
+
+async def test_a_store_that_cannot_answer_is_no_outcome_of_the_step(workshop: Workshop) -> None:
+    workshop.catalogue.add("act", give())
+    execution = await workshop.execute({"id": "a", "action": "act"})
+    workshop.documents.close()
+    with pytest.raises(UnavailableError):
+        await workshop.attempt(execution, "a", first=True)
