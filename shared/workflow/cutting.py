@@ -29,7 +29,7 @@ def work_of(plan: Plan, *, tenant_id: str, execution_id: str) -> Work:
     return Work(tenant_id, execution_id, cut({step.id: step.depends_on for step in plan.steps}), tolerant)
 
 
-def cut(depends_on: _Graph) -> list[Node]:
+def cut(depends_on: _Graph, *, small: int = SMALL, bundle: int = BUNDLE) -> list[Node]:
     """The nodes of an acyclic graph of steps, each after those that it waits for."""
     needed = _reduced(depends_on)
     dependents: dict[str, list[str]] = {step: [] for step in needed}
@@ -37,9 +37,9 @@ def cut(depends_on: _Graph) -> list[Node]:
         for dependency in before:
             dependents[dependency].append(step)
     lanes = _lanes(needed, dependents)
-    if len(needed) <= SMALL:
+    if len(needed) <= small:
         return _nodes([[lane] for lane in lanes], needed)
-    nodes = _nodes(_bundles(lanes, needed, dependents), needed)
+    nodes = _nodes(_bundles(lanes, needed, dependents, bundle), needed)
     _set_apart(nodes)
     return nodes
 
@@ -73,16 +73,18 @@ def _lanes(needed: _Graph, dependents: _Graph) -> list[list[str]]:
     return [lanes[step] for step in needed if lanes[step][0] == step]
 
 
-def _bundles(lanes: Sequence[list[str]], needed: _Graph, dependents: _Graph) -> list[list[list[str]]]:
+def _bundles(
+    lanes: Sequence[list[str]], needed: _Graph, dependents: _Graph, limit: int
+) -> list[list[list[str]]]:
     """Lanes with the same steps before and behind them, shared out in bundles of bounded size."""
     alike: dict[tuple[frozenset[str], frozenset[str]], list[list[str]]] = {}
     for lane in lanes:
         alike.setdefault((frozenset(needed[lane[0]]), frozenset(dependents[lane[-1]])), []).append(lane)
     bundles: list[list[list[str]]] = []
     for group in alike.values():
-        size = BUNDLE  # full: the first lane of a group opens a bundle
+        size = limit  # full: the first lane of a group opens a bundle
         for lane in group:
-            if size + len(lane) > BUNDLE:
+            if size + len(lane) > limit:
                 bundles.append([])
                 size = 0
             bundles[-1].append(lane)

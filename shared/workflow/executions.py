@@ -15,8 +15,6 @@ from shared.workflow.work import Lane, Node, Result, Work
 
 CANCEL: Final = "cancel"
 """The event that stops an execution: what runs is awaited, nothing more begins."""
-RENEW_AFTER: Final = 16
-"""Completions after which an orchestration forgets its history, at the next moment when nothing runs."""
 
 
 def execution(context: Context, data: dict[str, Any]) -> Steps[None]:
@@ -101,7 +99,7 @@ class _Run:
     def _renewable(self) -> bool:
         """Whether to forget the history now: there is enough of it, and nothing but sleep in the air."""
         return (
-            self._landed >= RENEW_AFTER
+            self._landed >= self._work.renew_after
             and not self.cancelling
             and bool(self._due or self._ready or self._flights)
             and all(flight.asleep for flight in self._flights.values())
@@ -148,6 +146,7 @@ class _Run:
             execution_id=work.execution_id,
             nodes=[Node(node.key, node.lanes)],
             tolerant=work.tolerant & steps,
+            renew_after=work.renew_after,
             first=self._first,
         )
         self._fly(_Flight(self._context.run_segment(self._instance(node), part.to_json()), node))

@@ -9,7 +9,10 @@ differently without disturbing what is running.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+
+RENEW_AFTER: Final = 16
+"""Completions after which an orchestration forgets its history, at the next moment when nothing runs."""
 
 
 @dataclass(slots=True, eq=False)
@@ -26,7 +29,7 @@ class Lane:
 
     def to_json(self) -> Any:
         """The bare list while its first step has not been tried."""
-        if self.attempt == 1 and self.due is None:
+        if self.attempt == 1 and self.due is None and self.token is None:
             return self.steps
         due = self.due.isoformat() if self.due else None
         return {"steps": self.steps, "attempt": self.attempt, "token": self.token, "due": due}
@@ -104,6 +107,7 @@ class Work:
     nodes: list[Node]
     tolerant: frozenset[str] = frozenset()
     """The steps whose failure does not stop what depends on them (``continue_on_error``)."""
+    renew_after: int = RENEW_AFTER
     first: bool = True
     """Whether this is the very beginning of the execution."""
     so_far: Result = field(default_factory=Result)
@@ -115,6 +119,7 @@ class Work:
             "execution_id": self.execution_id,
             "nodes": [node.to_json() for node in self.nodes],
             "tolerant": sorted(self.tolerant),
+            "renew_after": self.renew_after,
             "first": self.first,
             "so_far": self.so_far.to_json(),
         }
@@ -126,6 +131,7 @@ class Work:
             execution_id=data["execution_id"],
             nodes=[Node.from_json(node) for node in data["nodes"]],
             tolerant=frozenset(data["tolerant"]),
+            renew_after=data["renew_after"],
             first=data["first"],
             so_far=Result.from_json(data["so_far"]),
         )
