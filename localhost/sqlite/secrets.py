@@ -56,7 +56,7 @@ class SqliteSecrets:
         sealed: bytes = rows[0]["sealed"]
         try:
             value = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _place(scope, name))
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: too short to be sealed
             raise StorageUnavailableError(
                 "a secret does not open with the key of this data folder"
             ) from error

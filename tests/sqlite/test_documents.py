@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -97,6 +98,34 @@ async def test_a_full_disk_stores_nothing_of_the_transaction_and_passes(
     await limit(1_000_000)
     await shelf.transact(big)
     assert ids(await shelf.changes()) == ["a", "small", "big"]
+
+
+async def test_a_disk_that_takes_no_more_loses_nothing_that_was_acknowledged(
+    documents: SqliteDocuments, path: Path
+) -> None:
+    shelf = Shelf(documents)
+    acknowledged: list[str] = []
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    await shelf.create("first")
+    # Files of this process cannot grow beyond this: the system refuses the write, as a full disk does.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
+    try:
+        with contextlib.suppress(UnavailableError):
+            while len(acknowledged) < 1000:
+                await shelf.create(str(len(acknowledged)), text="x" * 5000)
+                acknowledged.append(str(len(acknowledged)))
+        assert 0 < len(acknowledged) < 1000
+        with pytest.raises(UnavailableError):
+            await shelf.create("refused", text="x" * 300_000)
+        assert ids(await shelf.changes(limit=2000)) == ["first", *acknowledged]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    await shelf.create("last")
+    assert ids(await shelf.changes(limit=2000)) == ["first", *acknowledged, "last"]
+    documents.close()
+    reopened = SqliteDocuments(path)
+    assert ids(await Shelf(reopened).changes(limit=2000)) == ["first", *acknowledged, "last"]
+    reopened.close()
 
 
 async def test_a_closed_store_is_unavailable_to_all(path: Path) -> None:
