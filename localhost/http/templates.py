@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 type Constraint = Callable[[str], bool]
 
-_TOKEN = re.compile(r"\{([^{}]*(?:\{\d+(?:,\d*)?\}[^{}]*)*)\}")
+_TOKEN = re.compile(r"\{((?:[^{}]|\{\{[^{}]*\}\})+)\}")
 _PARAMETER = re.compile(
-    r"(?P<stars>\*{0,2})(?P<name>[A-Za-z_]\w*)(?P<rules>(?::[^=?]*(?:\([^)]*\))?)*)(?P<rest>.*)\Z"
+    r"(?P<stars>\*{0,2})(?P<name>[A-Za-z_]\w*)"
+    r"(?P<rules>(?::[a-z]+(?:\(.*?\)(?=[:?=]|\Z))?)*)(?P<rest>\?|=.*)?\Z"
 )
-_RULE = re.compile(r":([a-z]+)(?:\((.*?)\))?(?=:|\Z)")
+_RULE = re.compile(r":([a-z]+)(?:\((.*?)\)(?=:|\Z))?")
 _INT = r"[+-]?\d+"
 _FLOAT = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _GUID = r"\{?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?"
@@ -113,13 +114,9 @@ def _segment(part: str, template: str) -> Segment:
 
 def _parameter(text: str, template: str) -> Segment:
     found = _PARAMETER.match(text)
-    if found is None or (found["rest"] not in {"", "?"} and not found["rest"].startswith("=")):
+    if found is None:
         raise TemplateError(f"{{{text}}} in {template!r} is not a route parameter")
-    rules = _RULE.findall(found["rules"])
-    if "".join(f":{name}({argument})" if argument else f":{name}" for name, argument in rules) != found[
-        "rules"
-    ].replace("()", ""):
-        raise TemplateError(f"{{{text}}} in {template!r} has a malformed constraint")
+    rules, rest = _RULE.findall(found["rules"]), found["rest"] or ""
     constraints = tuple(
         _constraint(name, argument, template) for name, argument in rules if name != "required"
     )
@@ -127,8 +124,8 @@ def _parameter(text: str, template: str) -> Segment:
     return Segment(
         parameter=found["name"],
         constraints=constraints,
-        optional=found["rest"] != "",
-        default=found["rest"][1:] if found["rest"].startswith("=") else None,
+        optional=rest != "",
+        default=rest[1:] or None,
         catch_all=catch_all,
         shape=("{*}" if catch_all else "{}") + found["rules"],
     )

@@ -1,0 +1,99 @@
+"""How a host ends: what is in flight is finished in order, and nothing is kept waiting for ever."""
+
+import signal
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+
+from tests.host.running import APPS, DEADLINE, RunningHost, command, environment, finished, running, until
+
+
+def test_requests_in_flight_are_answered_and_streams_are_ended_whole(
+    tmp_path: Path, client: httpx.Client
+) -> None:
+    with running(APPS / "streaming", tmp_path) as host, ThreadPoolExecutor() as threads:
+        stream = threads.submit(lambda: httpx.get(f"{host.url}/events", timeout=DEADLINE))
+        slow = threads.submit(lambda: httpx.get(f"{host.url}/slow", timeout=DEADLINE))
+        until(lambda: "slow began" in host.notes())
+
+        assert host.stop() == 0
+
+        assert slow.result().text == "done"
+        assert stream.result().text.startswith("data: 0\n\n")  # and its last chunk: no protocol error
+        assert "stopped" in host.log.read_text()
+
+
+def test_a_second_signal_ends_the_host_at_once(tmp_path: Path) -> None:
+    with running(APPS / "streaming", tmp_path) as host, ThreadPoolExecutor() as threads:
+        slow = threads.submit(_ask_in_vain, f"{host.url}/slow")
+        until(lambda: "slow began" in host.notes())
+
+        host.process.send_signal(signal.SIGINT)
+        until(lambda: "a second signal stops at once" in host.log.read_text())
+        host.process.send_signal(signal.SIGINT)
+
+        assert host.process.wait(DEADLINE) == 130
+        assert slow.result() == "cut off"
+        assert "slow ended" not in host.notes()
+
+
+def test_what_is_in_flight_goes_on_after_a_stop_and_after_a_kill(
+    tmp_path: Path, client: httpx.Client
+) -> None:
+    with running(APPS / "classic", tmp_path) as first:
+        client.post(f"{first.url}/api/start/approval/kept").raise_for_status()
+        until(lambda: client.get(_instance(first, "kept")).json()["customStatus"] == "waiting")
+        assert first.stop() == 0
+        _assert_shows_what_runs(first)
+    with running(APPS / "classic", tmp_path) as second:
+        assert second.keys == first.keys
+        event = f"{second.webhooks}/instances/kept/raiseEvent/Approval?code={second.keys['durable']}"
+        client.post(event, json="yes").raise_for_status()
+        assert finished(client, _instance(second, "kept"))["output"] == {"approved": "yes"}
+        client.post(f"{second.url}/api/start/chain/killed").raise_for_status()
+        second.process.kill()
+        second.process.wait(DEADLINE)
+    with running(APPS / "classic", tmp_path) as third:
+        assert finished(client, _instance(third, "killed"))["output"] == ["Hello Tokyo!", "Hello Oslo!"]
+
+
+def _assert_shows_what_runs(host: RunningHost) -> None:
+    assert host.process.stdout is not None
+    shown = host.process.stdout.read()
+    assert "\x1b" not in shown  # it is not a terminal
+    for text in (
+        f"classic on {host.url}",
+        f"{host.url}/api/start/{{name}}/{{id?}}",
+        "approval, chain, fails, fan_out",
+        "counter",
+        "[function key]",
+        str(host.data / "keys.json"),
+        host.grpc,
+    ):
+        assert text in shown
+
+
+def _ask_in_vain(url: str) -> str:
+    try:
+        return httpx.get(url, timeout=DEADLINE).text
+    except httpx.TransportError:
+        return "cut off"
+
+
+def _instance(host: RunningHost, instance: str) -> str:
+    return f"{host.webhooks}/instances/{instance}?code={host.keys['durable']}"
+
+
+def test_the_command_line_says_what_it_takes() -> None:
+    told = subprocess.run(
+        [*command(APPS / "classic", Path("unused"))[:4], "--help"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=DEADLINE,
+    )
+
+    assert "--ready-file" in told.stdout
