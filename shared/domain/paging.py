@@ -10,9 +10,6 @@ from typing import Any
 from shared.domain.canonical import canonical_json
 from shared.domain.errors import BadCursorError
 
-MAX_LIMIT = 200
-"""Most items on a page."""
-
 _SEAL_BYTES = 16
 
 
@@ -28,7 +25,7 @@ class Cursors:
     def seal(self, position: str, *, of: Sequence[Any]) -> str:
         """A cursor for ``position`` in the list that ``of`` (JSON values) names."""
         raw = position.encode()
-        return base64.urlsafe_b64encode(self._seal(raw, of) + raw).rstrip(b"=").decode()
+        return _spelled(self._seal(raw, of) + raw)
 
     def open(self, cursor: str, *, of: Sequence[Any]) -> str:
         """The position in it.
@@ -39,7 +36,8 @@ class Cursors:
         try:
             sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
             raw = sealed[_SEAL_BYTES:]
-            if hmac.compare_digest(sealed[:_SEAL_BYTES], self._seal(raw, of)):
+            # The spare bits of the last character are not under the seal: only one spelling is taken.
+            if hmac.compare_digest(sealed[:_SEAL_BYTES], self._seal(raw, of)) and _spelled(sealed) == cursor:
                 return raw.decode()
         except (binascii.Error, ValueError):
             pass
@@ -47,3 +45,7 @@ class Cursors:
 
     def _seal(self, raw: bytes, of: Sequence[Any]) -> bytes:
         return hmac.digest(self.key, canonical_json([*of, raw.hex()]), "sha256")[:_SEAL_BYTES]
+
+
+def _spelled(sealed: bytes) -> str:
+    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
