@@ -65,7 +65,7 @@ class Workshop:
 
     async def events(self, execution: Execution) -> list[dict[str, Any]]:
         """The execution's events so far: type, step and what they carry."""
-        found, _ = await self.streams.page(self.ada, execution.execution_id, after=None, limit=1000)
+        found, _ = await self.streams.page(self.ada, execution.execution_id, after=None, limit=10_000)
         return [{"type": event.type, **event.data} for event in found]
 
     async def types(self, execution: Execution) -> list[str]:
