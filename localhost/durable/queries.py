@@ -160,15 +160,19 @@ def completed_ids(
     where.time("completed_at >= ?", since)
     where.time("completed_at < ?", until)
     if cursor:
-        where.add("(completed_at, id) > (?, ?)", *decode_cursor(cursor, int, str))
+        at, separator, instance_id = cursor.partition("|")
+        if not separator or not at.isdecimal():
+            raise InvalidCursorError
+        where.add("(completed_at, id) > (?, ?)", int(at), instance_id)
     size = min(size, MOST_PER_PAGE) if size > 0 else 100
     rows = connection.execute(
         f"SELECT id, completed_at FROM instances{where} ORDER BY completed_at, id LIMIT ?",  # noqa: S608 # ours
         (*where.parameters, size + 1),
     ).fetchall()
     more = len(rows) > size
-    last = rows[size - 1] if more else None
-    return [row["id"] for row in rows[:size]], last and encode_cursor(last["completed_at"], last["id"])
+    # The protocol calls this cursor the last key, and shows the id in it.
+    last = f"{rows[size - 1]['completed_at']}|{rows[size - 1]['id']}" if more else None
+    return [row["id"] for row in rows[:size]], last
 
 
 def history_chunks(connection: sqlite3.Connection, instance_id: str) -> Iterator[pb.HistoryChunk]:
