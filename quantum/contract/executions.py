@@ -1,6 +1,6 @@
 """Executions on the wire."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -30,7 +30,10 @@ def _moment(text: str) -> datetime:
         raise ValueError("a time is RFC 3339, as in 2024-01-04T10:00:00Z") from error
     if moment.tzinfo is None:
         raise ValueError("say the offset from UTC too, as in 2024-01-04T10:00:00Z")
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("that is outside the years 1 to 9999 in UTC") from error
 
 
 class ExecuteIntent(BaseModel):

@@ -34,7 +34,7 @@ class CreateIntent(BaseModel):
         default={}, description="Names and values to find it by.", examples=[{"team": "web"}]
     )
     status: Literal["draft", "active"] = Field(
-        default="active", description="A draft is kept but cannot be executed."
+        default="active", description="`draft`: still being written; `active`: meant for use."
     )
 
 

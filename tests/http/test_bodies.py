@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
 from tests.http.harness import MAX_BODY, World
 
@@ -107,6 +108,30 @@ async def test_a_body_that_grows_too_large_is_413_before_its_end(world: World) -
     response = await world.send("author", "POST", "/intents", content=body(), headers=JSON)
     assert response.status_code == 413
     assert len(chunks) < 100
+    assert await world.names() == []
+
+
+async def test_a_client_that_goes_away_in_the_middle_of_its_body_stores_nothing(world: World) -> None:
+    arriving = iter([{"type": "http.request", "body": b'{"name": "a",', "more_body": True}])
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return next(arriving, {"type": "http.disconnect"})
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    token = world.headers("author")["Authorization"].encode()
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/v1/intents",
+        "raw_path": b"/api/v1/intents",
+        "query_string": b"",
+        "headers": [(b"authorization", token), (b"content-type", b"application/json")],
+    }
+    await world.app(scope, receive, send)
+    assert sent[0]["status"] == 400
     assert await world.names() == []
 
 

@@ -107,7 +107,15 @@ async def test_executions_come_in_pages(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["since=yesterday", "until=2024-01-01T00:00:00", "since=1700000000", "status=done", "limit=1.5"]
+    "query",
+    [
+        "since=yesterday",
+        "until=2024-01-01T00:00:00",
+        "since=1700000000",
+        "since=0001-01-01T00:00:00%2B14:00",
+        "status=done",
+        "limit=1.5",
+    ],
 )
 async def test_a_bad_filter_is_400_with_its_name(world: World, query: str) -> None:
     response = await world.send("viewer", "GET", f"/executions?{query}")
