@@ -101,8 +101,9 @@ def version_document_id(version: int) -> str:
 
 
 def actions_of(definition: Mapping[str, Any]) -> list[str]:
-    """Every action that a definition names, compensations included, in order of the alphabet."""
-    return sorted(set(_actions([*definition.get("steps", ()), *definition.get("finally", ())])))
+    """Every action that a valid definition names, compensations included, in order of the alphabet."""
+    steps = [*(definition.get("steps") or ()), *(definition.get("finally") or ())]
+    return sorted(set(_actions(steps)))
 
 
 def _actions(steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
