@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hmac
+from hashlib import blake2b
 
 from shared.domain.errors import BadCursorError
 
@@ -17,8 +18,10 @@ class Cursors:
         self._key = key
 
     def seal(self, context: bytes, position: bytes) -> str:
-        """The text a client carries: ``position`` and its HMAC-SHA-256 tag in this context."""
-        tag = hmac.digest(self._key, b"%d:%b%b" % (len(context), context, position), "sha256")[:_TAG]
+        """The text a client carries: ``position`` and its authentication tag in this context."""
+        message = b"%d:%b%b" % (len(context), context, position)
+        # BLAKE2b with a key is a MAC of its own (RFC 7693), at half the time of HMAC-SHA-256.
+        tag = blake2b(message, key=self._key, digest_size=_TAG).digest()
         return base64.urlsafe_b64encode(tag + position).rstrip(b"=").decode()
 
     def open(self, context: bytes, cursor: str) -> bytes:

@@ -47,7 +47,6 @@ class Readers:
         # In WAL mode readers wait for nobody; where they would have to, the event loop must not wait too.
         connection = connect(self._path, read_only=True, patience=0)
         connection.row_factory = None
-        connection.execute("PRAGMA mmap_size = 268435456")
         connection.create_function("casefold", 1, _casefold, deterministic=True)
         with self._lock:
             if self._closed:
