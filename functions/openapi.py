@@ -22,7 +22,6 @@ _HEADERS: Mapping[str, Any] = {
     "Location": "The path of what was made.",
     "Retry-After": "Seconds to wait before the next attempt.",
     "WWW-Authenticate": "The kind of token that is needed.",
-    "Allow": "The methods that the path knows.",
 }
 _PARAMETERS: Mapping[str, Any] = {
     "TenantID": ("X-Tenant-ID", "The tenant to act in; only members of several tenants need it."),

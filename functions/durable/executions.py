@@ -4,7 +4,8 @@ Released orchestrators are replayed for ever (``tests/replay/histories``): a cha
 needs a new orchestrator beside the old one.
 """
 
-from collections.abc import Generator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,6 +37,8 @@ class DurableContext:
 
     def __init__(self, context: task.OrchestrationContext) -> None:
         self._context = context
+        self._arrived: deque[task.Task[Any]] = deque()
+        self._awaited: task.CompletableTask[task.Task[Any]] | None = None
 
     def now(self) -> datetime:
         return self._context.current_utc_datetime
@@ -58,8 +61,24 @@ class DurableContext:
     def wait_event(self, name: str) -> Task:
         return self._context.wait_for_external_event(name)
 
-    def any_of(self, tasks: Sequence[Task]) -> Task:
-        return task.when_any([_sdk(item) for item in tasks])
+    def watch(self, item: Task) -> None:
+        assert isinstance(item, task.Task)
+        _Watch(item, self._arrive)
+
+    def arrival(self) -> Task:
+        awaited: task.CompletableTask[task.Task[Any]] = task.CompletableTask()
+        if self._arrived:
+            awaited.complete(self._arrived.popleft())
+        else:
+            self._awaited = awaited
+        return awaited
+
+    def _arrive(self, item: task.Task[Any]) -> None:
+        if self._awaited is None:
+            self._arrived.append(item)
+        else:
+            awaited, self._awaited = self._awaited, None
+            awaited.complete(item)
 
     def continue_as_new(self, work: dict[str, Any], waiting: Sequence[Task]) -> None:
         for item in waiting:
@@ -70,9 +89,15 @@ class DurableContext:
         self._context.continue_as_new(work, save_events=True)
 
 
-def _sdk(item: Task) -> task.Task[Any]:
-    assert isinstance(item, task.Task)
-    return item
+class _Watch(task.CompositeTask[Any]):
+    """Tells that its one child has completed: the SDK calls a composite task back for that."""
+
+    def __init__(self, child: task.Task[Any], arrive: Callable[[task.Task[Any]], None]) -> None:
+        self._arrive = arrive
+        super().__init__([child])
+
+    def on_child_completed(self, task: task.Task[Any]) -> None:
+        self._arrive(task)
 
 
 # Orchestrators stay plain functions: a decorated one cannot be called by anything else.

@@ -7,6 +7,7 @@ import pytest
 from shared.domain.canonical import content_hash
 from shared.domain.errors import BadCursorError, ConflictError, NotFoundError, ValidationFailedError
 from shared.domain.intents import Intent, IntentFilter, NewIntent
+from shared.ports.actions import Completed
 from shared.ports.documents import REGISTRY, Create, Patch
 from shared.services.records import FIRST_LINK
 from tests.services.conftest import Workshop, caller
@@ -75,6 +76,21 @@ async def test_a_name_that_is_no_slug_is_refused(workshop: Workshop, name: str) 
     with pytest.raises(ValidationFailedError) as caught:
         await made(workshop, name)
     assert [error.pointer for error in caught.value.errors] == ["/name"]
+
+
+@pytest.mark.parametrize("definition", [{}, {"steps": []}, {"steps": None}])
+async def test_a_definition_needs_no_steps_to_be_stored(
+    workshop: Workshop, definition: dict[str, Any]
+) -> None:
+    assert (await made(workshop, definition=definition)).definition == definition
+
+
+async def test_an_intent_is_found_by_the_actions_of_its_steps(workshop: Workshop) -> None:
+    workshop.catalogue.add("step", lambda *_: Completed({}))
+    await made(workshop, definition={"steps": STEPS})
+    await made(workshop, "other")
+    found, _ = await workshop.intents.list(workshop.ada, IntentFilter(action="step"))
+    assert [intent.name for intent in found] == ["deploy"]
 
 
 @pytest.mark.parametrize("name", ["a", "0", "a" * 63, "deploy-v", "v1", "a-vb1", "deploy-2"])
