@@ -17,13 +17,16 @@ from localhost.http.admin import Admin, ManualRun, administrators_only
 from localhost.http.endpoints import Streams, classic_endpoint, streaming_endpoint
 from localhost.http.keys import Keys, guarded, load_keys
 from localhost.http.router import Route, Router
-from localhost.triggers.calls import Call, make_call, make_pool
+from localhost.triggers.calls import Call, close_pool, make_call, make_pool
 from localhost.triggers.clock import Clock, SystemClock
 from localhost.triggers.consumers import Feed, Feeds
 from localhost.triggers.feeds import Sources, source_key
 from localhost.triggers.starter import WEBHOOKS, Starters
 from localhost.triggers.state import StateFile
 from localhost.triggers.timers import Timer, Timers
+
+THREAD_GRACE = 1.0
+"""Seconds that sync functions get to end after everything else has."""
 
 if TYPE_CHECKING:
     from localhost.durable.workers import Workers  # protobuf, which apps without durable functions spare
@@ -108,17 +111,21 @@ class Host:
         """End the streaming responses, so that a server that stops does not wait for them."""
         self._streams.close()
 
-    async def stop(self, *, grace: float) -> None:
-        """Stop triggers, drain the engine within ``grace`` seconds, then close the stores."""
+    async def stop(self, *, grace: float) -> bool:
+        """Stop triggers, drain the engine within ``grace`` seconds, then close the stores.
+
+        Returns whether every function has ended; a sync one that has not still has its thread.
+        """
         await self._timers.stop()
         await self._feeds.stop()
         if self._service is not None:
             await self._service()
         if self._hub is not None:
             await self._hub.drain(grace)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        ended = await close_pool(self._pool, THREAD_GRACE)
         for close in self._closers:
             await close()
+        return ended
 
     async def _start_hub(self, hub_factory: HubFactory) -> None:
         from localhost.triggers.durable import (

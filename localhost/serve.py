@@ -1,12 +1,14 @@
 """``serve``: run one app until a signal stops it."""
 
 import asyncio
+import fcntl
 import gc
 import json
 import logging
 import os
 import signal
 import socket
+import sqlite3
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from localhost.app.problems import Problem, StartupError
 from localhost.host import Host
 from localhost.http.server import Server, bind
 from localhost.services import local_services
+from localhost.sqlite.writer import StorageUnavailableError
 from localhost.terminal import announce, set_up_logging
 
 REQUEST_GRACE, HUB_GRACE = 5.0, 10.0
@@ -45,6 +48,7 @@ def serve(options: Options) -> None:
         StartupError: the app, its configuration, the data folder or the address cannot be used.
     """
     data = _data_folder(options.data)
+    lock = _lock(data)
     listener = bind(options.host, options.port)
     base_url = _base_url(options.host, listener)
     _tell_app(data, base_url)
@@ -52,6 +56,7 @@ def serve(options: Options) -> None:
     set_up_logging(app.settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(app, data, base_url, listener, options))
+    os.close(lock)
 
 
 async def _run(app: LoadedApp, data: Path, base_url: str, listener: socket.socket, options: Options) -> None:
@@ -65,7 +70,11 @@ async def _run(app: LoadedApp, data: Path, base_url: str, listener: socket.socke
         extra_routes=services.routes,
         closers=services.closers,
     )
-    await host.start()
+    try:
+        await host.start()
+    except (sqlite3.Error, StorageUnavailableError) as error:
+        problem = Problem(str(data), str(error), "Look at its disk space and at who may write there.")
+        raise StartupError("The data folder cannot be used.", [problem]) from error
     server = Server(host.asgi, listener, grace=REQUEST_GRACE)
     await server.start()
     gc.freeze()  # modules and functions for ever: later collections need not look at them
@@ -78,8 +87,12 @@ async def _run(app: LoadedApp, data: Path, base_url: str, listener: socket.socke
     _log.info("stopping: finishing what is in flight; a second signal stops at once")
     host.end_streams()
     await server.stop()
-    await host.stop(grace=HUB_GRACE)
+    ended = await host.stop(grace=HUB_GRACE)
     _log.info("stopped")
+    if not ended:
+        _log.warning("a function was still running on a thread, and ends with the process")
+        logging.shutdown()
+        os._exit(0)  # the interpreter would wait for that thread for ever
 
 
 def _data_folder(path: Path) -> Path:
@@ -93,6 +106,22 @@ def _data_folder(path: Path) -> Path:
         problem = Problem(str(data), str(error.strerror or error), mend)
         raise StartupError("The data folder cannot be used.", [problem]) from error
     return data
+
+
+def _lock(data: Path) -> int:
+    """Keep a second host off the same data; the system lets go of the lock when the process ends, however."""
+    path = data / "host.lock"
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        reason = f"another host (process {path.read_text() or 'unknown'}) has it in use"
+        problem = Problem(str(data), reason, "Stop that one, or choose another folder with --data.")
+        os.close(lock)
+        raise StartupError("The data folder cannot be used.", [problem]) from error
+    os.truncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
+    return lock
 
 
 def _base_url(host: str, listener: socket.socket) -> str:

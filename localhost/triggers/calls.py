@@ -1,6 +1,7 @@
 """Calling a function of the app: what it is given beside its trigger, and on which thread it runs."""
 
 import asyncio
+import contextlib
 import contextvars
 import threading
 import uuid
@@ -28,6 +29,22 @@ def make_pool(environment: Mapping[str, str]) -> ThreadPoolExecutor:
     written = environment.get("PYTHON_THREADPOOL_THREAD_COUNT", "")
     count = int(written) if written.isdecimal() and int(written) > 0 else DEFAULT_THREADS
     return ThreadPoolExecutor(count, thread_name_prefix="function")
+
+
+async def close_pool(pool: ThreadPoolExecutor, seconds: float) -> bool:
+    """Let what runs on ``pool`` finish for ``seconds``, start nothing more; whether all has finished."""
+    loop = asyncio.get_running_loop()
+    closed = asyncio.Event()
+
+    def close() -> None:
+        pool.shutdown(cancel_futures=True)
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
+            loop.call_soon_threadsafe(closed.set)
+
+    threading.Thread(target=close, name="close-functions", daemon=True).start()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(closed.wait(), seconds)
+    return closed.is_set()
 
 
 def make_call(function: Function, starters: Starters | None, pool: ThreadPoolExecutor) -> Call:

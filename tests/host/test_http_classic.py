@@ -35,6 +35,21 @@ def test_a_string_is_plain_text(classic: RunningHost, client: httpx.Client) -> N
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
 
 
+def test_a_response_can_be_set_as_an_output(classic: RunningHost, client: httpx.Client) -> None:
+    answer = client.get(f"{classic.url}/api/by-out")
+
+    assert (answer.status_code, answer.text) == (203, "set")
+
+
+def test_a_generic_client_binding_gets_the_starter(classic: RunningHost, client: httpx.Client) -> None:
+    starter = client.get(f"{classic.url}/api/starter").json()
+
+    assert starter["taskHubName"] == "Classic"
+    assert starter["rpcBaseUrl"] == f"http://{classic.grpc}"
+    assert starter["httpBaseUrl"] == classic.webhooks
+    assert f"code={classic.keys['durable']}" in starter["requiredQueryStringParameters"]
+
+
 def test_nothing_is_204(classic: RunningHost, client: httpx.Client) -> None:
     assert client.get(f"{classic.url}/api/nothing").status_code == 204
 

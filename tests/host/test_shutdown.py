@@ -7,7 +7,21 @@ from pathlib import Path
 
 import httpx
 
-from tests.host.running import APPS, DEADLINE, RunningHost, command, environment, finished, running, until
+from localhost.app.functions import LoadedApp
+from localhost.app.hostjson import HostSettings
+from localhost.host import Host
+from tests.host.functions import make_function
+from tests.host.running import (
+    APPS,
+    DEADLINE,
+    RunningHost,
+    command,
+    environment,
+    finished,
+    refused,
+    running,
+    until,
+)
 
 
 def test_requests_in_flight_are_answered_and_streams_are_ended_whole(
@@ -57,6 +71,62 @@ def test_what_is_in_flight_goes_on_after_a_stop_and_after_a_kill(
         second.process.wait(DEADLINE)
     with running(APPS / "classic", tmp_path) as third:
         assert finished(client, _instance(third, "killed"))["output"] == ["Hello Tokyo!", "Hello Oslo!"]
+
+
+def test_a_function_that_never_ends_does_not_keep_the_host_alive(tmp_path: Path) -> None:
+    with running(APPS / "classic", tmp_path) as host, ThreadPoolExecutor() as threads:
+        stuck = threads.submit(_ask_in_vain, f"{host.url}/api/stuck")
+        until(lambda: httpx.get(f"{host.url}/api/text").status_code == 200)
+
+        assert host.stop() == 0
+
+        assert stuck.result() in {"cut off", "Internal Server Error"}
+
+
+def test_a_second_host_is_kept_off_the_same_data(streaming: RunningHost) -> None:
+    said = refused(APPS / "streaming", streaming.data)
+
+    assert f"another host (process {streaming.process.pid}) has it in use" in said
+
+
+async def test_the_engine_is_drained_before_stores_are_closed(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    async def close_store() -> None:
+        order.append("store closed")
+
+    async def activity(value: str) -> str:
+        return value
+
+    functions = (
+        make_function("activityTrigger", activity),
+        make_function("timerTrigger", activity, schedule="1:00:00"),
+    )
+    app = LoadedApp(tmp_path, HostSettings(), functions, disabled=(), streams_http=True)
+    host = Host(app, tmp_path, "http://127.0.0.1:1", closers=[close_store])
+    await host.start(lambda path, workers, name: RecordingHub(order))
+    host.start_triggers()
+
+    assert await host.stop(grace=1)
+
+    assert order == ["served", "started", "drained", "store closed"]
+
+
+class RecordingHub:
+    """An engine that does nothing but say when it was told to."""
+
+    def __init__(self, order: list[str]) -> None:
+        self._order = order
+
+    async def start(self) -> None:
+        self._order.append("started")
+
+    async def serve(self, port: int = 0) -> str:
+        self._order.append("served")
+        return "127.0.0.1:1"
+
+    async def drain(self, timeout: float) -> None:  # noqa: ASYNC109
+        self._order.append("drained")
 
 
 def _assert_shows_what_runs(host: RunningHost) -> None:

@@ -1,6 +1,7 @@
 """A Durable Functions app with the classic HTTP types, written like the samples: the host must run it as it is."""
 
 import json
+import time
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -63,6 +64,17 @@ async def text(req: func.HttpRequest) -> str:
 @app.route(route="nothing")
 async def nothing(req: func.HttpRequest):  # noqa: ANN201
     return None
+
+
+@app.route(route="by-out", binding_arg_name="answer")
+def by_out(req: func.HttpRequest, answer: func.Out[func.HttpResponse]) -> None:
+    answer.set(func.HttpResponse("set", status_code=203))
+
+
+@app.route(route="stuck")
+def stuck(req: func.HttpRequest) -> str:
+    time.sleep(600)
+    return "never"
 
 
 @app.route(route="boom")
