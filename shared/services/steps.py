@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
 from shared.domain import expressions
@@ -27,6 +28,8 @@ from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD, AttemptRecord, remembered, running
 from shared.services.runs import Run, Runs, step_document_id
 
+MAX_OUTPUT_BYTES = 512 * 1024
+"""The largest outputs of a step: the step's document and its event each hold them."""
 CANCEL_LOOK_SECONDS = 1.0
 """How often a long action's execution is looked at for a cancellation."""
 
@@ -176,6 +179,8 @@ class _Attempt:
             broken = f"the action {self._step.action} failed unexpectedly; the platform's log has the details"
             return await self._failed(ActionError("INTERNAL", broken, retryable=True))
         if isinstance(result, Completed):
+            if (reason := _unstorable(result.outputs)) is not None:
+                return await self._failed(ActionError("OUTPUTS", reason, retryable=False))
             return await self._end("step_completed", outputs=result.outputs)
         return await self._wait(result)
 
@@ -298,6 +303,17 @@ class _Attempt:
         if stored["status"] == "waiting":
             return Outcome("pending", token=stored["token"])
         return None
+
+
+def _unstorable(outputs: Mapping[str, Any]) -> str | None:
+    """Why the outputs cannot be kept, or None: a store takes 64-bit numbers and a document of 2 MB."""
+    try:
+        size = len(orjson.dumps(outputs))
+    except TypeError as error:
+        return f"the step's outputs cannot be stored as JSON: {error}"
+    if size > MAX_OUTPUT_BYTES:
+        return f"the step's outputs are {size} bytes; at most {MAX_OUTPUT_BYTES} can be kept"
+    return None
 
 
 class _CancelledError(Exception):
