@@ -1,0 +1,72 @@
+"""A hub with the SDK's client on its gRPC face, and the SDK's worker in process behind it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from durabletask.client import AsyncTaskHubGrpcClient, OrchestrationState
+
+from localhost.durable.hub import TaskHub
+from localhost.durable.model import Limits
+from tests.durable.sdk import SdkWorkers
+
+QUICK = Limits(first_retry=0.01, last_retry=0.05)
+
+
+class World:
+    """One file, and the hub that has it open now."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.workers = SdkWorkers()
+        self.hub: TaskHub
+        self.client: AsyncTaskHubGrpcClient
+        self.address = ""
+
+    async def up(self, *, limits: Limits = QUICK, outside: bool = False, **options: Any) -> None:
+        self.hub = TaskHub(self.path, workers=None if outside else self.workers, limits=limits, **options)
+        await self.hub.start()
+        self.address = await self.hub.serve()
+        self.client = AsyncTaskHubGrpcClient(host_address=self.address)
+
+    async def down(self, grace: float = 0.0) -> None:
+        await self.client.close()
+        await self.hub.drain(grace)
+
+    async def start(self, name: str, input: Any = None, **options: Any) -> str:
+        return await self.client.schedule_new_orchestration(name, input=input, **options)
+
+    async def finished(self, instance_id: str, timeout: float = 10) -> OrchestrationState:
+        state = await self.client.wait_for_orchestration_completion(instance_id, timeout=timeout)
+        assert state is not None
+        return state
+
+    async def run(self, name: str, input: Any = None, **options: Any) -> OrchestrationState:
+        return await self.finished(await self.start(name, input, **options))
+
+    async def started(self, instance_id: str) -> OrchestrationState:
+        state = await self.client.wait_for_orchestration_start(instance_id, timeout=10)
+        assert state is not None
+        return state
+
+    async def idle(self) -> None:
+        """Until nothing is running or ready."""
+        await until(
+            lambda: not self.hub.engine.running() and not any(lane._ready for lane in self.hub.engine.lanes)
+        )
+
+
+async def until(condition: Callable[[], bool], timeout: float = 10) -> None:
+    async with asyncio.timeout(timeout):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    one = World(tmp_path / "hub.db")
+    await one.up()
+    yield one
+    await one.down()
