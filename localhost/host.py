@@ -90,11 +90,11 @@ class Host:
         assert self._asgi is not None
         return self._asgi
 
-    async def start(self, hub_factory: HubFactory | None = None) -> None:
+    async def start(self, hub_factory: HubFactory) -> None:
         """Start the engine (only if the app has durable functions) and build the routes."""
         routes: list[Route] = []
         if self.app.is_durable:
-            await self._start_hub(hub_factory or task_hub)
+            await self._start_hub(hub_factory)
             routes.extend(await self._webhooks())
         calls = {f.name: make_call(f, self._starters, self._pool) for f in self.app.functions}
         runs = self._triggers(calls)
@@ -217,7 +217,14 @@ class Host:
 
 
 def task_hub(path: Path, workers: "Workers", name: str) -> Hub:
-    """The engine over SQLite."""
+    """The engine on the app's own event loop: fastest, for an app that never blocks it."""
     from localhost.durable.hub import TaskHub  # only apps with durable functions need it
 
     return TaskHub(path, workers=workers, name=name)
+
+
+def task_hub_apart(path: Path, workers: "Workers", name: str) -> Hub:
+    """The engine on a loop of its own, for apps of which nothing is known."""
+    from localhost.apart import HubApart  # as above
+
+    return HubApart(path, workers, name)

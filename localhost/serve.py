@@ -71,7 +71,7 @@ async def _run(app: LoadedApp, data: Path, base_url: str, listener: socket.socke
         closers=services.closers,
     )
     try:
-        await host.start()
+        await host.start(services.hub_factory)
     except (sqlite3.Error, StorageUnavailableError) as error:
         problem = Problem(str(data), str(error), "Look at its disk space and at who may write there.")
         raise StartupError("The data folder cannot be used.", [problem]) from error

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import BaseRoute
 
-from localhost.host import Closer
+from localhost.host import Closer, HubFactory, task_hub, task_hub_apart
 from localhost.triggers.feeds import CHANGES, Batch, Source, Sources
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class LocalServices:
     routes: Sequence[BaseRoute] = ()
     sources: Sources = field(default_factory=dict)
     closers: Sequence[Closer] = ()
+    hub_factory: HubFactory = task_hub_apart
 
 
 class ChangeSource:
@@ -82,7 +83,8 @@ def local_services(data: Path, base_url: str) -> LocalServices:
     sources: dict[tuple[str, str], Source[Any]] = {}
     for adapters in built():
         sources.update(_sources(adapters))
-    return LocalServices(_identity(data, base_url), sources, [_closer(adapters) for adapters in built()])
+    closers = [_closer(adapters) for adapters in built()]
+    return LocalServices(_identity(data, base_url), sources, closers, task_hub)
 
 
 def _sources(adapters: "LocalAdapters") -> dict[tuple[str, str], Source[Any]]:

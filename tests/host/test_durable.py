@@ -28,7 +28,7 @@ def status_is(api: httpx.Client, instance: str, status: str) -> bool:
     return bool(api.get(f"/instances/{instance}").json()["runtimeStatus"] == status)
 
 
-@pytest.mark.parametrize("path", ["start", "start-sync"])
+@pytest.mark.parametrize("path", ["start", "start-sync", "start-blocking"])
 def test_a_chain_started_by_the_apps_client_completes(
     classic: RunningHost, client: httpx.Client, path: str
 ) -> None:
