@@ -162,27 +162,33 @@ class _Attempt:
         return None
 
     async def _settle(self, work: Awaitable[Completed | Pending]) -> Outcome:
-        """Await the action under the step's timeout and record what it came to."""
+        """Await the action and record what it came to."""
         try:
-            result = await self._watched(work)
+            result = await self._result(work)
         except ActionError as error:
             return await self._failed(error)
         except _CancelledError:
             return Outcome("cancelled")
-        except TimeoutError:
-            late = f"the step took longer than its timeout of {self._step.timeout:g} s"
-            return await self._failed(ActionError("TIMEOUT", late, retryable=True))
-        except UnavailableError:
-            raise
-        except Exception:  # noqa: BLE001  an action is anybody's code: its fault is the step's, not ours
-            _log.exception("action %s of %s failed unexpectedly", self._step.action, self._attempt)
-            broken = f"the action {self._step.action} failed unexpectedly; the platform's log has the details"
-            return await self._failed(ActionError("INTERNAL", broken, retryable=True))
         if isinstance(result, Completed):
-            if (reason := _unstorable(result.outputs)) is not None:
-                return await self._failed(ActionError("OUTPUTS", reason, retryable=False))
             return await self._end("step_completed", outputs=result.outputs)
         return await self._wait(result)
+
+    async def _result(self, work: Awaitable[Completed | Pending]) -> Completed | Pending:
+        """What the action comes to, with every way in which it can fail as an ActionError."""
+        try:
+            result = await self._watched(work)
+        except (ActionError, UnavailableError, _CancelledError):
+            raise
+        except TimeoutError as error:
+            late = f"the step took longer than its timeout of {self._step.timeout:g} s"
+            raise ActionError("TIMEOUT", late, retryable=True) from error
+        except Exception as error:
+            _log.exception("action %s of %s failed unexpectedly", self._step.action, self._attempt)
+            broken = f"the action {self._step.action} failed unexpectedly; the platform's log has the details"
+            raise ActionError("INTERNAL", broken, retryable=True) from error
+        if isinstance(result, Completed) and (reason := _unstorable(result.outputs)) is not None:
+            raise ActionError("OUTPUTS", reason, retryable=False)
+        return result
 
     async def _watched(self, work: Awaitable[Completed | Pending]) -> Completed | Pending:
         """The work's result; long work is given up when its execution is cancelled."""
