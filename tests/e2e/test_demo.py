@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,9 @@ def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=hosting.ROOT, capture_output=True, text=True, timeout=100, check=False)
 
 
+@pytest.mark.skipif(
+    shutil.which("curl") is None, reason="the lines to go on with use curl, which is not here"
+)
 def test_the_demo_completes_and_its_lines_for_going_on_work(tmp_path: Path) -> None:
     ran = demo("--data", str(tmp_path / "data"))
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -1,0 +1,3 @@
+from tests.hosts import api, host
+
+__all__ = ["api", "host"]

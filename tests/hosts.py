@@ -1,0 +1,41 @@
+"""A real host in a process of its own, and a small API over it."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from examples import hosting, release_service
+from tests.e2e.api import Api
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hosting.Host]:
+    folder = tmp_path_factory.mktemp("host")
+    running = hosting.start(folder / "data", log=folder / "host.log", QUANTUM_EGRESS_ALLOW="127.0.0.0/8")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[str]:
+    """The release service of the examples, for steps to act on."""
+    server = release_service.server()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def api(host: hosting.Host) -> Iterator[Api]:
+    with Api(host) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def slow_service() -> Iterator[str]:
+    """An address that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
