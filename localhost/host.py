@@ -17,6 +17,7 @@ from localhost.http.admin import Admin, ManualRun, administrators_only
 from localhost.http.endpoints import Streams, classic_endpoint, streaming_endpoint
 from localhost.http.keys import Keys, guarded, load_keys
 from localhost.http.router import Route, Router
+from localhost.http.templates import parse
 from localhost.triggers.calls import Call, close_pool, make_call, make_pool
 from localhost.triggers.clock import Clock, SystemClock
 from localhost.triggers.consumers import Feed, Feeds
@@ -198,11 +199,13 @@ class Host:
             Route(template, frozenset({method}), administrators_only(request_response(handler), self.keys))
             for method, template, handler in served
         ]
-        if not any(
-            full_template(f, self.app.settings.route_prefix) == "" for f in self.app.by_trigger("httpTrigger")
-        ):
+        if not any(self._serves_root(function) for function in self.app.by_trigger("httpTrigger")):
             routes.append(Route("", frozenset({"GET"}), request_response(admin.page)))
         return routes
+
+    def _serves_root(self, function: Function) -> bool:
+        segments = parse(full_template(function, self.app.settings.route_prefix))
+        return not segments or segments[0].optional or segments[0].catch_all
 
     def _refuse_missing_sources(self) -> None:
         problems = []

@@ -7,7 +7,7 @@ foreign one, and gets none of this.
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,15 +15,10 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import BaseRoute
 
 from localhost.host import Closer, HubFactory, task_hub, task_hub_apart
-from localhost.triggers.feeds import CHANGES, Batch, Source, Sources
+from localhost.triggers.feeds import CHANGES, Source, Sources
 
 if TYPE_CHECKING:
     from localhost.adapters import LocalAdapters
-    from localhost.sqlite.documents import SqliteDocuments
-    from shared.ports.documents import Container
-
-_WAIT = 30.0
-"""Seconds that one look at a change feed is held back when there is nothing new."""
 
 _log = logging.getLogger("localhost.services")
 
@@ -36,42 +31,6 @@ class LocalServices:
     sources: Sources = field(default_factory=dict)
     closers: Sequence[Closer] = ()
     hub_factory: HubFactory = task_hub_apart
-
-
-class ChangeSource:
-    """The change feed of one container over all tenants, in commit order: a source with one partition."""
-
-    def __init__(self, documents: "SqliteDocuments", container: "Container") -> None:
-        self._documents = documents
-        self._container = container
-
-    async def partitions(self) -> Sequence[str]:
-        return ("0",)
-
-    async def latest(self, partition: str) -> str:  # noqa: ARG002 - there is one
-        position = 0
-        while changes := await self._documents.feed(
-            container=self._container, after=position, limit=1000, wait=0
-        ):
-            position = changes[-1].seq
-        return str(position)
-
-    async def read(
-        self,
-        partition: str,  # noqa: ARG002 - there is one
-        *,
-        after: str | None,
-        limit: int,
-    ) -> AsyncIterator[Batch[Mapping[str, Any]]]:
-        position = int(after or 0)
-        while True:
-            changes = await self._documents.feed(
-                container=self._container, after=position, limit=limit, wait=_WAIT
-            )
-            if changes:
-                position = changes[-1].seq
-                items = [{**change.document.body, "_etag": change.document.etag} for change in changes]
-                yield Batch(items, str(position))
 
 
 def local_services(data: Path, base_url: str) -> LocalServices:
@@ -88,7 +47,8 @@ def local_services(data: Path, base_url: str) -> LocalServices:
 
 
 def _sources(adapters: "LocalAdapters") -> dict[tuple[str, str], Source[Any]]:
-    from shared.ports.documents import COUNTERS, EXECUTIONS, REGISTRY, TENANCY  # as above
+    from localhost.sqlite.sources import ChangeSource  # as above
+    from shared.ports.documents import COUNTERS, EXECUTIONS, REGISTRY, TENANCY
 
     containers = (REGISTRY, EXECUTIONS, TENANCY, COUNTERS)
     return {(CHANGES, one.name): ChangeSource(adapters.documents, one) for one in containers}

@@ -37,8 +37,10 @@ def load_app(path: Path, environment: MutableMapping[str, str] = os.environ) -> 
     Raises:
         StartupError: the app cannot run; every problem found is listed, with how to mend it.
     """
-    script = _script(path, environment)
+    if not path.is_dir():
+        raise StartupError(f"There is no folder {path}.")
     merge_local_settings(path, environment)
+    script = _script(path, environment)
     settings = read_host_json(path, environment)
     module = _import_script(script)
     indexed = _index(_app_object(module, script), script)
@@ -59,8 +61,6 @@ def is_disabled(name: str, environment: Mapping[str, str]) -> bool:
 
 
 def _script(path: Path, environment: Mapping[str, str]) -> Path:
-    if not path.is_dir():
-        raise StartupError(f"There is no folder {path}.")
     name = environment.get(SCRIPT_SETTING, "function_app.py")
     if not _SCRIPT_NAME.match(name):
         raise StartupError(f"{SCRIPT_SETTING} is {name!r}, which is not the name of a Python file.")

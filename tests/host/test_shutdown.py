@@ -7,10 +7,6 @@ from pathlib import Path
 
 import httpx
 
-from localhost.app.functions import LoadedApp
-from localhost.app.hostjson import HostSettings
-from localhost.host import Host
-from tests.host.functions import make_function
 from tests.host.running import (
     APPS,
     DEADLINE,
@@ -87,46 +83,6 @@ def test_a_second_host_is_kept_off_the_same_data(streaming: RunningHost) -> None
     said = refused(APPS / "streaming", streaming.data)
 
     assert f"another host (process {streaming.process.pid}) has it in use" in said
-
-
-async def test_the_engine_is_drained_before_stores_are_closed(tmp_path: Path) -> None:
-    order: list[str] = []
-
-    async def close_store() -> None:
-        order.append("store closed")
-
-    async def activity(value: str) -> str:
-        return value
-
-    functions = (
-        make_function("activityTrigger", activity),
-        make_function("timerTrigger", activity, schedule="1:00:00"),
-    )
-    app = LoadedApp(tmp_path, HostSettings(), functions, disabled=(), streams_http=True)
-    host = Host(app, tmp_path, "http://127.0.0.1:1", closers=[close_store])
-    await host.start(lambda path, workers, name: RecordingHub(order))
-    host.start_triggers()
-
-    assert await host.stop(grace=1)
-
-    assert order == ["served", "started", "drained", "store closed"]
-
-
-class RecordingHub:
-    """An engine that does nothing but say when it was told to."""
-
-    def __init__(self, order: list[str]) -> None:
-        self._order = order
-
-    async def start(self) -> None:
-        self._order.append("started")
-
-    async def serve(self, port: int = 0) -> str:
-        self._order.append("served")
-        return "127.0.0.1:1"
-
-    async def drain(self, timeout: float) -> None:  # noqa: ASYNC109
-        self._order.append("drained")
 
 
 def _assert_shows_what_runs(host: RunningHost) -> None:

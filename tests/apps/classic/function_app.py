@@ -30,9 +30,7 @@ def start_sync(req: func.HttpRequest, client: df.SyncDurableFunctionsClient) -> 
 @app.route(route="start-blocking/{name}", methods=["POST"])
 @app.generic_input_binding(arg_name="starter", type="durableClient")
 async def start_blocking(req: func.HttpRequest, starter: str) -> func.HttpResponse:
-    client = df.SyncDurableFunctionsClient.get_cached(
-        starter
-    )  # blocks the loop: poor, but Azure bears it
+    client = df.SyncDurableFunctionsClient.get_cached(starter)  # blocks the loop: poor, but Azure bears it
     instance_id = client.schedule_new_orchestration(req.route_params["name"])
     return client.create_check_status_response(req, instance_id)
 
