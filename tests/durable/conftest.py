@@ -1,7 +1,7 @@
 """A hub with the SDK's client on its gRPC face, and the SDK's worker in process behind it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,8 @@ class World:
     async def start(self, name: str, input: Any = None, **options: Any) -> str:
         return await self.client.schedule_new_orchestration(name, input=input, **options)
 
-    async def finished(self, instance_id: str, timeout: float = 10) -> OrchestrationState:
-        state = await self.client.wait_for_orchestration_completion(instance_id, timeout=timeout)
+    async def finished(self, instance_id: str) -> OrchestrationState:
+        state = await self.client.wait_for_orchestration_completion(instance_id, timeout=10)
         assert state is not None
         return state
 
@@ -58,9 +58,13 @@ class World:
         )
 
 
-async def until(condition: Callable[[], bool], timeout: float = 10) -> None:
-    async with asyncio.timeout(timeout):
-        while not condition():
+async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
+    """Wait for a condition of anything, for ten seconds at most."""
+    async with asyncio.timeout(10):
+        while True:
+            answer = condition()
+            if (await answer) if isinstance(answer, Awaitable) else answer:
+                return
             await asyncio.sleep(0.005)
 
 

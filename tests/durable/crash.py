@@ -19,7 +19,7 @@ def functions(log: Path) -> SdkWorkers:
 
     @workers.activity
     async def plus(context: task.ActivityContext, n: int) -> int:
-        with log.open("a") as file:  # noqa: ASYNC230 # a line
+        with log.open("a") as file:  # a line
             file.write(f"{context.orchestration_id} {n}\n")
         await asyncio.sleep(0.005)
         return n + 1

@@ -98,7 +98,7 @@ async def test_children_of_a_generation_that_is_over_do_not_disturb_the_next(wor
 
     @world.workers.orchestrator
     def again(ctx: task.OrchestrationContext, generation: int) -> Any:
-        first = ctx.call_sub_orchestrator("child", input="wait", instance_id=f"c{generation}")
+        first: task.Task[Any] = ctx.call_sub_orchestrator("child", input="wait", instance_id=f"c{generation}")
         if generation == 1:
             yield ctx.wait_for_external_event("next")
             ctx.continue_as_new(2)

@@ -68,7 +68,10 @@ async def test_an_activity_failure_carries_its_details(world: World) -> None:
         except task.TaskFailedError as error:
             return [error.details.error_type, error.details.message]
 
-    assert json.loads((await world.run("calls", "no")).serialized_output or "") == ["builtins.ValueError", "no"]
+    assert json.loads((await world.run("calls", "no")).serialized_output or "") == [
+        "builtins.ValueError",
+        "no",
+    ]
     # A failure with an empty message is a failure.
     assert json.loads((await world.run("calls", "")).serialized_output or "") == ["builtins.ValueError", ""]
 
@@ -340,8 +343,7 @@ async def test_orchestrations_send_each_other_events(world: World) -> None:
     @world.workers.orchestrator
     def tell(ctx: task.OrchestrationContext, target: str) -> Any:
         ctx.send_event(target, "go", data="hello")
-        return None
-        yield
+        yield ctx.create_timer(timedelta(0))
 
     instance_id = await world.start("wait", ["go"])
     await world.run("tell", instance_id)
