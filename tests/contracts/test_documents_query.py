@@ -8,7 +8,18 @@ from typing import Any, Literal
 import pytest
 
 from shared.domain.errors import BadCursorError
-from shared.ports.documents import EXECUTIONS, Create, Delete, Documents, Page, Path, Query, Where
+from shared.ports.documents import (
+    EXECUTIONS,
+    Create,
+    Delete,
+    Documents,
+    Page,
+    Patch,
+    Path,
+    Query,
+    Replace,
+    Where,
+)
 from tests.contracts.shelf import ACME, GLOBEX, Shelf, ids
 
 VALUES: dict[str, Any] = {
@@ -86,6 +97,17 @@ async def test_a_condition_picks_exactly_what_it_says(
 ) -> None:
     await fill(shelf, field)
     assert await shelf.matching(Where((field,), op, value)) == expected
+
+
+@pytest.mark.parametrize("field", ["v", "status"], ids=["any field", "a field lists filter by"])
+async def test_a_query_finds_a_document_by_what_a_later_write_made_of_it(shelf: Shelf, field: str) -> None:
+    for name in ("patched", "replaced", "untouched"):
+        await shelf.create(name, **{field: "old"})
+    await shelf.transact(
+        Patch("patched", set={(field,): "new"}), Replace({"id": "replaced", "kind": "thing", field: "new"})
+    )
+    assert await shelf.matching(Where((field,), "=", "new")) == {"patched", "replaced"}
+    assert await shelf.matching(Where((field,), "=", "old")) == {"untouched"}
 
 
 async def test_all_conditions_must_hold(shelf: Shelf) -> None:
