@@ -33,7 +33,10 @@ replay, and the orchestration hangs."""
 
 
 class DurableContext:
-    """The workflow's context over the SDK's."""
+    """The workflow's context over the SDK's.
+
+    Every result says its type, as the SDK's codec demands of its strict mode and advises in its loose one.
+    """
 
     def __init__(self, context: task.OrchestrationContext) -> None:
         self._context = context
@@ -44,22 +47,28 @@ class DurableContext:
         return self._context.current_utc_datetime
 
     def run_step(self, request: dict[str, Any]) -> Task:
-        return self._context.call_activity(RUN_STEP, input=request, retry_policy=_INFRASTRUCTURE)
+        return self._context.call_activity(
+            RUN_STEP, input=request, retry_policy=_INFRASTRUCTURE, return_type=dict
+        )
 
     def run_segment(self, instance_id: str, work: dict[str, Any]) -> Task:
-        return self._context.call_sub_orchestrator(SEGMENT, input=work, instance_id=instance_id)
+        return self._context.call_sub_orchestrator(
+            SEGMENT, input=work, instance_id=instance_id, return_type=dict
+        )
 
     def signal(self, instance_id: str, event: str) -> None:
         self._context.send_event(instance_id, event)
 
     def finish(self, request: dict[str, Any]) -> Task:
-        return self._context.call_activity(FINISH, input=request, retry_policy=_INFRASTRUCTURE)
+        return self._context.call_activity(
+            FINISH, input=request, retry_policy=_INFRASTRUCTURE, return_type=object
+        )
 
     def timer(self, seconds: float) -> Task:
         return self._context.create_timer(timedelta(seconds=seconds))
 
     def wait_event(self, name: str) -> Task:
-        return self._context.wait_for_external_event(name)
+        return self._context.wait_for_external_event(name, data_type=object)
 
     def watch(self, item: Task) -> None:
         assert isinstance(item, task.Task)

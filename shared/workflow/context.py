@@ -56,8 +56,17 @@ class Context(Protocol):
         """A task that completes with the first event ``name`` that no earlier wait took."""
         ...
 
-    def any_of(self, tasks: Sequence[Task]) -> Task:
-        """A task that comes to the first of ``tasks`` that has completed (whether well or not)."""
+    def watch(self, task: Task) -> None:
+        """Have :meth:`arrival` tell when ``task`` has completed."""
+        ...
+
+    def arrival(self) -> Task:
+        """A task that comes to a watched task once that has completed, whether well or not.
+
+        Each is told once, in the order of completion; what completes between two calls is kept. Only one
+        arrival may be awaited at a time. (Waiting for the first of many tasks anew after each would cost
+        the square of their number, in every replay.)
+        """
         ...
 
     def continue_as_new(self, work: dict[str, Any], waiting: Sequence[Task]) -> None:

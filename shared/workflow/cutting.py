@@ -15,7 +15,7 @@ from shared.workflow.work import Lane, Node, Work
 
 SMALL: Final = 30
 """A plan of up to this many steps runs in one orchestration: a second one costs more than it saves."""
-BUNDLE: Final = 50
+BUNDLE: Final = 20
 """The most steps that like lanes bring together in one node."""
 WORTH_APART: Final = 4
 """The fewest steps that are worth an orchestration of their own in a large plan."""

@@ -77,6 +77,7 @@ class _Run:
     def to_end(self) -> Steps[Result | None]:
         """Run everything; None when the rest goes on in a new generation."""
         cancel = self._context.wait_event(CANCEL)
+        self._context.watch(cancel)
         while True:
             if cancel.is_complete and not self.cancelling:
                 self._cancel()
@@ -86,12 +87,9 @@ class _Run:
             self._launch()
             if not self._flights:
                 return self._result
-            open_tasks = [flight.task for flight in self._flights.values()]
-            if not self.cancelling:
-                open_tasks.insert(0, cancel)
-            winner = yield self._context.any_of(open_tasks)
+            landed = yield self._context.arrival()
             self._first = False
-            flight = self._flights.pop(id(winner), None)
+            flight = self._flights.pop(id(landed), None)
             if flight is not None:
                 self._landed += 1
                 self._land(flight)
@@ -156,6 +154,7 @@ class _Run:
 
     def _fly(self, flight: _Flight) -> None:
         self._flights[id(flight.task)] = flight
+        self._context.watch(flight.task)
 
     def _land(self, flight: _Flight) -> None:
         if flight.lane is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-RENEW_AFTER: Final = 16
+RENEW_AFTER: Final = 12
 """Completions after which an orchestration forgets its history, at the next moment when nothing runs."""
 
 

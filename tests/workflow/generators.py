@@ -1,7 +1,7 @@
 """Replays the plain generators of ``shared/workflow``."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ class FakeTask:
         self.is_complete = False
         self.is_failed = False
         self.result: Any = None
-        self.watchers: list[AnyOf] = []
+        self.watchers: list[Callable[[FakeTask], None]] = []
 
     def get_result(self) -> Any:
         assert self.is_complete
@@ -27,22 +27,7 @@ class FakeTask:
     def complete(self, result: Any = None, *, failed: bool = False) -> None:
         self.is_complete, self.is_failed, self.result = True, failed, result
         for watcher in self.watchers:
-            watcher.saw(self)
-
-
-class AnyOf(FakeTask):
-    def __init__(self, tasks: Sequence[Task]) -> None:
-        super().__init__()
-        for task in tasks:
-            assert isinstance(task, FakeTask)
-            if task.is_complete:
-                self.saw(task)
-                break
-            task.watchers.append(self)
-
-    def saw(self, task: FakeTask) -> None:
-        if not self.is_complete:
-            self.complete(task)
+            watcher(self)
 
 
 class ReplayContext:
@@ -54,6 +39,8 @@ class ReplayContext:
         self._tasks: dict[int, FakeTask] = {}
         self._waits: dict[str, list[FakeTask]] = {}
         self._unread: list[str] = []
+        self._arrived: list[FakeTask] = []
+        self._awaited: FakeTask | None = None
 
     def now(self) -> datetime:
         return EPOCH + timedelta(seconds=self.time)
@@ -82,8 +69,24 @@ class ReplayContext:
             self._waits.setdefault(name, []).append(task)
         return task
 
-    def any_of(self, tasks: Sequence[Task]) -> Task:
-        return AnyOf(tasks)
+    def watch(self, task: Task) -> None:
+        assert isinstance(task, FakeTask)
+        if task.is_complete:
+            self._arrive(task)
+        else:
+            task.watchers.append(self._arrive)
+
+    def arrival(self) -> Task:
+        self._awaited = FakeTask()
+        if self._arrived:
+            self._awaited.complete(self._arrived.pop(0))
+        return self._awaited
+
+    def _arrive(self, task: FakeTask) -> None:
+        if self._awaited is None or self._awaited.is_complete:
+            self._arrived.append(task)
+        else:
+            self._awaited.complete(task)
 
     def continue_as_new(self, work: dict[str, Any], waiting: Sequence[Task]) -> None:
         for tasks in self._waits.values():

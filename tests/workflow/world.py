@@ -51,6 +51,7 @@ class Instance:
     turns: list[list[Event]] = field(default_factory=list[list[Event]])
     actions: list[Action] = field(default_factory=list[Action])
     inbox: list[Event] = field(default_factory=list[Event])
+    now: float = 0.0
     ended: bool = False
 
 
@@ -101,6 +102,7 @@ class World:
         first = not instance.turns
         if instance.ended or instance.generation != generation or not (instance.inbox or first):
             return
+        instance.now = self.now
         instance.turns.append(instance.inbox)
         instance.inbox = []
         self.turns_run += 1

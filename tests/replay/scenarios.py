@@ -1,0 +1,70 @@
+"""The executions whose histories are kept: one for each way in which an orchestration can go."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.workflow.cutting import cut
+from shared.workflow.work import Work
+from tests.replay.recorder import Recorder
+from tests.workflow.world import Outcome, World
+
+type Graph = Mapping[str, Sequence[str]]
+
+DONE: Outcome = {"status": "completed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """``outcomes`` are what a step's activities come to, in order; None raises. The rest complete."""
+
+    graph: Graph
+    outcomes: Mapping[str, Sequence[Outcome | None]] = field(
+        default_factory=dict[str, Sequence[Outcome | None]]
+    )
+    tolerant: frozenset[str] = frozenset()
+    cancel_at: float | None = None
+    small: int = 30
+    bundle: int = 20
+    renew_after: int = 12
+
+    def record(self) -> Recorder:
+        """Run it through the registered functions, each activity taking a second."""
+        recorder = Recorder()
+        nodes = cut(self.graph, small=self.small, bundle=self.bundle)
+        work = Work("acme", "execution", nodes, self.tolerant, renew_after=self.renew_after)
+        World(recorder, self._actor()).run(work.to_json(), cancel_at=self.cancel_at)
+        return recorder
+
+    def _actor(self) -> Callable[[Mapping[str, Any]], tuple[float, Outcome | None]]:
+        left = {step: list(outcomes) for step, outcomes in self.outcomes.items()}
+
+        def act(request: Mapping[str, Any]) -> tuple[float, Outcome | None]:
+            outcomes = left.get(request["step"])
+            return 1.0, outcomes.pop(0) if outcomes else DONE
+
+        return act
+
+
+def chain(name: str, length: int) -> dict[str, list[str]]:
+    return {f"{name}{number}": [f"{name}{number - 1}"] if number else [] for number in range(length)}
+
+
+RETRY: Outcome = {"status": "retry", "delay": 2.5}
+PENDING: Outcome = {"status": "pending", "delay": 30, "token": {"job": 7}}
+FAILED: Outcome = {"status": "failed", "error": {"code": "HTTP_STATUS", "message": "answered 404"}}
+DIAMOND: Graph = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "linear": Scenario(chain("s", 3)),
+    "parallel": Scenario(DIAMOND),
+    "retry": Scenario(chain("s", 2), {"s0": [RETRY, RETRY, DONE]}),
+    "pending": Scenario(chain("s", 2), {"s0": [PENDING, PENDING, DONE]}),
+    "failure": Scenario({**DIAMOND, "e": []}, {"b": [FAILED]}),
+    "tolerated": Scenario(DIAMOND, {"b": [FAILED]}, tolerant=frozenset({"b"})),
+    "infrastructure": Scenario(chain("s", 2), {"s0": [None, None, DONE]}),
+    "cancel": Scenario({**DIAMOND, "e": [], "f": ["e"]}, {"e": [PENDING]}, cancel_at=1.5),
+    "renewed": Scenario(chain("s", 5), {"s2": [PENDING, DONE]}, renew_after=2),
+    "segmented": Scenario({**chain("a", 5), **chain("b", 4)}, {"b1": [FAILED]}, small=0, bundle=4),
+    "segmented-cancel": Scenario({**chain("a", 5), **chain("b", 4)}, small=0, bundle=4, cancel_at=2.5),
+}
