@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    gc.disable()  # what is imported stays: looking through it again and again costs a fifth of the start
+    gc.disable()  # until all is loaded: what is imported stays, and looking through it finds nothing
     from localhost.serve import Options, serve  # a wrong option should not wait for the imports
 
     ready_file = Path(options.ready_file) if options.ready_file else None

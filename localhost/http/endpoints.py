@@ -112,7 +112,8 @@ def _safely(function: Function, exchange: Exchange) -> ASGIApp:
             await exchange(scope, receive, tracked)
         except HTTPException as error:  # the worker's FastAPI app answers these itself
             response = JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
-            await response(scope, receive, send)
+            if not started:
+                await response(scope, receive, send)
         except ClientDisconnect:
             _log.debug("%s: the client went away", function.name)
         except Exception:  # noqa: BLE001 - whatever the function raises is its failure, not the host's

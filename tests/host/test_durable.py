@@ -45,6 +45,14 @@ def test_a_fan_out_collects_its_results(classic: RunningHost, client: httpx.Clie
     assert finished(client, answer.headers["location"])["output"] == sum(n * n for n in range(10))
 
 
+def test_an_orchestration_can_call_over_http(
+    classic: RunningHost, api: httpx.Client, client: httpx.Client
+) -> None:
+    urls = start(api, "calls_http", f"{classic.url}/api/text")
+
+    assert finished(client, urls["statusQueryGetUri"])["output"] == [200, "plain"]
+
+
 def test_an_event_wakes_the_orchestration_that_waits_for_it(api: httpx.Client, client: httpx.Client) -> None:
     urls = start(api, "approval")
     until(lambda: client.get(urls["statusQueryGetUri"]).json()["customStatus"] == "waiting")

@@ -92,7 +92,7 @@ def _assert_shows_what_runs(host: RunningHost) -> None:
     for text in (
         f"classic on {host.url}",
         f"{host.url}/api/start/{{name}}/{{id?}}",
-        "approval, chain, fails, fan_out",
+        "approval, calls_http, chain, fails, fan_out",
         "counter",
         "[function key]",
         str(host.data / "keys.json"),

@@ -129,6 +129,12 @@ def wait_for_approval(context: df.DurableOrchestrationContext):  # noqa: ANN201
 
 
 @app.orchestration_trigger(context_name="context")
+def calls_http(context: df.DurableOrchestrationContext):  # noqa: ANN201
+    answer = yield context.call_http("GET", context.get_input())
+    return [answer.status_code, answer.content]
+
+
+@app.orchestration_trigger(context_name="context")
 def fails(context: df.DurableOrchestrationContext):  # noqa: ANN201
     yield context.call_activity("broken", None)
 
