@@ -34,7 +34,7 @@ def union_return(req: func.HttpRequest) -> str | bytes:
 
 
 @app.route(route="extra")
-def extra_parameter(req: func.HttpRequest, id: str) -> str:  # noqa: A002
+def extra_parameter(req: func.HttpRequest, id: str) -> str:
     return id
 
 

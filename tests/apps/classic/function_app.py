@@ -1,4 +1,4 @@
-"""A Durable Functions app with the classic HTTP types, written like the samples: the host must run it as it is."""
+"""A Durable Functions app with the classic HTTP types, written like the samples: it must run as it is."""
 
 import json
 import time
@@ -70,7 +70,7 @@ async def text(req: func.HttpRequest) -> str:
 
 
 @app.route(route="nothing")
-async def nothing(req: func.HttpRequest):  # noqa: ANN201
+async def nothing(req: func.HttpRequest):
     return None
 
 
@@ -109,33 +109,33 @@ async def managed(req: func.HttpRequest) -> str:
 
 
 @app.orchestration_trigger(context_name="context")
-def chain(context: df.DurableOrchestrationContext):  # noqa: ANN201
+def chain(context: df.DurableOrchestrationContext):
     first = yield context.call_activity("hello", "Tokyo")
     second = yield context.call_activity("hello", "Oslo")
     return [first, second]
 
 
 @app.orchestration_trigger(context_name="ctx")
-def fan_out(ctx: df.DurableOrchestrationContext):  # noqa: ANN201
+def fan_out(ctx: df.DurableOrchestrationContext):
     tasks = [ctx.call_activity("square", number) for number in range(10)]
     return sum((yield ctx.task_all(tasks)))
 
 
 @app.orchestration_trigger(context_name="context", orchestration="approval")
-def wait_for_approval(context: df.DurableOrchestrationContext):  # noqa: ANN201
+def wait_for_approval(context: df.DurableOrchestrationContext):
     context.set_custom_status("waiting")
     answer = yield context.wait_for_external_event("Approval")
     return {"approved": answer}
 
 
 @app.orchestration_trigger(context_name="context")
-def calls_http(context: df.DurableOrchestrationContext):  # noqa: ANN201
+def calls_http(context: df.DurableOrchestrationContext):
     answer = yield context.call_http("GET", context.get_input())
     return [answer.status_code, answer.content]
 
 
 @app.orchestration_trigger(context_name="context")
-def fails(context: df.DurableOrchestrationContext):  # noqa: ANN201
+def fails(context: df.DurableOrchestrationContext):
     yield context.call_activity("broken", None)
 
 

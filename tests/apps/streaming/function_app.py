@@ -49,7 +49,7 @@ async def boom(req: Request) -> Response:
 
 
 @app.route(route="forgets")
-async def forgets(req: Request):  # noqa: ANN201
+async def forgets(req: Request):
     return None
 
 
