@@ -1,0 +1,20 @@
+"""The actions that the tests of definitions and plans know."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.domain.actions import ActionSpec, ParameterProblem
+
+
+def _problems(parameters: Mapping[str, Any]) -> list[ParameterProblem]:
+    """``replicas``, if it is there, is a whole number."""
+    if isinstance(parameters.get("replicas", 1), int):
+        return []
+    return [ParameterProblem(["replicas"], "TYPE", "replicas: it should be a whole number")]
+
+
+ACTIONS = {
+    "deploy": ActionSpec("deploy", "kubernetes", "idempotent", _problems),
+    "build": ActionSpec("build", "containers", "idempotent", lambda _: []),
+    "check": ActionSpec("check", "core", "pure", lambda _: [], frozenset({"condition"})),
+}

@@ -1,0 +1,76 @@
+import json
+from typing import Any
+
+from shared.domain.definitions import parse_definition
+from shared.domain.graphs import topological
+from shared.domain.plans import Plan, make_plan
+from tests.domain.actions import ACTIONS
+
+
+def plan(*steps: dict[str, Any], **head: Any) -> Plan:
+    return make_plan(parse_definition({"steps": list(steps), **head}), actions=ACTIONS)
+
+
+def edges(of: Plan) -> dict[str, tuple[str, ...]]:
+    return {step.id: step.depends_on for step in of.steps}
+
+
+def test_a_definition_without_edges_runs_top_to_bottom() -> None:
+    made = plan({"action": "build"}, {"action": "build"}, {"action": "deploy"})
+    assert edges(made) == {"build-1": (), "build-2": ("build-1",), "deploy-3": ("build-2",)}
+
+
+def test_one_edge_makes_the_rest_independent() -> None:
+    made = plan(
+        {"id": "a", "action": "build"},
+        {"id": "b", "action": "build", "depends_on": ["a"]},
+        {"id": "c", "action": "build"},
+    )
+    assert edges(made) == {"a": (), "b": ("a",), "c": ()}
+
+
+def test_references_make_edges_wherever_they_stand() -> None:
+    made = plan(
+        {"id": "a-b", "action": "build"},
+        {"id": "c", "action": "build", "image": ["x${{ steps.a-b.outputs.image }}"]},
+        {"id": "d", "action": "build", "when": "steps.c.status == 'completed'", "depends_on": ["a-b"]},
+        {"id": "e", "action": "check", "condition": "steps['d'].outputs.ok"},
+    )
+    assert edges(made) == {"a-b": (), "c": ("a-b",), "d": ("a-b", "c"), "e": ("d",)}
+    assert made.referenced == {"a-b", "c", "d"}
+    assert made.step("d").references == {"c"}
+
+
+def test_a_bare_condition_is_planned_as_an_expression() -> None:
+    assert plan({"action": "check", "condition": "target == 'x'"}).steps[0].parameters == {
+        "condition": "${{ target == 'x' }}"
+    }
+
+
+def test_a_plan_has_every_default_spelled_out() -> None:
+    (step,) = plan({"action": "deploy"}).steps
+    assert (step.timeout, step.retry.max_attempts, step.continue_on_error, step.side_effect) == (
+        300,
+        1,
+        False,
+        "idempotent",
+    )
+
+
+def test_a_plan_survives_json_with_its_hash() -> None:
+    made = plan({"action": "deploy", "retry": {}, "timeout": 1.5, "when": "target == 'x'"}, target="x")
+    again = Plan.from_json(json.loads(json.dumps(made.to_json())))
+    assert again == made
+    assert again.hash == made.hash
+    assert made.hash.startswith("sha256:")
+
+
+def test_another_plan_has_another_hash() -> None:
+    assert plan({"action": "deploy"}).hash != plan({"action": "deploy", "timeout": 5}).hash
+    assert plan({"action": "deploy"}).hash == plan({"action": "deploy", "timeout": 300.0}).hash
+
+
+def test_topological_order_puts_everything_after_what_it_waits_for() -> None:
+    order = topological({"d": ["b", "c"], "c": ["a"], "b": ["a"], "a": []})
+    assert order.index("a") < order.index("b") < order.index("d")
+    assert order.index("c") < order.index("d")
