@@ -378,5 +378,7 @@ def grant(connection: sqlite3.Connection, request: LockRequest, granted: Message
 
 def record_results(connection: sqlite3.Connection, messages: Sequence[Message]) -> None:
     """Keep activity results that no turn has consumed, so that a new process need not run them again."""
-    connection.executemany("DELETE FROM activities WHERE id = ?", [(m.activity_id,) for m in messages])
-    post(connection, messages)
+    for message in messages:
+        # A turn that was cut off while it was being committed may have consumed the result after all.
+        if connection.execute("DELETE FROM activities WHERE id = ?", (message.activity_id,)).rowcount:
+            post(connection, [message])

@@ -157,7 +157,7 @@ class TaskHub:
         return new.id
 
     async def status(self, instance_id: str) -> InstanceStatus | None:
-        return queries.status(self.engine.store.reader, instance_id)
+        return self.engine.store.look(lambda connection: queries.status(connection, instance_id))
 
     async def wait(
         self, instance_id: str, enough: Callable[[InstanceStatus], bool] = lambda status: status.terminal
@@ -360,7 +360,8 @@ class TaskHub:
 
     async def entity(self, entity_id: str) -> EntityStatus | None:
         """An entity; None if it has no state."""
-        return queries.entity(self.engine.store.reader, normalized(entity_id))
+        target = normalized(entity_id)
+        return self.engine.store.look(lambda connection: queries.entity(connection, target))
 
     async def entities(
         self, chosen: EntityFilter | None = None, *, size: int = 100, cursor: str | None = None

@@ -124,25 +124,29 @@ class Lane[Key: (str, int)](ABC):
             key = self._ready.popleft()
             self._waiting.discard(key)
             try:
-                subject = self.subject(key)
+                self._offer(key, here=here)
             except Exception:
                 logger.exception("The %s %s cannot be looked at", self.kind, key)
                 self._retry(key)
-                continue
-            if subject is None:
-                continue
-            route = self._router.route(self.kind, *subject, here=here)
-            if route is None:
-                self._waiting.add(key)
-                self._ready.append(key)
-            else:
-                self._begin(key, route)
+
+    def _offer(self, key: Key, *, here: bool) -> None:
+        """Have the work for ``key`` done, if there is some and somebody for it."""
+        subject = self.subject(key)
+        if subject is None:
+            return
+        route = self._router.route(self.kind, *subject, here=here)
+        if route is None:
+            self._waiting.add(key)
+            self._ready.append(key)
+        else:
+            self._begin(key, route)
 
     def _begin(self, key: Key, route: Route) -> None:
         self._busy.add(key)
         if route.where is Where.IN_PROCESS:
             self._here += 1
-        task = asyncio.create_task(self._work(key, route))
+        # Begun at once: a turn of the loop for each hop is what a short step would mostly consist of.
+        task = asyncio.Task(self._work(key, route), loop=asyncio.get_running_loop(), eager_start=True)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

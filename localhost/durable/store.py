@@ -4,6 +4,7 @@ Point reads run on the event loop's own read-only connection: a lookup by key is
 """
 
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
@@ -77,15 +78,30 @@ class Store:
         """Forget messages nobody will ever take in."""
         await self.write_through(lambda connection: delete_consumed(connection, messages))
 
+    def look[T](self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a lookup by key, here and now.
+
+        Raises:
+            StorageUnavailableError: the file cannot be read now.
+        """
+        try:
+            return query(self.reader)
+        except sqlite3.Error as error:
+            raise StorageUnavailableError(f"the database cannot be read: {error}") from error
+
     async def read[T](self, query: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a longer query on a connection and thread of its own."""
+        """Run a longer query on a connection and thread of its own.
+
+        Raises:
+            StorageUnavailableError: the file cannot be read now.
+        """
 
         def run() -> T:
-            connection = connect(self.path, read_only=True)
             try:
-                return query(connection)
-            finally:
-                connection.close()
+                with contextlib.closing(connect(self.path, read_only=True)) as connection:
+                    return query(connection)
+            except sqlite3.Error as error:
+                raise StorageUnavailableError(f"the database cannot be read: {error}") from error
 
         return await asyncio.to_thread(run)
 
