@@ -9,6 +9,8 @@ from quantum.contract.pages import Page, Paging
 type IntentStatus = Literal["draft", "active", "deprecated", "archived"]
 type IntentSort = Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"]
 
+_LABEL = r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?:[^\x00-\x1f]*$"
+"""A label's name as it may be given to an intent, a colon, and the value."""
 _NAME = "A slug like a DNS label, unique in its tenant; it may not end in `-v` and a number."
 _DEFINITION = {
     "target": "production",
@@ -65,7 +67,7 @@ class IntentQuery(Paging):
     ] = None
     status: Annotated[IntentStatus | None, Field(description="Only intents of this status.")] = None
     label: Annotated[
-        tuple[Annotated[str, Field(pattern="^[^:]+:.*$")], ...],
+        tuple[Annotated[str, Field(pattern=_LABEL)], ...],
         Field(max_length=16, description="`key:value`; repeat it for more labels, which all must be there."),
     ] = ()
     action: Annotated[

@@ -163,6 +163,8 @@ async def test_a_cursor_is_good_only_for_its_list_filter_and_tenant(world: World
         ("status=new", "/query/status"),
         ("sort=size", "/query/sort"),
         ("label=team", "/query/label/0"),
+        ("label=te%22am:web", "/query/label/0"),
+        ("label=team:%00", "/query/label/0"),
         ("label=a:b&label=team", "/query/label/1"),
         ("q=", "/query/q"),
     ],
