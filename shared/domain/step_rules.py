@@ -46,7 +46,23 @@ class Entry:
         """The pointer to a parameter, in whichever form it was written."""
         long = self.raw.get("parameters")
         written_long = isinstance(long, Mapping) and (not path or path[0] not in self.raw)
-        return pointer_along(self.at + "/parameters" if written_long else self.at, path)
+        root = self.at + "/parameters" if written_long else self.at
+        return pointer_along(root, _written(self.step["parameters"], path))
+
+
+def _written(value: Any, path: Sequence[str | int]) -> Sequence[str | int]:
+    """As much of ``path`` as the document has, and a key that is missing at its end.
+
+    A model may see a list where one value was written, and has names for the branches of a union.
+    """
+    for depth, part in enumerate(path):
+        if isinstance(value, Mapping) and (part in value or depth == len(path) - 1):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return path[:depth]
+    return path
 
 
 def entries(steps: Sequence[Any], root: str, actions: Mapping[str, ActionSpec]) -> list[Entry]:

@@ -8,7 +8,7 @@ checked, and the connection goes to one of exactly these, so that a name which c
 import asyncio
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ssl import SSLContext
 from typing import Any, Final
@@ -21,6 +21,9 @@ from shared.security.egress import EgressPolicy
 CONNECT_SECONDS: Final = 10.0
 MAX_REDIRECTS: Final = 5
 MAX_CONNECTIONS: Final = 200
+
+type Resolve = Callable[[str, int], Awaitable[list[str]]]
+"""The addresses of a host, for a port."""
 
 _ERRORS: Final[dict[type[Exception], type[httpx.TransportError]]] = {
     httpcore.ConnectError: httpx.ConnectError,
@@ -67,6 +70,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         assert isinstance(request.stream, httpx.AsyncByteStream)
         url = request.url
+        if url.scheme not in {"http", "https"}:  # a redirect may say anything
+            raise httpx.UnsupportedProtocol(f"'{url.scheme}://' is not supported", request=request)
         try:
             response = await self._pool.handle_async_request(
                 httpcore.Request(
@@ -113,9 +118,16 @@ class _Body(httpx.AsyncByteStream):
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Opens connections to addresses that the policy has allowed, and to no others."""
 
-    def __init__(self, policy: EgressPolicy) -> None:
+    def __init__(
+        self,
+        policy: EgressPolicy,
+        *,
+        resolve: Resolve | None = None,
+        network: httpcore.AsyncNetworkBackend | None = None,
+    ) -> None:
         self._policy = policy
-        self._network: httpcore.AsyncNetworkBackend = httpcore.AnyIOBackend()
+        self._resolve = resolve or system_resolver
+        self._network = network or httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self,
@@ -139,13 +151,21 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
     async def _allowed(self, host: str, port: int) -> list[str]:
         """The addresses of ``host``, all of which are allowed."""
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"the name {host} cannot be resolved") from error
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        addresses = await self._resolve(host, port)
         for address in addresses:
             if refusal := self._policy.refusal(host, port, ipaddress.ip_address(address)):
                 raise EgressRefusedError(refusal)
         return addresses
+
+
+async def system_resolver(host: str, port: int) -> list[str]:
+    """The addresses that the system knows for ``host``, the preferred first.
+
+    Raises:
+        httpcore.ConnectError: there is no such name, or it cannot be looked up.
+    """
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(f"the name {host} cannot be resolved") from error
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.ports.actions import Action, ActionContext, ActionError, Completed
 from shared.security.egress import EgressPolicy
@@ -48,13 +48,21 @@ def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     return headers
 
 
-def _expectation(pattern: int | str) -> int | str:
-    if not _STATUS.fullmatch(str(pattern)):
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if type(value) is int else value
+
+
+def _expectation(pattern: str) -> str:
+    if not _STATUS.fullmatch(pattern):
         raise ValueError("an expected status is a number such as 204 or a range such as '2xx'")
     return pattern
 
 
-type _Expected = Annotated[int | str, AfterValidator(_expectation)]
+type _Expected = Annotated[str, BeforeValidator(_as_text), AfterValidator(_expectation)]
 
 
 class HttpRequestParameters(BaseModel):
@@ -66,11 +74,11 @@ class HttpRequestParameters(BaseModel):
     url: Annotated[str, Field(max_length=8192), AfterValidator(_url)]
     headers: Annotated[dict[str, str], AfterValidator(_headers)] = {}
     body: Any = None
-    expect_status: _Expected | list[_Expected] = "2xx"
+    expect_status: Annotated[list[_Expected], BeforeValidator(_as_list), Field(min_length=1)] = ["2xx"]
+    """One or a list of statuses (``204``) and ranges (``2xx``)."""
 
     def expects(self, status: int) -> bool:
-        expected = self.expect_status if isinstance(self.expect_status, list) else [self.expect_status]
-        return any(str(pattern) in {str(status), f"{status // 100}xx"} for pattern in expected)
+        return bool({str(status), f"{status // 100}xx"} & set(self.expect_status))
 
 
 class HttpRequestOutputs(BaseModel):
@@ -132,6 +140,12 @@ class HttpRequest(Action):
             }
         )
 
+    async def aclose(self) -> None:
+        """Close the connections that are kept."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
 
 def _sent_headers(parameters: HttpRequestParameters, idempotency_key: str) -> dict[str, str]:
     headers = {name.lower(): value for name, value in parameters.headers.items()}
@@ -166,11 +180,9 @@ def _check_status(parameters: HttpRequestParameters, response: "httpx.Response",
     status = response.status_code
     if parameters.expects(status):
         return
-    expected = parameters.expect_status
-    wanted = " or ".join(map(str, expected)) if isinstance(expected, list) else expected
     raise ActionError(
         "HTTP_STATUS",
-        f"{place} answered {status}, not {wanted}",
+        f"{place} answered {status}, not {' or '.join(parameters.expect_status)}",
         retryable=status in RETRYABLE or status >= 500,
         retry_after=_retry_after(response.headers.get("retry-after", "")),
     )

@@ -1,0 +1,66 @@
+import re
+
+import pytest
+
+from shared.domain.definitions import validate_definition
+from shared.domain.steps import ACTION_NAME
+from shared.modules.catalogue import BuiltInActions
+from shared.security.egress import EgressPolicy
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> BuiltInActions:
+    return BuiltInActions(egress=EgressPolicy())
+
+
+def test_every_action_is_described_in_full(catalogue: BuiltInActions) -> None:
+    assert {action.name for action in catalogue.actions()} == {"wait", "assert", "transform", "http-request"}
+    for action in catalogue.actions():
+        assert re.fullmatch(ACTION_NAME, action.name)
+        assert action.__doc__
+        assert action.Parameters.model_json_schema()["type"] == "object"
+        assert action.Outputs.model_json_schema()["type"] == "object"
+        assert catalogue.action(action.name) is action
+        assert catalogue.specs()[action.name].side_effect == action.side_effect
+
+
+def test_an_unknown_action_is_a_lookup_error(catalogue: BuiltInActions) -> None:
+    with pytest.raises(LookupError):
+        catalogue.action("nope")
+
+
+def test_what_is_wrong_with_parameters_is_told_where_it_was_written(catalogue: BuiltInActions) -> None:
+    errors = validate_definition(
+        {
+            "steps": [
+                {"action": "http-request", "method": "FETCH", "headers": {"Host": "x"}, "speed": 1},
+                {"action": "http-request", "parameters": {"url": "nope", "expect_status": ["9xx", 200]}},
+                {"action": "wait"},
+                {"action": "assert"},
+                {
+                    "action": "http-request",
+                    "url": "${{ parameters.url }}",
+                    "method": "${{ parameters.verb }}",
+                },
+                {
+                    "action": "http-request",
+                    "url": "http://x.y",
+                    "expect_status": ["${{ parameters.status }}"],
+                },
+                {"action": "assert", "condition": "target == 'production'"},
+                {"action": "wait", "seconds": "${{ parameters.pause }}"},
+            ]
+        },
+        actions=catalogue.specs(),
+    )
+    places = {error.pointer.removeprefix("/definition/steps"): error.code for error in errors}
+    assert places == {
+        "/0/method": "VALUE",
+        "/0/url": "REQUIRED",
+        "/0/headers": "VALUE",
+        "/0/speed": "UNKNOWN_PARAMETER",
+        "/1/parameters/url": "VALUE",
+        "/1/parameters/expect_status/0": "VALUE",
+        "/2": "VALUE",
+        "/3/condition": "REQUIRED",
+    }
