@@ -1,6 +1,7 @@
 """What survives: a killed process, a stopped one, failing machinery, a full disk."""
 
 import asyncio
+import sqlite3
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -196,3 +197,21 @@ async def test_only_so_much_history_is_kept_in_memory(world: World) -> None:
         await world.client.raise_orchestration_event(instance_id, "go", data=1)
     for instance_id in ids:
         assert (await world.finished(instance_id)).serialized_output == "[1]"
+
+
+async def test_a_locked_database_refuses_what_is_new_and_goes_on_when_it_is_free(world: World) -> None:
+    chain_of(world)
+    waiter(world)
+    instance_id = await world.start("wait", ["go"])
+    await world.started(instance_id)
+    await world.client.raise_orchestration_event(instance_id, "go", data=1)
+    world.hub.engine.store._writer._connection.execute("PRAGMA busy_timeout = 20")
+    other = sqlite3.connect(world.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await world.start("chain", 1)
+    assert error.value.code() == grpc.StatusCode.UNAVAILABLE
+    other.execute("ROLLBACK")
+    other.close()
+    assert (await world.finished(instance_id)).serialized_output == "[1]"
+    assert (await world.run("chain", 2)).serialized_output == "2"
