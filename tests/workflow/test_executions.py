@@ -175,3 +175,14 @@ def test_polling_for_ever_does_not_grow_the_history() -> None:
     actor.run()
     assert actor.world.instances["E"].generation > 50
     assert actor.ended_at["a"] == 499 * 5
+
+
+def test_a_segment_that_is_lost_fails_its_steps_and_what_depends_on_them() -> None:
+    graph = {"a": [], "b": ["a"], "c": ["b"], "d": ["c"], "x": [], "end": ["d", "x"]}
+    nodes = cut(graph, small=0)
+    (apart,) = [node.key for node in nodes if node.apart]
+    world = World(Generators(), lambda _: (1, {"status": "completed"}), lost=frozenset({f"E:{apart}"}))
+    world.run(Work("acme", "E", nodes).to_json())
+    end = world.finished[0]
+    assert (end["status"], end["failed"], end["blocked"]) == ("failed", ["a"], ["b", "c", "d", "end"])
+    assert [attempt.request["step"] for attempt in world.attempts] == ["x"]

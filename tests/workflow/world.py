@@ -66,13 +66,21 @@ class Attempt:
 
 
 class World:
-    """Runs an execution to its end. ``act`` gives each attempt's duration and outcome (None: it raises)."""
+    """Runs an execution to its end. ``act`` gives each attempt's duration and outcome (None: it raises).
+
+    ``lost`` are the segments that come to grief in the machinery, not in a step.
+    """
 
     def __init__(
-        self, runner: Runner, act: Callable[[Mapping[str, Any]], tuple[float, Outcome | None]]
+        self,
+        runner: Runner,
+        act: Callable[[Mapping[str, Any]], tuple[float, Outcome | None]],
+        *,
+        lost: frozenset[str] = frozenset(),
     ) -> None:
         self._runner = runner
         self._act = act
+        self._lost = lost
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self.now = 0.0
@@ -120,6 +128,8 @@ class World:
             case "finish":
                 self.finished.append(action.data)
                 self._tell_later(0, instance, Event("completed", action.id))
+            case "segment" if action.target in self._lost:
+                self._tell_later(1, instance, Event("failed", action.id))
             case "segment":
                 parent = (instance.id, instance.generation, action.id)
                 self._start(Instance(action.target, "execution_segment", _json(action.data), parent))
