@@ -9,6 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.workflow.cutting import cut
+from shared.workflow.work import Work
 from tests.workflow.generators import Generators
 from tests.workflow.plans import Case, Script, cases
 from tests.workflow.world import Outcome, World
@@ -178,7 +180,7 @@ def test_polling_for_ever_does_not_grow_the_history() -> None:
 
 
 def test_a_segment_that_is_lost_fails_its_steps_and_what_depends_on_them() -> None:
-    graph = {"a": [], "b": ["a"], "c": ["b"], "d": ["c"], "x": [], "end": ["d", "x"]}
+    graph: dict[str, list[str]] = {"a": [], "b": ["a"], "c": ["b"], "d": ["c"], "x": [], "end": ["d", "x"]}
     nodes = cut(graph, small=0)
     (apart,) = [node.key for node in nodes if node.apart]
     world = World(Generators(), lambda _: (1, {"status": "completed"}), lost=frozenset({f"E:{apart}"}))
