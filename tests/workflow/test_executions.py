@@ -181,7 +181,7 @@ def test_polling_for_ever_does_not_grow_the_history() -> None:
 
 def test_a_segment_that_is_lost_fails_its_steps_and_what_depends_on_them() -> None:
     graph: dict[str, list[str]] = {"a": [], "b": ["a"], "c": ["b"], "d": ["c"], "x": [], "end": ["d", "x"]}
-    nodes = cut(graph, small=0)
+    nodes = cut(graph, small=0, bundle=4)
     (apart,) = [node.key for node in nodes if node.apart]
     world = World(Generators(), lambda _: (1, {"status": "completed"}), lost=frozenset({f"E:{apart}"}))
     world.run(Work("acme", "E", nodes).to_json())
