@@ -222,7 +222,9 @@ class Host:
 def task_hub(path: Path, workers: "Workers", name: str) -> Hub:
     """The engine on the app's own event loop: fastest, for an app that never blocks it."""
     from localhost.durable.hub import TaskHub  # only apps with durable functions need it
+    from localhost.triggers.replay import replay_in_place
 
+    replay_in_place()
     return TaskHub(path, workers=workers, name=name)
 
 

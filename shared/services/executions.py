@@ -1,6 +1,7 @@
 """The use cases of executions: execute, look, cancel, and the end that every one of them comes to."""
 
 import logging
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -39,6 +40,8 @@ from shared.services.records import FIRST_LINK, audit, event
 from shared.services.runs import Run, Runs
 from shared.workflow.cutting import work_of
 
+PLANS_KEPT = 512
+"""How many plans a process keeps ready to execute; the least recently used go first."""
 ORCHESTRATOR = "execution"
 """The orchestrator that runs a plan; its instance id is the execution's id."""
 
@@ -66,6 +69,7 @@ class Executions:
         self._cursors = cursors
         self._clock = clock
         self._ids = ids
+        self._plans: OrderedDict[str, Plan] = OrderedDict()
 
     async def execute(
         self, caller: Caller, intent_id: str, parameters: Mapping[str, Any], *, request_id: str
@@ -97,14 +101,22 @@ class Executions:
         return _execution(head)
 
     def _plan(self, intent: Intent) -> Plan:
+        """The plan of the intent as it stands. It follows from the definition alone, so it is made once."""
         if intent.status == "archived":
             raise NotExecutableError(f"The intent {intent.id} is archived; restore it to execute it")
+        if (plan := self._plans.get(intent.content_hash)) is not None:
+            self._plans.move_to_end(intent.content_hash)
+            return plan
         if errors := validate_definition(intent.definition, actions=self._catalogue.specs()):
             raise NotExecutableError(errors=errors)
         definition = parse_definition(intent.definition)
         if not definition.steps:
             raise NotExecutableError(f"The intent {intent.id} has no steps: there is nothing to execute")
-        return make_plan(definition, actions=self._catalogue.specs())
+        plan = make_plan(definition, actions=self._catalogue.specs())
+        self._plans[intent.content_hash] = plan
+        if len(self._plans) > PLANS_KEPT:
+            self._plans.popitem(last=False)
+        return plan
 
     def _head(
         self, caller: Caller, intent: Intent, plan: Plan, parameters: Mapping[str, Any], execution_id: str
