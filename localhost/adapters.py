@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from localhost.identity.files import create
-from localhost.identity.issuer import local_issuer
+from localhost.identity.issuer import NotLocalError, local_issuer
 from localhost.sqlite.documents import SqliteDocuments
 from shared.adapters.durable.orchestrations import DurableOrchestrations
+from shared.adapters.jwt.issuers import Issuer
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
 from shared.bootstrap import Adapters
@@ -57,13 +58,21 @@ def build(settings: Settings) -> LocalAdapters:
     adapters = LocalAdapters(
         documents=SqliteDocuments(data / "documents.db", now=clock.now),
         orchestrations=DurableOrchestrations(),
-        tokens=JwtTokens([local_issuer(data, settings.host_url)], keys=JwksSource(), clock=clock),
+        tokens=JwtTokens(_issuers(settings), keys=JwksSource(), clock=clock),
         clock=clock,
         ids=RandomIds(clock),
         cursor_key=bytes.fromhex(create(data / "cursor.key", secrets.token_hex(32))),
     )
     _built.append(adapters)
     return adapters
+
+
+def _issuers(settings: Settings) -> list[Issuer]:
+    """The local issuer; nobody on a host that others reach, where its tokens must not count."""
+    try:
+        return [local_issuer(settings.data, settings.host_url)]
+    except NotLocalError:
+        return []  # the host says so when it starts
 
 
 def built() -> list[LocalAdapters]:

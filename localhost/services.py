@@ -31,6 +31,8 @@ class LocalServices:
     sources: Sources = field(default_factory=dict)
     closers: Sequence[Closer] = ()
     hub_factory: HubFactory = task_hub_apart
+    notes: Sequence[tuple[str, str]] = ()
+    """What else a person at the terminal should know: a word, and what it says."""
 
 
 def local_services(data: Path, base_url: str) -> LocalServices:
@@ -43,7 +45,8 @@ def local_services(data: Path, base_url: str) -> LocalServices:
     for adapters in built():
         sources.update(_sources(adapters))
     closers = [_closer(adapters) for adapters in built()]
-    return LocalServices(_identity(data, base_url), sources, closers, task_hub)
+    routes, notes = _identity(data, base_url)
+    return LocalServices(routes, sources, closers, task_hub, notes)
 
 
 def _sources(adapters: "LocalAdapters") -> dict[tuple[str, str], Source[Any]]:
@@ -54,15 +57,16 @@ def _sources(adapters: "LocalAdapters") -> dict[tuple[str, str], Source[Any]]:
     return {(CHANGES, one.name): ChangeSource(adapters.documents, one) for one in containers}
 
 
-def _identity(data: Path, base_url: str) -> Sequence[BaseRoute]:
-    from localhost.identity.issuer import NotLocalError  # as above
+def _identity(data: Path, base_url: str) -> tuple[Sequence[BaseRoute], Sequence[tuple[str, str]]]:
+    from localhost.identity.issuer import NotLocalError, sign_in_code  # as above
     from localhost.identity.routes import identity_routes
 
     try:
-        return identity_routes(data, base_url)
+        routes = identity_routes(data, base_url)
     except NotLocalError as error:
         _log.warning("nobody can sign in here: %s", error)
-        return ()
+        return (), ()
+    return routes, [("code", f"{sign_in_code(data)} signs users in at {base_url}/identity/device")]
 
 
 def _closer(adapters: "LocalAdapters") -> Closer:

@@ -47,8 +47,8 @@ def set_up_logging(level: int) -> None:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
-def announce(host: Host, output: TextIO) -> None:
-    """Print what runs and where."""
+def announce(host: Host, output: TextIO, notes: Iterable[tuple[str, str]] = ()) -> None:
+    """Print what runs and where; ``notes`` are more lines of a word and what it says."""
     bold = _style(output, "1")
     faint = _style(output, "2")
     print(f"\n  {bold(host.app.name)} {faint('on')} {bold(host.base_url)}\n", file=output)
@@ -62,6 +62,8 @@ def announce(host: Host, output: TextIO) -> None:
     print(f"  {faint('keys')}  {_shown(host.data / 'keys.json')}", file=output)
     if host.grpc_address:
         print(f"  {faint('gRPC')}  {host.grpc_address} (task hub {host.app.settings.hub_name})", file=output)
+    for word, text in notes:
+        print(f"  {faint(word)}  {text}", file=output)
     print(f"  {faint('logs')}  on stderr; Ctrl+C stops\n", file=output, flush=True)
 
 
