@@ -14,16 +14,16 @@ from typing import Any
 import uvloop
 
 from localhost.durable.apart import WorkersApart
-from localhost.durable.hub import TaskHub
+from localhost.durable.sidecar import Sidecar
 from localhost.durable.workers import Workers
 
 
 class HubApart:
-    """A :class:`TaskHub` whose operations run on their own loop; ``workers`` run on the loop that made it."""
+    """A :class:`Sidecar` whose operations run on their own loop; ``workers`` run on the loop that made it."""
 
     def __init__(self, path: Path, workers: Workers, name: str) -> None:
         here = asyncio.get_running_loop()
-        self._hub = TaskHub(path, workers=WorkersApart(workers, here), name=name)
+        self._hub = Sidecar(path, workers=WorkersApart(workers, here), name=name)
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="durable-engine", daemon=True)
         self._thread.start()

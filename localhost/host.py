@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Hub(Protocol):
-    """What the host needs of the durable engine (``localhost.durable.hub.TaskHub``)."""
+    """What the host needs of the durable engine (``localhost.durable.sidecar.Sidecar``)."""
 
     async def start(self) -> None: ...
 
@@ -221,11 +221,11 @@ class Host:
 
 def task_hub(path: Path, workers: "Workers", name: str) -> Hub:
     """The engine on the app's own event loop: fastest, for an app that never blocks it."""
-    from localhost.durable.hub import TaskHub  # only apps with durable functions need it
+    from localhost.durable.sidecar import Sidecar  # only apps with durable functions need it
     from localhost.triggers.replay import replay_in_place
 
     replay_in_place()
-    return TaskHub(path, workers=workers, name=name)
+    return Sidecar(path, workers=workers, name=name)
 
 
 def task_hub_apart(path: Path, workers: "Workers", name: str) -> Hub:

@@ -1,7 +1,8 @@
 """The task hub: durable orchestrations and entities over one SQLite file.
 
-It does what the Durable Task sidecar does (``TaskHubSidecarService``), in process by its methods and, after
-:meth:`TaskHub.serve`, over gRPC. An operation returns when what it changed is on disk.
+It does what the Durable Task sidecar does (``TaskHubSidecarService``), in process by its methods;
+:mod:`localhost.durable.sidecar` serves the same over gRPC. An operation returns when what it changed is on
+disk.
 """
 
 import asyncio
@@ -31,7 +32,6 @@ from localhost.durable.model import (
 )
 from localhost.durable.orchestrations import OrchestrationLane
 from localhost.durable.queries import EntityFilter, InstanceFilter
-from localhost.durable.server import Server
 from localhost.durable.store import Store
 from localhost.durable.workers import Workers
 
@@ -65,10 +65,9 @@ class TaskHub:
         self.name = name
         self._path = path
         self._workers = workers
-        self._limits = limits or Limits()
+        self.limits = limits or Limits()
         self._now = now
         self._engine: Engine | None = None
-        self._server: Server | None = None
 
     @property
     def engine(self) -> Engine:
@@ -78,15 +77,10 @@ class TaskHub:
 
     async def start(self) -> None:
         """Open the file, take up what was in flight, fire overdue timers, and go on."""
-        engine = Engine(Store(self._path), self._workers, self._limits, self._now)
+        engine = Engine(Store(self._path), self._workers, self.limits, self._now)
         engine.install(OrchestrationLane(engine), ActivityLane(engine), EntityLane(engine))
         self._engine = engine
         engine.recover()
-
-    async def serve(self, port: int = 0) -> str:
-        """Serve gRPC on the loopback interface, on a free port if ``port`` is 0; ``127.0.0.1:PORT``."""
-        self._server = Server(self, self._limits.message_bytes)
-        return await self._server.start(port)
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 # what is left then is cut off, not cancelled
         """Take on nothing new, let what runs finish for ``timeout`` seconds, record it, and close."""
@@ -105,10 +99,12 @@ class TaskHub:
             task.cancel()
         await asyncio.gather(*engine.running(), return_exceptions=True)
         await self._record_results(engine)
-        if self._server is not None:
-            engine.outside.disconnect_all()
-            await self._server.stop()
+        await self._close_doors()
         await asyncio.to_thread(engine.store.close)
+
+    async def _close_doors(self) -> None:
+        """Let nobody in any more: the store closes next."""
+        self.engine.outside.disconnect_all()
 
     async def _record_results(self, engine: Engine) -> None:
         results = engine.mailboxes.results()

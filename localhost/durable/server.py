@@ -1,29 +1,24 @@
 """The gRPC server of a task hub, on grpc.aio."""
 
-from typing import TYPE_CHECKING
-
 import grpc
 from durabletask.internal import orchestrator_service_pb2_grpc as stubs
 
+from localhost.durable.hub import TaskHub
 from localhost.durable.service import Service
-
-if TYPE_CHECKING:
-    from localhost.durable.hub import TaskHub
 
 
 class Server:
     """The gRPC server of one hub, on the loopback interface, without encryption."""
 
-    def __init__(self, hub: "TaskHub", message_bytes: int) -> None:
+    def __init__(self, hub: TaskHub) -> None:
         self._hub = hub
-        self._message_bytes = message_bytes
         self._server: grpc.aio.Server | None = None
 
     async def start(self, port: int) -> str:
         server = grpc.aio.server(
             options=[
-                ("grpc.max_receive_message_length", self._message_bytes),
-                ("grpc.max_send_message_length", self._message_bytes),
+                ("grpc.max_receive_message_length", self._hub.limits.message_bytes),
+                ("grpc.max_send_message_length", self._hub.limits.message_bytes),
                 ("grpc.so_reuseport", 0),
             ]
         )

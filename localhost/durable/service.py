@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 from durabletask.internal import orchestrator_service_pb2 as pb
@@ -20,12 +20,10 @@ from localhost.durable.errors import (
     NotAllowedError,
 )
 from localhost.durable.history import maybe, text
+from localhost.durable.hub import TaskHub
 from localhost.durable.queries import EntityFilter, InstanceFilter
 from localhost.durable.wire import entity_of, instance_of, state_of, time_of
 from localhost.sqlite.writer import StorageUnavailableError
-
-if TYPE_CHECKING:
-    from localhost.durable.hub import TaskHub
 
 type Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -61,7 +59,7 @@ def _mapped[Request, Response](
 class Service(stubs.TaskHubSidecarServiceServicer):
     """Each method: request in, one call of the hub, response out."""
 
-    def __init__(self, hub: "TaskHub") -> None:
+    def __init__(self, hub: TaskHub) -> None:
         self._hub = hub
 
     async def Hello(self, request: Empty, context: Context) -> Empty:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from durabletask.client import AsyncTaskHubGrpcClient, OrchestrationState
 
-from localhost.durable.hub import TaskHub
 from localhost.durable.model import Limits
+from localhost.durable.sidecar import Sidecar
 from tests.durable.sdk import SdkWorkers
 
 QUICK = Limits(first_retry=0.01, last_retry=0.05)
@@ -21,12 +21,12 @@ class World:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.workers = SdkWorkers()
-        self.hub: TaskHub
+        self.hub: Sidecar
         self.client: AsyncTaskHubGrpcClient
         self.address = ""
 
     async def up(self, *, limits: Limits = QUICK, outside: bool = False, **options: Any) -> None:
-        self.hub = TaskHub(self.path, workers=None if outside else self.workers, limits=limits, **options)
+        self.hub = Sidecar(self.path, workers=None if outside else self.workers, limits=limits, **options)
         await self.hub.start()
         self.address = await self.hub.serve()
         self.client = AsyncTaskHubGrpcClient(host_address=self.address)

@@ -11,7 +11,7 @@ from durabletask import task
 from durabletask.client import TaskHubGrpcClient
 
 from localhost.durable.apart import WorkersApart
-from localhost.durable.hub import TaskHub
+from localhost.durable.sidecar import Sidecar
 from tests.durable.sdk import SdkWorkers
 
 
@@ -42,7 +42,7 @@ async def test_an_async_activity_may_call_the_hub_with_the_synchronous_client(
     def calls(ctx: task.OrchestrationContext, _: Any) -> Any:
         return (yield ctx.call_activity(asks))
 
-    hub = TaskHub(tmp_path / "hub.db", workers=WorkersApart(workers, app_loop))
+    hub = Sidecar(tmp_path / "hub.db", workers=WorkersApart(workers, app_loop))
     await hub.start()
     address = await hub.serve()
     status = await asyncio.wait_for(hub.wait(await hub.start_instance("calls")), 10)

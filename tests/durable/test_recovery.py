@@ -187,7 +187,7 @@ async def test_a_full_disk_refuses_what_is_new_and_keeps_what_is_going(world: Wo
 async def test_only_so_much_history_is_kept_in_memory(world: World) -> None:
     chain_of(world)
     await world.down()
-    await world.up(limits=world.hub._limits.__class__(cached_events=50))
+    await world.up(limits=world.hub.limits.__class__(cached_events=50))
     waiter(world)
     ids = [await world.start("wait", ["go"]) for _ in range(20)]
     for instance_id in ids:
