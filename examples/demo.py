@@ -147,6 +147,7 @@ def by_hand(host: hosting.Host, final: dict[str, Any]) -> str:
 Everything above was stored in {data}. To go on by hand:
 
   {python} serve --data {data} &
+  until curl -sf {api}/health/ready >/dev/null; do sleep 0.1; done
   TOKEN=$({python} token --data {data} --tenant acme --user ada --role admin)
   curl -s -H "Authorization: Bearer $TOKEN" {api}/executions/{final["execution_id"]}
   curl -s -H "Authorization: Bearer $TOKEN" {api}/intents/{final["intent_id"]}

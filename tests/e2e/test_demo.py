@@ -1,9 +1,8 @@
 """The demo, run as a new user runs it."""
 
 import json
-import os
-import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +10,6 @@ from pathlib import Path
 import pytest
 
 from examples import hosting
-
-REQUEST = re.compile(r"^  curl .*$", re.MULTILINE)
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -29,23 +26,30 @@ def test_the_demo_completes_and_its_lines_for_going_on_work(tmp_path: Path) -> N
     assert "100 %" in ran.stdout
     assert "↻ smoke-tests" in ran.stdout
     assert "completed: 8 steps" in ran.stdout
-    # The host comes back at another port than the printed one, which may be taken here.
-    host = hosting.start(tmp_path / "data", log=tmp_path / "again.log")
-    try:
-        requests = REQUEST.findall(ran.stdout)
-        assert len(requests) == 3
-        for request in requests:
-            answer = subprocess.run(
-                ["sh", "-c", request.replace("http://127.0.0.1:7071", host.url)],
-                env=os.environ | {"TOKEN": host.token()},
-                capture_output=True,
-                text=True,
-                timeout=30,
-                check=True,
-            ).stdout
-            assert "completed" in answer or '"status":"active"' in answer, answer
-    finally:
-        host.stop()
+    answered = pasted(ran.stdout.partition("by hand:")[2])
+    assert answered.count('"status":"completed"') >= 1, answered
+    assert answered.count('"status":"active"') == 1, answered
+    assert answered.count("event: execution_completed") == 1, answered
+
+
+def pasted(lines: str) -> str:
+    """What the lines print when they are pasted all at once, as they stand but for the port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    script = (
+        lines.replace(".venv/bin/python", sys.executable)
+        .replace(":7071/", f":{port}/")
+        .replace(" serve ", f" serve --port {port} ")
+    )
+    shell = subprocess.run(
+        ["sh", "-c", f"{script}\nkill $!\nwait $!"],
+        cwd=hosting.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return shell.stdout
 
 
 def test_the_demo_says_which_step_failed_and_why_and_exits_with_1(tmp_path: Path) -> None:
