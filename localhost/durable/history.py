@@ -4,6 +4,7 @@ The fields are those of ``HistoryEvent`` in the protocol's ``orchestrator_servic
 action's id for what an orchestrator asked for, and -1 for everything else.
 """
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
@@ -21,6 +22,15 @@ def maybe(message: Any, field: str) -> str | None:
     """The text of an optional ``StringValue`` field."""
     value: str | None = getattr(message, field).value if message.HasField(field) else None
     return value
+
+
+def replayed(events: Iterable[pb.HistoryEvent]) -> list[pb.HistoryEvent]:
+    """What a replay needs of a history: not the marks at the end of its turns, a quarter of all events.
+
+    The SDK passes over ``orchestratorCompleted`` (durabletask ``worker.py``, ``process_event``), last of all
+    kinds it asks for.
+    """
+    return [one for one in events if not one.HasField("orchestratorCompleted")]
 
 
 def event(at: int, event_id: int = -1, **kind: Any) -> pb.HistoryEvent:

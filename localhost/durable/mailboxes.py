@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from durabletask.internal import orchestrator_service_pb2 as pb
 
+from localhost.durable.history import replayed
 from localhost.durable.model import Message, Snapshot
 from localhost.durable.turns import Turn
 
@@ -94,7 +95,7 @@ class SnapshotCache:
             version, parent = turn.continued.version, turn.continued.parent
             self._keep(Snapshot(request, snapshot.name, version, turn.status, snapshot.turn + 1, parent))
             return
-        snapshot.request.pastEvents.extend(turn.history)
+        snapshot.request.pastEvents.extend(replayed(turn.history))
         del snapshot.request.newEvents[:]
         if turn.trace:
             snapshot.request.orchestrationTraceContext.ParseFromString(turn.trace)

@@ -16,6 +16,7 @@ from typing import Any
 from durabletask.internal import orchestrator_service_pb2 as pb
 
 from localhost.durable.commits import delete_consumed
+from localhost.durable.history import replayed
 from localhost.durable.model import Activity, LockRequest, Message, Parent, Snapshot
 from localhost.sqlite.writer import StorageUnavailableError, Work, Writer, connect
 
@@ -125,7 +126,7 @@ class Store:
         for (chunk,) in self.reader.execute(
             "SELECT chunk FROM history WHERE instance_id = ? ORDER BY turn", (instance_id,)
         ):
-            request.pastEvents.extend(pb.HistoryChunk.FromString(chunk).events)
+            request.pastEvents.extend(replayed(pb.HistoryChunk.FromString(chunk).events))
         parent = None
         if row["parent_id"] is not None:
             parent = Parent(row["parent_id"], row["parent_execution_id"], row["parent_task_id"])

@@ -196,14 +196,20 @@ class Writer:
     def _commit(self, jobs: list[_Job]) -> None:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            for job in jobs:
-                _run_in_savepoint(self._connection, job)
+            if len(jobs) == 1:  # alone: its savepoint would be the transaction itself
+                jobs[0].result = jobs[0].work(self._connection)
+            else:
+                for job in jobs:
+                    _run_in_savepoint(self._connection, job)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
                 self._connection.execute("ROLLBACK")
             for job in jobs:
                 job.error = job.error or unavailable(error)
+        except Exception as error:  # noqa: BLE001 - that of the one piece of work, and raised to its caller
+            self._connection.execute("ROLLBACK")
+            jobs[0].error = error
         else:
             self._announce()
 
