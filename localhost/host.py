@@ -25,6 +25,7 @@ from localhost.triggers.feeds import Sources, source_key
 from localhost.triggers.starter import WEBHOOKS, Starters
 from localhost.triggers.state import StateFile
 from localhost.triggers.timers import Timer, Timers
+from localhost.triggers.warmup import WarmUp
 
 THREAD_GRACE = 1.0
 """Seconds that sync functions get to end after everything else has."""
@@ -82,6 +83,7 @@ class Host:
         self._service: Closer | None = None
         self._timers = Timers(())
         self._feeds = Feeds(())
+        self._warm_ups: list[WarmUp] = []
         self._asgi: ASGIApp | None = None
         self._refuse_missing_sources()
 
@@ -104,7 +106,9 @@ class Host:
         self._asgi = Router(routes, StarletteRouter(list(self._extra_routes)))
 
     def start_triggers(self) -> None:
-        """Start timers and feeds: last, when what they call can call back over HTTP."""
+        """Start warm-up, timers and feeds: last, when what they call can call back over HTTP."""
+        for warm_up in self._warm_ups:
+            warm_up.start()
         self._timers.start()
         self._feeds.start()
 
@@ -117,6 +121,8 @@ class Host:
 
         Returns whether every function has ended; a sync one that has not still has its thread.
         """
+        for warm_up in self._warm_ups:
+            await warm_up.stop()
         await self._timers.stop()
         await self._feeds.stop()
         if self._service is not None:
@@ -167,6 +173,7 @@ class Host:
     def _triggers(self, calls: Mapping[str, Call]) -> dict[str, ManualRun]:
         """Set up timers and feeds; how to run each of them by hand comes back."""
         runs: dict[str, ManualRun] = {}
+        self._warm_ups = [WarmUp(f, calls[f.name]) for f in self.app.by_trigger("warmupTrigger")]
         state = StateFile(self.data / "timers.json")
         zone = time_zone(os.environ)
         timers = []

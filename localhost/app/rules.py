@@ -12,9 +12,13 @@ from localhost.app.hostjson import HostSettings
 from localhost.app.problems import Problem
 from localhost.http.templates import TemplateError, parse, shape
 from localhost.triggers.schedule import ScheduleError, parse_schedule
+from localhost.triggers.warmup import NAME as WARM_UP
 
 RUNNABLE_TRIGGERS = frozenset(
-    {"httpTrigger", "timerTrigger", "cosmosDBTrigger", "eventHubTrigger", *DURABLE_TRIGGERS}
+    {
+        *("httpTrigger", "timerTrigger", "cosmosDBTrigger", "eventHubTrigger", "warmupTrigger"),
+        *DURABLE_TRIGGERS,
+    }
 )
 _FUNCTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_\-]{0,127}\Z")
 _RESERVED = ("admin", "runtime")
@@ -69,6 +73,9 @@ def _trigger_problems(function: Function, environment: Mapping[str, str]) -> Ite
                 "Six fields: {second} {minute} {hour} {day} {month} {day-of-week}; for example 0 */5 * * * *."
             )
             yield Problem(function.name, f"its schedule is not NCRONTAB: {error}", mend)
+    if trigger.type == "warmupTrigger" and function.name.lower() != WARM_UP:
+        reason = "the Functions host runs a warm-up trigger only under its one name"
+        yield Problem(function.name, reason, f"Name it with @app.function_name({WARM_UP!r}).")
 
 
 def _binding_problems(function: Function) -> Iterator[Problem]:
