@@ -2,6 +2,7 @@
 
 import azure.durable_functions as df
 
+from functions import warmup
 from functions.durable import executions as durable_executions
 from functions.http import executions, intents, system
 from functions.timers import recovery
@@ -10,5 +11,5 @@ from shared.bootstrap import Application
 
 def register(app: df.DFApp, platform: Application) -> None:
     """Register the functions of every blueprint with ``app``."""
-    for module in (intents, executions, system, durable_executions, recovery):
+    for module in (intents, executions, system, durable_executions, recovery, warmup):
         app.register_functions(module.blueprint(platform))

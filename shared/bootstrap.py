@@ -19,6 +19,7 @@ from shared.services.recovery import Recovery
 from shared.services.runs import Runs
 from shared.services.steps import Parts, Steps
 from shared.services.streams import Streams
+from shared.services.warmup import WarmUp
 from shared.settings import ADAPTERS, Settings
 
 
@@ -47,6 +48,7 @@ class Application:
     steps: Steps
     endings: Endings
     recovery: Recovery
+    warm_up: WarmUp
 
 
 def load_adapters(settings: Settings) -> Adapters:
@@ -81,4 +83,5 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         steps=Steps(Parts(documents, runs, catalogue, clock)),
         endings=Endings(documents=documents, runs=runs, clock=clock),
         recovery=Recovery(documents=documents, members=members, executions=executions, clock=clock),
+        warm_up=WarmUp(catalogue.actions()),
     )

@@ -1,7 +1,9 @@
 """The module ``http``: one request to somewhere outside, and what it answered."""
 
+import asyncio
 import json
 import re
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import urlsplit
@@ -104,18 +106,23 @@ class HttpRequest(Action):
     def __init__(self, egress: EgressPolicy) -> None:
         self._egress = egress
         self._client: httpx.AsyncClient | None = None
+        self._making = threading.Lock()
+
+    def warm_up(self) -> None:
+        self._made_client()
 
     async def run(self, parameters: HttpRequestParameters, context: ActionContext) -> Completed:
-        # httpx takes 0.1 s to import, which a process that sends no request does not pay.
-        import httpx
+        # Made on a thread: on the event loop every execution and stream would stand still meanwhile.
+        client = self._client
+        if client is None:
+            client = await asyncio.to_thread(self._made_client)
+        import httpx  # loaded with the client
 
-        from shared.modules.egress import EgressRefusedError, guarded_client
+        from shared.modules.egress import EgressRefusedError
 
-        if self._client is None:
-            self._client = guarded_client(self._egress)
         place = f"{parameters.method} {_without_query(parameters.url)}"
         try:
-            async with self._client.stream(
+            async with client.stream(
                 parameters.method,
                 parameters.url,
                 headers=_sent_headers(parameters, context.idempotency_key),
@@ -139,6 +146,15 @@ class HttpRequest(Action):
                 "body": _decoded(response, body),
             }
         )
+
+    def _made_client(self) -> "httpx.AsyncClient":
+        # httpx and the certificates take 0.15 s to load, which the start of a process does not wait for.
+        from shared.modules.egress import guarded_client
+
+        with self._making:
+            if self._client is None:
+                self._client = guarded_client(self._egress)
+            return self._client
 
     async def aclose(self) -> None:
         """Close the connections that are kept."""

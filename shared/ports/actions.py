@@ -78,6 +78,9 @@ class Action(ABC):
     Parameters: ClassVar[type[BaseModel]]
     Outputs: ClassVar[type[BaseModel]]
 
+    def warm_up(self) -> None:  # noqa: B027 - most actions have nothing to load
+        """Load what the first ``run`` would otherwise wait for. Called on any thread, once or never."""
+
     @abstractmethod
     async def run(self, parameters: Any, context: ActionContext) -> Completed | Pending:
         """Do it.
