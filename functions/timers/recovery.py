@@ -13,7 +13,7 @@ def blueprint(platform: Application) -> df.Blueprint:
 
     @triggers.function_name("recover_executions")
     @triggers.timer_trigger(arg_name="timer", schedule=EVERY_30_SECONDS, run_on_startup=True)
-    @triggers.generic_input_binding(arg_name="starter", type="durableClient")
+    @triggers.generic_input_binding(arg_name="starter", type="durableClient", durableRequiresGrpc=True)
     async def recover_executions(timer: func.TimerRequest, starter: str) -> None:
         del timer  # being called is all there is to it
         platform.adapters.orchestrations.use(starter)

@@ -1,0 +1,106 @@
+"""The platform's app in Microsoft's worker: it loads, and every function is what Azure expects."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples import hosting
+from functions import routes
+
+
+def loaded(app: Path, data: Path) -> dict[str, Any]:
+    settings = {
+        "QUANTUM_ADAPTERS": "localhost",
+        "QUANTUM_DATA": str(data),
+        "QUANTUM_HOST_URL": "http://127.0.0.1:7071",
+    }
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.worker.load", str(app)],
+        cwd=hosting.ROOT,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    answer: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    return answer
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return loaded(hosting.ROOT, tmp_path_factory.mktemp("data"))
+
+
+def bindings(worker: dict[str, Any], type: str) -> dict[str, dict[str, Any]]:
+    """The binding of that type of each function that has one."""
+    return {
+        name: binding
+        for name, own in worker["functions"].items()
+        for binding in own
+        if binding["type"] == type
+    }
+
+
+def test_the_worker_loads_the_app(worker: dict[str, Any]) -> None:
+    assert (worker["status"], worker["exception"]) == (1, None)
+
+
+def test_http_is_served_by_the_workers_own_server_so_that_events_can_stream(worker: dict[str, Any]) -> None:
+    assert worker["capabilities"]["HttpUri"].startswith("http://127.0.0.1:")
+
+
+def test_the_worker_knows_every_route_of_the_contract(worker: dict[str, Any]) -> None:
+    served = {
+        (method, binding["route"])
+        for binding in bindings(worker, "httpTrigger").values()
+        for method in binding["methods"]
+    }
+    assert {(route.method, route.path) for route in routes.ROUTES} <= served
+
+
+def test_the_edge_alone_decides_who_may_call(worker: dict[str, Any]) -> None:
+    levels = {str(binding["authLevel"]).upper() for binding in bindings(worker, "httpTrigger").values()}
+    assert levels == {"ANONYMOUS"}
+
+
+@pytest.mark.parametrize("type", ["orchestrationTrigger", "activityTrigger"])
+def test_durable_functions_say_that_they_need_grpc(worker: dict[str, Any], type: str) -> None:
+    """By this mark the host picks the protocol of Durable Functions 2.x (durableRequiresGrpc)."""
+    found = bindings(worker, type)
+    assert found
+    assert all(binding["durableRequiresGrpc"] for binding in found.values())
+
+
+def test_what_needs_orchestrations_is_given_the_starter_and_not_a_client_of_its_own(
+    worker: dict[str, Any],
+) -> None:
+    clients = bindings(worker, "durableClient")
+    assert {"execute_intent", "cancel_execution", "recover_executions"} <= set(clients)
+    assert all(binding["durableRequiresGrpc"] for binding in clients.values())
+
+
+def test_every_timer_has_a_schedule_of_six_fields(worker: dict[str, Any]) -> None:
+    schedules = [binding["schedule"] for binding in bindings(worker, "timerTrigger").values()]
+    assert schedules
+    assert all(len(schedule.split()) == 6 for schedule in schedules)
+
+
+def test_an_app_with_a_mistake_is_refused_with_the_reason(tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "host.json").write_text('{"version": "2.0"}')
+    (app / "function_app.py").write_text(
+        "import azure.functions as func\n"
+        "app = func.FunctionApp()\n"
+        "@app.timer_trigger(arg_name='timer', schedule='0 0 * * * *')\n"
+        "def tick(clock: func.TimerRequest) -> None: ...\n"
+    )
+    worker = loaded(app, tmp_path / "data")
+    assert worker["functions"] == {}
+    assert "tick" in worker["exception"]
