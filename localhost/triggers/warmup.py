@@ -12,15 +12,19 @@ from localhost.triggers.calls import Call, make_context
 NAME = "warmup"
 """What the function must be called, in any case, and why there is only one (Warmup trigger documentation)."""
 
+DELAY = 0.25
+"""Seconds between being up and warming up: imports on a thread slow the requests that waited for the host."""
+
 _log = logging.getLogger("localhost.warmup")
 
 
 class WarmUp:
     """The run of the app's warm-up function: in Azure when an instance is added, here at each start."""
 
-    def __init__(self, function: Function, call: Call) -> None:
+    def __init__(self, function: Function, call: Call, *, delay: float = DELAY) -> None:
         self._function = function
         self._call = call
+        self._delay = delay
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -37,6 +41,7 @@ class WarmUp:
         arguments: dict[str, Any] = {self._function.trigger.name: WarmUpContext()}
         if self._function.wants_context:
             arguments["context"] = make_context(self._function)
+        await asyncio.sleep(self._delay)
         try:
             await self._call(**arguments)
         except Exception:  # noqa: BLE001 - what is not warm is loaded when it is needed

@@ -54,7 +54,7 @@ async def test_a_warm_up_that_fails_is_logged_and_nothing_else(caplog: pytest.Lo
         called.set()
         raise OSError(f"nothing to load for {value}")
 
-    warm_up = WarmUp(make_function("warmupTrigger", warmup), warmup)
+    warm_up = WarmUp(make_function("warmupTrigger", warmup), warmup, delay=0)
     warm_up.start()
     await called.wait()
     await warm_up.stop()
@@ -70,7 +70,7 @@ async def test_a_host_that_stops_does_not_wait_for_its_warm_up() -> None:
         called.set()
         await asyncio.Event().wait()
 
-    warm_up = WarmUp(make_function("warmupTrigger", warmup), warmup)
+    warm_up = WarmUp(make_function("warmupTrigger", warmup), warmup, delay=0)
     warm_up.start()
     await called.wait()
 
