@@ -1,0 +1,22 @@
+// What the app may do in a registry: push images, and have them built by ACR Tasks.
+param name string
+param appPrincipalId string
+
+var roles = loadJsonContent('../roles.json')
+var granted = ['AcrPush', 'Container Registry Tasks Contributor']
+
+resource registry 'Microsoft.ContainerRegistry/registries@2025-04-01' existing = {
+  name: name
+}
+
+resource grants 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in granted: {
+  scope: registry
+  name: guid(registry.id, appPrincipalId, role)
+  properties: {
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles[role])
+  }
+}]
+
+output loginServer string = registry.properties.loginServer
