@@ -1,8 +1,8 @@
 """Expressions in definitions: ``${{ … }}`` in a step's parameters and the bare ``when``, in CEL.
 
-CEL (https://cel.dev) always ends, has no side effects and cannot leave its names: ``parameters``,
-``target``, ``steps.<id>.outputs``, ``steps.<id>.status`` and ``execution``. A text that is exactly one
-``${{ }}`` yields the expression's value with its type; otherwise values are put into the text.
+CEL (https://cel.dev) always ends (``effort`` bounds when), has no side effects and cannot leave its names:
+``parameters``, ``target``, ``steps.<id>.outputs``, ``steps.<id>.status`` and ``execution``. A text that is
+exactly one ``${{ }}`` yields the expression's value with its type; otherwise values are put into the text.
 """
 
 import importlib.util
@@ -15,6 +15,7 @@ from functools import cache, lru_cache
 from importlib.machinery import PathFinder
 from typing import Any, Final, Protocol, cast
 
+from shared.domain import effort
 from shared.domain.templates import StepAccess, TemplateError, has_template, name_steps, split
 from shared.domain.times import rfc3339
 
@@ -102,10 +103,12 @@ def evaluate(source: str, names: Mapping[str, Any]) -> Any:
     """The value of one expression, as JSON can hold it: times as RFC 3339, durations in seconds.
 
     Raises:
-        ExpressionError: it cannot be read, a name is missing, or types do not fit.
+        ExpressionError: it cannot be read, it costs too much, a name is missing, or types do not fit.
     """
     steps = cast("Mapping[str, Any]", names.get("steps", {}))
     program, _ = _compiled(source, frozenset(steps))
+    if (reason := effort.excess(source, _shape(source), names)) is not None:
+        raise ExpressionError(source, reason)
     try:
         value = program.execute(dict(names))
     except KeyError as error:
@@ -152,9 +155,12 @@ def check(source: str, known: frozenset[str]) -> Use:
     """Read an expression without evaluating it.
 
     Raises:
-        ExpressionError: it is too long, or not CEL.
+        ExpressionError: it is too long, costs too much whatever it is given, or is not CEL.
     """
-    program, accesses = _compiled(_bare(source), known)
+    bare = _bare(source)
+    program, accesses = _compiled(bare, known)
+    if (reason := effort.excess(bare, _shape(bare), {})) is not None:
+        raise ExpressionError(source, reason)
     named = program.references()
     bound = set(_BOUND.findall(source))
     return Use(
@@ -211,6 +217,9 @@ def _as_json(source: str, value: Any) -> Any:
             return value.total_seconds()
         case _:
             raise ExpressionError(source, f"a value of type {type(value).__name__} cannot be kept as JSON")
+
+
+_shape = lru_cache(maxsize=PROGRAMS_KEPT)(effort.shape)
 
 
 @lru_cache(maxsize=PROGRAMS_KEPT)
