@@ -6,11 +6,12 @@ then asks :func:`built` for them, to feed its triggers from the same stores and 
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from localhost.identity.files import create
 from localhost.identity.issuer import NotLocalError, local_issuer
 from localhost.sqlite.documents import SqliteDocuments
+from localhost.sqlite.events import SqliteEvents
 from shared.adapters.durable.orchestrations import DurableOrchestrations
 from shared.adapters.jwt.issuers import Issuer
 from shared.adapters.jwt.keys import JwksSource
@@ -19,6 +20,10 @@ from shared.bootstrap import Adapters
 from shared.domain.ids import RANDOM_BYTES, ulid
 from shared.ports.clock import Clock
 from shared.settings import Settings
+
+
+EVENTS_KEPT = timedelta(days=7)
+"""How long the log of events goes back; who reads it later than that has missed some."""
 
 
 class SystemClock:
@@ -41,9 +46,11 @@ class LocalAdapters(Adapters):
     """The adapters of one machine, with their own types: the host needs more of them than the ports say."""
 
     documents: SqliteDocuments
+    events: SqliteEvents
 
     def close(self) -> None:
         """Write out what is queued and close the files. Nothing may use the stores afterwards."""
+        self.events.close()
         self.documents.close()
 
 
@@ -57,6 +64,7 @@ def build(settings: Settings) -> LocalAdapters:
     clock = SystemClock()
     adapters = LocalAdapters(
         documents=SqliteDocuments(data / "documents.db", now=clock.now),
+        events=SqliteEvents(data / "events.db", keep_for=EVENTS_KEPT, now=clock.now),
         orchestrations=DurableOrchestrations(),
         tokens=JwtTokens(_issuers(settings), keys=JwksSource(), clock=clock),
         clock=clock,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import BaseRoute
 
 from localhost.host import Closer, HubFactory, task_hub, task_hub_apart
-from localhost.triggers.feeds import CHANGES, Source, Sources
+from localhost.triggers.feeds import CHANGES, EVENTS, Source, Sources
 
 if TYPE_CHECKING:
     from localhost.adapters import LocalAdapters
@@ -50,11 +50,15 @@ def local_services(data: Path, base_url: str) -> LocalServices:
 
 
 def _sources(adapters: "LocalAdapters") -> dict[tuple[str, str], Source[Any]]:
-    from localhost.sqlite.sources import ChangeSource  # as above
-    from shared.ports.documents import COUNTERS, EXECUTIONS, REGISTRY, TENANCY
+    from localhost.sqlite.sources import ChangeSource, EventSource  # as above
+    from shared.ports.documents import CONTAINERS
+    from shared.ports.resources import HUB
 
-    containers = (REGISTRY, EXECUTIONS, TENANCY, COUNTERS)
-    return {(CHANGES, one.name): ChangeSource(adapters.documents, one) for one in containers}
+    sources: dict[tuple[str, str], Source[Any]] = {
+        (CHANGES, one.name): ChangeSource(adapters.documents, one) for one in CONTAINERS
+    }
+    sources[EVENTS, HUB] = EventSource(adapters.events)
+    return sources
 
 
 def _identity(data: Path, base_url: str) -> tuple[Sequence[BaseRoute], Sequence[tuple[str, str]]]:

@@ -8,6 +8,7 @@ from shared.domain.paging import Cursors
 from shared.modules.catalogue import BuiltInActions
 from shared.ports.clock import Clock, Ids
 from shared.ports.documents import Documents
+from shared.ports.events import Events
 from shared.ports.orchestrations import Orchestrations
 from shared.ports.tokens import Tokens
 from shared.security.egress import EgressPolicy
@@ -16,6 +17,7 @@ from shared.services.executions import Executions
 from shared.services.intents import Intents
 from shared.services.members import Members
 from shared.services.recovery import Recovery
+from shared.services.relay import Relay
 from shared.services.runs import Runs
 from shared.services.steps import Parts, Steps
 from shared.services.streams import Streams
@@ -28,6 +30,7 @@ class Adapters:
     """What serves the ports, and the key that seals cursors."""
 
     documents: Documents
+    events: Events
     orchestrations: Orchestrations
     tokens: Tokens
     clock: Clock
@@ -48,6 +51,7 @@ class Application:
     steps: Steps
     endings: Endings
     recovery: Recovery
+    relay: Relay
     warm_up: WarmUp
 
 
@@ -83,5 +87,6 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         steps=Steps(Parts(documents, runs, catalogue, clock)),
         endings=Endings(documents=documents, runs=runs, clock=clock),
         recovery=Recovery(documents=documents, members=members, executions=executions, clock=clock),
+        relay=Relay(documents=documents, events=adapters.events, clock=clock),
         warm_up=WarmUp(catalogue.actions()),
     )

@@ -8,16 +8,17 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-import orjson
-
-from localhost.sqlite.documents import utc_now
+from localhost.sqlite.documents import SWEEP_INTERVAL, utc_now
 from localhost.sqlite.readers import Readers
 from localhost.sqlite.signals import Signals
 from localhost.sqlite.writer import PATIENCE, Writer
-from shared.ports.events import CloudEvent
+from shared.ports.events import CloudEvent, encode
 
 PARTITIONS = 4
 """Partitions of a new log; a log keeps the number that it was made with."""
+
+SWEEP_LIMIT = 50_000
+"""Most events that one sweep deletes: more than come in between two, and few enough not to be felt."""
 
 _SCHEMA = Path(__file__).with_suffix(".sql")
 _MAKE_PARTITIONS = (
@@ -33,6 +34,7 @@ _READ = (
 _LAST = "SELECT sequence FROM partitions WHERE partition = ?"
 _COUNT = "SELECT count(*) FROM partitions"
 _TRIM_AGE = "DELETE FROM events WHERE enqueued_at < ?"
+_SWEEP = "DELETE FROM events WHERE rowid IN (SELECT rowid FROM events WHERE enqueued_at < ? LIMIT ?)"
 _TRIM_COUNT = (
     "DELETE FROM events WHERE partition = ?1"
     " AND sequence <= (SELECT sequence FROM partitions WHERE partition = ?1) - ?2"
@@ -58,15 +60,20 @@ class SqliteEvents:
         path: Path,
         *,
         partitions: int = PARTITIONS,
+        keep_for: timedelta | None = None,
         now: Callable[[], datetime] = utc_now,
         patience: float = PATIENCE,
     ) -> None:
         """Open the log, made with so many partitions if absent.
 
+        With ``keep_for``, writes delete by the way what is older.
+
         Raises:
             UnavailableError: the file cannot be opened or written.
         """
         self._now = now
+        self._keep_for = keep_for
+        self._next_sweep = 0.0
         self._signals = Signals()
         self._touched: set[Hashable] = set()
         schema = _SCHEMA.read_text("utf-8") + _MAKE_PARTITIONS.format(int(partitions))
@@ -89,9 +96,8 @@ class SqliteEvents:
     async def publish(self, events: Sequence[CloudEvent]) -> None:
         """See :meth:`shared.ports.events.Events.publish`. A batch is stored whole or not at all."""
         if events:
-            rows = [
-                (self.partition_of(event.key), event.key, orjson.dumps(event.to_json())) for event in events
-            ]
+            bodies = zip(events, encode(events), strict=True)
+            rows = [(self.partition_of(event.key), event.key, body) for event, body in bodies]
             await self._writer.run(partial(self._append, rows))
 
     def partition_of(self, key: str) -> int:
@@ -138,6 +144,9 @@ class SqliteEvents:
             (sequence,) = connection.execute(_TAKE_SEQUENCE, (partition,)).fetchone()
             connection.execute(_APPEND, (partition, sequence, now, key, body))
             self._touched.add(partition)
+        if self._keep_for is not None and now >= self._next_sweep:
+            connection.execute(_SWEEP, (now - self._keep_for.total_seconds(), SWEEP_LIMIT))
+            self._next_sweep = now + SWEEP_INTERVAL
 
     def _trim(self, keep_for: timedelta | None, keep: int | None, connection: sqlite3.Connection) -> int:
         deleted = 0

@@ -4,6 +4,9 @@ Each partition of a source is read in order by one reader per function. A batch 
 function has returned, and only then is its cursor stored: delivery is at least once, and a batch that fails
 is tried again until it succeeds. (Azure goes on to the next batch when the retry policy is exhausted; here
 nothing is skipped, so that a mistake can be mended and the feed continues where it stood.)
+
+A change feed that has been read to its end is left alone for the ``feedPollDelay`` of its trigger, if any.
+Here that is a pause behind a batch, so that the first change after a silence comes at once.
 """
 
 import asyncio
@@ -39,6 +42,7 @@ class Feed:
         self._clock = clock
         self._limit = int(properties.get("maxItemsPerInvocation") or limit)
         is_changes = function.trigger.type == "cosmosDBTrigger"
+        self._pause = int(properties.get("feedPollDelay") or 0) / 1000
         self._from_start = not is_changes or bool(properties.get("startFromBeginning"))
 
     async def run_for_ever(self) -> None:
@@ -72,6 +76,8 @@ class Feed:
                     await self._until_delivered(partition, batch.items)
                     self._state.set(key, batch.cursor)
                     failures = 0
+                    if self._pause and len(batch.items) < self._limit:  # read to its end
+                        await self._clock.sleep(self._pause)
             except Exception:  # noqa: BLE001 - a source may fail in its own ways; reading goes on
                 _log.exception("%s: its source failed and is read again from where it stood", key)
             await self._clock.sleep(backoff(failures))

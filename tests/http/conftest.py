@@ -74,4 +74,4 @@ async def _open(data: Path, identity: Identity, **options: Any) -> AsyncIterator
         yield made
     finally:
         await made.http.aclose()
-        made.platform.adapters.documents.close()  # type: ignore[attr-defined]  # the SQLite adapter's own
+        made.adapters.close()

@@ -21,6 +21,7 @@ from localhost.identity.issuer import local_issuer
 from localhost.identity.keystore import KeyStore
 from localhost.identity.minting import mint
 from localhost.sqlite.documents import SqliteDocuments
+from localhost.sqlite.events import SqliteEvents
 from quantum.contract.problems import Problem
 from shared.adapters.jwt.issuers import Issuer
 from shared.adapters.jwt.keys import JwksSource
@@ -43,6 +44,7 @@ class World:
     """Tenant ``acme`` with a member for each role, and ``globex`` with ``eve`` its administrator."""
 
     platform: Application
+    adapters: LocalAdapters
     orchestrations: RecordedOrchestrations
     app: ASGIApp
     http: httpx.AsyncClient
@@ -118,6 +120,7 @@ async def build(
     clock = SystemClock()
     adapters = LocalAdapters(
         documents=documents(data / "documents.db"),
+        events=SqliteEvents(data / "events.db"),
         orchestrations=orchestrations,
         tokens=JwtTokens([identity.issuer], keys=JwksSource(), clock=clock),
         clock=clock,
@@ -135,7 +138,7 @@ async def build(
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(asgi), base_url=URL, event_hooks={"response": [conforms]}
     )
-    return World(platform, orchestrations, asgi, client, identity, functions)
+    return World(platform, adapters, orchestrations, asgi, client, identity, functions)
 
 
 async def people(platform: Application, issuer: str) -> None:

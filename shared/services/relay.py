@@ -1,0 +1,151 @@
+"""The relay: events that were stored with the changes they tell of are published, in order, all of them.
+
+A transaction writes its event beside its change (transactional outbox); the change feed hands the stored
+documents over, and this publishes those that are events. What fails is handed over again by the feed, so an
+event may be published twice, under the same id, but never left out.
+"""
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import orjson
+
+from shared.domain.errors import DocumentExistsError
+from shared.domain.times import parse_rfc3339, rfc3339
+from shared.ports.clock import Clock
+from shared.ports.documents import EXECUTIONS, REGISTRY, TENANCY, Container, Create, Documents
+from shared.ports.events import CloudEvent, Events
+from shared.security.scope import TENANT_ID, TenantScope
+from shared.services.members import DIRECTORY
+
+RELAYED: Final = (REGISTRY, EXECUTIONS)
+"""The containers whose events are published."""
+TYPE_PREFIX: Final = "com.quantum."
+PARKED: Final = "parked"
+"""The directory's partition with the documents that could not be published."""
+MAX_RESULT: Final = 128 * 1024
+"""The largest result of a step (bytes of JSON) that travels in an event; a larger one is read from the
+execution. Event Hubs takes 256 KiB on its smallest tier."""
+MAX_PARKED: Final = 64 * 1024
+"""How much of a parked document's text is kept."""
+LATE: Final = 60.0
+"""Seconds after which a published event is late, and the log says so."""
+
+_EVENT_TYPE: Final = re.compile(r"[a-z]+(_[a-z]+)*")
+
+_log = logging.getLogger(__name__)
+
+type ObserveLag = Callable[[float], None]
+"""Told, after each batch, how many seconds ago its oldest event was stored."""
+
+
+class UnmappableError(ValueError):
+    """A document says it is an event and is none; the message says why."""
+
+
+def tell_lag(seconds: float) -> None:
+    """The least that is done about lag: say so when it is much."""
+    if seconds > LATE:
+        _log.warning("events reach the hub %.0f s after they were stored", seconds)
+
+
+class Relay:
+    """The use case behind the change-feed triggers."""
+
+    def __init__(
+        self, *, documents: Documents, events: Events, clock: Clock, observe_lag: ObserveLag = tell_lag
+    ) -> None:
+        self._documents = documents
+        self._events = events
+        self._clock = clock
+        self._observe_lag = observe_lag
+
+    async def publish(self, container: Container, changes: Sequence[Mapping[str, Any]]) -> None:
+        """Publish the events among ``changes``, which are documents of ``container`` in the feed's order.
+
+        A document that says it is an event and cannot be one is parked: published by nobody, seen in the
+        log and in the directory's partition ``parked``, and in nobody's way.
+
+        Raises:
+            UnavailableError: nothing or a part was published; hand the same changes over again.
+        """
+        events: list[CloudEvent] = []
+        for body in changes:
+            if body.get("kind") != "event":
+                continue
+            try:
+                events.append(cloud_event(container, body))
+            except UnmappableError as error:
+                await self._park(container, body, str(error))
+        if events:
+            await self._events.publish(events)
+            oldest = min(event.time for event in events)
+            self._observe_lag((self._clock.now() - oldest).total_seconds())
+
+    async def _park(self, container: Container, body: Mapping[str, Any], reason: str) -> None:
+        text = json.dumps(body, sort_keys=True, default=repr)
+        digest = hashlib.sha256(f"{container.name}\0{text}".encode()).hexdigest()
+        record = {
+            "id": digest,
+            "kind": "parked",
+            "container": container.name,
+            "reason": reason,
+            "document": text[:MAX_PARKED],
+            "created_at": rfc3339(self._clock.now()),
+        }
+        with suppress(DocumentExistsError):  # handed over before
+            await self._documents.transact(
+                TenantScope(DIRECTORY), container=TENANCY, partition=PARKED, operations=[Create(record)]
+            )
+        _log.error("parked %s of %s as %s: %s", body.get("id"), container.name, digest, reason)
+
+
+def cloud_event(container: Container, body: Mapping[str, Any]) -> CloudEvent:
+    """The event document ``body`` of ``container`` in CloudEvents terms.
+
+    Its id is ``<aggregate>/<step>/<attempt>/<type>``, or what else tells its occurrences apart in place of
+    step and attempt; source and id together are unique in the world.
+
+    Raises:
+        UnmappableError: a field that every event has is missing or is not what it should be.
+    """
+    tenant_id, aggregate = _text(body, "tenant_id"), _text(body, container.partition_field)
+    kind, data = _text(body, "type"), body.get("data")
+    if not TENANT_ID.fullmatch(tenant_id) or not _EVENT_TYPE.fullmatch(kind):
+        raise UnmappableError(f"{kind!r} of {tenant_id!r} is not an event of a tenant")
+    if not isinstance(data, dict):
+        raise UnmappableError("its data is not an object")
+    try:
+        time = parse_rfc3339(_text(body, "time"))
+    except ValueError as error:
+        raise UnmappableError(f"its time is none: {error}") from error
+    occurrence = _text(body, "id").removeprefix("event:").replace(":", "/")
+    noun = "intents" if container is REGISTRY else "executions"
+    return CloudEvent(
+        id=f"{aggregate}/{occurrence}",
+        type=TYPE_PREFIX + kind,
+        source=f"/tenants/{tenant_id}/{noun}/{aggregate}",
+        subject=str(data.get("step", aggregate)),
+        time=time,
+        data={"tenant_id": tenant_id, container.partition_field: aggregate, **_bounded(data)},
+        key=f"{tenant_id}/{aggregate}",
+    )
+
+
+def _text(body: Mapping[str, Any], field: str) -> str:
+    value = body.get(field)
+    if not isinstance(value, str) or not value:
+        raise UnmappableError(f"its {field} is not a text")
+    return value
+
+
+def _bounded(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``data`` without a result that is too large to travel; ``result_omitted`` then says so."""
+    if data.get("result") and len(orjson.dumps(data["result"])) > MAX_RESULT:
+        return {name: value for name, value in data.items() if name != "result"} | {"result_omitted": True}
+    return data
