@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+import orjson
+
+from shared.domain.errors import FieldError, TooLargeError
 from shared.domain.times import rfc3339
+
+MAX_EVENT_BYTES = 1_000_000
+"""Bytes of JSON that an event may have. Event Hubs takes 1 MiB for a message with all that goes around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +49,38 @@ class Events(Protocol):
     async def publish(self, events: Sequence[CloudEvent]) -> None:
         """Publish all, in order per key, at least once; durable when it returns.
 
-        A batch that failed may have been published in part: publish it again, consumers drop repeats by id.
+        A call that found the log unavailable may have published a part, of each key the first events: publish
+        the same again before anything behind it, and consumers, which drop repeats by id, see the order kept.
+        Calls that overlap have no order among themselves.
+
+        An implementation tries again for a while before it gives up, and holds its callers back when the log
+        is slower than they are.
 
         Raises:
-            UnavailableError: the log cannot take events now.
+            UnavailableError: the log cannot take events now; ``retry_after`` says when it may.
+            TooLargeError: events are over ``MAX_EVENT_BYTES``, or over a lower limit that this log was set up
+                with. ``errors`` has each of them, with its place in ``events`` as the pointer (``/3``).
+                Nothing was published and trying again cannot help: publish the others without them.
         """
         ...
+
+
+def encode(events: Sequence[CloudEvent]) -> list[bytes]:
+    """Each event as JSON in structured mode.
+
+    Raises:
+        TooLargeError: some are over ``MAX_EVENT_BYTES``; ``errors`` has each of them.
+    """
+    bodies = [orjson.dumps(event.to_json()) for event in events]
+    if large := [at for at, body in enumerate(bodies) if len(body) > MAX_EVENT_BYTES]:
+        raise too_large(events, large, MAX_EVENT_BYTES)
+    return bodies
+
+
+def too_large(events: Sequence[CloudEvent], positions: Sequence[int], limit: int) -> TooLargeError:
+    """The error for the events at these positions, which are over ``limit`` bytes."""
+    errors = [
+        FieldError(f"/{at}", "too_large", f"The event {events[at].id} is over {limit} bytes")
+        for at in positions
+    ]
+    return TooLargeError(f"{len(errors)} of {len(events)} events are over {limit} bytes", errors=errors)

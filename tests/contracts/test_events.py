@@ -2,50 +2,33 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from localhost.sqlite.events import SqliteEvents
-from shared.ports.events import CloudEvent, Events
+from shared.domain.errors import TooLargeError
+from shared.ports.events import MAX_EVENT_BYTES, CloudEvent
+from tests.contracts.logs import LOGS, Log
 
 TIME = datetime(2024, 1, 4, 12, tzinfo=timezone(timedelta(hours=2)))
 
 
-@dataclass(frozen=True)
-class Log:
-    """An implementation, and a way to see what consumers are given: partition by partition, in order."""
-
-    events: Events
-    consumed: Callable[[], Awaitable[list[list[Mapping[str, Any]]]]]
+@pytest.fixture(params=LOGS)
+async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Log]:
+    async with LOGS[request.param](tmp_path) as opened:
+        yield opened
 
 
-@pytest.fixture(params=["sqlite"])
-async def log(tmp_path: Path) -> AsyncIterator[Log]:
-    store = SqliteEvents(tmp_path / "events.db")
-
-    async def consumed() -> list[list[Mapping[str, Any]]]:
-        return [
-            [json.loads(event.body) for event in await store.read(partition, after=0, limit=1000)]
-            for partition in range(store.partitions)
-        ]
-
-    yield Log(store, consumed)
-    store.close()
-
-
-def event(id: str, key: str = "acme/one") -> CloudEvent:
+def event(id: str, key: str = "acme/one", *, text: str = "é") -> CloudEvent:
     return CloudEvent(
         id=id,
         type="com.quantum.step_completed",
         source="/tenants/acme/executions",
         subject="one",
         time=TIME,
-        data={"step": "build", "text": "é"},
+        data={"step": "build", "text": text},
         key=key,
     )
 
@@ -91,3 +74,36 @@ async def test_an_event_published_again_comes_again_with_the_same_id(log: Log) -
     await log.events.publish([event("1")])
     await log.events.publish([event("1")])
     assert [e["id"] for partition in await log.consumed() for e in partition] == ["1", "1"]
+
+
+async def test_more_than_a_message_can_hold_comes_out_whole_and_in_order(log: Log) -> None:
+    text = "x" * 100_000
+    await log.events.publish([event(str(n), f"acme/{n % 2}", text=text) for n in range(30)])
+    partitions = await log.consumed()
+    for key, first in (("acme/0", 0), ("acme/1", 1)):
+        found = [e["id"] for partition in partitions for e in partition if e["partitionkey"] == key]
+        assert found == [str(n) for n in range(first, 30, 2)]
+
+
+async def test_a_key_of_any_length_has_one_partition(log: Log) -> None:
+    key = "acme/" + "é" * 300
+    for n in range(3):
+        await log.events.publish([event(str(n), key)])
+    (found,) = filter(None, await log.consumed())
+    assert [(e["id"], e["partitionkey"]) for e in found] == [(str(n), key) for n in range(3)]
+
+
+async def test_events_that_are_too_large_are_all_named_and_nothing_is_published(log: Log) -> None:
+    large = "x" * MAX_EVENT_BYTES
+    with pytest.raises(TooLargeError) as refused:
+        await log.events.publish([event("1"), event("2", text=large), event("3"), event("4", text=large)])
+    assert [error.pointer for error in refused.value.errors] == ["/1", "/3"]
+    assert not any(await log.consumed())
+
+
+async def test_an_event_just_within_the_limit_is_published(log: Log) -> None:
+    room = MAX_EVENT_BYTES - len(json.dumps(event("1", text="").to_json(), separators=(",", ":")))
+    await log.events.publish([event("1", text="x" * room)])
+    assert sum(map(len, await log.consumed())) == 1
+    with pytest.raises(TooLargeError):
+        await log.events.publish([event("1", text="x" * (room + 1))])
