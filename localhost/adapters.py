@@ -13,6 +13,7 @@ from localhost.identity.issuer import NotLocalError, local_issuer
 from localhost.sqlite.documents import SqliteDocuments
 from localhost.sqlite.events import SqliteEvents
 from shared.adapters.durable.orchestrations import DurableOrchestrations
+from shared.adapters.jwt.configured import token_issuers
 from shared.adapters.jwt.issuers import Issuer
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
@@ -20,7 +21,6 @@ from shared.bootstrap import Adapters
 from shared.domain.ids import RANDOM_BYTES, ulid
 from shared.ports.clock import Clock
 from shared.settings import Settings
-
 
 EVENTS_KEPT = timedelta(days=7)
 """How long the log of events goes back; who reads it later than that has missed some."""
@@ -66,7 +66,7 @@ def build(settings: Settings) -> LocalAdapters:
         documents=SqliteDocuments(data / "documents.db", now=clock.now),
         events=SqliteEvents(data / "events.db", keep_for=EVENTS_KEPT, now=clock.now),
         orchestrations=DurableOrchestrations(),
-        tokens=JwtTokens(_issuers(settings), keys=JwksSource(), clock=clock),
+        tokens=JwtTokens(trusted_issuers(settings), keys=JwksSource(), clock=clock),
         clock=clock,
         ids=RandomIds(clock),
         cursor_key=bytes.fromhex(create(data / "cursor.key", secrets.token_hex(32))),
@@ -75,12 +75,13 @@ def build(settings: Settings) -> LocalAdapters:
     return adapters
 
 
-def _issuers(settings: Settings) -> list[Issuer]:
-    """The local issuer; nobody on a host that others reach, where its tokens must not count."""
+def trusted_issuers(settings: Settings) -> list[Issuer]:
+    """Those of the settings, and the local one: not on a host that others reach, where it must not count."""
+    configured = token_issuers(settings.token_issuers)
     try:
-        return [local_issuer(settings.data, settings.host_url)]
+        return [local_issuer(settings.data, settings.host_url), *configured]
     except NotLocalError:
-        return []  # the host says so when it starts
+        return [*configured]  # the host says so when it starts
 
 
 def built() -> list[LocalAdapters]:

@@ -34,6 +34,9 @@ class Settings:
     """``QUANTUM_MAX_BODY_BYTES``: the largest request body."""
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     """``QUANTUM_HEARTBEAT_SECONDS``: the longest silence of an event stream."""
+    token_issuers: str = ""
+    """``QUANTUM_TOKEN_ISSUERS``: whose tokens are taken, as JSON (``shared/adapters/jwt/configured.py`` has
+    the form); on loopback beside the local issuer's."""
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> "Settings":
@@ -54,6 +57,7 @@ class Settings:
             egress_allow=_networks(values.get("QUANTUM_EGRESS_ALLOW", "")),
             max_body_bytes=int(_number(values, "QUANTUM_MAX_BODY_BYTES", MAX_BODY_BYTES)),
             heartbeat_seconds=_number(values, "QUANTUM_HEARTBEAT_SECONDS", HEARTBEAT_SECONDS),
+            token_issuers=values.get("QUANTUM_TOKEN_ISSUERS", ""),
         )
 
 

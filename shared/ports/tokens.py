@@ -4,14 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from shared.security.principals import PrincipalKind
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a verified token says: ``(issuer, subject)`` is the caller, everywhere and for ever."""
+    """What a verified token says: ``(issuer, subject)`` is the caller, everywhere and for ever.
+
+    ``kind`` is whether a person or a service got the token for itself, None where the issuer does not tell;
+    ``client`` is the application that got it, where the token says so.
+    """
 
     issuer: str
     subject: str
     claims: Mapping[str, Any]
+    kind: PrincipalKind | None = None
+    client: str | None = None
 
 
 class Tokens(Protocol):
@@ -21,5 +29,13 @@ class Tokens(Protocol):
         Raises:
             UnauthenticatedError: it is refused; the error's ``reason`` says why, for the log.
             UnavailableError: the issuer's keys cannot be had and none are kept.
+        """
+        ...
+
+    async def ready(self) -> None:
+        """See that every trusted issuer's keys are at hand, fetching what has grown old.
+
+        Raises:
+            UnavailableError: an issuer's keys cannot be had and none are kept; the message names the issuer.
         """
         ...

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
 
-from shared.domain.errors import UnauthenticatedError, UnavailableError
+from shared.domain.errors import UnavailableError
 from shared.ports.documents import TENANCY, Documents
 from shared.ports.orchestrations import Orchestrations
 from shared.ports.tokens import Tokens
@@ -31,16 +31,10 @@ class Health:
         questions: dict[str, Awaitable[object]] = {
             "documents": self._documents.read(scope, container=TENANCY, partition="health", id="health"),
             "orchestrations": self._orchestrations.status(instance_id="health"),
-            "tokens": self._verify(),
+            "tokens": self._tokens.ready(),
         }
         answers = await asyncio.gather(*(_answers(name, asked) for name, asked in questions.items()))
         return dict(zip(questions, answers, strict=True))
-
-    async def _verify(self) -> None:
-        try:
-            await self._tokens.verify("health")
-        except UnauthenticatedError:
-            return  # refused is an answer
 
 
 async def _answers(name: str, asked: Awaitable[object]) -> bool:

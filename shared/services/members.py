@@ -52,6 +52,9 @@ CALLERS_KEPT = 4096
 """Most callers remembered; the least recently seen go first."""
 
 
+type _Key = tuple[str, str, PrincipalKind | None, str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """An authenticated principal, and its right to its tenant's documents."""
@@ -67,7 +70,7 @@ class Members:
         self._documents = documents
         self._tokens = tokens
         self._clock = clock
-        self._callers: OrderedDict[tuple[str, str, str | None], tuple[float, Caller]] = OrderedDict()
+        self._callers: OrderedDict[_Key, tuple[float, Caller]] = OrderedDict()
 
     async def authenticate(self, authorization: str | None, tenant_header: str | None) -> Caller:
         """The caller that the ``Authorization`` and ``X-Tenant-ID`` headers of a request stand for.
@@ -80,7 +83,7 @@ class Members:
         """
         identity = await self._tokens.verify(_bearer(authorization))
         now = self._clock.now().timestamp()
-        key = (identity.issuer, identity.subject, tenant_header)
+        key = (identity.issuer, identity.subject, identity.kind, tenant_header)
         if (caller := self._remembered(key, now)) is not None:
             return caller
         caller = await self._find(identity, tenant_header)
@@ -163,9 +166,12 @@ class Members:
             if tenant_header is None:
                 raise UnauthenticatedError(f"{user}@{tenant_id} is a member no more")
             raise NotFoundError(f"There is no tenant {tenant_id!r}")
+        if identity.kind not in {None, member.body["member_kind"]}:
+            # A service's token never stands in for a person's, nor the other way round.
+            raise UnauthenticatedError(f"a {identity.kind}'s token of {user}@{tenant_id}, which is none")
         return Caller(_principal(tenant_id, member), scope)
 
-    def _remembered(self, key: tuple[str, str, str | None], now: float) -> Caller | None:
+    def _remembered(self, key: _Key, now: float) -> Caller | None:
         entry = self._callers.get(key)
         if entry is None or not 0 <= now - entry[0] < CALLER_LIFE:
             return None

@@ -101,3 +101,19 @@ async def test_without_the_issuers_keys_nothing_is_said_about_a_token(subject: S
     token = subject.make(subject.issuer, "ada", 600)
     with pytest.raises(UnavailableError):
         await subject.lose_keys().verify(token)
+
+
+async def test_it_is_ready_while_the_issuers_keys_can_be_had(subject: Subject) -> None:
+    await subject.tokens.ready()
+    with pytest.raises(UnavailableError) as refused:
+        await subject.lose_keys().ready()
+    assert subject.issuer in refused.value.message
+
+
+async def test_it_stays_ready_on_the_keys_that_it_has(subject: Subject) -> None:
+    token = subject.make(subject.issuer, "ada", 6000)
+    await subject.tokens.verify(token)
+    subject.lose_keys()
+    subject.clock.advance(1000)
+    await subject.tokens.ready()
+    await subject.tokens.verify(token)

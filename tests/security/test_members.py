@@ -218,3 +218,18 @@ async def test_a_name_that_cannot_be_given_is_refused_and_nothing_is_stored(
         await platform.members.ensure_member(tenant, user=user, roles=roles, issuer=ISSUER, subject="ada")
     assert [error.pointer for error in refused.value.errors] == pointers
     assert await platform.members.tenants(ISSUER, "ada") == {}
+
+
+@pytest.mark.parametrize(("kind", "idtyp"), [("user", "app"), ("service", "app"), ("service", None)])
+async def test_a_services_token_does_not_stand_in_for_a_persons(
+    platform: Platform, kind: str, idtyp: str | None
+) -> None:
+    await platform.add("acme", kind=kind)
+    token = f"Bearer {platform.forge.token(idtyp=idtyp)}"
+    if (kind, idtyp) == ("user", "app"):
+        with pytest.raises(UnauthenticatedError) as refused:
+            await platform.members.authenticate(token, "acme")
+        assert refused.value.reason == "a service's token of ada@acme, which is none"
+        await platform.enter()
+    else:
+        assert (await platform.members.authenticate(token, "acme")).principal.kind == "service"

@@ -104,6 +104,9 @@ async def recovered(workshop: Workshop) -> int:
         async def verify(self, token: str) -> Any:
             raise AssertionError(f"recovery has no token to verify: {token}")
 
+        async def ready(self) -> None:
+            raise AssertionError("recovery asks no issuer")
+
     members = Members(workshop.documents, NoTokens(), workshop.clock)
     await members.ensure_tenant("acme")
     await members.ensure_tenant("globex")

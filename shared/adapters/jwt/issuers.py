@@ -2,11 +2,37 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 ASYMMETRIC = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
 """The algorithms an issuer may be configured with: whoever can verify cannot sign (RFC 8725, section 3.1)."""
+TENANT = "{tenantid}"
+"""What stands for the tenant in the issuer of Entra ID's multi-tenant metadata and keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntraTokens:
+    """What is particular to the tokens that Entra ID issues for one registration in one version.
+
+    Attributes:
+        version: the ``ver`` of the tokens; the API's manifest decides it (requestedAccessTokenVersion).
+        template: their ``iss``, with ``{tenantid}`` in the tenant's place.
+        identities: the issuer under which identities are known, whatever the version: the v2 one.
+        tenants: ids of the tenants whose tokens are taken.
+    """
+
+    version: Literal["1.0", "2.0"]
+    template: str
+    identities: str
+    tenants: tuple[str, ...]
+
+    def name(self, tenant: str) -> str:
+        return self.template.replace(TENANT, tenant)
+
+    def identity_issuer(self, tenant: str) -> str:
+        return self.identities.replace(TENANT, tenant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +41,14 @@ class Issuer:
 
     Attributes:
         url: its name: the ``iss`` of its tokens, and the issuer stored with every identity it vouches for.
+            Of several tenants' Entra ID it has ``{tenantid}`` in it, as its metadata have.
         audiences: values of ``aud`` that mean this platform; one of them must be in the token.
         jwks_url: where its public keys are (``https:``, ``http:`` on loopback, or ``file:``); without it they
-            are found by OpenID Connect discovery under ``url``.
+            are found by OpenID Connect discovery.
         algorithms: the ``alg`` values it signs with; asymmetric ones only.
         also: further exact values of ``iss`` under which the same issuer, with the same keys, is reached.
+        metadata_url: its discovery document, where that is not at the usual place under ``url``.
+        entra: set for Entra ID, whose tokens follow rules of their own.
     """
 
     url: str
@@ -27,6 +56,8 @@ class Issuer:
     jwks_url: str | None = None
     algorithms: tuple[str, ...] = ("RS256",)
     also: tuple[str, ...] = ()
+    metadata_url: str | None = None
+    entra: EntraTokens | None = None
 
     def __post_init__(self) -> None:
         if not self.url or not self.audiences or not self.algorithms:
@@ -36,7 +67,15 @@ class Issuer:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Every exact value of ``iss`` in its tokens."""
+        if self.entra is not None:
+            return tuple(self.entra.name(tenant) for tenant in self.entra.tenants)
         return (self.url, *self.also)
+
+    @property
+    def discovery_url(self) -> str:
+        """Where its metadata are (OpenID Connect Discovery 1.0, section 4)."""
+        return self.metadata_url or self.url.rstrip("/") + "/.well-known/openid-configuration"
 
 
 def by_name(issuers: Sequence[Issuer]) -> dict[str, Issuer]:

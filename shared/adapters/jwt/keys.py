@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -21,6 +22,8 @@ MAX_AGE = 300.0
 """Seconds after which a good key set is fetched again: how long a withdrawn key may still be trusted."""
 MIN_INTERVAL = 10.0
 """Seconds between fetches that unknown key ids may cause: anybody can send a random ``kid``."""
+FETCH_SECONDS = 10.0
+"""The longest that discovery and keys together may take, however slowly they drip in."""
 MAX_JWKS_BYTES = 262_144
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -48,15 +51,26 @@ class JwksSource:
         return await self._fetch_by_http(issuer)
 
     async def _fetch_by_http(self, issuer: Issuer) -> Mapping[str, Any]:
-        async with self._client() as client:
-            url = issuer.jwks_url
-            if url is None:
-                # OpenID Connect Discovery 1.0, section 4: the document must name the issuer it was asked for.
-                found = await _get(client, issuer.url.rstrip("/") + "/.well-known/openid-configuration")
-                if found.get("issuer") != issuer.url:
-                    raise UnavailableError(f"the discovery document of {issuer.url} names another issuer")
-                url = str(found.get("jwks_uri"))
-            return await _get(client, url)
+        try:
+            async with asyncio.timeout(FETCH_SECONDS), self._client() as client:
+                url = issuer.jwks_url
+                if url is None:
+                    # OpenID Connect Discovery 1.0, section 4.3: it must name the issuer it was asked for.
+                    found = await _get(client, issuer.discovery_url)
+                    if found.get("issuer") != issuer.url:
+                        raise UnavailableError(f"the discovery document of {issuer.url} names another issuer")
+                    url = str(found.get("jwks_uri"))
+                return await _get(client, url)
+        except TimeoutError as error:
+            raise UnavailableError(f"{issuer.url} takes too long to say its keys") from error
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key ready to verify with; ``bound`` is the issuer that its entry names (Entra ID's own member)."""
+
+    jwk: PyJWK
+    bound: str | None
 
 
 class KeyRing:
@@ -68,7 +82,7 @@ class KeyRing:
         """Goes up whenever the set of keys has changed."""
         self._source = source
         self._keys: dict[str, Mapping[str, Any]] = {}
-        self._prepared: dict[tuple[str, str], PyJWK] = {}
+        self._prepared: dict[tuple[str, str], SigningKey] = {}
         self._fetched: float | None = None
         self._tried: float | None = None
         self._lock = asyncio.Lock()
@@ -79,7 +93,7 @@ class KeyRing:
             self._fetched is not None and _within(self._tried, now, MIN_INTERVAL)
         )
 
-    async def find(self, kid: str, alg: str, now: float) -> PyJWK | None:
+    async def find(self, kid: str, alg: str, now: float) -> SigningKey | None:
         """The key of that id, ready for ``alg``; None if the issuer has no such key for it.
 
         Raises:
@@ -90,7 +104,11 @@ class KeyRing:
         return self._prepare(kid, alg)
 
     async def refresh(self, now: float) -> None:
-        """Fetch again if the keys have grown old; keep the ones there are if that fails."""
+        """Fetch again if the keys have grown old; keep the ones there are if that fails.
+
+        Raises:
+            UnavailableError: it fails and there are none.
+        """
         if not self.fresh(now):
             await self._refresh(None, now)
 
@@ -118,7 +136,7 @@ class KeyRing:
             self._prepared.clear()
             self.generation += 1
 
-    def _prepare(self, kid: str, alg: str) -> PyJWK | None:
+    def _prepare(self, kid: str, alg: str) -> SigningKey | None:
         if (kid, alg) in self._prepared:
             return self._prepared[kid, alg]
         jwk = self._keys.get(kid)
@@ -130,8 +148,10 @@ class KeyRing:
             return None
         if key.Algorithm.check_key_length(key.key) is not None:  # it answers why the key is too weak
             return None
-        self._prepared[kid, alg] = key
-        return key
+        bound = jwk.get("issuer")
+        prepared = SigningKey(key, None if bound is None else str(bound))
+        self._prepared[kid, alg] = prepared
+        return prepared
 
 
 def _within(then: float | None, now: float, seconds: float) -> bool:

@@ -4,6 +4,7 @@ The rules are those of RFC 7519 (claims), RFC 8725 (best current practice) and R
 Signature and audience are PyJWT's work; which key, which algorithm and what the times must be is said here.
 """
 
+import asyncio
 import hashlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -16,9 +17,10 @@ from typing import Any
 import jwt
 from jwt import exceptions as refusals
 
+from shared.adapters.jwt.entra import entra_identity, may_sign, stranger
 from shared.adapters.jwt.issuers import Issuer, by_name
 from shared.adapters.jwt.keys import KeyRing, KeySource
-from shared.domain.errors import UnauthenticatedError
+from shared.domain.errors import UnauthenticatedError, UnavailableError
 from shared.ports.clock import Clock
 from shared.ports.tokens import Identity
 
@@ -51,8 +53,9 @@ class JwtTokens:
         max_bytes: int = 16_384,
     ) -> None:
         """``leeway`` (seconds) is how far an issuer's clock may be off; ``max_bytes`` bounds a token."""
-        rings = {issuer.url: KeyRing(issuer, keys) for issuer in issuers}
-        self._rings = {name: rings[issuer.url] for name, issuer in by_name(issuers).items()}
+        rings = {issuer: KeyRing(issuer, keys) for issuer in issuers}
+        self._rings = {name: rings[issuer] for name, issuer in by_name(issuers).items()}
+        self._issuers = tuple(rings)
         self._clock = clock
         self._leeway = leeway
         self._max_bytes = max_bytes
@@ -77,22 +80,27 @@ class JwtTokens:
             self._verified.popitem(last=False)
         return verified.identity
 
+    async def ready(self) -> None:
+        now = self._clock.now().timestamp()
+        await asyncio.gather(*(_ready(ring, now) for ring in set(self._rings.values())))
+
     async def _check(self, token: str, now: float) -> _Verified:
         header, claims = _read(token)
         kid, alg = _checked_header(header)
         name = claims.get("iss")
         ring = self._rings.get(name) if isinstance(name, str) else None
-        if ring is None:
-            raise UnauthenticatedError("the issuer is not a trusted one")
+        if ring is None or not isinstance(name, str):
+            raise UnauthenticatedError(stranger(name, self._issuers))
         if alg not in ring.issuer.algorithms:
             raise UnauthenticatedError("the algorithm is not one this issuer signs with")
         key = await ring.find(kid, alg, now)
         if key is None:
             raise UnauthenticatedError("the issuer has no key of this id for this algorithm")
-        verified = _verified_claims(token, key, ring.issuer)
+        if key.bound is not None and not may_sign(key.bound, name, ring.issuer.entra):
+            raise UnauthenticatedError("the key is bound to another issuer")
+        verified = _verified_claims(token, key.jwk, ring.issuer, name)
         expires = self._checked_times(verified, now)
-        identity = Identity(ring.issuer.url, _subject(verified), MappingProxyType(verified))
-        return _Verified(identity, expires, ring, ring.generation)
+        return _Verified(_identity(ring.issuer, verified), expires, ring, ring.generation)
 
     def _checked_times(self, claims: Mapping[str, Any], now: float) -> float:
         issued, expires = _time(claims, "iat"), _time(claims, "exp")
@@ -106,6 +114,14 @@ class JwtTokens:
         if issued > now + self._leeway:
             raise UnauthenticatedError("the token was issued in the future")
         return expires
+
+
+async def _ready(ring: KeyRing, now: float) -> None:
+    try:
+        await ring.refresh(now)
+    except UnavailableError as error:
+        message = f"the keys of the issuer {ring.issuer.url} cannot be had: {error.message}"
+        raise UnavailableError(message, retry_after=error.retry_after) from error
 
 
 def _read(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -160,14 +176,14 @@ def _checked_header(header: Mapping[str, Any]) -> tuple[str, str]:
     return kid, alg
 
 
-def _verified_claims(token: str, key: jwt.PyJWK, issuer: Issuer) -> dict[str, Any]:
+def _verified_claims(token: str, key: jwt.PyJWK, issuer: Issuer, name: str) -> dict[str, Any]:
     try:
         return jwt.decode(
             token,
             key=key,
             algorithms=list(issuer.algorithms),
             audience=issuer.audiences,
-            issuer=issuer.names,
+            issuer=name,
             # The times are checked against our own clock, below.
             options={
                 "require": ["iss", "sub", "aud", "exp", "iat"],
@@ -185,6 +201,20 @@ def _verified_claims(token: str, key: jwt.PyJWK, issuer: Issuer) -> dict[str, An
         raise UnauthenticatedError("the token is for another audience") from error
     except refusals.PyJWTError as error:
         raise UnauthenticatedError(f"the token is refused: {type(error).__name__}") from error
+
+
+def _identity(issuer: Issuer, claims: dict[str, Any]) -> Identity:
+    subject, seen = _subject(claims), MappingProxyType(claims)
+    if issuer.entra is not None:
+        return entra_identity(issuer.entra, seen)
+    client = claims.get("azp", claims.get("client_id"))
+    return Identity(
+        issuer.url,
+        subject,
+        seen,
+        kind="service" if claims.get("idtyp") == "app" else None,
+        client=client if isinstance(client, str) else None,
+    )
 
 
 def _subject(claims: Mapping[str, Any]) -> str:

@@ -1,0 +1,30 @@
+"""Settings whose values are JSON, checked against a type with every mistake named at once."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from shared.settings import SettingsError
+
+_WORDS: Final = {"missing": "it is needed", "extra_forbidden": "there is no such key"}
+
+
+def parse_json_setting[T](key: str, text: str, type: TypeAdapter[T], *, tags: Iterable[str] = ()) -> T:
+    """The value of the setting ``key``; ``tags`` are the kinds of a union, which are no part of a place.
+
+    Raises:
+        SettingsError: it is not JSON, or not of that type; each mistake is a line with its place.
+    """
+    try:
+        return type.validate_json(text)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False)
+        raise SettingsError("\n".join(_line(key, item, frozenset(tags)) for item in found)) from None
+
+
+def _line(key: str, item: Any, tags: frozenset[str]) -> str:
+    path = (part for part in item["loc"] if part not in tags)
+    place = key + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    message = _WORDS.get(item["type"]) or item["msg"].removeprefix("Value error, ")
+    return f"{place}: {message[:1].lower()}{message[1:]}"
