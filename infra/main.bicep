@@ -38,15 +38,14 @@ param apiManagement string = ''
 @description('Resource id of a container registry that exists. Empty: one is made.')
 param containerRegistryId string = ''
 
-@description('Issuers of tokens, separated by commas. Empty: Entra ID of this subscription\'s tenant.')
-param tokenIssuers string = ''
+@description('The client id of the API\'s registration in Entra ID, whose tokens are taken. Empty: only tokenIssuers are.')
+param tokenClientId string = ''
 
-@minLength(1)
-@description('Values of aud that mean this platform, separated by commas: the API\'s client id and App ID URI.')
-param tokenAudiences string
-
-@description('Entra tenants that a multi-tenant issuer may vouch for, separated by commas.')
+@description('Ids of the Entra tenants whose tokens are taken, separated by commas. Empty: this subscription\'s.')
 param tokenTenants string = ''
+
+@description('Further issuers of tokens, each an object as QUANTUM_TOKEN_ISSUERS takes it.')
+param tokenIssuers array = []
 
 @description('Private networks and host:port pairs that actions may reach, separated by commas.')
 param egressAllow string = ''
@@ -77,7 +76,13 @@ var appName = '${prefix.functionApp}${token}'
 var appUrl = 'https://${appName}.azurewebsites.net'
 var gatewayName = '${prefix.apiManagement}${token}'
 var publicUrl = hasGateway ? 'https://${gatewayName}.azure-api.net' : appUrl
-var entraIssuer = '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+var entraIssuers = empty(tokenClientId) ? [] : [
+  {
+    kind: 'entra'
+    client_id: tokenClientId
+    tenants: empty(tokenTenants) ? [tenant().tenantId] : split(tokenTenants, ',')
+  }
+]
 var email = empty(alertEmail) ? 'nobody@example.com' : alertEmail
 
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
@@ -281,9 +286,7 @@ module platform 'app/functions.bicep' = {
     eventHubsHost: events.outputs.host
     vaultUri: vault.outputs.uri
     publicUrl: publicUrl
-    tokenIssuers: empty(tokenIssuers) ? entraIssuer : tokenIssuers
-    tokenAudiences: tokenAudiences
-    tokenTenants: tokenTenants
+    tokenIssuers: string(concat(entraIssuers, tokenIssuers))
     egressAllow: egressAllow
   }
   dependsOn: [endpoints]

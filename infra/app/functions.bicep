@@ -27,8 +27,6 @@ param eventHubsHost string
 param vaultUri string
 param publicUrl string
 param tokenIssuers string
-param tokenAudiences string
-param tokenTenants string
 param egressAllow string
 
 var alwaysReady = concat(
@@ -40,8 +38,6 @@ var platformSettings = {
   QUANTUM_ADAPTERS: 'azure'
   QUANTUM_HOST_URL: publicUrl
   QUANTUM_TOKEN_ISSUERS: tokenIssuers
-  QUANTUM_TOKEN_AUDIENCES: tokenAudiences
-  QUANTUM_TOKEN_TENANTS: tokenTenants
   QUANTUM_KEY_VAULT_URL: vaultUri
   QUANTUM_EGRESS_ALLOW: egressAllow
   QUANTUM_TELEMETRY: 'azure'

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -63,13 +64,11 @@ FUNCTIONS: Mapping[str, Callable[..., Json]] = {
     "concat": concat,
     "empty": is_empty,
     "endsWith": lambda value, end: value.lower().endswith(end.lower()),
-    "environment": lambda: {
-        "authentication": {"loginEndpoint": "https://login.microsoftonline.com/"},
-        "suffixes": {"storage": "core.windows.net", "acrLoginServer": ".azurecr.io"},
-    },
+    "environment": lambda: {"suffixes": {"storage": "core.windows.net", "acrLoginServer": ".azurecr.io"}},
     "guid": guid,
     "last": lambda value: value[-1],
     "resourceGroup": lambda *_: {"id": GROUP, "name": "rg", "location": "westeurope"},
+    "string": json.dumps,
     "split": lambda value, by: value.split(by),
     "subscription": lambda: {"id": SUBSCRIPTION},
     "subscriptionResourceId": role_or_other,
