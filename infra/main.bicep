@@ -76,11 +76,12 @@ var appName = '${prefix.functionApp}${token}'
 var appUrl = 'https://${appName}.azurewebsites.net'
 var gatewayName = '${prefix.apiManagement}${token}'
 var publicUrl = hasGateway ? 'https://${gatewayName}.azure-api.net' : appUrl
+var ownTenant = tenant().tenantId
 var entraIssuers = empty(tokenClientId) ? [] : [
   {
     kind: 'entra'
     client_id: tokenClientId
-    tenants: empty(tokenTenants) ? [tenant().tenantId] : split(tokenTenants, ',')
+    tenants: empty(tokenTenants) ? [ownTenant] : split(tokenTenants, ',')
   }
 ]
 var email = empty(alertEmail) ? 'nobody@example.com' : alertEmail
