@@ -261,7 +261,7 @@ class Frame:
 
     def _member(self, base: Json, name: str | int, node: Node) -> Json:
         if isinstance(base, Later):
-            return Later(f"<{text(node)}>")
+            return Later(f"{base.rstrip('>')}.{name}>")
         if isinstance(base, Resource):
             return getattr(base, name) if name in ("id", "name") else Later(f"<{base.id}:{name}>")
         try:

@@ -1,0 +1,210 @@
+"""What no deployment may be, whatever its profile and switches: keyless, encrypted, watched, tagged, shut."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.infra.bicep.deployment import Deployment, Resource
+from tests.infra.conftest import EVERY, GIVEN, MAIN, deployed
+
+ROLES = {value: name for name, value in json.loads((MAIN.parent / "roles.json").read_text()).items()}
+
+MUST: Mapping[str, Mapping[str, Any]] = {
+    "Microsoft.ApiManagement/service": {"identity.type": "SystemAssigned"},
+    "Microsoft.ApiManagement/service/apis": {"properties.protocols": ["https"]},
+    "Microsoft.ContainerRegistry/registries": {
+        "properties.adminUserEnabled": False,
+        "properties.anonymousPullEnabled": False,
+    },
+    "Microsoft.DocumentDB/databaseAccounts": {
+        "properties.disableLocalAuth": True,
+        "properties.disableKeyBasedMetadataWriteAccess": True,
+        "properties.minimalTlsVersion": "Tls12",
+        "properties.backupPolicy.type": "Continuous",
+        "properties.networkAclBypass": "None",
+    },
+    "Microsoft.DurableTask/schedulers": {},  # takes identities only, over TLS only
+    "Microsoft.EventHub/namespaces": {
+        "properties.disableLocalAuth": True,
+        "properties.minimumTlsVersion": "1.2",
+    },
+    "Microsoft.Insights/components": {"properties.DisableLocalAuth": True},
+    "Microsoft.KeyVault/vaults": {
+        "properties.enableRbacAuthorization": True,
+        "properties.enableSoftDelete": True,
+        "properties.networkAcls.bypass": "None",
+    },
+    "Microsoft.OperationalInsights/workspaces": {"properties.features.disableLocalAuth": True},
+    "Microsoft.Storage/storageAccounts": {
+        "properties.allowSharedKeyAccess": False,
+        "properties.allowBlobPublicAccess": False,
+        "properties.minimumTlsVersion": "TLS1_2",
+        "properties.supportsHttpsTrafficOnly": True,
+        "properties.networkAcls.bypass": "None",
+    },
+    "Microsoft.Storage/storageAccounts/blobServices/containers": {"properties.publicAccess": "None"},
+    "Microsoft.Web/sites": {
+        "identity.type": "UserAssigned",
+        "properties.httpsOnly": True,
+        "properties.siteConfig.minTlsVersion": "1.2",
+        "properties.siteConfig.scmMinTlsVersion": "1.2",
+        "properties.siteConfig.ftpsState": "Disabled",
+        "properties.functionAppConfig.deployment.storage.authentication.type": "UserAssignedIdentity",
+    },
+    "Microsoft.Web/sites/basicPublishingCredentialsPolicies": {"properties.allow": False},
+}
+"""By type, what must stand where. A type that keeps data or lets somebody in has to be in here."""
+
+HARMLESS = re.compile(
+    r"Microsoft\.(Resources|ManagedIdentity|Network|Insights|Authorization)/.*"
+    r"|Microsoft\.Web/(serverfarms|sites/config)"
+    r"|Microsoft\.ApiManagement/service/(loggers|apis/.*)"
+    r"|Microsoft\.DocumentDB/databaseAccounts/.*|Microsoft\.EventHub/namespaces/.*"
+    r"|Microsoft\.DurableTask/schedulers/taskHubs|Microsoft\.Storage/storageAccounts/blobServices"
+)
+"""Types that let nobody in by themselves."""
+
+DIAGNOSED = {
+    "Microsoft.ApiManagement/service",
+    "Microsoft.ContainerRegistry/registries",
+    "Microsoft.DocumentDB/databaseAccounts",
+    "Microsoft.EventHub/namespaces",
+    "Microsoft.KeyVault/vaults",
+    "Microsoft.Network/virtualNetworks",
+    "Microsoft.Storage/storageAccounts/blobServices",
+    "Microsoft.Web/sites",
+}
+
+
+def test_nothing_has_keys_or_old_protocols(deployment: Deployment) -> None:
+    for resource in deployment.resources:
+        if resource.type not in MUST:
+            assert HARMLESS.fullmatch(resource.type), f"say in MUST what {resource.type} must be"
+        for where, value in MUST.get(resource.type, {}).items():
+            assert resource.get(where) == value, f"{resource.file} {resource.symbol}: {where}"
+
+
+def test_everything_that_can_be_watched_is(deployment: Deployment) -> None:
+    workspace = deployment.one("Microsoft.OperationalInsights/workspaces").id
+    watched = {
+        setting.scope
+        for setting in deployment.of("Microsoft.Insights/diagnosticSettings")
+        if setting.get("properties.workspaceId") == workspace and setting.get("properties.metrics")
+    }
+    assert watched == {resource.id for resource in deployment.resources if resource.type in DIAGNOSED}
+
+
+def test_everything_that_has_a_place_has_tags(deployment: Deployment) -> None:
+    for resource in deployment.resources:
+        if "location" in resource.body:
+            tags = resource.get("tags", {})
+            assert tags.get("azd-env-name") == GIVEN["environmentName"], resource.symbol
+            assert tags.get("quantum-profile") in {"dev", "test", "prod"}, resource.symbol
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if "private" in name])
+def test_with_a_network_only_the_app_answers_the_public(name: str) -> None:
+    private = deployed(name)
+    shut = set()
+    for resource in private.resources:
+        access = resource.get("properties.publicNetworkAccess")
+        if access is not None and resource.type != "Microsoft.Web/sites":
+            assert access == "Disabled", f"{resource.file} {resource.symbol}"
+            shut.add(resource.id)
+        assert resource.get("properties.networkAcls.defaultAction", "Deny") == "Deny", resource.symbol
+    assert {_target(endpoint) for endpoint in private.of("Microsoft.Network/privateEndpoints")} == shut
+    app = private.one("Microsoft.Web/sites")
+    assert app.get("properties.virtualNetworkSubnetId").endswith("/subnets/app")
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if "private" in name])
+def test_each_private_endpoint_is_found_by_its_services_own_name(name: str) -> None:
+    private = deployed(name)
+    zones = {zone.id for zone in private.of("Microsoft.Network/privateDnsZones")}
+    named = {
+        config["properties"]["privateDnsZoneId"]
+        for group in private.of("Microsoft.Network/privateEndpoints/privateDnsZoneGroups")
+        for config in group.get("properties.privateDnsZoneConfigs")
+    }
+    linked = private.of("Microsoft.Network/privateDnsZones/virtualNetworkLinks")
+    assert named == zones
+    assert {link.id.rpartition("/virtualNetworkLinks/")[0] for link in linked} == zones
+
+
+def test_without_a_network_there_is_none_of_its_parts() -> None:
+    kinds = {resource.type.split("/")[0] for resource in deployed("dev-public-on-storage").resources}
+    assert "Microsoft.Network" not in kinds
+
+
+def test_the_outputs_and_the_settings_hold_no_secret(deployment: Deployment) -> None:
+    secret = re.compile(r"(AccountKey|SharedAccessKey|SharedAccessSignature|Password|\bsig)=", re.IGNORECASE)
+    for name, value in deployment.outputs.items():
+        assert not re.search(r"KEY$|SECRET|PASSWORD|CONNECTION", name), name
+        assert not re.search(r"[kK]ey|[sS]ecret|ConnectionString|password", value), (name, value)
+    settings = deployment.one("Microsoft.Web/sites/config").get("properties")
+    for name, value in settings.items():
+        assert isinstance(value, str), name
+        assert not secret.search(value), name
+    assert not {"AzureWebJobsStorage", "CosmosDBConnection", "EventHubConnection"} & settings.keys()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_app_may_do_what_it_has_to_and_no_more(name: str) -> None:
+    expected = {
+        ("Monitoring Metrics Publisher", "components"),
+        ("Storage Blob Data Owner", "storageAccounts"),
+        ("Azure Event Hubs Data Sender", "eventhubs"),
+        ("Azure Event Hubs Data Receiver", "eventhubs"),
+        ("Key Vault Secrets User", "vaults"),
+        ("AcrPush", "registries"),
+        ("Container Registry Tasks Contributor", "registries"),
+        ("Cosmos DB Built-in Data Contributor", "dbs"),
+    }
+    if "storage" in name:
+        expected |= {
+            ("Storage Queue Data Contributor", "storageAccounts"),
+            ("Storage Table Data Contributor", "storageAccounts"),
+        }
+    else:
+        expected |= {("Durable Task Data Contributor", "taskHubs")}
+    assert _grants(deployed(name), "the app") == expected
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_people_get_roles_only_where_the_profile_says_so(name: str) -> None:
+    grants = {role for role, _ in _grants(deployed(name), "the person")}
+    assert bool(grants) == (not name.startswith("prod"))
+    assert "Key Vault Secrets User" not in grants
+
+
+def test_no_role_is_given_for_more_than_one_resource(deployment: Deployment) -> None:
+    for grant in deployment.of("Microsoft.Authorization/roleAssignments"):
+        assert grant.scope is not None, f"{grant.file} {grant.symbol} is for the whole resource group"
+
+
+def _grants(of: Deployment, to: str) -> set[tuple[str, str]]:
+    """Role and kind of scope of each grant to ``the app``, or to ``the person`` who deploys."""
+    found = set()
+    for grant in [
+        *of.of("Microsoft.Authorization/roleAssignments"),
+        *of.of("Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments"),
+    ]:
+        if _whom(grant.get("properties.principalId")) == to:
+            scope = str(grant.get("properties.scope") or grant.scope)
+            role = ROLES[grant.get("properties.roleDefinitionId").rpartition("/")[2]]
+            found.add((role, scope.split("/")[-2]))
+    return found
+
+
+def _whom(principal: str) -> str:
+    if principal == GIVEN["principalId"]:
+        return "the person"
+    return "the app" if "/userAssignedIdentities/" in principal else "the gateway"
+
+
+def _target(endpoint: Resource) -> str:
+    (connection,) = endpoint.get("properties.privateLinkServiceConnections")
+    return str(connection["properties"]["privateLinkServiceId"])
