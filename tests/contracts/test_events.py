@@ -2,22 +2,27 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 
 from shared.domain.errors import TooLargeError
 from shared.ports.events import MAX_EVENT_BYTES, CloudEvent
-from tests.contracts.logs import LOGS, Log
+from tests.contracts.logs import LOGS, Log, RemoteHub, remote_hub
 
 TIME = datetime(2024, 1, 4, 12, tzinfo=timezone(timedelta(hours=2)))
 
 
+@pytest.fixture(scope="module", name="remote_hub")
+def a_remote_hub() -> Iterator[RemoteHub]:
+    with remote_hub() as hub:
+        yield hub
+
+
 @pytest.fixture(params=LOGS)
-async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Log]:
-    async with LOGS[request.param](tmp_path) as opened:
+async def log(request: pytest.FixtureRequest) -> AsyncIterator[Log]:
+    async with LOGS[request.param](request) as opened:
         yield opened
 
 
