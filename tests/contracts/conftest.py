@@ -1,7 +1,8 @@
 """Every implementation of a port that has a contract suite, by the name its tests carry."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from localhost.sqlite.documents import SqliteDocuments
 from shared.ports.documents import Documents
+from tests.cosmos.server import CosmosServer
+from tests.cosmos.stores import cosmos_documents, real_endpoint
 
 
 @dataclass
@@ -24,14 +27,37 @@ class Hands:
         self.time += timedelta(seconds=seconds)
 
 
+@dataclass
+class Wall(Hands):
+    """The clock of a real service, which nobody moves: it is waited for."""
+
+    time: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def forward(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
 @pytest.fixture
-def clock() -> Hands:
-    return Hands()
+def clock(request: pytest.FixtureRequest) -> Hands:
+    waits = "cosmos" in request.node.name and real_endpoint() is not None
+    return Wall() if waits else Hands()
 
 
-@pytest.fixture(params=["sqlite"])
-def documents(request: pytest.FixtureRequest, tmp_path: Path, clock: Hands) -> Iterator[Documents]:
-    assert request.param == "sqlite"
-    store = SqliteDocuments(tmp_path / "documents.db", now=clock.now)
-    yield store
-    store.close()
+@pytest.fixture(scope="session")
+def cosmos_server() -> Iterator[CosmosServer]:
+    server = CosmosServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "cosmos"])
+async def documents(request: pytest.FixtureRequest, tmp_path: Path, clock: Hands) -> AsyncIterator[Documents]:
+    if request.param == "cosmos":
+        server: CosmosServer = request.getfixturevalue("cosmos_server")
+        server.now = clock.now
+        async with cosmos_documents(server) as store:
+            yield store
+    else:
+        local = SqliteDocuments(tmp_path / "documents.db", now=clock.now)
+        yield local
+        local.close()

@@ -1,0 +1,187 @@
+"""The one client of a process, made when it is first needed, and what is known of the database."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.cosmos.aio import ContainerProxy, CosmosClient
+from azure.cosmos.exceptions import CosmosHttpResponseError, CosmosResourceNotFoundError
+
+from shared.adapters.cosmos.containers import DEFINITIONS, TENANT_FIELD
+from shared.adapters.cosmos.faults import CosmosMisconfiguredError, Deadline, never_in_doubt, persist
+from shared.domain.paging import Cursors
+from shared.ports.documents import TENANCY, Container
+
+type RequestUnits = Callable[[str, str, float], None]
+"""Told of every answer: the operation (read, query, transact, changes), the container, the request units."""
+
+type Hook = Callable[[Mapping[str, Any], Any], None]
+"""Called by the SDK with the headers and the body of an answer."""
+
+CHARGE = "x-ms-request-charge"
+
+# No tenant's id has an underscore.
+_PLATFORM_KEY = ["_platform", "cursors"]
+_CURSOR_KEY_ID = "key"
+_CURSOR_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where the database is and who asks.
+
+    With ``key``, the account's key; without, a managed identity: the user-assigned one of the client id
+    ``identity``, or the system's.
+    """
+
+    endpoint: str
+    database: str
+    key: str | None = None
+    identity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The open database: its containers by name, and the key that seals its cursors."""
+
+    containers: Mapping[str, ContainerProxy]
+    cursors: Cursors
+
+
+class Client:
+    """Opens the database once, on the loop that first asks; a failure is forgotten, so that the next may try."""
+
+    def __init__(self, account: Account, on_request_units: RequestUnits) -> None:
+        self._account = account
+        self._on_request_units = on_request_units
+        self._lock = asyncio.Lock()
+        self._client: CosmosClient | None = None
+        self._credential: AsyncTokenCredential | None = None
+        self._database: Database | None = None
+
+    async def database(self, deadline: Deadline) -> Database:
+        """The database, opened if this is the first call.
+
+        Raises:
+            CosmosMisconfiguredError: the account, database or a container is missing, or access is refused.
+            UnavailableError: it did not answer in time.
+        """
+        if self._database is not None:
+            return self._database
+        async with self._lock:
+            if self._database is None:
+                try:
+                    self._database = await persist(self._open, deadline)
+                finally:
+                    if self._database is None:
+                        await self.close()
+        return self._database
+
+    async def call[T](
+        self,
+        operation: str,
+        container: Container,
+        attempt: Callable[[ContainerProxy, Hook], Awaitable[T]],
+        deadline: Deadline,
+        *,
+        in_doubt: Callable[[], bool] = never_in_doubt,
+    ) -> T:
+        """Do something with a container, measured, and repeated as :func:`faults.persist` says."""
+        database = await self.database(deadline)
+        proxy = database.containers[container.name]
+
+        def measure(headers: Mapping[str, Any], _body: Any) -> None:
+            self._on_request_units(operation, container.name, float(headers.get(CHARGE, 0)))
+
+        async def measured() -> T:
+            try:
+                return await attempt(proxy, measure)
+            except CosmosHttpResponseError as error:
+                measure(error.headers or {}, None)
+                raise
+
+        return await persist(measured, deadline, in_doubt=in_doubt)
+
+    async def close(self) -> None:
+        client, self._client, self._database = self._client, None, None
+        credential, self._credential = self._credential, None
+        if client is not None:
+            await client.close()
+        if credential is not None:
+            await credential.close()
+
+    async def _open(self) -> Database:
+        # A client that failed half-way is not used again.
+        await self.close()
+        account = self._account
+        self._client = self._made()
+        try:
+            await self._client.__aenter__()
+        except ValueError as error:
+            raise CosmosMisconfiguredError(f"{account.endpoint} is no Cosmos DB endpoint: {error}") from error
+        database = self._client.get_database_client(account.database)
+        proxies = {
+            definition.container.name: database.get_container_client(definition.container.name)
+            for definition in DEFINITIONS
+        }
+        await asyncio.gather(
+            *(
+                self._check(proxies[definition.container.name], definition.partition_key_paths)
+                for definition in DEFINITIONS
+            )
+        )
+        return Database(proxies, Cursors(await _cursor_key(proxies[TENANCY.name])))
+
+    def _made(self) -> CosmosClient:
+        options: dict[str, Any] = {
+            # One place retries: faults.persist. The SDK takes a 0 for its default, hence nearly none.
+            "retry_total": 0,
+            "retry_connect": 0,
+            "retry_read": 0,
+            "retry_status": 0,
+            "retry_throttle_backoff_max": 0.001,
+        }
+        return CosmosClient(self._account.endpoint, self._credentials(), **options)
+
+    def _credentials(self) -> str | AsyncTokenCredential:
+        if self._account.key is not None:
+            return self._account.key
+        # Imported here for cold start: with a key, it is not needed.
+        from azure.identity.aio import ManagedIdentityCredential
+
+        self._credential = ManagedIdentityCredential(client_id=self._account.identity)
+        return self._credential
+
+    async def _check(self, container: ContainerProxy, paths: list[str]) -> None:
+        name = f"container {container.id!r} of database {self._account.database!r}"
+        try:
+            properties = await container.read()
+        except CosmosResourceNotFoundError as error:
+            raise CosmosMisconfiguredError(f"{self._account.endpoint} has no {name}") from error
+        found = properties["partitionKey"]["paths"]
+        if found != paths:
+            raise CosmosMisconfiguredError(f"the {name} is partitioned by {found}, not by {paths}")
+
+
+async def _cursor_key(container: ContainerProxy) -> bytes:
+    """The key that all processes share: it is in the database, made by the first."""
+    body = {
+        "id": _CURSOR_KEY_ID,
+        TENANT_FIELD: _PLATFORM_KEY[0],
+        TENANCY.partition_field: _PLATFORM_KEY[1],
+        "key": secrets.token_hex(_CURSOR_KEY_BYTES),
+    }
+    while True:
+        try:
+            found = await container.read_item(_CURSOR_KEY_ID, partition_key=_PLATFORM_KEY)
+        except CosmosResourceNotFoundError:
+            try:
+                await container.execute_item_batch([("create", (body,))], partition_key=_PLATFORM_KEY)
+            except CosmosHttpResponseError as error:
+                if error.status_code != 409:
+                    raise
+            continue
+        return bytes.fromhex(found["key"])

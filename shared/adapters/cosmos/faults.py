@@ -1,0 +1,146 @@
+"""What can go wrong between here and Cosmos DB, and how long it is put up with.
+
+Status codes: "HTTP status codes for Azure Cosmos DB". The SDK's own retries are off (see ``client.py``): it
+would send a write again whose answer was lost, and an increment would count twice.
+"""
+
+import asyncio
+import math
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import ClientConnectorError
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from azure.cosmos.exceptions import CosmosClientTimeoutError, CosmosHttpResponseError
+
+from shared.domain.errors import UnavailableError
+
+FIRST_PAUSE = 0.02
+LONGEST_PAUSE = 1.0
+"""Seconds between attempts, where the service does not say."""
+
+_REFUSED = "the key or identity is refused"
+
+
+class CosmosUnavailableError(UnavailableError):
+    """Cosmos DB cannot serve now. ``reason`` says why, for the log and for operators, not for the caller."""
+
+    def __init__(self, reason: str, *, message: str = "", retry_after: int = 1) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class CosmosMisconfiguredError(CosmosUnavailableError):
+    """Waiting will not help: the endpoint, the credential, the database or a container is not right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that may pass."""
+
+    reason: str
+    sent: bool = False
+    """Whether a write may have been carried out."""
+    pause: float | None = None
+    """Seconds that the service asks to wait."""
+
+
+class Deadline:
+    """When the patience of one call is over."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = asyncio.get_running_loop().time() + seconds
+
+    def left(self) -> float:
+        return self._ends - asyncio.get_running_loop().time()
+
+
+def never_in_doubt() -> bool:
+    """Of a read: it may be repeated whatever became of the last attempt."""
+    return True
+
+
+async def persist[T](
+    attempt: Callable[[], Awaitable[T]],
+    deadline: Deadline,
+    *,
+    in_doubt: Callable[[], bool] = never_in_doubt,
+) -> T:
+    """The result of ``attempt``, repeated while what goes wrong may pass and the deadline has not.
+
+    ``in_doubt`` is called when a write may or may not have been carried out; it says whether to repeat it.
+
+    Raises:
+        UnavailableError: it did not pass in time, or cannot.
+        CosmosHttpResponseError: the service answered something that the caller knows better.
+    """
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            async with asyncio.timeout(max(deadline.left(), 0)):
+                return await attempt()
+        except (AzureError, TimeoutError) as error:
+            trouble = trouble_of(error)
+            if trouble.sent and not in_doubt():
+                raise CosmosUnavailableError(
+                    trouble.reason,
+                    message="The store did not answer; look whether the change was made before trying again",
+                ) from error
+            # Jitter: those who were turned away together do not come back together.
+            wait = trouble.pause if trouble.pause is not None else pause * random.uniform(0.5, 1)  # noqa: S311
+            if wait >= deadline.left():
+                raise CosmosUnavailableError(trouble.reason, retry_after=max(1, math.ceil(wait))) from error
+            await asyncio.sleep(wait)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def trouble_of(error: Exception) -> Trouble:
+    """What ``error`` is, if it may pass.
+
+    Raises:
+        CosmosMisconfiguredError: it will not pass by itself.
+        CosmosHttpResponseError: it is an answer to this request in particular.
+    """
+    match error:
+        case CosmosClientTimeoutError():
+            return Trouble("Cosmos DB does not answer in time", sent=True)
+        case CosmosHttpResponseError():
+            return _answered(error)
+        case ClientAuthenticationError():
+            raise CosmosMisconfiguredError(f"Cosmos DB: {_REFUSED}: {error.message}") from error
+        case ServiceRequestError() | ServiceResponseError():
+            # The SDK says of a connection that broke after sending, too, that the request was never sent.
+            unsent = isinstance(error.inner_exception, ClientConnectorError)
+            reason = "cannot be reached" if unsent else "hung up"
+            return Trouble(f"Cosmos DB {reason}: {error.message}", sent=not unsent)
+        case TimeoutError():
+            return Trouble("Cosmos DB does not answer in time", sent=True)
+    raise error
+
+
+def _answered(error: CosmosHttpResponseError) -> Trouble:
+    status, sub_status = error.status_code, error.sub_status or 0
+    reason = f"Cosmos DB answers {status}/{sub_status}"
+    match status, sub_status:
+        case 429, _:
+            asked = (error.headers or {}).get("x-ms-retry-after-ms")
+            return Trouble(f"{reason}: too many requests", pause=float(asked) / 1000 if asked else None)
+        case (449, _) | (404, 1002) | (403, 3 | 1008):
+            # Not done: it collided; a replica is behind; the account is failing over.
+            return Trouble(reason)
+        case (401, _) | (403, _):
+            raise CosmosMisconfiguredError(f"{reason}: {_REFUSED}") from error
+        case 404, 1003:
+            raise CosmosMisconfiguredError(f"{reason}: the database or a container is missing") from error
+        case (408 | 410 | 500 | 502 | 503 | 504, _):
+            return Trouble(reason, sent=True)
+    raise error

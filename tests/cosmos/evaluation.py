@@ -1,0 +1,130 @@
+"""Evaluates expressions over a document as Cosmos DB does: three-valued, strict about types.
+
+"Equality and comparison operators" and "Logical operators" of the query language reference: values of
+different types compare as undefined, and so does anything with undefined; only true lets a document through.
+"""
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tests.cosmos.sql import Call, Constant, Expression, Path
+
+
+class Undefined:
+    """Neither true nor false, nor any value."""
+
+
+UNDEFINED = Undefined()
+
+_TYPES: list[tuple[type | tuple[type, ...], str]] = [
+    (Undefined, "undefined"),
+    (type(None), "null"),
+    (bool, "boolean"),
+    ((int, float), "number"),
+    (str, "string"),
+    (list, "array"),
+    (dict, "object"),
+]
+
+
+def type_of(value: Any) -> int:
+    """The place of the value's type in the order in which ORDER BY has types."""
+    return next(place for place, (types, _) in enumerate(_TYPES) if isinstance(value, types))
+
+
+def _is(name: str) -> Callable[[Any], bool]:
+    return lambda value: _TYPES[type_of(value)][1] == name
+
+
+def equal(one: Any, other: Any) -> Any:
+    """Deep equality; undefined for different types."""
+    if isinstance(one, Undefined) or type_of(one) != type_of(other):
+        return UNDEFINED
+    if isinstance(one, list):
+        return len(one) == len(other) and all(equal(a, b) is True for a, b in zip(one, other, strict=True))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(equal(one[name], other[name]) is True for name in one)
+    return bool(one == other)
+
+
+_RANGES: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def _range(name: str, one: Any, other: Any) -> Any:
+    if type_of(one) != type_of(other) or isinstance(one, Undefined | list | dict):
+        return UNDEFINED
+    return one is other and "=" in name if one is None else _RANGES[name](one, other)
+
+
+def _contains(text: Any, part: Any, ignore_case: Any = False) -> Any:
+    if not isinstance(text, str) or not isinstance(part, str):
+        return UNDEFINED
+    return part.lower() in text.lower() if ignore_case else part in text
+
+
+def _array_contains(array: Any, value: Any) -> Any:
+    if not isinstance(array, list):
+        return UNDEFINED
+    return any(equal(element, value) is True for element in array)
+
+
+def _replace(text: Any, old: Any, new: Any) -> Any:
+    if not all(isinstance(each, str) for each in (text, old, new)):
+        return UNDEFINED
+    return text.replace(old, new)
+
+
+def _not(value: Any) -> Any:
+    return not value if isinstance(value, bool) else UNDEFINED
+
+
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "=": equal,
+    "!=": lambda one, other: _not(equal(one, other)),
+    "NOT": _not,
+    "??": lambda one, other: other if isinstance(one, Undefined) else one,
+    "IS_DEFINED": lambda value: not isinstance(value, Undefined),
+    "IS_NULL": _is("null"),
+    "IS_STRING": _is("string"),
+    "IS_NUMBER": _is("number"),
+    "IS_OBJECT": _is("object"),
+    "CONTAINS": _contains,
+    "ARRAY_CONTAINS": _array_contains,
+    "REPLACE": _replace,
+}
+
+
+def evaluate(expression: Expression, document: Any) -> Any:
+    match expression:
+        case Constant(value):
+            return value
+        case Path(names):
+            return value_at(document, names)
+        case Call("AND", parts):
+            return _all(parts, document, decisive=False)
+        case Call("OR", parts):
+            return _all(parts, document, decisive=True)
+        case Call(name, parts):
+            values = [evaluate(part, document) for part in parts]
+            return _range(name, *values) if name in _RANGES else _FUNCTIONS[name](*values)
+
+
+def _all(parts: tuple[Expression, ...], document: Any, *, decisive: bool) -> Any:
+    values = [evaluate(part, document) for part in parts]
+    if any(value is decisive for value in values):
+        return decisive
+    return not decisive if all(value is (not decisive) for value in values) else UNDEFINED
+
+
+def value_at(document: Any, names: tuple[str, ...]) -> Any:
+    for name in names:
+        if not isinstance(document, dict) or name not in document:
+            return UNDEFINED
+        document = document[name]
+    return document

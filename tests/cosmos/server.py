@@ -1,0 +1,265 @@
+"""A server that speaks the REST protocol of Cosmos DB as the Python SDK uses it, in memory.
+
+It is faithful in what the adapter relies on and refuses, by name, what it does not know. It runs on a thread
+with an event loop of its own, so that tests talk to it as to any server.
+
+Sources: the SDK's own code (azure-cosmos 4.17), "Azure Cosmos DB REST API reference".
+"""
+
+import asyncio
+import base64
+import hmac
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+
+from azure.cosmos import PartitionKey
+
+from shared.adapters.cosmos.containers import KEEP_UNLESS_SAID, ContainerDefinition
+from tests.cosmos.documents import Documents
+from tests.cosmos.protocol import Answer, Connection, Refusal, Request
+from tests.cosmos.store import Collection
+
+KEY = base64.b64encode(b"the key of the test server, 64 bytes as the real ones are, really").decode()
+
+
+@dataclass
+class Fault:
+    """What goes wrong instead of, or besides, the answer."""
+
+    on: str = "any"
+    """Which requests: read, batch, query, changes, or any of these; ``account`` and ``container``."""
+    status: int | None = None
+    sub_status: int = 0
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    applied: bool = False
+    """Whether the request is carried out all the same."""
+    hang_up: bool = False
+    delay: float = 0
+    """Seconds before it is looked at."""
+    times: int = 1
+
+
+class CosmosServer:
+    """``splits`` are the hashes between the physical partitions of every container."""
+
+    def __init__(self, *, now: Callable[[], datetime] | None = None, page_size: int = 1000) -> None:
+        self.now = now or (lambda: datetime.now(UTC))
+        self.key = KEY
+        self.faults: list[Fault] = []
+        self.seen: list[tuple[str, Request]] = []
+        """What was asked of documents, with the name of its kind."""
+        self._page_size = page_size
+        self._databases: dict[str, dict[str, tuple[Collection, Documents]]] = {}
+        self._made = 0
+        self._connections: set[Connection] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="cosmos-test", daemon=True)
+        self._thread.start()
+        self._server = self._run(self._listen())
+        self.endpoint = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def close(self) -> None:
+        self._run(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def reset(self) -> None:
+        """Forget all databases, faults and requests."""
+        self._databases.clear()
+        self.faults.clear()
+        self.seen.clear()
+
+    def make(self, database: str, definitions: Sequence[ContainerDefinition]) -> None:
+        """A database with these containers, without asking for them over HTTP."""
+        self._databases[database] = {}
+        for definition in definitions:
+            body = {
+                "id": definition.container.name,
+                "partitionKey": {"paths": definition.partition_key_paths, "kind": "MultiHash", "version": 2},
+                "indexingPolicy": definition.indexing_policy,
+                "defaultTtl": KEEP_UNLESS_SAID,
+            }
+            self._make_container(self._databases[database], body)
+
+    def asked(self, kind: str) -> list[Request]:
+        return [request for name, request in self.seen if name == kind]
+
+    def _run[T](self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _listen(self) -> asyncio.Server:
+        return await self._loop.create_server(
+            lambda: Connection(self._handle, self._connections), "127.0.0.1", 0
+        )
+
+    async def _close(self) -> None:
+        self._server.close()
+        for connection in list(self._connections):
+            connection.abort()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._server.wait_closed(), 5)
+
+    async def _handle(self, request: Request) -> Answer | None:
+        kind = _kind(request)
+        if kind in {"read", "batch", "query", "changes"}:
+            self.seen.append((kind, request))
+        fault = self._fault(kind)
+        if fault is None:
+            return self._answer(request)
+        await asyncio.sleep(fault.delay)
+        if fault.status is None and not fault.hang_up:
+            return self._answer(request)
+        if fault.applied:
+            self._answer(request)
+        if fault.hang_up or fault.status is None:
+            return None
+        refusal = Refusal(fault.status, "a fault", sub_status=fault.sub_status, headers=fault.headers)
+        return Answer.of(refusal)
+
+    def _fault(self, kind: str) -> Fault | None:
+        document = kind in {"read", "batch", "query", "changes"}
+        for fault in self.faults:
+            if fault.on == kind or (fault.on == "any" and document):
+                fault.times -= 1
+                if fault.times <= 0:
+                    self.faults.remove(fault)
+                return fault
+        return None
+
+    def _answer(self, request: Request) -> Answer:
+        try:
+            self._authenticate(request)
+            return self._route(request)
+        except Refusal as refusal:
+            return Answer.of(refusal)
+
+    def _authenticate(self, request: Request) -> None:
+        """The signature of "Access control on Azure Cosmos DB resources"."""
+        parts = request.path.strip("/").split("/")
+        kinds = [part for part in parts[::2] if part]
+        link = "/".join(parts) if len(parts) % 2 == 0 else "/".join(parts[:-1])
+        text = "\n".join(
+            [request.method.lower(), kinds[-1] if kinds else "", link, request.headers["x-ms-date"].lower()]
+        )
+        digest = hmac.digest(base64.b64decode(self.key), f"{text}\n\n".encode(), "sha256")
+        expected = f"type=master&ver=1.0&sig={base64.b64encode(digest).decode()}"
+        if unquote(request.headers.get("authorization", "")) != expected:
+            raise Refusal(401, "the authorization is not for this account")
+
+    def _route(self, request: Request) -> Answer:
+        match request.method, request.path.strip("/").split("/"):
+            case "GET", [""]:
+                return self._account()
+            case "POST", ["dbs"]:
+                return self._make_database(request.json())
+            case "GET", ["dbs", database]:
+                self._database(database)
+                return Answer(200, {"id": database, "_rid": database, "_self": "", "_etag": '"0"'})
+            case "DELETE", ["dbs", database]:
+                self._database(database)
+                del self._databases[database]
+                return Answer(204)
+            case "POST", ["dbs", database, "colls"]:
+                return self._make_container(self._database(database), request.json())
+            case "GET", ["dbs", database, "colls", name]:
+                collection, _ = self._container(database, name)
+                return Answer(200, {**collection.definition, "_rid": collection.rid, "_self": ""})
+            case "DELETE", ["dbs", database, "colls", name]:
+                self._container(database, name)
+                del self._databases[database][name]
+                return Answer(204)
+            case "GET", ["dbs", database, "colls", name, "pkranges"]:
+                return self._ranges(self._container(database, name)[0], request)
+            case "GET" | "POST", ["dbs", database, "colls", name, "docs"]:
+                return self._container(database, name)[1].answer(request, None)
+            case "GET", ["dbs", database, "colls", name, "docs", id]:
+                return self._container(database, name)[1].answer(request, id)
+        raise Refusal(501, f"this server does not know {request.method} of {request.path}")
+
+    def _account(self) -> Answer:
+        here = [{"name": "Here", "databaseAccountEndpoint": self.endpoint + "/"}]
+        account = {
+            "id": "test",
+            "writableLocations": here,
+            "readableLocations": here,
+            "enableMultipleWriteLocations": False,
+            "userConsistencyPolicy": {"defaultConsistencyLevel": "Session"},
+            "queryEngineConfiguration": "{}",
+        }
+        return Answer(200, account)
+
+    def _make_database(self, body: dict[str, Any]) -> Answer:
+        if body["id"] in self._databases:
+            raise Refusal(409, f"there is a database {body['id']!r}")
+        self._databases[body["id"]] = {}
+        return Answer(201, {"id": body["id"], "_rid": body["id"], "_self": ""})
+
+    def _make_container(self, containers: dict[str, Any], body: dict[str, Any]) -> Answer:
+        known = {"id", "partitionKey", "indexingPolicy", "defaultTtl"}
+        if unknown := body.keys() - known:
+            raise Refusal(501, f"this server does not know {sorted(unknown)} of a container")
+        if (body["partitionKey"].get("kind"), body["partitionKey"].get("version")) != ("MultiHash", 2):
+            raise Refusal(501, "this server knows hierarchical partition keys of version 2 only")
+        if body["id"] in containers:
+            raise Refusal(409, f"there is a container {body['id']!r}")
+        self._made += 1
+        rid = base64.b64encode(self._made.to_bytes(8)).decode()
+        collection = Collection(rid, body, splits=_splits(body), now=lambda: self.now())
+        containers[body["id"]] = collection, Documents(collection, page_size=self._page_size)
+        return Answer(201, {**body, "_rid": rid, "_self": ""})
+
+    def _database(self, name: str) -> dict[str, tuple[Collection, Documents]]:
+        if name not in self._databases:
+            raise Refusal(404, f"there is no database {name!r}", sub_status=1003)
+        return self._databases[name]
+
+    def _container(self, database: str, name: str) -> tuple[Collection, Documents]:
+        containers = self._database(database)
+        if name not in containers:
+            raise Refusal(404, f"there is no container {name!r}", sub_status=1003)
+        return containers[name]
+
+    def _ranges(self, collection: Collection, request: Request) -> Answer:
+        if request.headers.get("if-none-match") == '"ranges"':
+            return Answer(304, None, {"etag": '"ranges"'})
+        ranges = [
+            {
+                "id": one.id,
+                "_rid": one.id,
+                "minInclusive": one.start,
+                "maxExclusive": one.end,
+                "parents": [],
+                "status": "online",
+            }
+            for one in collection.physical
+        ]
+        body = {"_rid": collection.rid, "PartitionKeyRanges": ranges, "_count": len(ranges)}
+        return Answer(200, body, {"etag": '"ranges"'})
+
+
+def _splits(definition: dict[str, Any]) -> Sequence[str]:
+    """Through the middle of the tenant acme: what belongs to it is in two physical partitions."""
+    key = PartitionKey(path=definition["partitionKey"]["paths"], kind="MultiHash", version=2)
+    return [str(key._get_effective_partition_key_string(["acme"])) + "20"]
+
+
+def _kind(request: Request) -> str:
+    parts = request.path.strip("/").split("/")
+    match parts[::2]:
+        case [""]:
+            return "account"
+        case ["dbs", "colls"]:
+            return "container"
+        case ["dbs", "colls", "docs"] if len(parts) == 6:
+            return "read"
+        case ["dbs", "colls", "docs"]:
+            if request.headers.get("x-ms-cosmos-is-batch-request"):
+                return "batch"
+            return "query" if request.headers.get("x-ms-documentdb-isquery") else "changes"
+    return "other"

@@ -1,0 +1,53 @@
+"""A Cosmos DB for a test: this repository's server, or a real endpoint that the environment names.
+
+``QUANTUM_TEST_COSMOS_ENDPOINT`` and ``QUANTUM_TEST_COSMOS_KEY`` name an account or Microsoft's emulator; the
+contract suites then make a database for each test there, and delete it.
+"""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from azure.cosmos.aio import CosmosClient
+
+from shared.adapters.cosmos.client import Account
+from shared.adapters.cosmos.containers import DEFINITIONS, Order
+from shared.adapters.cosmos.creation import ensure_containers
+from shared.adapters.cosmos.documents import CosmosDocuments
+from tests.cosmos.server import CosmosServer
+
+_ASCENDING = ("rank", "created_at", "v", "n", "status", "id")
+
+ORDERS: list[Order] = [
+    *((((name,), "asc"),) for name in _ASCENDING),
+    ((("a",), "desc"), (("b",), "asc")),
+]
+"""What the contract suite sorts by, which no list of the platform does."""
+
+TEST_DEFINITIONS = [replace(one, orders=[*one.orders, *ORDERS]) for one in DEFINITIONS]
+
+
+def real_endpoint(environ: Mapping[str, str] = os.environ) -> tuple[str, str] | None:
+    endpoint = environ.get("QUANTUM_TEST_COSMOS_ENDPOINT")
+    return (endpoint, environ["QUANTUM_TEST_COSMOS_KEY"]) if endpoint else None
+
+
+@asynccontextmanager
+async def cosmos_documents(server: CosmosServer) -> AsyncIterator[CosmosDocuments]:
+    """An empty store with what the contract suite needs to be indexed."""
+    database, real = f"test-{uuid.uuid4().hex}", real_endpoint()
+    endpoint, key = real or (server.endpoint, server.key)
+    if real is None:
+        server.make(database, TEST_DEFINITIONS)
+    else:
+        await ensure_containers(endpoint, database, key=key, definitions=TEST_DEFINITIONS)
+    store = CosmosDocuments(Account(endpoint, database, key=key))
+    try:
+        yield store
+    finally:
+        await store.close()
+        if real is not None:
+            async with CosmosClient(endpoint, key) as client:
+                await client.delete_database(database)
