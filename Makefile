@@ -1,6 +1,6 @@
 # Quantum Platform. `make demo` shows it work, `make test` proves it; both set up what they need by themselves.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check up bench bench-quick format lock clean
+.PHONY: help setup demo test check up up-emulators down-emulators bench bench-quick format lock clean
 
 PYTHON := .venv/bin/python
 
@@ -27,6 +27,14 @@ check: .venv/installed ## format, lint, types, imports
 
 up: .venv/installed ## serve the platform on http://127.0.0.1:7071 with its data in .quantum
 	@$(PYTHON) -m localhost serve
+
+up-emulators: ## Microsoft's emulators of the Azure services, in Docker (docs/operating.md)
+	docker compose up --detach
+	@for url in http://127.0.0.1:8084/ready http://127.0.0.1:5300/health; do \
+		curl --silent --show-error --fail --output /dev/null --retry 90 --retry-delay 2 --retry-all-errors $$url; done
+
+down-emulators: ## stop them; what they kept is gone
+	docker compose down --volumes
 
 bench: .venv/installed ## every benchmark, a JSON line each
 	@$(PYTHON) -m benchmarks

@@ -47,6 +47,9 @@ param tokenTenants string = ''
 @description('Further issuers of tokens, each an object as QUANTUM_TOKEN_ISSUERS takes it.')
 param tokenIssuers array = []
 
+@description('What the platform\'s own tokens are given to steps for, as QUANTUM_CREDENTIALS_SCOPES takes it.')
+param credentialScopes array = []
+
 @description('Private networks and host:port pairs that actions may reach, separated by commas.')
 param egressAllow string = ''
 
@@ -288,6 +291,7 @@ module platform 'app/functions.bicep' = {
     vaultUri: vault.outputs.uri
     publicUrl: publicUrl
     tokenIssuers: string(concat(entraIssuers, tokenIssuers))
+    credentialScopes: empty(credentialScopes) ? '' : string(credentialScopes)
     egressAllow: egressAllow
   }
   dependsOn: [endpoints]

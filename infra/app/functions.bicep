@@ -27,6 +27,7 @@ param eventHubsHost string
 param vaultUri string
 param publicUrl string
 param tokenIssuers string
+param credentialScopes string
 param egressAllow string
 
 var alwaysReady = concat(
@@ -39,6 +40,8 @@ var platformSettings = {
   QUANTUM_HOST_URL: publicUrl
   QUANTUM_TOKEN_ISSUERS: tokenIssuers
   QUANTUM_KEY_VAULT_URL: vaultUri
+  QUANTUM_CREDENTIALS: string({ kind: 'managed-identity', client_id: clientId })
+  QUANTUM_CREDENTIALS_SCOPES: credentialScopes
   QUANTUM_EGRESS_ALLOW: egressAllow
   QUANTUM_TELEMETRY: 'azure'
   AZURE_CLIENT_ID: clientId
