@@ -17,6 +17,7 @@ from shared.adapters.jwt.configured import token_issuers
 from shared.adapters.jwt.issuers import Issuer
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
+from shared.adapters.msal.configured import configured_credentials
 from shared.bootstrap import Adapters
 from shared.domain.ids import RANDOM_BYTES, ulid
 from shared.ports.clock import Clock
@@ -69,6 +70,7 @@ def build(settings: Settings) -> LocalAdapters:
         tokens=JwtTokens(trusted_issuers(settings), keys=JwksSource(), clock=clock),
         clock=clock,
         ids=RandomIds(clock),
+        credentials=configured_credentials(settings, clock),
         cursor_key=bytes.fromhex(create(data / "cursor.key", secrets.token_hex(32))),
     )
     _built.append(adapters)

@@ -1,12 +1,14 @@
 """The composition root: the one place where the platform's parts are put together."""
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from shared.domain.paging import Cursors
+from shared.modules.authorization import OutboundTokens
 from shared.modules.catalogue import BuiltInActions
 from shared.ports.clock import Clock, Ids
+from shared.ports.credentials import Credentials, NoCredentials
 from shared.ports.documents import Documents
 from shared.ports.events import Events
 from shared.ports.orchestrations import Orchestrations
@@ -23,6 +25,7 @@ from shared.services.steps import Parts, Steps
 from shared.services.streams import Streams
 from shared.services.warmup import WarmUp
 from shared.settings import ADAPTERS, Settings
+from shared.settings_json import outbound_scopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Adapters:
     clock: Clock
     ids: Ids
     cursor_key: bytes
+    credentials: Credentials = field(default_factory=NoCredentials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ def load_adapters(settings: Settings) -> Adapters:
 def compose(adapters: Adapters, settings: Settings) -> Application:
     documents, clock = adapters.documents, adapters.clock
     cursors = Cursors(adapters.cursor_key)
-    catalogue = BuiltInActions(egress=EgressPolicy.allowing(settings.egress_allow))
+    outbound = OutboundTokens(adapters.credentials, outbound_scopes(settings))
+    catalogue = BuiltInActions(egress=EgressPolicy.allowing(settings.egress_allow), outbound=outbound)
     runs = Runs(documents)
     intents = Intents(documents=documents, catalogue=catalogue, cursors=cursors, clock=clock)
     members = Members(documents, adapters.tokens, clock)

@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ADAPTERS = {"localhost": "localhost.adapters"}
@@ -37,6 +37,14 @@ class Settings:
     token_issuers: str = ""
     """``QUANTUM_TOKEN_ISSUERS``: whose tokens are taken, as JSON (``shared/adapters/jwt/configured.py`` has
     the form); on loopback beside the local issuer's."""
+    credentials: str = ""
+    """``QUANTUM_CREDENTIALS``: the platform's own identity towards other services, as JSON
+    (``shared/adapters/msal/configured.py`` has the form); without it there is none."""
+    credentials_secret: str = field(default="", repr=False)
+    """``QUANTUM_CREDENTIALS_SECRET``: that identity's secret, if it has one."""
+    credentials_scopes: str = ""
+    """``QUANTUM_CREDENTIALS_SCOPES``: what the platform's tokens are given to steps for, as a JSON list of
+    ``{"scope": "api://x/.default", "origins": ["https://x.example"], "tenants": ["acme"] or "any"}``."""
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> "Settings":
@@ -58,6 +66,9 @@ class Settings:
             max_body_bytes=int(_number(values, "QUANTUM_MAX_BODY_BYTES", MAX_BODY_BYTES)),
             heartbeat_seconds=_number(values, "QUANTUM_HEARTBEAT_SECONDS", HEARTBEAT_SECONDS),
             token_issuers=values.get("QUANTUM_TOKEN_ISSUERS", ""),
+            credentials=values.get("QUANTUM_CREDENTIALS", ""),
+            credentials_secret=values.get("QUANTUM_CREDENTIALS_SECRET", ""),
+            credentials_scopes=values.get("QUANTUM_CREDENTIALS_SCOPES", ""),
         )
 
 

@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from shared.settings import SettingsError
+from shared.security.outbound import OutboundScope
+from shared.settings import Settings, SettingsError
 
 _WORDS: Final = {"missing": "it is needed", "extra_forbidden": "there is no such key"}
+
+_SCOPES: Final = TypeAdapter(tuple[OutboundScope, ...], config=ConfigDict(defer_build=True))
 
 
 def parse_json_setting[T](key: str, text: str, type: TypeAdapter[T], *, tags: Iterable[str] = ()) -> T:
@@ -21,6 +24,17 @@ def parse_json_setting[T](key: str, text: str, type: TypeAdapter[T], *, tags: It
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
         raise SettingsError("\n".join(_line(key, item, frozenset(tags)) for item in found)) from None
+
+
+def outbound_scopes(settings: Settings) -> tuple[OutboundScope, ...]:
+    """What the platform's tokens are given to steps for; nothing unless an operator says so.
+
+    Raises:
+        SettingsError: as above, of ``QUANTUM_CREDENTIALS_SCOPES``.
+    """
+    if not settings.credentials_scopes.strip():
+        return ()
+    return parse_json_setting("QUANTUM_CREDENTIALS_SCOPES", settings.credentials_scopes, _SCOPES)
 
 
 def _line(key: str, item: Any, tags: frozenset[str]) -> str:

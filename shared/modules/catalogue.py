@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.domain.actions import ActionSpec, ParameterProblem
+from shared.modules.authorization import NO_TOKENS, OutboundTokens
 from shared.modules.core import Assert, Transform, Wait
 from shared.modules.http import HttpRequest
 from shared.ports.actions import Action
@@ -13,10 +14,10 @@ from shared.security.egress import EgressPolicy
 
 
 class BuiltInActions:
-    """The built-in actions; ``egress`` is what those that reach out keep to."""
+    """The built-in actions; ``egress`` and ``outbound`` are what those that reach out keep to and send."""
 
-    def __init__(self, *, egress: EgressPolicy) -> None:
-        actions: list[Action] = [Wait(), Assert(), Transform(), HttpRequest(egress)]
+    def __init__(self, *, egress: EgressPolicy, outbound: OutboundTokens = NO_TOKENS) -> None:
+        actions: list[Action] = [Wait(), Assert(), Transform(), HttpRequest(egress, outbound)]
         self._actions = {action.name: action for action in actions}
         self._specs = {action.name: _spec(action) for action in actions}
 

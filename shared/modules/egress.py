@@ -7,6 +7,7 @@ checked, and the connection goes to one of exactly these, so that a name which c
 
 import asyncio
 import ipaddress
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -45,6 +46,8 @@ def guarded_client(policy: EgressPolicy) -> httpx.AsyncClient:
 
     It belongs to no tenant, so nothing of one call may be seen by the next.
     """
+    # Its debug log has the headers of answers, and with them cookies and whatever a service repeats.
+    logging.getLogger("httpcore").setLevel(logging.INFO)
     forgetful = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
     return httpx.AsyncClient(
         transport=GuardedTransport(policy),

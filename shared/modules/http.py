@@ -5,12 +5,13 @@ import json
 import re
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
 
 import orjson
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from shared.modules.authorization import NO_TOKENS, OutboundTokens
 from shared.ports.actions import Action, ActionContext, ActionError, Completed
 from shared.security.egress import EgressPolicy
 
@@ -25,6 +26,9 @@ MAX_RETRY_AFTER: Final = 3600.0
 """The longest that a ``Retry-After`` is heeded, in seconds."""
 OWN_HEADERS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade"})
 """What the request itself decides."""
+
+HIDDEN: Final = b"(the platform's token)"
+"""What outputs have in place of a token."""
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -67,6 +71,15 @@ def _expectation(pattern: str) -> str:
 type _Expected = Annotated[str, BeforeValidator(_as_text), AfterValidator(_expectation)]
 
 
+class HttpAuth(BaseModel):
+    """A token of the platform's own identity to send along."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    scope: Annotated[str, Field(max_length=512, pattern=r"^\S+$")]
+    """Whom the token is for: ``api://x/.default``."""
+
+
 class HttpRequestParameters(BaseModel):
     """One request. A ``body`` that is not a text is sent as JSON."""
 
@@ -78,6 +91,13 @@ class HttpRequestParameters(BaseModel):
     body: Any = None
     expect_status: Annotated[list[_Expected], BeforeValidator(_as_list), Field(min_length=1)] = ["2xx"]
     """One or a list of statuses (``204``) and ranges (``2xx``)."""
+    auth: HttpAuth | None = None
+
+    @model_validator(mode="after")
+    def _authorized_once(self) -> Self:
+        if self.auth is not None and any(name.lower() == "authorization" for name in self.headers):
+            raise ValueError("give either 'auth' or the header 'Authorization'")
+        return self
 
     def expects(self, status: int) -> bool:
         return bool({str(status), f"{status // 100}xx"} & set(self.expect_status))
@@ -103,8 +123,9 @@ class HttpRequest(Action):
     Parameters: ClassVar[type[BaseModel]] = HttpRequestParameters
     Outputs: ClassVar[type[BaseModel]] = HttpRequestOutputs
 
-    def __init__(self, egress: EgressPolicy) -> None:
+    def __init__(self, egress: EgressPolicy, outbound: OutboundTokens = NO_TOKENS) -> None:
         self._egress = egress
+        self._outbound = outbound
         self._client: httpx.AsyncClient | None = None
         self._making = threading.Lock()
 
@@ -122,13 +143,18 @@ class HttpRequest(Action):
 
         place = f"{parameters.method} {_without_query(parameters.url)}"
         try:
-            async with client.stream(
+            request = client.build_request(
                 parameters.method,
                 parameters.url,
                 headers=_sent_headers(parameters, context.idempotency_key),
                 content=_content(parameters.body),
-            ) as response:
+            )
+            token = await self._authorize(request, parameters.auth, context)
+            response = await client.send(request, stream=True)
+            try:
                 body = await _read(response, place)
+            finally:
+                await response.aclose()
         except EgressRefusedError as error:
             raise ActionError("EGRESS_REFUSED", f"{place}: {error}", retryable=False) from error
         except httpx.TooManyRedirects as error:
@@ -139,13 +165,23 @@ class HttpRequest(Action):
             message = f"{place} got no answer: {str(error) or type(error).__name__}"
             raise ActionError("HTTP_CONNECTION", message, retryable=True) from error
         _check_status(parameters, response, place)
-        return Completed(
-            {
-                "status": response.status_code,
-                "headers": dict(response.headers),
-                "body": _decoded(response, body),
-            }
-        )
+        return Completed(_outputs(response, body, token))
+
+    async def _authorize(
+        self, request: "httpx.Request", auth: HttpAuth | None, context: ActionContext
+    ) -> str | None:
+        """Put the platform's token on the request, if one is wanted; the token.
+
+        Where a redirect leads to another origin, httpx takes the header off again.
+        """
+        if auth is None:
+            return None
+        # As the request has it: what it is compared with and where it goes cannot be two things.
+        origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
+        tenant_id = context.scope.tenant_id
+        token = await self._outbound.token(scope=auth.scope, tenant_id=tenant_id, origin=origin)
+        request.headers["authorization"] = f"Bearer {token}"
+        return token
 
     def _made_client(self) -> "httpx.AsyncClient":
         # httpx and the certificates take 0.15 s to load, which the start of a process does not wait for.
@@ -207,6 +243,29 @@ def _check_status(parameters: HttpRequestParameters, response: "httpx.Response",
 def _retry_after(value: str) -> float:
     """Seconds of a ``Retry-After``; one given as a date (RFC 9110, 10.2.3) is left to our own backoff."""
     return min(float(value), MAX_RETRY_AFTER) if value.isdecimal() else 0
+
+
+def _outputs(response: "httpx.Response", body: bytes, token: str | None) -> Mapping[str, Any]:
+    outputs = {
+        "status": response.status_code,
+        "headers": dict(response.headers),
+        "body": _decoded(response, body),
+    }
+    return outputs if token is None else _without_token(outputs, token)
+
+
+def _without_token(outputs: Mapping[str, Any], token: str) -> Mapping[str, Any]:
+    """The outputs without the token that was sent: some services answer with what they were asked.
+
+    Written as JSON, a token has but one spelling, whatever the answer's charset and escapes were.
+    """
+    try:
+        text = orjson.dumps(outputs)
+    except orjson.JSONEncodeError as error:
+        message = f"the answer cannot be kept as JSON: {error}"
+        raise ActionError("OUTPUTS", message, retryable=False) from error
+    cleaned: Mapping[str, Any] = orjson.loads(text.replace(token.encode(), HIDDEN))
+    return cleaned
 
 
 def _decoded(response: "httpx.Response", body: bytes) -> Any:

@@ -44,10 +44,22 @@ class Handler(BaseHTTPRequestHandler):
             self._send(*ANSWERS[path])
         elif path.startswith("/status/"):
             self._send(int(path.removeprefix("/status/")), b"", {"retry-after": "7"})
+        elif path.startswith("/echo"):
+            self._echo(path.removeprefix("/echo"))
         elif path.startswith("/redirect/"):
             self._send(302, b"", {"location": path.removeprefix("/redirect/")})
         else:
             self.close_connection = True
+
+    def _echo(self, form: str) -> None:
+        """Answer with how the request was authorized, as some services do."""
+        seen = self.server.seen.headers.get("authorization", "")
+        body, kind = {
+            "": (f'{{"{seen}": ["{seen}"]}}'.encode(), "application/json"),
+            "/escaped": (f'["{seen.replace("e", "\\u0065")}"]'.encode(), "application/json"),
+            "/utf-16": (seen.encode("utf-16"), "text/plain; charset=utf-16"),
+        }[form]
+        self._send(200, body, {"content-type": kind, "x-asked-with": seen})
 
     def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)

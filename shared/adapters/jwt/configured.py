@@ -1,7 +1,6 @@
 """The trusted issuers as an operator names them: the setting ``QUANTUM_TOKEN_ISSUERS``."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from pydantic import (
 
 from shared.adapters.jwt.entra import CLOUDS, GUID, Version, entra_issuer
 from shared.adapters.jwt.issuers import ASYMMETRIC, Issuer, by_name
+from shared.security.origins import is_loopback
 from shared.settings import SettingsError
 from shared.settings_json import parse_json_setting
 
@@ -80,7 +80,7 @@ def _address(text: str) -> str:
     """An address that keys may be fetched from: https, or http on loopback."""
     try:
         parts = urlsplit(text)
-        plain = parts.scheme == "http" and _is_loopback(parts.hostname)
+        plain = parts.scheme == "http" and is_loopback(parts.hostname)
         _ = parts.port
     except ValueError as error:
         raise ValueError(f"{text!r} is not a URL") from error
@@ -96,13 +96,6 @@ def _issuer(text: str) -> str:
     if "?" in text:
         raise ValueError(f"{text!r} must have no query")
     return text
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 type _Guid = Annotated[str, AfterValidator(_guid)]
