@@ -20,10 +20,10 @@ def trivial(count: int, *, parallel: bool = False) -> list[dict[str, Any]]:
     steps: list[dict[str, Any]] = [
         {"id": f"s{number}", "action": "transform", "outputs": {"number": number}} for number in range(count)
     ]
-    if not parallel:
-        return steps
-    # One edge makes it a graph; without any, a definition runs top to bottom.
-    return [*steps, {"id": "last", "action": "transform", "outputs": {}, "depends_on": ["s0"]}]
+    if parallel:
+        # One edge makes it a graph; without any, a definition runs top to bottom.
+        steps[-1]["depends_on"] = [steps[0]["id"]]
+    return steps
 
 
 async def intent(api: Api, count: int, *, parallel: bool = False) -> str:
