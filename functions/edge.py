@@ -49,6 +49,11 @@ class Call:
         return None if value is None else value.decode("latin-1")
 
     @property
+    def name(self) -> str:
+        """The ``{name}`` of the path."""
+        return str(self.request.path_params["name"])
+
+    @property
     def id(self) -> str:
         """The ``{id}`` of the path."""
         return str(self.request.path_params["id"])

@@ -4,13 +4,18 @@ import azure.durable_functions as df
 
 from functions import warmup
 from functions.durable import executions as durable_executions
-from functions.events import relay
-from functions.http import executions, intents, system
+from functions.durable import webhooks as durable_webhooks
+from functions.events import counters, relay, webhooks
+from functions.http import executions, intents, stats, subscriptions, system
 from functions.timers import recovery
 from shared.bootstrap import Application
+
+HTTP = (intents, executions, subscriptions, stats, system)
+DURABLE = (durable_executions, durable_webhooks)
+EVENTS = (relay, webhooks, counters)
 
 
 def register(app: df.DFApp, platform: Application) -> None:
     """Register the functions of every blueprint with ``app``."""
-    for module in (intents, executions, system, durable_executions, recovery, relay, warmup):
+    for module in (*HTTP, *DURABLE, *EVENTS, recovery, warmup):
         app.register_functions(module.blueprint(platform))

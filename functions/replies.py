@@ -23,6 +23,11 @@ def resource(content: Any, *, etag: str, if_none_match: str | None) -> Response:
     return Response(_dump(content), 200, headers, _JSON)
 
 
+def no_content() -> Response:
+    """Done, and there is nothing to show."""
+    return Response(None, 204, {"Cache-Control": "no-store"})
+
+
 def entity_tag(etag: str) -> str:
     """A store's etag as a strong validator."""
     return '"' + etag.strip('"') + '"'

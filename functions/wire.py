@@ -3,12 +3,15 @@
 Plain dictionaries, because they are on every request's way; tests hold them against the models.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 from functions.routes import PREFIX
 from shared.domain.events import Event
 from shared.domain.executions import Execution
 from shared.domain.intents import Intent
+from shared.domain.stats import DayStats
+from shared.domain.subscriptions import Delivery, Subscription
 
 _BASE = PREFIX + "v1"
 
@@ -78,6 +81,29 @@ def event(value: Event) -> dict[str, Any]:
         "time": value.time,
         **value.data,
     }
+
+
+def subscription(value: Subscription, secret: str | None = None) -> dict[str, Any]:
+    shown = {"secret": secret} if secret is not None else {}
+    return shown | {
+        "name": value.name,
+        "url": value.url,
+        "events": value.events,
+        "enabled": value.enabled,
+        "description": value.description,
+        "disabled_reason": value.disabled_reason,
+        "created_at": value.created_at,
+        "created_by": value.created_by,
+        "updated_at": value.updated_at,
+    }
+
+
+def delivery(value: Delivery) -> dict[str, Any]:
+    return asdict(value)
+
+
+def day(value: DayStats) -> dict[str, Any]:
+    return {"date": value.date, **value.counts}
 
 
 def page(items: list[dict[str, Any]], next_cursor: str | None) -> dict[str, Any]:

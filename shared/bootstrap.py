@@ -7,6 +7,7 @@ from typing import cast
 from shared.domain.paging import Cursors
 from shared.modules.authorization import OutboundTokens
 from shared.modules.catalogue import BuiltInActions
+from shared.modules.webhooks import GuardedWebhooks
 from shared.ports.clock import Clock, Ids
 from shared.ports.credentials import Credentials, NoCredentials
 from shared.ports.documents import Documents
@@ -14,6 +15,7 @@ from shared.ports.events import Events
 from shared.ports.orchestrations import Orchestrations
 from shared.ports.tokens import Tokens
 from shared.security.egress import EgressPolicy
+from shared.services.counters import Counters
 from shared.services.endings import Endings
 from shared.services.executions import Executions
 from shared.services.intents import Intents
@@ -21,9 +23,12 @@ from shared.services.members import Members
 from shared.services.recovery import Recovery
 from shared.services.relay import Relay
 from shared.services.runs import Runs
+from shared.services.sealing import Sealer
 from shared.services.steps import Parts, Steps
 from shared.services.streams import Streams
+from shared.services.subscriptions import Subscriptions
 from shared.services.warmup import WarmUp
+from shared.services.webhooks import RetryPolicy, Webhooks
 from shared.settings import ADAPTERS, Settings
 from shared.settings_json import outbound_scopes
 
@@ -56,6 +61,9 @@ class Application:
     endings: Endings
     recovery: Recovery
     relay: Relay
+    subscriptions: Subscriptions
+    webhooks: Webhooks
+    counters: Counters
     warm_up: WarmUp
 
 
@@ -67,8 +75,9 @@ def load_adapters(settings: Settings) -> Adapters:
 def compose(adapters: Adapters, settings: Settings) -> Application:
     documents, clock = adapters.documents, adapters.clock
     cursors = Cursors(adapters.cursor_key)
+    egress = EgressPolicy.allowing(settings.egress_allow)
     outbound = OutboundTokens(adapters.credentials, outbound_scopes(settings))
-    catalogue = BuiltInActions(egress=EgressPolicy.allowing(settings.egress_allow), outbound=outbound)
+    catalogue = BuiltInActions(egress=egress, outbound=outbound)
     runs = Runs(documents)
     intents = Intents(documents=documents, catalogue=catalogue, cursors=cursors, clock=clock)
     members = Members(documents, adapters.tokens, clock)
@@ -82,6 +91,16 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         clock=clock,
         ids=adapters.ids,
     )
+    sealer = Sealer(adapters.cursor_key, purpose="webhook secrets")
+    subscriptions = Subscriptions(documents=documents, cursors=cursors, clock=clock, sealer=sealer)
+    webhooks = Webhooks(
+        documents=documents,
+        orchestrations=adapters.orchestrations,
+        subscriptions=subscriptions,
+        sender=GuardedWebhooks(egress),
+        clock=clock,
+        policy=RetryPolicy(settings.webhook_attempts, settings.webhook_first_delay),
+    )
     return Application(
         settings=settings,
         adapters=adapters,
@@ -93,5 +112,8 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         endings=Endings(documents=documents, runs=runs, clock=clock),
         recovery=Recovery(documents=documents, members=members, executions=executions, clock=clock),
         relay=Relay(documents=documents, events=adapters.events, clock=clock),
+        subscriptions=subscriptions,
+        webhooks=webhooks,
+        counters=Counters(documents),
         warm_up=WarmUp(catalogue.actions()),
     )

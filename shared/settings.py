@@ -11,6 +11,8 @@ ADAPTERS = {"localhost": "localhost.adapters"}
 
 MAX_BODY_BYTES = 1024 * 1024
 HEARTBEAT_SECONDS = 15.0
+WEBHOOK_ATTEMPTS = 12
+WEBHOOK_FIRST_DELAY = 5.0
 
 
 class SettingsError(ValueError):
@@ -34,6 +36,11 @@ class Settings:
     """``QUANTUM_MAX_BODY_BYTES``: the largest request body."""
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     """``QUANTUM_HEARTBEAT_SECONDS``: the longest silence of an event stream."""
+    webhook_attempts: int = WEBHOOK_ATTEMPTS
+    """``QUANTUM_WEBHOOK_ATTEMPTS``: how often a webhook is tried before it is a dead letter."""
+    webhook_first_delay: float = WEBHOOK_FIRST_DELAY
+    """``QUANTUM_WEBHOOK_FIRST_DELAY``: seconds to a webhook's second attempt; each delay after it is three
+    times as long."""
     token_issuers: str = ""
     """``QUANTUM_TOKEN_ISSUERS``: whose tokens are taken, as JSON (``shared/adapters/jwt/configured.py`` has
     the form); on loopback beside the local issuer's."""
@@ -65,6 +72,8 @@ class Settings:
             egress_allow=_networks(values.get("QUANTUM_EGRESS_ALLOW", "")),
             max_body_bytes=int(_number(values, "QUANTUM_MAX_BODY_BYTES", MAX_BODY_BYTES)),
             heartbeat_seconds=_number(values, "QUANTUM_HEARTBEAT_SECONDS", HEARTBEAT_SECONDS),
+            webhook_attempts=int(_number(values, "QUANTUM_WEBHOOK_ATTEMPTS", WEBHOOK_ATTEMPTS)),
+            webhook_first_delay=_number(values, "QUANTUM_WEBHOOK_FIRST_DELAY", WEBHOOK_FIRST_DELAY),
             token_issuers=values.get("QUANTUM_TOKEN_ISSUERS", ""),
             credentials=values.get("QUANTUM_CREDENTIALS", ""),
             credentials_secret=values.get("QUANTUM_CREDENTIALS_SECRET", ""),

@@ -21,7 +21,7 @@ SEGMENT = "execution_segment"
 RUN_STEP = "run_step_attempt"
 FINISH = "finish_execution"
 
-_INFRASTRUCTURE = task.RetryPolicy(
+INFRASTRUCTURE = task.RetryPolicy(
     first_retry_interval=timedelta(seconds=1),
     max_number_of_attempts=1000,
     backoff_coefficient=2,
@@ -48,7 +48,7 @@ class DurableContext:
 
     def run_step(self, request: dict[str, Any]) -> Task:
         return self._context.call_activity(
-            RUN_STEP, input=request, retry_policy=_INFRASTRUCTURE, return_type=dict
+            RUN_STEP, input=request, retry_policy=INFRASTRUCTURE, return_type=dict
         )
 
     def run_segment(self, instance_id: str, work: dict[str, Any]) -> Task:
@@ -61,7 +61,7 @@ class DurableContext:
 
     def finish(self, request: dict[str, Any]) -> Task:
         return self._context.call_activity(
-            FINISH, input=request, retry_policy=_INFRASTRUCTURE, return_type=object
+            FINISH, input=request, retry_policy=INFRASTRUCTURE, return_type=object
         )
 
     def timer(self, seconds: float) -> Task:

@@ -4,6 +4,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+EVENT_TYPES = (
+    "intent_created",
+    "intent_updated",
+    "intent_rolled_back",
+    "intent_archived",
+    "execution_started",
+    "step_started",
+    "step_completed",
+    "step_skipped",
+    "step_retrying",
+    "step_failed",
+    "step_compensated",
+    "approval_requested",
+    "approval_decided",
+    "execution_paused",
+    "execution_resumed",
+    "execution_completed",
+    "execution_failed",
+    "execution_cancelled",
+)
+"""Every type of event that there is."""
+
 EXECUTION_TERMINAL = frozenset({"execution_completed", "execution_failed", "execution_cancelled"})
 """The events after which an execution's stream ends."""
 

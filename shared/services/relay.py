@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import orjson
 
-from shared.domain.errors import DocumentExistsError
+from shared.domain.errors import DocumentExistsError, TooLargeError
 from shared.domain.times import parse_rfc3339, rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, REGISTRY, TENANCY, Container, Create, Documents
@@ -74,18 +74,33 @@ class Relay:
         Raises:
             UnavailableError: nothing or a part was published; hand the same changes over again.
         """
-        events: list[CloudEvent] = []
+        events: list[tuple[CloudEvent, Mapping[str, Any]]] = []
         for body in changes:
             if body.get("kind") != "event":
                 continue
             try:
-                events.append(cloud_event(container, body))
+                events.append((cloud_event(container, body), body))
             except UnmappableError as error:
                 await self._park(container, body, str(error))
-        if events:
-            await self._events.publish(events)
-            oldest = min(event.time for event in events)
+        if events := await self._published(container, events):
+            oldest = min(event.time for event, _ in events)
             self._observe_lag((self._clock.now() - oldest).total_seconds())
+
+    async def _published(
+        self, container: Container, events: list[tuple[CloudEvent, Mapping[str, Any]]]
+    ) -> list[tuple[CloudEvent, Mapping[str, Any]]]:
+        """Publish ``events`` but for those that the log can never take, which are parked; what was."""
+        while events:
+            try:
+                await self._events.publish([event for event, _ in events])
+            except TooLargeError as error:
+                large = {int(place.pointer.removeprefix("/")): place.message for place in error.errors}
+                for position, reason in large.items():
+                    await self._park(container, events[position][1], reason)
+                events = [event for position, event in enumerate(events) if position not in large]
+            else:
+                break
+        return events
 
     async def _park(self, container: Container, body: Mapping[str, Any], reason: str) -> None:
         text = json.dumps(body, sort_keys=True, default=repr)

@@ -1,0 +1,56 @@
+"""HTTP: subscriptions and what was sent to them."""
+
+import azure.durable_functions as df
+from azurefunctions.extensions.http.fastapi import Response
+
+from functions import routes, triggers, wire
+from functions.edge import Call
+from functions.replies import entity_tag, no_content, reply, resource
+from quantum.contract.pages import Paging
+from quantum.contract.subscriptions import DeliveryQuery, PutSubscription
+from shared.bootstrap import Application
+from shared.domain.subscriptions import NewSubscription
+
+
+def blueprint(platform: Application) -> df.Blueprint:
+    return triggers.blueprint(
+        platform,
+        {
+            routes.LIST_SUBSCRIPTIONS: list_,
+            routes.GET_SUBSCRIPTION: get,
+            routes.PUT_SUBSCRIPTION: put,
+            routes.DELETE_SUBSCRIPTION: delete,
+            routes.LIST_DELIVERIES: deliveries,
+        },
+    )
+
+
+async def list_(platform: Application, call: Call) -> Response:
+    query: Paging = call.query
+    found, following = await platform.subscriptions.list(call.caller, limit=query.limit, cursor=query.cursor)
+    return reply(wire.page([wire.subscription(one) for one in found], following))
+
+
+async def get(platform: Application, call: Call) -> Response:
+    found = await platform.subscriptions.get(call.caller, call.name)
+    return resource(wire.subscription(found), etag=found.etag, if_none_match=call.header(b"if-none-match"))
+
+
+async def put(platform: Application, call: Call) -> Response:
+    body: PutSubscription = call.body
+    new = NewSubscription(body.url, body.events, body.enabled, body.description, body.secret)
+    stored, secret = await platform.subscriptions.put(call.caller, call.name, new, request_id=call.request_id)
+    return reply(wire.subscription(stored, secret), headers={"ETag": entity_tag(stored.etag)})
+
+
+async def delete(platform: Application, call: Call) -> Response:
+    await platform.subscriptions.delete(call.caller, call.name, request_id=call.request_id)
+    return no_content()
+
+
+async def deliveries(platform: Application, call: Call) -> Response:
+    query: DeliveryQuery = call.query
+    found, following = await platform.subscriptions.deliveries(
+        call.caller, call.name, status=query.status, limit=query.limit, cursor=query.cursor
+    )
+    return reply(wire.page([wire.delivery(one) for one in found], following))
