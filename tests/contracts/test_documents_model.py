@@ -29,6 +29,8 @@ from shared.ports.documents import (
     Where,
 )
 from tests.contracts.shelf import ACME, Shelf, ids, unstamped
+from tests.cosmos.server import CosmosServer
+from tests.cosmos.stores import cosmos_documents
 
 type Body = dict[str, Any]
 
@@ -116,6 +118,8 @@ OPERATIONS = st.one_of(
 
 class DocumentsMachine(RuleBasedStateMachine):
     """Does the same to an implementation, which a subclass names, and to the model."""
+
+    examples = 40
 
     def __init__(self) -> None:
         super().__init__()
@@ -226,14 +230,25 @@ class SqliteMachine(DocumentsMachine):
         return store
 
 
-@pytest.mark.parametrize("machine", [SqliteMachine])
+class CosmosMachine(DocumentsMachine):
+    examples = 12  # each asks a server some hundreds of times
+    server: CosmosServer
+
+    def open(self) -> Documents:
+        store = cosmos_documents(self.server)
+        self.stack.callback(lambda: self.run(store.__aexit__(None, None, None)))
+        return self.run(store.__aenter__())
+
+
+@pytest.mark.parametrize("machine", [SqliteMachine, CosmosMachine], ids=["sqlite", "cosmos"])
 def test_any_sequence_of_operations_leaves_what_a_dictionary_would_hold(
-    machine: type[DocumentsMachine],
+    machine: type[DocumentsMachine], cosmos_server: CosmosServer
 ) -> None:
+    CosmosMachine.server = cosmos_server
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=40,
+            max_examples=machine.examples,
             stateful_step_count=20,
             deadline=None,
             derandomize=True,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.pipeline.transport import AioHttpTransport
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 from azure.cosmos.exceptions import CosmosHttpResponseError, CosmosResourceNotFoundError
 
@@ -143,6 +144,8 @@ class Client:
             "retry_read": 0,
             "retry_status": 0,
             "retry_throttle_backoff_max": 0.001,
+            # Without the environment's proxies and .netrc: looking them up is two hops to a thread a request.
+            "transport": AioHttpTransport(use_env_settings=False),
         }
         return CosmosClient(self._account.endpoint, self._credentials(), **options)
 
