@@ -1,0 +1,58 @@
+"""The settings of code, templates, examples and documentation are the same ones."""
+
+import json
+import re
+
+from examples.hosting import ROOT
+from shared.ports.resources import COSMOS_CONNECTION, EVENT_HUB_CONNECTION
+from tests.infra.bicep.deployment import Deployment
+from tests.infra.conftest import EVERY, MAIN, deployed
+
+OPERATING = (ROOT / "docs" / "operating.md").read_text()
+ROWS = dict(re.findall(r"^\| `(\w+)` \| (infra|you|local) \| ", OPERATING, re.MULTILINE))
+"""Every setting of the documentation's table, and who sets it."""
+READ = set(re.findall(r'"(QUANTUM_[A-Z_]+)"', (ROOT / "shared" / "settings.py").read_text()))
+AWAITED = {"QUANTUM_KEY_VAULT_URL", "QUANTUM_TELEMETRY"}
+"""What the templates set before the code reads it; this is to become empty."""
+
+
+def test_every_setting_that_the_code_reads_is_documented_and_the_other_way_round() -> None:
+    documented = {name for name in ROWS if name.startswith("QUANTUM_")}
+    assert documented == READ | AWAITED
+    assert not READ & AWAITED, "the code reads it now: take it out of AWAITED"
+
+
+def test_the_templates_set_what_the_documentation_says_they_do() -> None:
+    made = [deployed(name).one("Microsoft.Web/sites/config").get("properties") for name in EVERY]
+    assert {name for settings in made for name in settings} == {
+        name for name, setter in ROWS.items() if setter == "infra"
+    }
+
+
+def test_the_example_of_local_settings_has_only_documented_ones() -> None:
+    example = json.loads((ROOT / "local.settings.example.json").read_text())["Values"]
+    assert example.keys() <= ROWS.keys()
+    assert {name for name, setter in ROWS.items() if setter == "local"} <= example.keys()
+
+
+def test_triggers_and_adapters_find_their_services_by_identity(deployment: Deployment) -> None:
+    settings = deployment.one("Microsoft.Web/sites/config").get("properties")
+    client = settings["AZURE_CLIENT_ID"]
+    for connection in (COSMOS_CONNECTION, EVENT_HUB_CONNECTION, "AzureWebJobsStorage"):
+        assert settings[f"{connection}__credential"] == "managedidentity"
+        assert settings[f"{connection}__clientId"] == client
+    assert f"{COSMOS_CONNECTION}__accountEndpoint" in settings
+    assert f"{EVENT_HUB_CONNECTION}__fullyQualifiedNamespace" in settings
+
+
+def test_flex_consumption_has_none_of_the_settings_that_it_refuses(deployment: Deployment) -> None:
+    settings = deployment.one("Microsoft.Web/sites/config").get("properties")
+    refused = {"FUNCTIONS_WORKER_RUNTIME", "FUNCTIONS_EXTENSION_VERSION"}
+    assert not [name for name in settings if name in refused or name.startswith("WEBSITE_")]
+
+
+def test_every_choice_of_the_documentation_is_a_parameter() -> None:
+    document = (MAIN.with_name("main.parameters.json")).read_text()
+    choices = OPERATING.partition("### What can be chosen")[2].partition("\n## ")[0]
+    named = set(re.findall(r"^\| `(\w+)` \| ", choices, re.MULTILINE))
+    assert named == set(re.findall(r"\$\{(QUANTUM_\w+)", document))
