@@ -29,6 +29,7 @@ from localhost.identity.routes import identity_routes
 from localhost.identity.store import IdentityStore
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
+from shared.adapters.msal.credentials import ClientIdentity, MsalCredentials
 from shared.ports.tokens import Identity
 from tests.identity.test_token_command import SystemClock
 
@@ -135,3 +136,15 @@ def test_msal_signs_a_service_in(site: Site) -> None:
     secret = IdentityStore(site.data).put_client("ci")
     app = msal.ConfidentialClientApplication("ci", client_credential=secret, **site.msal)
     assert site.verify(app.acquire_token_for_client(SCOPES)).subject == "client:ci"
+
+
+async def test_the_platform_signs_in_as_a_service_of_its_own(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = IdentityStore(site.data).put_client("platform")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(site.session.verify))
+    identity = ClientIdentity("platform", f"{site.base_url}/identity", is_entra=False, secret=secret)
+    token = await MsalCredentials(identity, clock=SystemClock()).token(scope=SCOPES[0])
+    tokens = JwtTokens([local_issuer(site.data, site.base_url)], keys=JwksSource(), clock=SystemClock())
+    found = await tokens.verify(token)
+    assert (found.subject, found.kind, found.client) == ("client:platform", "service", "platform")

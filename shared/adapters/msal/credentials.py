@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -49,21 +50,23 @@ class Http(Protocol):
 
 
 class PatientHttp:
-    """Requests with a time limit, that go where they are addressed and nowhere else."""
+    """Requests with a time limit, that go where they are addressed and nowhere else.
 
-    def __init__(self) -> None:
-        import requests  # with MSAL, a fifth of a second of cold start that most processes never need
-
-        self._session = requests.Session()
+    Each has a connection of its own: tokens are asked for once in an hour.
+    """
 
     def get(self, url: str, **parts: Any) -> Any:
-        return self._session.get(url, timeout=HTTP_SECONDS, allow_redirects=False, **parts)
+        import requests  # with MSAL, a fifth of a second of cold start that most processes never need
+
+        return requests.get(url, timeout=HTTP_SECONDS, allow_redirects=False, **parts)
 
     def post(self, url: str, **parts: Any) -> Any:
-        return self._session.post(url, timeout=HTTP_SECONDS, allow_redirects=False, **parts)
+        import requests  # as above
+
+        return requests.post(url, timeout=HTTP_SECONDS, allow_redirects=False, **parts)
 
     def close(self) -> None:
-        self._session.close()
+        """Nothing is kept open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +140,10 @@ class MsalCredentials:
             entry.renew = min(now + PAUSE, entry.end - LAST)
             return
         life = float(answer.get("expires_in", 0))
-        entry.token, entry.end = answer["access_token"], now + life
-        entry.renew = now + float(answer.get("refresh_in", max(life - EARLY, life / 2)))
+        fresh = max(life - EARLY, life / 2)
+        if "refresh_on" in answer:  # the issuer's wish, which MSAL has put as a time of the system's clock
+            fresh = min(float(answer["refresh_on"]) - time.time(), life)
+        entry.token, entry.end, entry.renew = answer["access_token"], now + life, now + fresh
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
