@@ -1,5 +1,6 @@
 """Request bodies: read within a limit, and parsed as JSON that can be stored and hashed as it is."""
 
+import asyncio
 import json
 import math
 from collections.abc import Iterator
@@ -14,16 +15,18 @@ from shared.domain.pointers import pointer
 
 MAX_DEPTH = 64
 """Deepest nesting of arrays and objects in a body."""
+READ_SECONDS = 60.0
+"""How long a body may take to arrive."""
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly (RFC 7493, section 2.2)."""
 
 
-async def read(request: Request, *, limit: int) -> bytes:
+async def read(request: Request, *, limit: int, seconds: float = READ_SECONDS) -> bytes:
     """The body, of at most ``limit`` bytes; what is larger is not read to its end.
 
     Raises:
         TooLargeError: it is larger, by its Content-Length or by what came.
-        BadRequestError: the client went away before it was all there.
+        BadRequestError: the client went away, or the ``seconds`` were over, before it was all there.
     """
     too_large = f"The request body may have at most {limit} bytes"
     announced = request.headers.get("content-length", "")
@@ -32,12 +35,13 @@ async def read(request: Request, *, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise TooLargeError(too_large)
-            chunks.append(chunk)
-    except ClientDisconnect as error:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise TooLargeError(too_large)
+                chunks.append(chunk)
+    except (ClientDisconnect, TimeoutError) as error:
         raise BadRequestError("The request body did not arrive whole") from error
     return b"".join(chunks)
 

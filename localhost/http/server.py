@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from localhost.app.problems import Problem, StartupError
+from localhost.http.protocol import BoundedProtocol
 
 _BACKLOG = 2048
 
@@ -45,7 +46,7 @@ class Server:
         config = uvicorn.Config(
             app,
             loop="none",
-            http="httptools",
+            http=BoundedProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

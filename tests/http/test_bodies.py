@@ -1,12 +1,16 @@
 """Bad bodies: the documented status, the place named, nothing stored."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 from starlette.types import Message
 
+from functions import bodies
+from shared.domain.errors import BadRequestError
 from tests.http.harness import MAX_BODY, World
 
 JSON = {"Content-Type": "application/json"}
@@ -133,6 +137,20 @@ async def test_a_client_that_goes_away_in_the_middle_of_its_body_stores_nothing(
     await world.app(scope, receive, send)
     assert sent[0]["status"] == 400
     assert await world.names() == []
+
+
+async def test_a_body_that_never_ends_is_not_waited_for() -> None:
+    arriving = iter([{"type": "http.request", "body": b"{", "more_body": True}])
+
+    async def receive() -> Message:
+        for message in arriving:
+            return message
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    request = Request({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
+    with pytest.raises(BadRequestError, match="did not arrive whole"):
+        await bodies.read(request, limit=1000, seconds=0.01)
 
 
 async def test_a_body_of_the_largest_size_is_taken(world: World) -> None:
