@@ -73,7 +73,10 @@ def open_store(path: Path, schema: str, *, patience: float = PATIENCE) -> sqlite
     except sqlite3.Error as error:
         if connection is not None:
             connection.close()
-        raise unavailable(error) from error
+        if unavailable(error) is error:
+            raise
+        # Said to whoever starts the host, before anything is served: it may name the file and the cause.
+        raise StorageUnavailableError(f"{path} cannot be opened: {error}") from error
     return connection
 
 

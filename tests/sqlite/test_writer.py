@@ -211,10 +211,10 @@ async def test_a_locked_file_is_unavailable_until_the_lock_is_gone(writer: Write
     assert stored(path) == [2]
 
 
-def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_unavailable_and_named(tmp_path: Path) -> None:
     path = tmp_path / "text.db"
     path.write_text("this is no database, and it is longer than a header " * 20)
-    with pytest.raises(StorageUnavailableError):
+    with pytest.raises(StorageUnavailableError, match=r"\.db cannot be opened: file is not a database"):
         Writer(path, SCHEMA)
 
 
