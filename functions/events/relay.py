@@ -25,7 +25,7 @@ def _add(triggers: func.Blueprint, platform: Application, container: Container) 
     name = f"relay_{container.name}"
 
     async def relay(changes: func.DocumentList) -> None:
-        await platform.relay.publish(container, [change.to_dict() for change in changes])
+        await platform.relay.publish(container, [change.data for change in changes])
 
     builder = triggers.cosmos_db_trigger(
         arg_name="changes",

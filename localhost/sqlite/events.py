@@ -1,8 +1,10 @@
 """The events port over one SQLite file: an append-only log with partitions, as Event Hubs has it."""
 
+import itertools
 import sqlite3
 import zlib
-from collections.abc import Callable, Hashable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,7 +27,7 @@ _MAKE_PARTITIONS = (
     "INSERT INTO partitions WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers"
     " WHERE n + 1 < {}) SELECT n, 0 FROM numbers WHERE NOT EXISTS (SELECT 1 FROM partitions);"
 )
-_TAKE_SEQUENCE = "UPDATE partitions SET sequence = sequence + 1 WHERE partition = ? RETURNING sequence"
+_TAKE_SEQUENCES = "UPDATE partitions SET sequence = sequence + ? WHERE partition = ? RETURNING sequence"
 _APPEND = "INSERT INTO events (partition, sequence, enqueued_at, key, body) VALUES (?, ?, ?, ?, ?)"
 _READ = (
     "SELECT partition, sequence, enqueued_at, key, body FROM events"
@@ -140,10 +142,16 @@ class SqliteEvents:
 
     def _append(self, rows: Sequence[tuple[int, str, bytes]], connection: sqlite3.Connection) -> None:
         now = self._now().timestamp()
-        for partition, key, body in rows:
-            (sequence,) = connection.execute(_TAKE_SEQUENCE, (partition,)).fetchone()
-            connection.execute(_APPEND, (partition, sequence, now, key, body))
-            self._touched.add(partition)
+        counts = Counter(partition for partition, _, _ in rows)
+        sequences: dict[int, Iterator[int]] = {}
+        for partition, count in counts.items():
+            (last,) = connection.execute(_TAKE_SEQUENCES, (count, partition)).fetchone()
+            sequences[partition] = itertools.count(last - count + 1)
+        connection.executemany(
+            _APPEND,
+            [(partition, next(sequences[partition]), now, key, body) for partition, key, body in rows],
+        )
+        self._touched.update(counts)
         if self._keep_for is not None and now >= self._next_sweep:
             connection.execute(_SWEEP, (now - self._keep_for.total_seconds(), SWEEP_LIMIT))
             self._next_sweep = now + SWEEP_INTERVAL

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import azure.functions as func
+import orjson
 from azure.functions.meta import Datum
 
 from localhost.app.functions import Function
@@ -25,7 +26,7 @@ def encode(function: Function, partition: str, items: Sequence[Any]) -> list[Arg
     if function.trigger.type == "cosmosDBTrigger":
         if wanted is str:
             return [{name: json.dumps(list(items))}]
-        return [{name: func.DocumentList(func.Document.from_dict(dict(item)) for item in items)}]
+        return [{name: func.DocumentList(map(_document, items))}]
     if str(function.trigger.properties.get("cardinality") or "many").lower() == "one":
         return [{name: _single(event, partition, wanted)} for event in items]
     if wanted in {str, bytes}:
@@ -40,6 +41,13 @@ def decode_input(function: Function, text: str) -> list[Any]:
         return [Event(body=text.encode(), sequence_number=0, offset="0", enqueued_at=datetime.now(UTC))]
     documents = json.loads(text or "[]")
     return documents if isinstance(documents, list) else [documents]
+
+
+def _document(item: Mapping[str, Any]) -> func.Document:
+    """As ``from_dict`` makes it, without copying field by field: thousands come by in a second."""
+    document = func.Document()
+    document.data = dict(item)
+    return document
 
 
 def _single(event: Event, partition: str, wanted: Any) -> Any:
@@ -90,4 +98,4 @@ def _system(event: Event) -> dict[str, Any]:
 
 
 def _json(value: Any) -> Datum:
-    return Datum(json.dumps(value), "json")
+    return Datum(orjson.dumps(value).decode(), "json")
