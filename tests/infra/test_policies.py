@@ -51,7 +51,6 @@ MUST: Mapping[str, Mapping[str, Any]] = {
         "properties.httpsOnly": True,
         "properties.siteConfig.minTlsVersion": "1.2",
         "properties.siteConfig.scmMinTlsVersion": "1.2",
-        "properties.siteConfig.ftpsState": "Disabled",
         "properties.functionAppConfig.deployment.storage.authentication.type": "UserAssignedIdentity",
     },
     "Microsoft.Web/sites/basicPublishingCredentialsPolicies": {"properties.allow": False},
@@ -137,6 +136,24 @@ def test_each_private_endpoint_is_found_by_its_services_own_name(name: str) -> N
 def test_without_a_network_there_is_none_of_its_parts() -> None:
     kinds = {resource.type.split("/")[0] for resource in deployed("dev-public-on-storage").resources}
     assert "Microsoft.Network" not in kinds
+
+
+NAMES = {
+    "Microsoft.ContainerRegistry/registries": r"[a-zA-Z0-9]{5,50}",
+    "Microsoft.DocumentDB/databaseAccounts": r"[a-z0-9][a-z0-9-]{2,43}",
+    "Microsoft.DurableTask/schedulers": r"[a-zA-Z0-9-]{3,64}",
+    "Microsoft.EventHub/namespaces": r"[a-zA-Z][a-zA-Z0-9-]{4,48}[a-zA-Z0-9]",
+    "Microsoft.KeyVault/vaults": r"[a-zA-Z][a-zA-Z0-9-]{1,22}[a-zA-Z0-9]",
+    "Microsoft.Storage/storageAccounts": r"[a-z0-9]{3,24}",
+    "Microsoft.Web/sites": r"[a-z0-9-]{2,32}",  # the host's id is the first 32 characters
+}
+"""Source: "Naming rules and restrictions for Azure resources"."""
+
+
+def test_names_are_what_the_services_take(deployment: Deployment) -> None:
+    for kind, form in NAMES.items():
+        for resource in deployment.of(kind):
+            assert re.fullmatch(form, resource.name), resource.name
 
 
 def test_the_outputs_and_the_settings_hold_no_secret(deployment: Deployment) -> None:
