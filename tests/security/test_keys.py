@@ -1,6 +1,8 @@
 """Issuers' keys: rotation, outages, and who may cause a fetch."""
 
+import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from shared.adapters.jwt.issuers import Issuer
 from shared.adapters.jwt.keys import MAX_AGE, MIN_INTERVAL, JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
 from shared.domain.errors import UnauthenticatedError, UnavailableError
-from tests.security.forge import AUDIENCE, ISSUER, Forge, jwk, private_key
+from tests.security.forge import AUDIENCE, ISSUER, Forge, Keys, jwk, private_key
 
 
 async def test_a_new_key_is_found_when_its_first_token_comes() -> None:
@@ -165,3 +167,32 @@ async def test_a_discovery_that_is_not_in_order_yields_no_keys(answers: dict[str
     tokens = JwtTokens([forge.issuer], keys=_served(answers), clock=forge.clock)
     with pytest.raises(UnavailableError):
         await tokens.verify(forge.token())
+
+
+class Slow(Keys):
+    """A key source that answers when a test lets it."""
+
+    gate: asyncio.Event
+
+    async def fetch(self, issuer: Issuer) -> Mapping[str, Any]:
+        await self.gate.wait()
+        return await super().fetch(issuer)
+
+
+@pytest.mark.parametrize("down", [False, True])
+async def test_a_probe_without_patience_does_not_break_off_the_fetch(down: bool) -> None:
+    forge = Forge()
+    keys = Slow(forge.keys.entries, down=down)
+    keys.gate = asyncio.Event()
+    tokens = JwtTokens([forge.issuer], keys=keys, clock=forge.clock)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await tokens.ready()
+    waiting = asyncio.create_task(tokens.verify(forge.token()))
+    keys.gate.set()
+    if down:
+        with pytest.raises(UnavailableError):
+            await waiting
+    else:
+        assert (await waiting).subject == "ada"
+    assert keys.fetches == 1

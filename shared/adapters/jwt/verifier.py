@@ -117,8 +117,11 @@ class JwtTokens:
 
 
 async def _ready(ring: KeyRing, now: float) -> None:
+    # A probe that has no patience must not break off the fetch that it began: requests wait for it, too.
+    fetching = asyncio.ensure_future(ring.refresh(now))
+    fetching.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
-        await ring.refresh(now)
+        await asyncio.shield(fetching)
     except UnavailableError as error:
         message = f"the keys of the issuer {ring.issuer.url} cannot be had: {error.message}"
         raise UnavailableError(message, retry_after=error.retry_after) from error
