@@ -52,8 +52,8 @@ async def sqlite(request: pytest.FixtureRequest) -> AsyncIterator[Log]:
 @asynccontextmanager
 async def eventhubs(request: pytest.FixtureRequest) -> AsyncIterator[Log]:
     hub: RemoteHub = request.getfixturevalue("remote_hub")
-    await hub.read()
     events = EventHubsEvents(connection=hub.connection)
+    await asyncio.gather(hub.read(), events.check())
     yield Log(events, hub.read)
     await events.close()
 

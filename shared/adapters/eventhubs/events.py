@@ -23,6 +23,8 @@ PATIENCE = 30.0
 PAUSE = 0.2
 """Seconds before the second attempt; it doubles from there."""
 
+_KEYS = {"sharedaccesskey", "sharedaccesssignature"}
+
 
 class EventHubsEvents:
     """Implements :class:`shared.ports.events.Events`. One per process, for the loop that first publishes.
@@ -60,14 +62,13 @@ class EventHubsEvents:
         """
         if bool(connection) == bool(namespace):
             raise ValueError("Event Hubs needs either a connection string or a namespace")
-        parts = {part.partition("=")[0].strip().lower() for part in connection.split(";")}
-        if connection and (
-            "endpoint" not in parts or not parts & {"sharedaccesskey", "sharedaccesssignature"}
-        ):
+        pairs = (part.partition("=") for part in connection.split(";"))
+        parts = {name.strip().lower(): value for name, _, value in pairs}
+        if connection and not ("endpoint" in parts and parts.keys() & _KEYS):
             raise ValueError("The connection string of Event Hubs needs an Endpoint and a SharedAccessKey")
-        if not hub and "entitypath" not in parts:
+        self._hub = hub or parts.get("entitypath", "")
+        if not self._hub:
             raise ValueError("Event Hubs needs the name of the hub, or EntityPath in the connection string")
-        self._hub = hub
         self._connection = connection
         self._namespace = namespace
         self._credential = credential
@@ -88,24 +89,19 @@ class EventHubsEvents:
         groups = by_lane(events, len(lanes))
         deadline = asyncio.get_running_loop().time() + self._patience
         try:
-            async with asyncio.timeout_at(deadline):
-                packed = await _all(*(lanes[at].pack(keys, deadline) for at, keys in groups.items()))
-                await _all(
-                    *(lanes[at].send(batches, deadline) for at, batches in zip(groups, packed, strict=True))
-                )
+            packed = await _all(*(lanes[at].pack(keys, deadline) for at, keys in groups.items()))
         except OversizeError as error:
             raise too_large(events, error.positions, error.limit) from None
-        except TimeoutError:
-            raise UnavailableError("The event hub takes events slower than they come") from None
+        await _all(*(lanes[at].send(batches, deadline) for at, batches in zip(groups, packed, strict=True)))
 
     async def check(self) -> None:
-        """Connect, if that has not been done yet, to see whether publishing can work.
+        """Ask the hub for its partitions, to see whether publishing can work; takes about half a second.
 
         Raises:
             UnavailableError: it cannot; the message says what the hub or the network answered.
         """
-        deadline = asyncio.get_running_loop().time() + self._patience
-        await self._open()[0].pack({}, deadline)
+        deadline = asyncio.get_running_loop().time() + self._patience / 3
+        await self._open()[0].check(deadline)
 
     async def close(self) -> None:
         """End the connections; what is still being published is unavailable."""
@@ -122,7 +118,8 @@ class EventHubsEvents:
             from shared.adapters.eventhubs.lane import Lane
 
             self._lanes = [
-                Lane(self._connect, patience=self._patience, pause=self._pause) for _ in range(self._count)
+                Lane(self._hub, self._connect, patience=self._patience, pause=self._pause)
+                for _ in range(self._count)
             ]
         return self._lanes
 
@@ -131,7 +128,7 @@ class EventHubsEvents:
 
         if self._connection:
             return EventHubProducerClient.from_connection_string(
-                self._connection, eventhub_name=self._hub or None, **self._options
+                self._connection, eventhub_name=self._hub, **self._options
             )
         return EventHubProducerClient(self._namespace, self._hub, self._token_source(), **self._options)
 

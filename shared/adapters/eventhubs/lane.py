@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from azure.eventhub import EventData, EventDataBatch
 from azure.eventhub.aio import EventHubProducerClient
-from azure.eventhub.exceptions import EventDataSendError, EventHubError
+from azure.eventhub.exceptions import AuthenticationError, EventDataSendError, EventHubError
 
 from shared.adapters.eventhubs.messages import Message, OversizeError
 from shared.domain.errors import UnavailableError
@@ -33,11 +33,10 @@ HOPELESS_PAUSE = 30
 CLOSING = 2.0
 """Seconds that a connection has to say goodbye."""
 
-_BUSY_PAUSES = {b"com.microsoft:server-busy": 4.0, b"com.microsoft:timeout": 2.0}
+_BUSY_PAUSES = {"server-busy": 4.0, "timeout": 2.0}
 """Seconds to leave the service alone. Source: the waits that the SDK has for these conditions."""
 
-_HOPELESS = {b"amqp:not-found", b"amqp:unauthorized-access"}
-_HOPELESS_STATUS = {401, 403, 404}
+_HOPELESS = {"not-found", "unauthorized-access"}
 _log = logging.getLogger(__name__)
 
 
@@ -45,20 +44,27 @@ class Lane:
     """Sends in the order asked for, one batch at a time. Connects when it is first needed."""
 
     def __init__(
-        self, connect: Callable[[], EventHubProducerClient], *, patience: float, pause: float
+        self, name: str, connect: Callable[[], EventHubProducerClient], *, patience: float, pause: float
     ) -> None:
         """``patience`` is how long a call may take, ``pause`` the first wait between attempts, in seconds."""
+        self._name = name
         self._connect = connect
         self._attempt = patience / ATTEMPTS
         self._pause = pause
         self._turn = asyncio.Lock()
         self._client: EventHubProducerClient | None = None
         self._closing: set[asyncio.Task[None]] = set()
-        self.trouble = ""
-        """Why the last attempt failed; empty when it did not."""
+
+    async def check(self, deadline: float) -> None:
+        """Ask the hub for its partitions; ``deadline`` is a time of the loop, here and below.
+
+        Raises:
+            UnavailableError: it does not say; the message has why.
+        """
+        await self._insist(EventHubProducerClient.get_partition_ids, deadline)
 
     async def pack(self, groups: Mapping[str, Sequence[Message]], deadline: float) -> list[EventDataBatch]:
-        """Batches of one key each, as few as the hub's limit allows; ``deadline`` is a time of the loop.
+        """Batches of one key each, as few as the hub's limit allows.
 
         Raises:
             OversizeError: messages alone are over the limit.
@@ -86,9 +92,16 @@ class Lane:
         Raises:
             UnavailableError: one was not taken in time; none behind it was sent.
         """
-        async with self._turn:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise self._unavailable("it takes events slower than they come", self._pause) from None
+        try:
             for batch in batches:
                 await self._send(batch, deadline)
+        finally:
+            self._turn.release()
 
     async def close(self) -> None:
         """Say goodbye, within a bounded time."""
@@ -108,12 +121,9 @@ class Lane:
         while True:
             try:
                 async with asyncio.timeout_at(min(deadline, loop.time() + self._attempt)):
-                    result = await self._try(call)
+                    return await self._try(call)
             except (EventHubError, TimeoutError, OSError) as error:
                 await self._rest(error, pause, deadline - loop.time())
-            else:
-                self.trouble = ""
-                return result
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _try[T](self, call: Callable[[EventHubProducerClient], Awaitable[T]]) -> T:
@@ -134,21 +144,21 @@ class Lane:
         Raises:
             UnavailableError: there is no time left for one, or it cannot help.
         """
-        details = getattr(problem, "details", None)
-        condition = bytes(getattr(details, "condition", b""))
-        self.trouble = " ".join(str(problem).split()) or f"no answer within {self._attempt:g} s"
-        _log.warning("the event hub did not take a call: %s", self.trouble)
-        if condition in _HOPELESS or getattr(details, "status_code", None) in _HOPELESS_STATUS:
-            raise self._unavailable(HOPELESS_PAUSE)
-        wait = max(pause, _BUSY_PAUSES.get(condition, 0))
+        condition = getattr(problem, "error", None)  # what AMQP calls it, behind the first colon
+        reason = " ".join(str(problem).split()) or f"no answer within {self._attempt:g} s"
+        _log.warning("the event hub %r did not take a call: %s", self._name, reason)
+        refused_token = isinstance(problem, AuthenticationError) and condition == "client-error"
+        if refused_token or condition in _HOPELESS:
+            raise self._unavailable(reason, HOPELESS_PAUSE)
+        wait = max(pause, _BUSY_PAUSES.get(condition or "", 0))
         wait *= random.uniform(1, 1.25)  # noqa: S311 - spreads the attempts of many processes, guards nothing
         if wait >= left:
-            raise self._unavailable(math.ceil(wait))
+            raise self._unavailable(reason, wait)
         await asyncio.sleep(wait)
 
-    def _unavailable(self, retry_after: int) -> UnavailableError:
-        message = f"The event hub cannot take events now; publish them again. It said: {self.trouble}"
-        return UnavailableError(message, retry_after=retry_after)
+    def _unavailable(self, reason: str, wait: float) -> UnavailableError:
+        message = f"The event hub {self._name!r} cannot take events now, publish them again: {reason}"
+        return UnavailableError(message, retry_after=math.ceil(wait))
 
     def _drop(self) -> None:
         """Give the connection up, and close it beside what goes on."""
