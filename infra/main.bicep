@@ -87,10 +87,14 @@ var entraIssuers = empty(tokenClientId) ? [] : [
     tenants: empty(tokenTenants) ? [ownTenant] : split(tokenTenants, ',')
   }
 ]
+// Azure looks at the scope of a module even if its condition is false: there is always one.
+var groupName = '${prefix.resourceGroup}${environmentName}'
+var noRegistry = '${subscription().id}/resourceGroups/${groupName}/providers/Microsoft.ContainerRegistry/registries/none'
+var registryPath = split(empty(containerRegistryId) ? noRegistry : containerRegistryId, '/')
 var email = empty(alertEmail) ? 'nobody@example.com' : alertEmail
 
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
-  name: '${prefix.resourceGroup}${environmentName}'
+  name: groupName
   location: location
   tags: tags
 }
@@ -224,9 +228,9 @@ module registry 'app/registry.bicep' = if (empty(containerRegistryId)) {
 }
 
 module registryAccess 'app/registryaccess.bicep' = if (!empty(containerRegistryId)) {
-  scope: resourceGroup(split(containerRegistryId, '/')[2], split(containerRegistryId, '/')[4])
+  scope: resourceGroup(registryPath[2], registryPath[4])
   params: {
-    name: last(split(containerRegistryId, '/'))
+    name: last(registryPath)
     appPrincipalId: identity.outputs.principalId
   }
 }

@@ -151,8 +151,15 @@ class Frame:
         if body.type == "if_statement":
             condition, body = body.named_children
             if not self._eval(condition, local):
+                self._look_at_place(body, local)
                 return None
         return make(declared, body, local)
+
+    def _look_at_place(self, body: Node, local: dict[str, Json]) -> None:
+        """Name and scope are evaluated by Azure whether the condition holds or not."""
+        for child in body.named_children:
+            if child.type == "object_property" and key(child) in ("name", "scope"):
+                self._eval(child.named_children[1], local)
 
     def _resource(self, declared: Declaration, node: Node, local: dict[str, Json]) -> Resource:
         body = self._eval(node, local)
