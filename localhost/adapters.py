@@ -5,6 +5,7 @@ then asks :func:`built` for them, to feed its triggers from the same stores and 
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,14 +14,13 @@ from localhost.identity.issuer import NotLocalError, local_issuer
 from localhost.sqlite.documents import SqliteDocuments
 from localhost.sqlite.events import SqliteEvents
 from shared.adapters.durable.orchestrations import DurableOrchestrations
-from shared.adapters.jwt.configured import token_issuers
 from shared.adapters.jwt.issuers import Issuer
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
-from shared.adapters.msal.configured import configured_credentials
 from shared.bootstrap import Adapters
 from shared.domain.ids import RANDOM_BYTES, ulid
 from shared.ports.clock import Clock
+from shared.ports.credentials import Credentials, NoCredentials
 from shared.settings import Settings
 
 EVENTS_KEPT = timedelta(days=7)
@@ -70,7 +70,7 @@ def build(settings: Settings) -> LocalAdapters:
         tokens=JwtTokens(trusted_issuers(settings), keys=JwksSource(), clock=clock),
         clock=clock,
         ids=RandomIds(clock),
-        credentials=configured_credentials(settings, clock),
+        credentials=_credentials(settings, clock),
         cursor_key=bytes.fromhex(create(data / "cursor.key", secrets.token_hex(32))),
     )
     _built.append(adapters)
@@ -79,11 +79,24 @@ def build(settings: Settings) -> LocalAdapters:
 
 def trusted_issuers(settings: Settings) -> list[Issuer]:
     """Those of the settings, and the local one: not on a host that others reach, where it must not count."""
-    configured = token_issuers(settings.token_issuers)
+    configured: Sequence[Issuer] = ()
+    if settings.token_issuers:
+        # 5 ms of a start, and most hosts of one machine have no such setting.
+        from shared.adapters.jwt.configured import token_issuers
+
+        configured = token_issuers(settings.token_issuers)
     try:
         return [local_issuer(settings.data, settings.host_url), *configured]
     except NotLocalError:
         return [*configured]  # the host says so when it starts
+
+
+def _credentials(settings: Settings, clock: Clock) -> Credentials:
+    if not settings.credentials:
+        return NoCredentials()
+    from shared.adapters.msal.configured import configured_credentials  # 10 ms, likewise
+
+    return configured_credentials(settings, clock)
 
 
 def built() -> list[LocalAdapters]:
