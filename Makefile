@@ -31,7 +31,7 @@ up: .venv/installed ## serve the platform on http://127.0.0.1:7071 with its data
 up-emulators: ## Microsoft's emulators of the Azure services, in Docker (docs/operating.md)
 	docker compose up --detach
 	@for url in http://127.0.0.1:8084/ready http://127.0.0.1:5300/health; do \
-		curl --silent --show-error --fail --output /dev/null --retry 90 --retry-delay 2 --retry-all-errors $$url; done
+		curl --silent --show-error --fail --output /dev/null --retry 90 --retry-delay 2 --retry-all-errors $$url || exit 1; done
 
 down-emulators: ## stop them; what they kept is gone
 	docker compose down --volumes
