@@ -7,7 +7,7 @@ from functools import cmp_to_key
 from typing import Any
 
 from tests.cosmos.evaluation import UNDEFINED, evaluate, type_of, value_at
-from tests.cosmos.protocol import Answer, Refusal, Request
+from tests.cosmos.protocol import Answer, RefusedError, Request
 from tests.cosmos.sql import Path, Select, SqlError, parse_query
 from tests.cosmos.store import Collection, Item, Key, Physical
 
@@ -61,10 +61,10 @@ class Documents:
     def answer(self, request: Request, id: str | None) -> Answer:
         unknown = [name for name in request.headers if name.startswith(PREFIX) and name not in KNOWN]
         if unknown:
-            raise Refusal(501, f"this server does not know the headers {unknown}")
+            raise RefusedError(501, f"this server does not know the headers {unknown}")
         rid = request.headers.get("x-ms-cosmos-intended-collection-rid", self._collection.rid)
         if rid != self._collection.rid:
-            raise Refusal(400, "the container was made again", sub_status=1024)
+            raise RefusedError(400, "the container was made again", sub_status=1024)
         if id is not None and request.method == "GET":
             return self._read(request, id)
         if id is None and request.headers.get("x-ms-cosmos-is-batch-request") == "True":
@@ -77,7 +77,9 @@ class Documents:
             and request.headers.get("a-im", "").lower() == "incremental feed"
         ):
             return self._changes(request)
-        raise Refusal(501, f"this server does not know {request.method} of {request.path} with these headers")
+        raise RefusedError(
+            501, f"this server does not know {request.method} of {request.path} with these headers"
+        )
 
     def _read(self, request: Request, id: str) -> Answer:
         key = self._full_key(request)
@@ -86,27 +88,27 @@ class Documents:
     def _batch(self, request: Request) -> Answer:
         key = self._full_key(request)
         if request.headers.get("x-ms-cosmos-batch-atomic") != "True":
-            raise Refusal(501, "this server knows atomic batches only")
+            raise RefusedError(501, "this server knows atomic batches only")
         done, results = self._collection.batch(key, request.json())
         charge = sum(result["requestCharge"] for result in results)
         return self._told(200 if done else 207, results, self._collection.home(key), charge)
 
     def _query(self, request: Request) -> Answer:
         if request.headers.get("content-type") != "application/query+json":
-            raise Refusal(400, "a query is application/query+json")
+            raise RefusedError(400, "a query is application/query+json")
         asked = request.json()
         if unknown := asked.keys() - {"query", "parameters"}:
-            raise Refusal(400, f"unknown in a query: {sorted(unknown)}")
+            raise RefusedError(400, f"unknown in a query: {sorted(unknown)}")
         try:
             parameters = {one["name"]: one["value"] for one in asked.get("parameters") or []}
             select = parse_query(asked["query"], parameters)
         except SqlError as error:
-            raise Refusal(400, f"SC1001: {error}") from error
+            raise RefusedError(400, f"SC1001: {error}") from error
         home, items = self._asked(request)
         if CONTINUATION in request.headers:
             rows = self._rests.pop(request.headers[CONTINUATION], None)
             if rows is None:
-                raise Refusal(400, "this server did not give that continuation")
+                raise RefusedError(400, "this server did not give that continuation")
         else:
             rows = self._selected(select, [item.body for item in items])
         count = int(request.headers.get("x-ms-max-item-count", "-1"))
@@ -135,13 +137,13 @@ class Documents:
         if len(order) == 1:
             included = {one["path"] for one in policy["includedPaths"]}
             if "/*" not in included and order[0][0] + "/?" not in included:
-                raise Refusal(400, f"{order[0][0]} is not indexed: nothing can be ordered by it")
+                raise RefusedError(400, f"{order[0][0]} is not indexed: nothing can be ordered by it")
         if len(order) > 1:
             for composite in policy.get("compositeIndexes", []):
                 present = [(one["path"], one.get("order") == "descending") for one in composite]
                 if order in (present, [(path, not way) for path, way in present]):
                     return
-            raise Refusal(400, f"there is no composite index that serves the order {order}")
+            raise RefusedError(400, f"there is no composite index that serves the order {order}")
 
     def _changes(self, request: Request) -> Answer:
         home, items = self._asked(request)
@@ -168,19 +170,19 @@ class Documents:
         headers = request.headers
         bounds = headers.get("x-ms-start-epk"), headers.get("x-ms-end-epk")
         if RANGE_ID not in headers or None in bounds:
-            raise Refusal(400, "a cross-partition query is not allowed here", sub_status=1004)
+            raise RefusedError(400, "a cross-partition query is not allowed here", sub_status=1004)
         if headers.get("x-ms-read-key-type") != "EffectivePartitionKeyRange":
-            raise Refusal(501, f"this server does not know {headers.get('x-ms-read-key-type')}")
+            raise RefusedError(501, f"this server does not know {headers.get('x-ms-read-key-type')}")
         home = next((one for one in self._collection.physical if one.id == headers[RANGE_ID]), None)
         if home is None:
-            raise Refusal(410, "that partition is gone", sub_status=1002)
+            raise RefusedError(410, "that partition is gone", sub_status=1002)
         return home, list(self._collection.items(home, str(bounds[0]), str(bounds[1])))
 
     def _full_key(self, request: Request) -> Key:
         key = json.loads(request.headers.get(KEY, "[]"))
         paths = self._collection.definition["partitionKey"]["paths"]
         if len(key) != len(paths) or not all(isinstance(part, str) for part in key):
-            raise Refusal(400, f"the partition key has {len(paths)} parts, not {key}", sub_status=1001)
+            raise RefusedError(400, f"the partition key has {len(paths)} parts, not {key}", sub_status=1001)
         return tuple(key)
 
     def _told(

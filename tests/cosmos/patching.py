@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from tests.cosmos.protocol import Refusal
+from tests.cosmos.protocol import RefusedError
 
 MAX_PATCHES = 10
 
@@ -12,16 +12,16 @@ def patched(body: dict[str, Any], resource: dict[str, Any], *, fixed: set[str]) 
     """``body`` with the operations of a patch applied; ``fixed`` names the fields that cannot be changed."""
     operations = resource.pop("operations")
     if resource:
-        raise Refusal(400, f"unknown in a patch: {sorted(resource)}")
+        raise RefusedError(400, f"unknown in a patch: {sorted(resource)}")
     if not 1 <= len(operations) <= MAX_PATCHES:
-        raise Refusal(400, f"a patch has 1 to {MAX_PATCHES} operations, not {len(operations)}")
+        raise RefusedError(400, f"a patch has 1 to {MAX_PATCHES} operations, not {len(operations)}")
     changed = copy.deepcopy(body)
     for operation in operations:
         if unknown := operation.keys() - {"op", "path", "value"}:
-            raise Refusal(400, f"unknown in a patch operation: {sorted(unknown)}")
+            raise RefusedError(400, f"unknown in a patch operation: {sorted(unknown)}")
         names = _names(operation["path"])
         if names[0] in fixed:
-            raise Refusal(400, f"{operation['path']} cannot be patched")
+            raise RefusedError(400, f"{operation['path']} cannot be patched")
         _apply(changed, operation["op"], names, operation)
     return changed
 
@@ -29,7 +29,7 @@ def patched(body: dict[str, Any], resource: dict[str, Any], *, fixed: set[str]) 
 def _names(path: str) -> list[str]:
     """A JSON pointer's names (RFC 6901)."""
     if not path.startswith("/"):
-        raise Refusal(400, f"not a path: {path!r}")
+        raise RefusedError(400, f"not a path: {path!r}")
     return [name.replace("~1", "/").replace("~0", "~") for name in path[1:].split("/")]
 
 
@@ -48,9 +48,9 @@ def _apply(body: Any, op: str, names: list[str], operation: dict[str, Any]) -> N
         case "remove" if isinstance(parent, dict) and leaf in parent:
             del parent[leaf]
         case "set" | "incr" | "remove":
-            raise Refusal(400, f"nothing stands at {operation['path']}")
+            raise RefusedError(400, f"nothing stands at {operation['path']}")
         case _:
-            raise Refusal(501, f"this server knows no patch operation {op!r}")
+            raise RefusedError(501, f"this server knows no patch operation {op!r}")
 
 
 def _child(parent: Any, name: str, path: str) -> Any:
@@ -58,17 +58,17 @@ def _child(parent: Any, name: str, path: str) -> Any:
         return parent[_index(parent, name, path)]
     if isinstance(parent, dict) and name in parent:
         return parent[name]
-    raise Refusal(400, f"no path found beyond {name!r} of {path}")
+    raise RefusedError(400, f"no path found beyond {name!r} of {path}")
 
 
 def _index(array: list[Any], name: str, path: str) -> int:
     if not name.isdecimal() or int(name) >= len(array):
-        raise Refusal(400, f"{path} is not in the array")
+        raise RefusedError(400, f"{path} is not in the array")
     return int(name)
 
 
 def _increment(parent: dict[str, Any], leaf: str, operation: dict[str, Any]) -> None:
     present = parent.get(leaf, 0)  # a missing field is made: so says the documentation
     if not isinstance(present, int | float) or isinstance(present, bool):
-        raise Refusal(400, f"{operation['path']} is not a number")
+        raise RefusedError(400, f"{operation['path']} is not a number")
     parent[leaf] = present + operation["value"]

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import httptools
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """The request is answered with an error."""
 
     def __init__(
@@ -37,7 +37,7 @@ class Request:
         try:
             return json.loads(self.body)
         except ValueError as error:
-            raise Refusal(400, f"not JSON: {error}") from error
+            raise RefusedError(400, f"not JSON: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -47,19 +47,22 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
-    def of(cls, refusal: Refusal) -> "Answer":
-        body = {"code": HTTPStatus(refusal.status).phrase.replace(" ", ""), "message": refusal.message}
+    def of(cls, refusal: RefusedError) -> "Answer":
+        body = {"code": _phrase(refusal.status).replace(" ", ""), "message": refusal.message}
         sub_status = {"x-ms-substatus": str(refusal.sub_status)} if refusal.sub_status else {}
         return cls(refusal.status, body, {**sub_status, **refusal.headers})
 
     def encoded(self) -> bytes:
         body = b"" if self.body is None else json.dumps(self.body).encode()
-        phrase = "Retry With" if self.status == 449 else HTTPStatus(self.status).phrase
-        head = [f"HTTP/1.1 {self.status} {phrase}", "content-type: application/json"]
+        head = [f"HTTP/1.1 {self.status} {_phrase(self.status)}", "content-type: application/json"]
         if self.status not in {204, 304}:
             head.append(f"content-length: {len(body)}")
         head += [f"{name}: {value}" for name, value in self.headers.items()]
         return "\r\n".join([*head, "", ""]).encode() + body
+
+
+def _phrase(status: int) -> str:
+    return "Retry With" if status == 449 else HTTPStatus(status).phrase
 
 
 type Handler = Callable[[Request], Awaitable[Answer | None]]

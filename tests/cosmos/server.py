@@ -21,7 +21,7 @@ from azure.cosmos import PartitionKey
 
 from shared.adapters.cosmos.containers import KEEP_UNLESS_SAID, ContainerDefinition
 from tests.cosmos.documents import Documents
-from tests.cosmos.protocol import Answer, Connection, Refusal, Request
+from tests.cosmos.protocol import Answer, Connection, RefusedError, Request
 from tests.cosmos.store import Collection
 
 KEY = base64.b64encode(b"the key of the test server, 64 bytes as the real ones are, really").decode()
@@ -45,7 +45,7 @@ class Fault:
 
 
 class CosmosServer:
-    """``splits`` are the hashes between the physical partitions of every container."""
+    """``now`` is the clock of its documents, ``page_size`` the most that a page of a query has."""
 
     def __init__(self, *, now: Callable[[], datetime] | None = None, page_size: int = 1000) -> None:
         self.now = now or (lambda: datetime.now(UTC))
@@ -74,6 +74,12 @@ class CosmosServer:
         self._databases.clear()
         self.faults.clear()
         self.seen.clear()
+
+    def roll_back(self) -> None:
+        """Lose all documents and their logs, as a database does that is restored from before they were."""
+        for containers in self._databases.values():
+            for collection, _ in containers.values():
+                collection.clear()
 
     def make(self, database: str, definitions: Sequence[ContainerDefinition]) -> None:
         """A database with these containers, without asking for them over HTTP."""
@@ -119,7 +125,7 @@ class CosmosServer:
             self._answer(request)
         if fault.hang_up or fault.status is None:
             return None
-        refusal = Refusal(fault.status, "a fault", sub_status=fault.sub_status, headers=fault.headers)
+        refusal = RefusedError(fault.status, "a fault", sub_status=fault.sub_status, headers=fault.headers)
         return Answer.of(refusal)
 
     def _fault(self, kind: str) -> Fault | None:
@@ -136,7 +142,7 @@ class CosmosServer:
         try:
             self._authenticate(request)
             return self._route(request)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             return Answer.of(refusal)
 
     def _authenticate(self, request: Request) -> None:
@@ -150,7 +156,7 @@ class CosmosServer:
         digest = hmac.digest(base64.b64decode(self.key), f"{text}\n\n".encode(), "sha256")
         expected = f"type=master&ver=1.0&sig={base64.b64encode(digest).decode()}"
         if unquote(request.headers.get("authorization", "")) != expected:
-            raise Refusal(401, "the authorization is not for this account")
+            raise RefusedError(401, "the authorization is not for this account")
 
     def _route(self, request: Request) -> Answer:
         match request.method, request.path.strip("/").split("/"):
@@ -160,27 +166,24 @@ class CosmosServer:
                 return self._make_database(request.json())
             case "GET", ["dbs", database]:
                 self._database(database)
-                return Answer(200, {"id": database, "_rid": database, "_self": "", "_etag": '"0"'})
-            case "DELETE", ["dbs", database]:
-                self._database(database)
-                del self._databases[database]
-                return Answer(204)
+                return Answer(200, {"id": database, "_rid": database, "_self": ""})
             case "POST", ["dbs", database, "colls"]:
                 return self._make_container(self._database(database), request.json())
-            case "GET", ["dbs", database, "colls", name]:
-                collection, _ = self._container(database, name)
+            case _, ["dbs", database, "colls", name, *rest]:
+                return self._of_container(request, *self._container(database, name), rest)
+        raise _unknown(request)
+
+    def _of_container(
+        self, request: Request, collection: Collection, documents: Documents, rest: list[str]
+    ) -> Answer:
+        match request.method, rest:
+            case "GET", []:
                 return Answer(200, {**collection.definition, "_rid": collection.rid, "_self": ""})
-            case "DELETE", ["dbs", database, "colls", name]:
-                self._container(database, name)
-                del self._databases[database][name]
-                return Answer(204)
-            case "GET", ["dbs", database, "colls", name, "pkranges"]:
-                return self._ranges(self._container(database, name)[0], request)
-            case "GET" | "POST", ["dbs", database, "colls", name, "docs"]:
-                return self._container(database, name)[1].answer(request, None)
-            case "GET", ["dbs", database, "colls", name, "docs", id]:
-                return self._container(database, name)[1].answer(request, id)
-        raise Refusal(501, f"this server does not know {request.method} of {request.path}")
+            case "GET", ["pkranges"]:
+                return self._ranges(collection, request)
+            case _, ["docs", *item]:
+                return documents.answer(request, item[0] if item else None)
+        raise _unknown(request)
 
     def _account(self) -> Answer:
         here = [{"name": "Here", "databaseAccountEndpoint": self.endpoint + "/"}]
@@ -196,33 +199,36 @@ class CosmosServer:
 
     def _make_database(self, body: dict[str, Any]) -> Answer:
         if body["id"] in self._databases:
-            raise Refusal(409, f"there is a database {body['id']!r}")
+            raise RefusedError(409, f"there is a database {body['id']!r}")
         self._databases[body["id"]] = {}
         return Answer(201, {"id": body["id"], "_rid": body["id"], "_self": ""})
 
     def _make_container(self, containers: dict[str, Any], body: dict[str, Any]) -> Answer:
         known = {"id", "partitionKey", "indexingPolicy", "defaultTtl"}
         if unknown := body.keys() - known:
-            raise Refusal(501, f"this server does not know {sorted(unknown)} of a container")
+            raise RefusedError(501, f"this server does not know {sorted(unknown)} of a container")
         if (body["partitionKey"].get("kind"), body["partitionKey"].get("version")) != ("MultiHash", 2):
-            raise Refusal(501, "this server knows hierarchical partition keys of version 2 only")
+            raise RefusedError(501, "this server knows hierarchical partition keys of version 2 only")
         if body["id"] in containers:
-            raise Refusal(409, f"there is a container {body['id']!r}")
+            raise RefusedError(409, f"there is a container {body['id']!r}")
         self._made += 1
         rid = base64.b64encode(self._made.to_bytes(8)).decode()
-        collection = Collection(rid, body, splits=_splits(body), now=lambda: self.now())
+        collection = Collection(rid, body, splits=_splits(body), now=self._time)
         containers[body["id"]] = collection, Documents(collection, page_size=self._page_size)
         return Answer(201, {**body, "_rid": rid, "_self": ""})
 
+    def _time(self) -> datetime:
+        return self.now()
+
     def _database(self, name: str) -> dict[str, tuple[Collection, Documents]]:
         if name not in self._databases:
-            raise Refusal(404, f"there is no database {name!r}", sub_status=1003)
+            raise RefusedError(404, f"there is no database {name!r}", sub_status=1003)
         return self._databases[name]
 
     def _container(self, database: str, name: str) -> tuple[Collection, Documents]:
         containers = self._database(database)
         if name not in containers:
-            raise Refusal(404, f"there is no container {name!r}", sub_status=1003)
+            raise RefusedError(404, f"there is no container {name!r}", sub_status=1003)
         return containers[name]
 
     def _ranges(self, collection: Collection, request: Request) -> Answer:
@@ -241,6 +247,10 @@ class CosmosServer:
         ]
         body = {"_rid": collection.rid, "PartitionKeyRanges": ranges, "_count": len(ranges)}
         return Answer(200, body, {"etag": '"ranges"'})
+
+
+def _unknown(request: Request) -> RefusedError:
+    return RefusedError(501, f"this server does not know {request.method} of {request.path}")
 
 
 def _splits(definition: dict[str, Any]) -> Sequence[str]:

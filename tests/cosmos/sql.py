@@ -204,9 +204,7 @@ class _Reader:
 
     def _primary(self) -> Expression:
         kind, text = self._next()
-        if kind == "number":
-            return Constant(json.loads(text))
-        if kind == "string":
+        if kind in {"number", "string"}:
             return Constant(json.loads(text))
         if kind == "parameter":
             if text not in self._parameters:

@@ -1,5 +1,5 @@
-"""The documents of one container in memory, as Cosmos DB keeps them: physical and logical partitions, batches,
-etags, log sequence numbers (LSN), time to live, and the change feed.
+"""The documents of one container in memory, as Cosmos DB keeps them: physical and logical partitions, atomic
+batches, etags, log sequence numbers (LSN) and time to live.
 """
 
 import copy
@@ -8,13 +8,14 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from azure.cosmos import PartitionKey
 
 from tests.cosmos.evaluation import evaluate
 from tests.cosmos.patching import patched
-from tests.cosmos.protocol import Refusal
+from tests.cosmos.protocol import RefusedError
 from tests.cosmos.sql import SqlError, parse_condition
 
 MAX_OPERATIONS = 100
@@ -61,10 +62,12 @@ class Collection:
         self._key = PartitionKey(path=definition["partitionKey"]["paths"], kind="MultiHash", version=2)
         self._hashes: dict[Key, str] = {}
         bounds = ["", *splits, "FF"]
-        self.physical = [
-            Physical(str(n), start, end)
-            for n, (start, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True))
-        ]
+        self.physical = [Physical(str(n), start, end) for n, (start, end) in enumerate(pairwise(bounds))]
+
+    def clear(self) -> None:
+        for one in self.physical:
+            one.lsn = 0
+            one.logical.clear()
 
     def hash_of(self, key: Sequence[str]) -> str:
         """The effective partition key of a key or of a prefix of keys, as the SDK computes it."""
@@ -81,7 +84,7 @@ class Collection:
     def read(self, key: Key, id: str) -> Item:
         item = self._living(self.home(key).logical.get(key, {})).get(id)
         if item is None:
-            raise Refusal(404, f"there is no document {id!r}")
+            raise RefusedError(404, f"there is no document {id!r}")
         return item
 
     def items(self, physical: Physical, start: str, end: str) -> Iterator[Item]:
@@ -96,16 +99,16 @@ class Collection:
     def batch(self, key: Key, operations: Sequence[Body]) -> tuple[bool, list[Body]]:
         """Apply all or nothing; returns whether it was applied and the result of each operation."""
         if not 1 <= len(operations) <= MAX_OPERATIONS:
-            raise Refusal(400, f"a batch has 1 to {MAX_OPERATIONS} operations, not {len(operations)}")
+            raise RefusedError(400, f"a batch has 1 to {MAX_OPERATIONS} operations, not {len(operations)}")
         if len(json.dumps(operations)) > MAX_BATCH_BYTES:
-            raise Refusal(413, "the batch is too large")
+            raise RefusedError(413, "the batch is too large")
         home = self.home(key)
         work = _Batch(self, key, self._living(home.logical.get(key, {})), home.lsn + 1)
         results: list[Body] = []
         for index, operation in enumerate(operations):
             try:
                 results.append(work.apply(operation))
-            except Refusal as refusal:
+            except RefusedError as refusal:
                 failed = {"statusCode": 424, "requestCharge": 0}
                 told = {"statusCode": refusal.status, "requestCharge": 1.24, "message": refusal.message}
                 return False, [failed] * index + [told] + [failed] * (len(operations) - index - 1)
@@ -117,8 +120,8 @@ class Collection:
     def _living(self, logical: Mapping[str, Item]) -> dict[str, Item]:
         now = self._now().timestamp()
         return {
-            id: item
-            for id, item in logical.items()
+            name: item
+            for name, item in logical.items()
             if "ttl" not in item.body or now - item.body["_ts"] < item.body["ttl"]
         }
 
@@ -139,7 +142,7 @@ class _Batch:
     def apply(self, operation: Body) -> Body:
         known = {"operationType", "id", "resourceBody", "ifMatch"}
         if unknown := operation.keys() - known:
-            raise Refusal(400, f"unknown in an operation: {sorted(unknown)}")
+            raise RefusedError(400, f"unknown in an operation: {sorted(unknown)}")
         match operation["operationType"]:
             case "Create":
                 return self._create(operation["resourceBody"])
@@ -152,17 +155,17 @@ class _Batch:
                 del self.items[operation["id"]]
                 return {"statusCode": 204, "requestCharge": 1.24}
             case other:
-                raise Refusal(501, f"this server knows no operation {other} in a batch")
+                raise RefusedError(501, f"this server knows no operation {other} in a batch")
 
     def _create(self, body: Body) -> Body:
         if body["id"] in self.items:
-            raise Refusal(409, f"there is a document {body['id']!r}")
+            raise RefusedError(409, f"there is a document {body['id']!r}")
         return self._put(body, 201)
 
     def _replace(self, operation: Body) -> Body:
         body = operation["resourceBody"]
         if body["id"] != operation["id"]:
-            raise Refusal(400, "the body has another id")
+            raise RefusedError(400, "the body has another id")
         self._present(operation["id"], operation)
         return self._put(body, 200)
 
@@ -174,9 +177,9 @@ class _Batch:
             try:
                 holds = evaluate(parse_condition(condition), present.body) is True
             except SqlError as error:
-                raise Refusal(400, f"condition: {error}") from error
+                raise RefusedError(400, f"condition: {error}") from error
             if not holds:
-                raise Refusal(412, "the condition does not hold")
+                raise RefusedError(412, "the condition does not hold")
         changed = patched(present.body, resource, fixed=self._fixed())
         return self._put({name: value for name, value in changed.items() if name not in SYSTEM}, 200)
 
@@ -187,9 +190,9 @@ class _Batch:
     def _present(self, id: str, operation: Body) -> Item:
         item = self.items.get(id)
         if item is None:
-            raise Refusal(404, f"there is no document {id!r}")
+            raise RefusedError(404, f"there is no document {id!r}")
         if operation.get("ifMatch", item.etag) != item.etag:
-            raise Refusal(412, "the etag does not match")
+            raise RefusedError(412, "the etag does not match")
         return item
 
     def _put(self, body: Body, status: int) -> Body:
@@ -205,13 +208,13 @@ class _Batch:
         }
 
     def _check(self, body: Body) -> None:
-        id, ttl = body.get("id"), body.get("ttl", 1)
-        if not isinstance(id, str) or not id or FORBIDDEN_IN_ID & set(id) or len(id.encode()) > 1023:
-            raise Refusal(400, f"not an id: {id!r}")
+        name, ttl = body.get("id"), body.get("ttl", 1)
+        if not isinstance(name, str) or not name or FORBIDDEN_IN_ID & set(name) or len(name.encode()) > 1023:
+            raise RefusedError(400, f"not an id: {name!r}")
         if not isinstance(ttl, int) or isinstance(ttl, bool) or ttl < 1:
-            raise Refusal(400, f"not a ttl: {ttl!r}")
+            raise RefusedError(400, f"not a ttl: {ttl!r}")
         if any(name in body for name in SYSTEM):
-            raise Refusal(400, "the fields of the service cannot be written")
+            raise RefusedError(400, "the fields of the service cannot be written")
         paths = self._collection.definition["partitionKey"]["paths"]
         if tuple(body.get(path.removeprefix("/")) for path in paths) != self._key:
-            raise Refusal(400, "the partition key of the header is not that of the body")
+            raise RefusedError(400, "the partition key of the header is not that of the body")

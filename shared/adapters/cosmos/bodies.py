@@ -1,6 +1,6 @@
-"""How a document of the port stands in Cosmos DB, and back.
+r"""How a document of the port stands in Cosmos DB, and back.
 
-The service keeps fields of its own in a document (``_etag``, ``_ts``, ``ttl`` …) and takes no ``/ \\ ? #`` in
+The service keeps fields of its own in a document (``_etag``, ``_ts``, ``ttl`` …) and takes no ``/ \ ? #`` in
 an id, so names and ids that would clash are escaped. Every stored document also carries the transaction that
 wrote it last and its place therein (``_w``): the order of the change feed within a transaction, and how a
 write whose answer was lost is recognised.
@@ -9,7 +9,6 @@ write whose answer was lost is recognised.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
@@ -85,9 +84,8 @@ def escaped_name(name: str) -> str:
 
 def unescaped(path: str) -> str:
     """SQL for the plain id at ``path``, where an escaped one is stored."""
-    last = {escape: plain for escape, plain in _PLAIN.items() if escape[1] == "0"}
-    first = {escape: plain for escape, plain in _PLAIN.items() if escape[1] == "1"}
-    for escape, plain in [*first.items(), *last.items()]:
+    # A character that escapes comes last: undone earlier, it would seem to escape what follows it.
+    for escape, plain in sorted(_PLAIN.items(), key=lambda one: one[1] == one[0][0]):
         path = f"REPLACE({path}, {literal(escape)}, {literal(plain)})"
     return path
 

@@ -1,10 +1,13 @@
 """The one client of a process, made when it is first needed, and what is known of the database."""
 
 import asyncio
+import base64
+import binascii
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.pipeline.transport import AioHttpTransport
@@ -53,7 +56,7 @@ class Database:
 
 
 class Client:
-    """Opens the database once, on the loop that first asks; a failure is forgotten, so that the next may try."""
+    """Opens the database once, on the loop that first asks; after a failure the next call tries again."""
 
     def __init__(self, account: Account, on_request_units: RequestUnits) -> None:
         self._account = account
@@ -119,10 +122,7 @@ class Client:
         await self.close()
         account = self._account
         self._client = self._made()
-        try:
-            await self._client.__aenter__()
-        except ValueError as error:
-            raise CosmosMisconfiguredError(f"{account.endpoint} is no Cosmos DB endpoint: {error}") from error
+        await self._client.__aenter__()
         database = self._client.get_database_client(account.database)
         proxies = {
             definition.container.name: database.get_container_client(definition.container.name)
@@ -137,13 +137,19 @@ class Client:
         return Database(proxies, Cursors(await _cursor_key(proxies[TENANCY.name])))
 
     def _made(self) -> CosmosClient:
+        endpoint = urlsplit(self._account.endpoint)
+        if endpoint.scheme not in {"http", "https"} or not endpoint.hostname:
+            raise CosmosMisconfiguredError(f"{self._account.endpoint!r} is no address of an endpoint")
         options: dict[str, Any] = {
-            # One place retries: faults.persist. The SDK takes a 0 for its default, hence nearly none.
+            # One place retries: faults.persist. With endpoint discovery, the SDK sends a write again after a
+            # 503 or a lost answer, where nobody can tell whether it counts twice; the account's own endpoint
+            # leads to its write region all the same.
+            "enable_endpoint_discovery": False,
             "retry_total": 0,
             "retry_connect": 0,
             "retry_read": 0,
             "retry_status": 0,
-            "retry_throttle_backoff_max": 0.001,
+            "retry_throttle_total": -1,  # a 0 is taken for the default
             # Without the environment's proxies and .netrc: looking them up is two hops to a thread a request.
             "transport": AioHttpTransport(use_env_settings=False),
         }
@@ -151,7 +157,7 @@ class Client:
 
     def _credentials(self) -> str | AsyncTokenCredential:
         if self._account.key is not None:
-            return self._account.key
+            return _checked_key(self._account.key)
         # Imported here for cold start: with a key, it is not needed.
         from azure.identity.aio import ManagedIdentityCredential
 
@@ -167,6 +173,14 @@ class Client:
         found = properties["partitionKey"]["paths"]
         if found != paths:
             raise CosmosMisconfiguredError(f"the {name} is partitioned by {found}, not by {paths}")
+
+
+def _checked_key(key: str) -> str:
+    try:
+        base64.b64decode(key, validate=True)
+    except binascii.Error as error:
+        raise CosmosMisconfiguredError("the key is not an account's: it is not base64") from error
+    return key
 
 
 async def _cursor_key(container: ContainerProxy) -> bytes:

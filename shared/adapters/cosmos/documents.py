@@ -1,6 +1,5 @@
 """The documents port over Azure Cosmos DB for NoSQL."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 

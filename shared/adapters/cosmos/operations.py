@@ -1,4 +1,4 @@
-"""From a transaction of the documents port to a transactional batch, and from its failure to the port's error."""
+"""From a transaction of the documents port to a transactional batch, and from refusals to its errors."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from shared.adapters.cosmos.bodies import (
     Place,
     copied,
     document,
+    encoded,
     escaped_id,
     literal,
     pointer,
@@ -40,6 +41,9 @@ from shared.ports.documents import (
 MAX_CHANGES = 10
 """Most changes in one patch (Cosmos DB's limit). The stamp of the write takes one."""
 
+MAX_BYTES = 2 * 1024 * 1024
+"""Of a batch, and of a document (Cosmos DB's limits)."""
+
 _NOWHERE = "/_nowhere"
 
 type Entry = tuple[str, tuple[Any, ...], dict[str, Any]]
@@ -60,11 +64,10 @@ class Batch:
     @property
     def standing(self) -> set[str]:
         """Ids, as stored, of the documents that the transaction leaves written by it."""
-        written: dict[str, bool] = {}
+        stands: dict[str, bool] = {}
         for name, arguments, _ in self.entries:
-            id = arguments[0]["id"] if name == "create" else arguments[0]
-            written[id] = name != "delete"
-        return {id for id, stands in written.items() if stands}
+            stands[arguments[0]["id"] if name == "create" else arguments[0]] = name != "delete"
+        return {written for written, standing in stands.items() if standing}
 
     @property
     def refuses_itself(self) -> bool:
@@ -100,6 +103,7 @@ def prepare(place: Place, operations: Sequence[Operation]) -> Batch:
 
     Raises:
         ValueError: as ``Documents.transact`` says, or patches of so many fields that they do not fit.
+        TooLargeError: more than the service takes at once.
     """
     if not 1 <= len(operations) <= MAX_OPERATIONS:
         raise ValueError(f"a transaction has 1 to {MAX_OPERATIONS} operations, not {len(operations)}")
@@ -112,6 +116,8 @@ def prepare(place: Place, operations: Sequence[Operation]) -> Batch:
             f"a transaction has at most {MAX_OPERATIONS} operations, and a patch of more than"
             f" {MAX_CHANGES - 1} fields counts as several: these are {len(batch.entries)}"
         )
+    if sum(len(encoded(arguments)) for _, arguments, _ in batch.entries) > MAX_BYTES:
+        raise too_large()
     return batch
 
 
@@ -145,10 +151,10 @@ def _patches(place: Place, patch: Patch, write: str) -> list[Entry]:
     conditions = _if_match(patch.if_match)
     if predicate := [*_expected(patch), *_shape(patch)]:
         conditions["filter_predicate"] = _from(" AND ".join(predicate))
-    id = escaped_id(patch.id)
+    stored = escaped_id(patch.id)
     parts = list(batched(changes, MAX_CHANGES - 1, strict=False)) or [()]
     return [
-        ("patch", (id, [stamp, *part]), conditions if number == 0 else {})
+        ("patch", (stored, [stamp, *part]), conditions if number == 0 else {})
         for number, part in enumerate(parts)
     ]
 
@@ -195,14 +201,14 @@ def question(batch: Batch, index: int) -> list[Entry] | None:
 def refusal(batch: Batch, error: CosmosBatchOperationError, *, index: int) -> Exception:
     """The port's error for operation ``index`` of a batch that the service refused; else ``error`` itself."""
     operation = batch.operations[index]
-    id = operation.body["id"] if isinstance(operation, Create | Replace) else operation.id
+    subject = operation.body["id"] if isinstance(operation, Create | Replace) else operation.id
     match error.status_code:
         case 409:
-            return DocumentExistsError(f"there is a document {id!r} already", index=index)
+            return DocumentExistsError(f"there is a document {subject!r} already", index=index)
         case 404:
-            return DocumentMissingError(f"there is no document {id!r}", index=index)
+            return DocumentMissingError(f"there is no document {subject!r}", index=index)
         case 412:
-            return DocumentStaleError(f"{id!r} was changed in the meantime", index=index)
+            return DocumentStaleError(f"{subject!r} was changed in the meantime", index=index)
         case 413:
             return too_large()
         case 400 if isinstance(operation, Patch):

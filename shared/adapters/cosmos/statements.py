@@ -9,6 +9,7 @@ fields that it sorts by are there.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import Any, Self
 
@@ -50,7 +51,7 @@ class Segment:
         """Rows of several physical partitions, each in order, as one."""
         merged = list(rows)
         for path, way in reversed(self.keys):
-            merged.sort(key=lambda row, path=path: _sort_value(row, path), reverse=way == "desc")
+            merged.sort(key=partial(_sort_value, path), reverse=way == "desc")
         return merged
 
     def position(self, row: dict[str, Json]) -> Position:
@@ -196,9 +197,7 @@ def _condition(made: Statement, where: Where) -> str:
             text = unescaped(field) if where.path == ("id",) else field
             return f"CONTAINS({text}, {made.bind(str(value))}, true)"
         case "<" | "<=" | ">" | ">=":
-            if isinstance(value, bool) or not isinstance(value, str | int | float):
-                raise ValueError(f"{where.op} compares with strings and numbers, not {value!r}")
-            return f"{field} {where.op} {made.bind(value)}"
+            return f"{field} {where.op} {made.bind(_ranged(where.op, value))}"
 
 
 def _stored_ids(where: Where) -> Where:
@@ -214,6 +213,12 @@ def _stored_id(value: Json) -> Json:
     return escaped_id(value) if isinstance(value, str) else value
 
 
+def _ranged(op: str, value: Json) -> Json:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return value
+    raise ValueError(f"{op} compares with strings and numbers, not {value!r}")
+
+
 def _comparable(value: Json) -> Json:
     if value is None or isinstance(value, str | int | float):
         return value
@@ -227,7 +232,7 @@ def _value(row: dict[str, Json], path: Path) -> Any:
     return value
 
 
-def _sort_value(row: dict[str, Json], path: Path) -> tuple[bool, Any]:
+def _sort_value(path: Path, row: dict[str, Json]) -> tuple[bool, Any]:
     value = _value(row, path)
     return isinstance(value, str), value
 

@@ -1,4 +1,4 @@
-"""Carries a transaction out: sends its batch, finds out what a refusal means and what became of a lost answer."""
+"""Carries a transaction out, and finds out what a refusal means and what became of a lost answer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -61,8 +61,8 @@ class Transaction:
         return self._batch.refuses_itself
 
     async def _already(self) -> list[Document | None] | None:
-        """The documents as they are, if this transaction was carried out; None if nothing tells that it was."""
-        stored = {id: await self.read(id) for id in self._batch.standing}
+        """The documents as they are, if this transaction was carried out; None if nothing says so."""
+        stored = {written: await self._read(written) for written in self._batch.standing}
         if not any(one is not None and self._batch.wrote(one) for one in stored.values()):
             return None
         return [self._left(operation, stored) for operation in self._batch.operations]
@@ -70,8 +70,8 @@ class Transaction:
     def _left(self, operation: Operation, stored: Mapping[str, dict[str, Json] | None]) -> Document | None:
         if isinstance(operation, Delete):
             return None
-        id = operation.id if isinstance(operation, Patch) else operation.body["id"]
-        found = stored.get(escaped_id(id))
+        subject = operation.id if isinstance(operation, Patch) else operation.body["id"]
+        found = stored.get(escaped_id(subject))
         return None if found is None else document(found)
 
     async def _refusal(self, error: CosmosBatchOperationError) -> Exception:
@@ -87,14 +87,14 @@ class Transaction:
                 return unfit(patch)
         return DocumentStaleError("the document was changed in the meantime", index=index)
 
-    async def read(self, id: str) -> dict[str, Json] | None:
+    async def _read(self, id: str) -> dict[str, Json] | None:
         return await read_stored(self._client, self._batch.place, id, self._deadline, operation=OPERATION)
 
 
 async def read_stored(
     client: Client, place: Place, id: str, deadline: Deadline, *, operation: str
 ) -> dict[str, Json] | None:
-    """The document as it is stored; ``id`` is escaped, ``operation`` what the request units are booked under."""
+    """The document as it is stored; ``id`` is escaped, the request units go under ``operation``."""
 
     async def attempt(proxy: ContainerProxy, hook: Hook) -> dict[str, Json] | None:
         try:
