@@ -111,8 +111,6 @@ class EventHubsEvents:
             await self._identity.close()
 
     def _open(self) -> "Sequence[Lane]":
-        if self._closed:
-            raise UnavailableError("The event hub's connections are closed: the process ends")
         if not self._lanes:
             # Imported here for cold start: only what publishes needs the SDK, which takes a while to load.
             from shared.adapters.eventhubs.lane import Lane
@@ -124,8 +122,12 @@ class EventHubsEvents:
         return self._lanes
 
     def _connect(self) -> "EventHubProducerClient":
-        from azure.eventhub.aio import EventHubProducerClient  # loaded by now
+        from azure.eventhub.aio import EventHubProducerClient  # loaded with the lane, not before
 
+        if self._closed:
+            raise UnavailableError(
+                f"The event hub {self._hub!r} is not published to any more: the process ends"
+            )
         if self._connection:
             return EventHubProducerClient.from_connection_string(
                 self._connection, eventhub_name=self._hub, **self._options
