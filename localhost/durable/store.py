@@ -37,6 +37,8 @@ class Store:
         self.reader = connect(path, read_only=True)
         self._ids = itertools.count(self._highest_id() + 1)
         self._closed = False
+        self._away = False
+        """Whether the log has said that the file cannot be written: many may wait, and one line is enough."""
 
     def next_id(self) -> int:
         """The next id of the sequence that messages, activities and lock requests share."""
@@ -67,13 +69,26 @@ class Store:
         pause = _FIRST_PAUSE
         while True:
             try:
-                return await self._writer.run(work)
+                result = await self._writer.run(work)
             except StorageUnavailableError as error:
                 if self._closed:
                     raise
-                logger.warning("The task hub's file cannot be written, trying again: %s", error)
+                self._tell_away(error.__cause__ or error)
+            else:
+                self._tell_back()
+                return result
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LAST_PAUSE)
+
+    def _tell_away(self, reason: BaseException) -> None:
+        if not self._away:
+            logger.warning("The task hub's file cannot be written, trying until it can be: %s", reason)
+        self._away = True
+
+    def _tell_back(self) -> None:
+        if self._away:
+            logger.warning("The task hub's file can be written again")
+        self._away = False
 
     async def discard(self, messages: Sequence[Message]) -> None:
         """Forget messages nobody will ever take in."""
