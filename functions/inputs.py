@@ -11,7 +11,12 @@ from shared.domain.errors import BadRequestError, FieldError
 from shared.domain.pointers import pointer, pointer_along
 
 _CODES = {"missing": "REQUIRED", "extra_forbidden": "UNKNOWN", "too_long": "TOO_MANY"}
-_MESSAGES = {"missing": "this is required", "extra_forbidden": "there is no such field"}
+_MESSAGES = {
+    "missing": "this is required",
+    "extra_forbidden": "there is no such field",
+    "model_type": "this should be a JSON object",  # pydantic's words name the class
+    "dict_type": "this should be a JSON object",
+}
 
 
 def body(route: Route, value: Any) -> Any:
