@@ -115,10 +115,10 @@ async def test_an_unknown_hub_is_said_at_once(stand: Stand) -> None:
 
 async def test_a_hub_with_a_lower_limit_names_what_is_over_it_before_anything_is_sent() -> None:
     async with standing(max_message_size=2_000) as small:
-        events = small.publisher()
+        events, large = small.publisher(lanes=4), "x" * 3_000
         with pytest.raises(TooLargeError) as refused:
-            await events.publish([event("1"), event("2", text="x" * 3_000), event("3")])
-        assert [error.pointer for error in refused.value.errors] == ["/1"]
+            await events.publish([event("1"), *(event("2", f"acme/{n}", text=large) for n in range(4))])
+        assert [error.pointer for error in refused.value.errors] == ["/1", "/2", "/3", "/4"]
         await events.publish([event("1"), event("3", text="x" * 1_000), event("4", text="x" * 1_000)])
         assert small.ids() == ["1", "3", "4"]
 

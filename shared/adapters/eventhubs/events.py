@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared.adapters.eventhubs.messages import OversizeError, by_lane
+from shared.adapters.eventhubs.messages import by_lane
 from shared.domain.errors import UnavailableError
 from shared.ports.events import CloudEvent, too_large
 
@@ -88,11 +88,10 @@ class EventHubsEvents:
         lanes = self._open()
         groups = by_lane(events, len(lanes))
         deadline = asyncio.get_running_loop().time() + self._patience
-        try:
-            packed = await _all(*(lanes[at].pack(keys, deadline) for at, keys in groups.items()))
-        except OversizeError as error:
-            raise too_large(events, error.positions, error.limit) from None
-        await _all(*(lanes[at].send(batches, deadline) for at, batches in zip(groups, packed, strict=True)))
+        packed = await _all(*(lanes[at].pack(keys, deadline) for at, keys in groups.items()))
+        if oversize := sorted(position for each in packed for position in each.oversize):
+            raise too_large(events, oversize, packed[0].limit)
+        await _all(*(lanes[at].send(p.batches, deadline) for at, p in zip(groups, packed, strict=True)))
 
     async def check(self) -> None:
         """Ask the hub for its partitions, to see whether publishing can work; takes about half a second.

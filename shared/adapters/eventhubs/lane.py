@@ -10,12 +10,13 @@ import math
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from azure.eventhub import EventData, EventDataBatch
 from azure.eventhub.aio import EventHubProducerClient
 from azure.eventhub.exceptions import AuthenticationError, EventDataSendError, EventHubError
 
-from shared.adapters.eventhubs.messages import Message, OversizeError
+from shared.adapters.eventhubs.messages import Message
 from shared.domain.errors import UnavailableError
 
 CONTENT_TYPE = "application/cloudevents+json"
@@ -38,6 +39,15 @@ _BUSY_PAUSES = {"server-busy": 4.0, "timeout": 2.0}
 
 _HOPELESS = {"not-found", "unauthorized-access"}
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Batches of up to ``limit`` bytes, and the positions of the messages that are too large for any."""
+
+    limit: int
+    batches: list[EventDataBatch] = field(default_factory=list)
+    oversize: list[int] = field(default_factory=list)
 
 
 class Lane:
@@ -63,28 +73,23 @@ class Lane:
         """
         await self._insist(EventHubProducerClient.get_partition_ids, deadline)
 
-    async def pack(self, groups: Mapping[str, Sequence[Message]], deadline: float) -> list[EventDataBatch]:
+    async def pack(self, groups: Mapping[str, Sequence[Message]], deadline: float) -> Packed:
         """Batches of one key each, as few as the hub's limit allows.
 
         Raises:
-            OversizeError: messages alone are over the limit.
             UnavailableError: the hub cannot be reached in time.
         """
-        limit = await self._insist(_limit, deadline)
-        batches: list[EventDataBatch] = []
-        oversize: list[int] = []
+        packed = Packed(await self._insist(_limit, deadline))
         for key, messages in groups.items():
-            batch = EventDataBatch(limit, partition_key=key)
+            batch = EventDataBatch(packed.limit, partition_key=key)
             for message in messages:
                 if len(batch) and not _added(batch, message):
-                    batches.append(batch)
-                    batch = EventDataBatch(limit, partition_key=key)
+                    packed.batches.append(batch)
+                    batch = EventDataBatch(packed.limit, partition_key=key)
                 if not len(batch) and not _added(batch, message):
-                    oversize.append(message.position)
-            batches.append(batch)
-        if oversize:
-            raise OversizeError(oversize, limit)
-        return batches
+                    packed.oversize.append(message.position)
+            packed.batches.append(batch)
+        return packed
 
     async def send(self, batches: Sequence[EventDataBatch], deadline: float) -> None:
         """Send all, one behind the other; the hub has them when this returns.

@@ -20,15 +20,6 @@ class Message:
     body: bytes
 
 
-class OversizeError(Exception):
-    """Messages, by position, that do not fit in a batch of their own of ``limit`` bytes."""
-
-    def __init__(self, positions: Sequence[int], limit: int) -> None:
-        super().__init__(positions, limit)
-        self.positions = positions
-        self.limit = limit
-
-
 def by_lane(events: Sequence[CloudEvent], lanes: int) -> Mapping[int, Mapping[str, Sequence[Message]]]:
     """The events as messages, in order, under their partition key and its lane.
 
