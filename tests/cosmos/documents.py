@@ -81,9 +81,18 @@ class Documents:
             501, f"this server does not know {request.method} of {request.path} with these headers"
         )
 
+    def _seen(self, request: Request, home: Physical) -> None:
+        """Whether this replica has all that the session has seen."""
+        for part in request.headers.get("x-ms-session-token", "").split(","):
+            partition, _, token = part.partition(":")
+            if partition == home.id and int(token.split("#")[1]) > home.lsn:
+                raise RefusedError(404, "this replica is behind the session", sub_status=1002)
+
     def _read(self, request: Request, id: str) -> Answer:
         key = self._full_key(request)
-        return self._told(200, self._collection.read(key, id).body, self._collection.home(key), 1.0)
+        home = self._collection.home(key)
+        self._seen(request, home)
+        return self._told(200, self._collection.read(key, id).body, home, 1.0)
 
     def _batch(self, request: Request) -> Answer:
         key = self._full_key(request)
@@ -105,6 +114,7 @@ class Documents:
         except SqlError as error:
             raise RefusedError(400, f"SC1001: {error}") from error
         home, items = self._asked(request)
+        self._seen(request, home)
         if CONTINUATION in request.headers:
             rows = self._rests.pop(request.headers[CONTINUATION], None)
             if rows is None:
@@ -147,6 +157,7 @@ class Documents:
 
     def _changes(self, request: Request) -> Answer:
         home, items = self._asked(request)
+        self._seen(request, home)
         since = int(request.headers.get("if-none-match", '"0"').strip('"'))
         count = int(request.headers.get("x-ms-max-item-count", "-1"))
         # In no order within a transaction: the documentation promises none.

@@ -20,6 +20,7 @@ from urllib.parse import unquote
 from azure.cosmos import PartitionKey
 
 from shared.adapters.cosmos.containers import KEEP_UNLESS_SAID, ContainerDefinition
+from shared.ports.documents import Container
 from tests.cosmos.documents import Documents
 from tests.cosmos.protocol import Answer, Connection, RefusedError, Request
 from tests.cosmos.store import Collection
@@ -75,11 +76,11 @@ class CosmosServer:
         self.faults.clear()
         self.seen.clear()
 
-    def roll_back(self) -> None:
+    def roll_back(self, *containers: Container) -> None:
         """Lose all documents and their logs, as a database does that is restored from before they were."""
-        for containers in self._databases.values():
-            for collection, _ in containers.values():
-                collection.clear()
+        for database in self._databases.values():
+            for container in containers:
+                database[container.name][0].clear()
 
     def make(self, database: str, definitions: Sequence[ContainerDefinition]) -> None:
         """A database with these containers, without asking for them over HTTP."""

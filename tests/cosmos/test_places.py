@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from shared.ports.documents import (
     Create,
     Delete,
     Patch,
+    Path,
     Query,
     Replace,
     Where,
@@ -141,7 +143,7 @@ async def test_an_id_beyond_the_services_limit_is_too_large(shelf: Shelf) -> Non
 
 
 async def test_fields_that_the_service_has_too_are_kept_apart(shelf: Shelf) -> None:
-    fields = {"ttl": "mine", "_etag": 1, "_ts": {"x": 1}, "_w": None, "_u_etag": 2, "_lsn": 3}
+    fields: dict[str, Any] = {"ttl": "mine", "_etag": 1, "_ts": {"x": 1}, "_w": None, "_u_etag": 2, "_lsn": 3}
     await shelf.create("a", **fields)
     await shelf.transact(Patch("a", set={("_ts", "x"): 2}, where={("ttl",): "mine"}))
     assert await shelf.body("a") == {"id": "a", "kind": "thing", **fields, "_ts": {"x": 2}}
@@ -155,7 +157,7 @@ async def test_a_document_beyond_the_services_limit_is_too_large(shelf: Shelf) -
 
 async def test_a_patch_of_many_fields_is_one_change(shelf: Shelf) -> None:
     await shelf.create("a", n=0)
-    fields = {(f"f{n}",): n for n in range(35)}
+    fields: dict[Path, int] = {(f"f{n}",): n for n in range(35)}
     (patched,) = await shelf.transact(Patch("a", set=fields, increment={("n",): 1}, where={("n",): 0}))
     assert patched == await shelf.read("a")
     assert patched is not None
@@ -223,10 +225,32 @@ async def test_cursors_are_good_in_every_process_of_a_database_and_in_no_other(
     await other.close()
 
 
-async def test_a_position_in_the_feeds_future_is_refused(shelf: Shelf, server: CosmosServer) -> None:
+async def test_a_position_in_the_feeds_future_is_refused(account: Account, server: CosmosServer) -> None:
+    before = CosmosDocuments(account)
     for name in "abc":
-        await shelf.create(name)
-    position = (await shelf.changes())[-1].position
-    server.roll_back()
+        await Shelf(before).create(name)
+    position = (await Shelf(before).changes())[-1].position
+    await before.close()
+    server.roll_back(REGISTRY, EXECUTIONS)
+    after = CosmosDocuments(account)
     with pytest.raises(BadCursorError):
-        await shelf.changes(position)
+        await Shelf(after).changes(position)
+    await after.close()
+
+
+async def test_a_read_asks_for_a_replica_that_has_what_was_written(
+    documents: CosmosDocuments, server: CosmosServer
+) -> None:
+    shelf = Shelf(documents)
+    await shelf.create("a")
+    await Shelf(documents, scope=GLOBEX).create("a")
+    await shelf.create("b")
+    await shelf.read("b")
+    await shelf.matching()
+    await shelf.changes()
+    await documents.query(ACME, Query(EXECUTIONS, "thing"))
+    reads = [request for kind, request in server.seen if kind != "batch" and "executions" in request.path]
+    assert len(reads) == 5
+    for request in reads:
+        tokens = request.headers["x-ms-session-token"].split(",")
+        assert sum(int(token.partition("#")[2]) for token in tokens) == 3

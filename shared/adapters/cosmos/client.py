@@ -16,6 +16,7 @@ from azure.cosmos.exceptions import CosmosHttpResponseError, CosmosResourceNotFo
 
 from shared.adapters.cosmos.containers import DEFINITIONS, TENANT_FIELD
 from shared.adapters.cosmos.faults import CosmosMisconfiguredError, Deadline, never_in_doubt, persist
+from shared.adapters.cosmos.sessions import Sessions
 from shared.domain.paging import Cursors
 from shared.ports.documents import TENANCY, Container
 
@@ -48,6 +49,17 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """What an attempt of a call works with."""
+
+    container: ContainerProxy
+    hook: Hook
+    """To be given to the SDK, or told of headers that the SDK does not tell it of."""
+    session: Mapping[str, Any]
+    """The SDK's options of a read that must see what was seen or written before."""
+
+
+@dataclass(frozen=True, slots=True)
 class Database:
     """The open database: its containers by name, and the key that seals its cursors."""
 
@@ -61,6 +73,7 @@ class Client:
     def __init__(self, account: Account, on_request_units: RequestUnits) -> None:
         self._account = account
         self._on_request_units = on_request_units
+        self._sessions = Sessions()
         self._lock = asyncio.Lock()
         self._client: CosmosClient | None = None
         self._credential: AsyncTokenCredential | None = None
@@ -88,7 +101,7 @@ class Client:
         self,
         operation: str,
         container: Container,
-        attempt: Callable[[ContainerProxy, Hook], Awaitable[T]],
+        attempt: Callable[[Access], Awaitable[T]],
         deadline: Deadline,
         *,
         in_doubt: Callable[[], bool] = never_in_doubt,
@@ -98,11 +111,12 @@ class Client:
         proxy = database.containers[container.name]
 
         def measure(headers: Mapping[str, Any], _body: Any) -> None:
+            self._sessions.learn(container, headers)
             self._on_request_units(operation, container.name, float(headers.get(CHARGE, 0)))
 
         async def measured() -> T:
             try:
-                return await attempt(proxy, measure)
+                return await attempt(Access(proxy, measure, self._sessions.options(container)))
             except CosmosHttpResponseError as error:
                 measure(error.headers or {}, None)
                 raise

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from azure.cosmos.aio import ContainerProxy
-
 from shared.adapters.cosmos.bodies import Place, document, escaped_id
-from shared.adapters.cosmos.client import Account, Client, Hook, RequestUnits
+from shared.adapters.cosmos.client import Access, Account, Client, RequestUnits
 from shared.adapters.cosmos.faults import Deadline
 from shared.adapters.cosmos.feed import FeedPage, FeedPosition, Found, look, read_page
 from shared.adapters.cosmos.operations import prepare
@@ -153,13 +151,14 @@ class CosmosDocuments:
         text = made.text(segment.keys, wanted)
         key = container_key(query.container, scope.tenant_id, query.partition)
 
-        async def attempt(proxy: ContainerProxy, hook: Hook) -> list[dict[str, Any]]:
-            found = proxy.query_items(
+        async def attempt(access: Access) -> list[dict[str, Any]]:
+            found = access.container.query_items(
                 text,
                 parameters=made.parameters,
                 partition_key=key,
                 max_item_count=wanted,
-                response_hook=hook,
+                response_hook=access.hook,
+                **access.session,
             )
             return [row async for row in found]
 
@@ -173,9 +172,8 @@ class CosmosDocuments:
         """What ``look`` finds, now or within ``wait`` seconds."""
 
         async def read(since: int) -> FeedPage:
-            async def attempt(proxy: ContainerProxy, hook: Hook) -> FeedPage:
-                key = place.partition_key
-                return await read_page(proxy, key, since=since, limit=limit, hook=hook)
+            async def attempt(access: Access) -> FeedPage:
+                return await read_page(access, place.partition_key, since=since, limit=limit)
 
             return await self._client.call("changes", place.container, attempt, self._deadline())
 

@@ -11,11 +11,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from azure.cosmos.aio import ContainerProxy
-
 from shared.adapters.cosmos.bodies import LSN
-from shared.adapters.cosmos.client import Hook
+from shared.adapters.cosmos.client import Access
 from shared.adapters.cosmos.operations import write_index
+from shared.adapters.cosmos.sessions import HEADER, log_sequence_number
 from shared.ports.documents import Json
 
 
@@ -52,34 +51,31 @@ type ReadPage = Callable[[int], Awaitable[FeedPage]]
 """The page behind a continuation."""
 
 
-async def read_page(
-    container: ContainerProxy, partition_key: list[str], *, since: int, limit: int, hook: Hook
-) -> FeedPage:
+async def read_page(access: Access, partition_key: list[str], *, since: int, limit: int) -> FeedPage:
     """The changes behind the continuation ``since``; ``limit`` is exceeded where a transaction is larger."""
     told: dict[str, str] = {}
 
     def keep(headers: Mapping[str, Any], body: Any) -> None:
         # The SDK's own continuation is read from a place that all requests share.
         told.update({name.lower(): value for name, value in headers.items()})
-        hook(headers, body)
+        access.hook(headers, body)
 
     asked: dict[str, Any] = {
         "partition_key": partition_key,
         "max_item_count": limit,
         "start_time": "Beginning",
         "response_hook": keep,
+        **access.session,
     }
     if since:
         asked["continuation"] = f'"{since}"'
-    pages: AsyncIterator[Any] = container.query_items_change_feed(**asked).by_page()
+    pages: AsyncIterator[Any] = access.container.query_items_change_feed(**asked).by_page()
     stored: list[dict[str, Json]] = []
     async for page in pages:
         stored = [item async for item in page]
         break
     stored.sort(key=lambda item: (item[LSN], write_index(item)))
-    # "<partition>:<version>#<log sequence number>...": how far the replica is that answered.
-    head = int(told["x-ms-session-token"].partition(":")[2].split("#")[1])
-    return FeedPage(stored, int(told["etag"].strip('"')), head)
+    return FeedPage(stored, int(told["etag"].strip('"')), log_sequence_number(told[HEADER]))
 
 
 @dataclass(frozen=True, slots=True)

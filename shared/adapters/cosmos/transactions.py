@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from azure.cosmos.aio import ContainerProxy
 from azure.cosmos.exceptions import (
     CosmosBatchOperationError,
     CosmosHttpResponseError,
@@ -11,7 +10,7 @@ from azure.cosmos.exceptions import (
 )
 
 from shared.adapters.cosmos.bodies import Place, document, escaped_id
-from shared.adapters.cosmos.client import Client, Hook
+from shared.adapters.cosmos.client import Access, Client
 from shared.adapters.cosmos.faults import Deadline
 from shared.adapters.cosmos.operations import Batch, Entry, question, refusal, too_large, unfit
 from shared.domain.errors import DocumentStaleError
@@ -47,10 +46,12 @@ class Transaction:
     async def _send(self, entries: Sequence[Entry]) -> Sequence[Mapping[str, Any]]:
         key = self._batch.place.partition_key
 
-        async def attempt(proxy: ContainerProxy, hook: Hook) -> Sequence[Mapping[str, Any]]:
+        async def attempt(access: Access) -> Sequence[Mapping[str, Any]]:
             # The SDK empties the conditions it is given.
             fresh = [(name, arguments, dict(conditions)) for name, arguments, conditions in entries]
-            return await proxy.execute_item_batch(fresh, partition_key=key, response_hook=hook)
+            return await access.container.execute_item_batch(
+                fresh, partition_key=key, response_hook=access.hook
+            )
 
         return await self._client.call(
             OPERATION, self._batch.place.container, attempt, self._deadline, in_doubt=self._in_doubt
@@ -96,13 +97,15 @@ async def read_stored(
 ) -> dict[str, Json] | None:
     """The document as it is stored; ``id`` is escaped, the request units go under ``operation``."""
 
-    async def attempt(proxy: ContainerProxy, hook: Hook) -> dict[str, Json] | None:
+    async def attempt(access: Access) -> dict[str, Json] | None:
         try:
-            return await proxy.read_item(id, partition_key=place.partition_key, response_hook=hook)
+            return await access.container.read_item(
+                id, partition_key=place.partition_key, response_hook=access.hook, **access.session
+            )
         except CosmosResourceNotFoundError as error:
             if error.sub_status:  # not the document: the container, or a replica that is behind
                 raise
-            hook(error.headers or {}, None)
+            access.hook(error.headers or {}, None)
             return None
 
     return await client.call(operation, place.container, attempt, deadline)
