@@ -7,14 +7,16 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_DAYS = 366
 
+type Day = Annotated[date, Field(ge=date(2000, 1, 1))]
+
 
 class StatsQuery(BaseModel):
     """Which days (in UTC) to look at: the last 30 if nothing is said."""
 
     model_config = ConfigDict(extra="forbid")
 
-    since: Annotated[date | None, Field(description="The first day.", examples=["2024-01-01"])] = None
-    until: Annotated[date | None, Field(description="The last day; today if it is left out.")] = None
+    since: Annotated[Day | None, Field(description="The first day.", examples=["2024-01-01"])] = None
+    until: Annotated[Day | None, Field(description="The last day; today if it is left out.")] = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

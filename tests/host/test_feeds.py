@@ -139,6 +139,19 @@ async def test_a_change_feed_starts_with_what_comes_next_unless_told_otherwise(b
     assert bench.ids() == [["new"]]
 
 
+async def test_a_change_feed_read_to_its_end_is_left_alone_as_long_as_its_trigger_says(bench: Bench) -> None:
+    source = MemorySource(bench.clock, p=documents("a", "b", "c"))
+
+    await bench.start("cosmosDBTrigger", source, startFromBeginning=True, feedPollDelay=5000)
+    assert bench.ids() == [["a", "b"], ["c"]]
+    source.items["p"] += documents("d", "e")
+    await bench.clock.advance(seconds=4.9)
+    assert bench.ids() == [["a", "b"], ["c"]]
+    await bench.clock.advance(seconds=0.2)
+
+    assert bench.ids() == [["a", "b"], ["c"], ["d", "e"]]
+
+
 async def test_after_a_restart_a_feed_goes_on_where_it_stood(bench: Bench) -> None:
     source = MemorySource(bench.clock, p=documents("a"))
     await bench.start("cosmosDBTrigger", source, startFromBeginning=True)

@@ -1,4 +1,4 @@
-"""The registered functions of executions, called as a host calls them: turns in protobuf, base64 in text.
+"""The registered functions of orchestrations, called as a host calls them: turns in protobuf, base64 in text.
 
 Facts of the protocol are those of the Durable Task SDK (``orchestrator_service.proto``): a turn brings the
 past events and the new ones, beginning with ``orchestratorStarted``, and answers with actions; the engine
@@ -17,7 +17,7 @@ from durabletask.internal import helpers
 from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from functions.durable.executions import blueprint
+from functions.durable import executions, webhooks
 
 type Handle = Callable[..., Coroutine[Any, Any, str]]
 
@@ -28,7 +28,8 @@ def handles() -> dict[str, Handle]:
     """The orchestrators by name, from an app that has the blueprint and nothing else."""
     no_platform: Any = None  # orchestrators do without
     app = df.DFApp()
-    app.register_functions(blueprint(no_platform))
+    for module in (executions, webhooks):
+        app.register_functions(module.blueprint(no_platform))
     found: dict[str, Handle] = {}
     for function in app.get_functions():
         binding = function.get_bindings_dict()["bindings"][0]

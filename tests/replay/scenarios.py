@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.workflow.cutting import cut
 from shared.workflow.work import Work
+from tests.replay.deliveries import Delivery
 from tests.replay.recorder import Recorder
 from tests.workflow.world import Outcome, World
 
@@ -55,7 +56,7 @@ PENDING: Outcome = {"status": "pending", "delay": 30, "token": {"job": 7}}
 FAILED: Outcome = {"status": "failed", "error": {"code": "HTTP_STATUS", "message": "answered 404"}}
 DIAMOND: Graph = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
 
-SCENARIOS: Mapping[str, Scenario] = {
+SCENARIOS: Mapping[str, Scenario | Delivery] = {
     "linear": Scenario(chain("s", 3)),
     "parallel": Scenario(DIAMOND),
     "retry": Scenario(chain("s", 2), {"s0": [RETRY, RETRY, DONE]}),
@@ -67,4 +68,6 @@ SCENARIOS: Mapping[str, Scenario] = {
     "renewed": Scenario(chain("s", 5), {"s2": [PENDING, DONE]}, renew_after=2),
     "segmented": Scenario({**chain("a", 5), **chain("b", 4)}, {"b1": [FAILED]}, small=0, bundle=4),
     "segmented-cancel": Scenario({**chain("a", 5), **chain("b", 4)}, small=0, bundle=4, cancel_at=2.5),
+    "webhook": Delivery([None]),
+    "webhook-retried": Delivery([5.5, 14.0, None]),
 }

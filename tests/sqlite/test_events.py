@@ -81,6 +81,17 @@ async def test_trimming_by_count_keeps_the_last_of_each_partition(events: Sqlite
         assert kept == [last - 1, last]
 
 
+async def test_a_log_that_is_told_how_long_deletes_what_is_older_by_the_way(
+    tmp_path: Path, clock: Hands
+) -> None:
+    log = SqliteEvents(tmp_path / "short.db", keep_for=timedelta(hours=1), now=clock.now)
+    for _ in range(3):
+        await log.publish([event("1", KEY)])
+        clock.forward(45 * 60)
+    assert [found.sequence for found in await log.read(log.partition_of(KEY), after=0)] == [2, 3]
+    log.close()
+
+
 async def test_sequence_numbers_go_on_after_everything_was_trimmed(events: SqliteEvents) -> None:
     await events.publish([event("1", KEY)])
     await events.trim(keep=0)
