@@ -14,7 +14,7 @@ from shared.domain.plans import PlanStep
 from shared.domain.times import rfc3339
 from shared.ports.documents import Create, Operation, Patch, Path, Replace
 from shared.services.records import event
-from shared.services.runs import Run, step_document_id
+from shared.services.runs import step_document_id
 
 HEAD: Final = "execution"
 """The id of an execution's head document."""
@@ -110,8 +110,3 @@ def running(now: datetime) -> Operation:
     """Mark a pending execution as running; refused as stale when it is anything else by now."""
     changes: dict[Path, Any] = {("status",): "running", ("started_at",): rfc3339(now)}
     return Patch(HEAD, set=changes, where={("status",): "pending"})
-
-
-def remembered(run: Run, step: str, status: str, outputs: Mapping[str, Any] | None) -> None:
-    """Keep what a finished step came to for the steps behind it."""
-    run.finished[step] = {"status": status, "outputs": outputs or {}}

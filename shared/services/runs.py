@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from shared.domain.executions import STEP_TERMINAL_STATUSES
 from shared.domain.plans import Plan
 from shared.ports.documents import EXECUTIONS, Documents, Query
@@ -16,6 +18,12 @@ from shared.security.scope import TenantScope
 
 RUNS_KEPT = 512
 """How many executions' facts a process keeps; the least recently used go first."""
+BYTES_KEPT = 64 * 1024 * 1024
+"""About how many bytes of memory they may take together, by the size of their JSON."""
+RESULT_KEPT = 16 * 1024
+"""The largest outputs of a finished step that are kept; larger ones are read when they are named."""
+BYTES_PER_STEP = 1024
+"""What a step of a plan counts for, with its result."""
 STEPS_READ = 1000
 """How many step documents are read at a time."""
 
@@ -36,6 +44,18 @@ class Run:
     """Whether this process knows that the execution is marked as running."""
     finished: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     """``{"status", "outputs"}`` of the steps that this process knows to have come to an end."""
+    bytes: int = 0
+    """About what it takes in memory; counted once, so that it is the same when it goes."""
+
+    def __post_init__(self) -> None:
+        self.bytes = len(orjson.dumps(self.parameters)) + BYTES_PER_STEP * len(self.plan.steps)
+
+    def finish(self, step: str, status: str, outputs: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """What a step came to, kept for the steps behind it unless it is large."""
+        result = {"status": status, "outputs": outputs or {}}
+        if len(orjson.dumps(result["outputs"])) <= RESULT_KEPT:
+            self.finished[step] = result
+        return result
 
 
 class Runs:
@@ -44,14 +64,19 @@ class Runs:
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
         self._kept: OrderedDict[tuple[str, str], Run] = OrderedDict()
+        self._bytes = 0
 
     def keep(self, scope: TenantScope, execution_id: str, run: Run) -> None:
+        self.forget(scope, execution_id)
         self._kept[scope.tenant_id, execution_id] = run
-        while len(self._kept) > RUNS_KEPT:
-            self._kept.popitem(last=False)
+        self._bytes += run.bytes
+        while len(self._kept) > RUNS_KEPT or (self._bytes > BYTES_KEPT and len(self._kept) > 1):
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= oldest.bytes
 
     def forget(self, scope: TenantScope, execution_id: str) -> None:
-        self._kept.pop((scope.tenant_id, execution_id), None)
+        if (run := self._kept.pop((scope.tenant_id, execution_id), None)) is not None:
+            self._bytes -= run.bytes
 
     async def load(self, scope: TenantScope, execution_id: str) -> Run | None:
         """The run, or None if there is no such execution."""
@@ -87,13 +112,11 @@ class Runs:
         self, scope: TenantScope, execution_id: str, run: Run, steps: frozenset[str]
     ) -> dict[str, Mapping[str, Any]]:
         """Status and outputs of ``steps`` that have come to an end; the others are left out."""
-        for step in steps - run.finished.keys():
+        results = {step: run.finished[step] for step in steps if step in run.finished}
+        for step in steps - results.keys():
             document = await self._documents.read(
                 scope, container=EXECUTIONS, partition=execution_id, id=step_document_id(step)
             )
             if document is not None and document.body["status"] in STEP_TERMINAL_STATUSES:
-                run.finished[step] = {
-                    "status": document.body["status"],
-                    "outputs": document.body["outputs"] or {},
-                }
-        return {step: run.finished[step] for step in steps if step in run.finished}
+                results[step] = run.finish(step, document.body["status"], document.body["outputs"])
+        return results

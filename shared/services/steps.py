@@ -25,11 +25,15 @@ from shared.ports.actions import Action, ActionContext, ActionError, Catalogue, 
 from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Documents, Operation
 from shared.security.scope import TenantScope
-from shared.services.attempts import HEAD, AttemptRecord, remembered, running
+from shared.services.attempts import HEAD, AttemptRecord, running
 from shared.services.runs import Run, Runs, step_document_id
 
 MAX_OUTPUT_BYTES = 512 * 1024
 """The largest outputs of a step: the step's document and its event each hold them."""
+RECORD_PATIENCE = 600.0
+"""Seconds for which what an action came to is kept in memory while the store is away."""
+RECORD_PAUSE, RECORD_LONGEST_PAUSE = 0.5, 10.0
+"""Seconds between two attempts to record it: each pause doubles, up to the longest."""
 CANCEL_LOOK_SECONDS = 1.0
 """How often a long action's execution is looked at for a cancellation."""
 
@@ -207,16 +211,19 @@ class _Attempt:
                 await asyncio.wait({task})
 
     async def _cancelling(self) -> bool:
-        head = await self._parts.documents.read(
-            self._scope, container=EXECUTIONS, partition=self._attempt.execution_id, id=HEAD
-        )
+        try:
+            head = await self._parts.documents.read(
+                self._scope, container=EXECUTIONS, partition=self._attempt.execution_id, id=HEAD
+            )
+        except UnavailableError:
+            return False  # a store that is away gives no reason to break off what runs
         return head is not None and head.body["status"] == "cancelling"
 
     async def _wait(self, pending: Pending) -> Outcome:
         outcome = Outcome("pending", delay=pending.delay, token=pending.token)
         if self._attempt.token == pending.token:
             return outcome  # nothing new to store: it still waits for the same thing
-        if await self._write(self._record.waiting(token=pending.token)):
+        if await self._settled(self._record.waiting(token=pending.token)):
             return outcome
         return await self._recorded()
 
@@ -237,7 +244,7 @@ class _Attempt:
             error.retry_after,
         )
         now = self._parts.clock.now()
-        if await self._write(self._record.retrying(now=now, delay=delay, error=described)):
+        if await self._settled(self._record.retrying(now=now, delay=delay, error=described)):
             return Outcome("retry", delay=delay)
         return await self._recorded()
 
@@ -249,12 +256,29 @@ class _Attempt:
         error: Mapping[str, Any] | None = None,
     ) -> Outcome:
         now = self._parts.clock.now()
-        if not await self._write(self._record.end(type, now=now, outputs=outputs, error=error)):
+        if not await self._settled(self._record.end(type, now=now, outputs=outputs, error=error)):
             return await self._recorded()
         status = type.removeprefix("step_")
         if self._attempt.step in self._run.plan.referenced:
-            remembered(self._run, self._attempt.step, status, outputs)
+            self._run.finish(self._attempt.step, status, outputs)
         return Outcome(status, error=error)  # type: ignore[arg-type]  # STEP_TERMINAL's keys without "step_"
+
+    async def _settled(self, operations: Sequence[Operation]) -> bool:
+        """Store what the action came to, as :meth:`_write`, waiting for a store that is away.
+
+        The action has run: to give up would run it again. A write that was stored although the store said
+        otherwise is met as an earlier delivery's, which has recorded the same.
+        """
+        pause, waited = RECORD_PAUSE, 0.0
+        while True:
+            try:
+                return await self._write(operations)
+            except UnavailableError:
+                if waited >= RECORD_PATIENCE:
+                    raise
+            await asyncio.sleep(pause)
+            waited += pause
+            pause = min(2 * pause, RECORD_LONGEST_PAUSE)
 
     async def _write(self, operations: Sequence[Operation]) -> bool:
         """Store the operations; False when an earlier delivery of this attempt was first."""

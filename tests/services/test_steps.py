@@ -1,13 +1,18 @@
 """One attempt of one step: what is recorded, once, however often it is delivered."""
 
 import asyncio
-from typing import Any
+from pathlib import Path
+from typing import Any, override
 
 import pytest
 
+from localhost.sqlite.documents import SqliteDocuments
 from shared.domain.actions import SideEffect
 from shared.domain.errors import UnavailableError
 from shared.ports.actions import ActionContext, ActionError, Completed, Pending
+from shared.security.scope import TenantScope
+from shared.services.runs import Runs
+from shared.services.steps import Parts, Steps
 from tests.services.conftest import Workshop
 
 EFFECTS: list[SideEffect] = ["pure", "idempotent", "compensatable", "irreversible"]
@@ -229,6 +234,38 @@ async def test_a_long_action_is_given_up_when_its_execution_is_cancelled(worksho
 async def test_an_attempt_of_an_unknown_execution_is_a_fault_of_the_machinery(workshop: Workshop) -> None:
     with pytest.raises(LookupError, match="no execution"):
         await workshop.steps.run({"tenant_id": "acme", "execution_id": "none", "step": "a", "attempt": 1})
+
+
+class Away(SqliteDocuments):
+    """A store that is away for so many writes, from now on."""
+
+    writes_away = 0
+
+    @override
+    async def transact(self, scope: TenantScope, **what: Any) -> Any:
+        if self.writes_away > 0:
+            self.writes_away -= 1
+            raise UnavailableError
+        return await super().transact(scope, **what)
+
+
+async def test_an_action_that_has_run_is_not_run_again_because_the_store_is_away(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    """Its outcome waits in memory for the store."""
+    store = Away(tmp_path / "documents.db", now=workshop.clock.now)
+
+    def behaviour(_parameters: Any, _context: ActionContext) -> Completed:
+        store.writes_away = 2
+        return Completed({"x": 1})
+
+    action = workshop.catalogue.add("act", behaviour)
+    execution = await workshop.execute({"id": "a", "action": "act"})
+    steps = Steps(Parts(store, Runs(store), workshop.catalogue, workshop.clock))
+    request = {"tenant_id": "acme", "execution_id": execution.execution_id, "step": "a", "attempt": 1}
+    assert await steps.run({**request, "first": True}) == {"status": "completed"}
+    assert action.runs == [1]
+    store.close()
 
 
 async def test_a_store_that_cannot_answer_is_no_outcome_of_the_step(workshop: Workshop) -> None:
