@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from localhost.identity.files import create
 from localhost.identity.issuer import NotLocalError, local_issuer
@@ -21,7 +22,7 @@ from shared.bootstrap import Adapters
 from shared.domain.ids import RANDOM_BYTES, ulid
 from shared.ports.clock import Clock
 from shared.ports.credentials import Credentials, NoCredentials
-from shared.settings import Settings
+from shared.settings import Settings, SettingsError
 
 EVENTS_KEPT = timedelta(days=7)
 """How long the log of events goes back; who reads it later than that has missed some."""
@@ -71,10 +72,22 @@ def build(settings: Settings) -> LocalAdapters:
         clock=clock,
         ids=RandomIds(clock),
         credentials=_credentials(settings, clock),
-        cursor_key=bytes.fromhex(create(data / "cursor.key", secrets.token_hex(32))),
+        cursor_key=_key(data / "cursor.key"),
     )
     _built.append(adapters)
     return adapters
+
+
+def _key(path: Path) -> bytes:
+    """The key in ``path``, made at first use and readable to its owner alone."""
+    text = create(path, secrets.token_hex(32))
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"{path} is damaged: it must have 64 hexadecimal digits; delete it to have a new one made "
+            "(cursors and the secrets of webhooks that it sealed are lost with it)"
+        ) from error
 
 
 def trusted_issuers(settings: Settings) -> list[Issuer]:
