@@ -9,6 +9,7 @@ Sources: the SDK's own code (azure-cosmos 4.17), "Azure Cosmos DB REST API refer
 import asyncio
 import base64
 import hmac
+import ssl
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -39,6 +40,8 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     applied: bool = False
     """Whether the request is carried out all the same."""
+    inside: bool = False
+    """Whether a batch is answered, with this as the status of its first operation."""
     hang_up: bool = False
     delay: float = 0
     """Seconds before it is looked at."""
@@ -48,9 +51,17 @@ class Fault:
 class CosmosServer:
     """``now`` is the clock of its documents, ``page_size`` the most that a page of a query has."""
 
-    def __init__(self, *, now: Callable[[], datetime] | None = None, page_size: int = 1000) -> None:
+    def __init__(
+        self,
+        *,
+        now: Callable[[], datetime] | None = None,
+        page_size: int = 1000,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.now = now or (lambda: datetime.now(UTC))
         self.key = KEY
+        self.token = "a token of the managed identity"
+        self._tls = tls
         self.faults: list[Fault] = []
         self.seen: list[tuple[str, Request]] = []
         """What was asked of documents, with the name of its kind."""
@@ -62,7 +73,7 @@ class CosmosServer:
         self._thread = threading.Thread(target=self._loop.run_forever, name="cosmos-test", daemon=True)
         self._thread.start()
         self._server = self._run(self._listen())
-        self.endpoint = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self.endpoint = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     def close(self) -> None:
         self._run(self._close())
@@ -102,7 +113,7 @@ class CosmosServer:
 
     async def _listen(self) -> asyncio.Server:
         return await self._loop.create_server(
-            lambda: Connection(self._handle, self._connections), "127.0.0.1", 0
+            lambda: Connection(self._handle, self._connections), "127.0.0.1", 0, ssl=self._tls
         )
 
     async def _close(self) -> None:
@@ -126,6 +137,9 @@ class CosmosServer:
             self._answer(request)
         if fault.hang_up or fault.status is None:
             return None
+        if fault.inside:
+            rest = [{"statusCode": 424, "requestCharge": 0}] * (len(request.json()) - 1)
+            return Answer(207, [{"statusCode": fault.status, "requestCharge": 1}, *rest], fault.headers)
         refusal = RefusedError(fault.status, "a fault", sub_status=fault.sub_status, headers=fault.headers)
         return Answer.of(refusal)
 
@@ -147,7 +161,10 @@ class CosmosServer:
             return Answer.of(refusal)
 
     def _authenticate(self, request: Request) -> None:
-        """The signature of "Access control on Azure Cosmos DB resources"."""
+        """The signature of "Access control on Azure Cosmos DB resources", or the identity's token."""
+        given = unquote(request.headers.get("authorization", ""))
+        if given == f"type=aad&ver=1.0&sig={self.token}":
+            return
         parts = request.path.strip("/").split("/")
         kinds = [part for part in parts[::2] if part]
         link = "/".join(parts) if len(parts) % 2 == 0 else "/".join(parts[:-1])
@@ -156,7 +173,7 @@ class CosmosServer:
         )
         digest = hmac.digest(base64.b64decode(self.key), f"{text}\n\n".encode(), "sha256")
         expected = f"type=master&ver=1.0&sig={base64.b64encode(digest).decode()}"
-        if unquote(request.headers.get("authorization", "")) != expected:
+        if given != expected:
             raise RefusedError(401, "the authorization is not for this account")
 
     def _route(self, request: Request) -> Answer:

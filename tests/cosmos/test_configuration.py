@@ -18,9 +18,12 @@ from tests.cosmos.server import CosmosServer, Fault
 ANOTHER_KEY = "YW5vdGhlciBrZXk="
 
 
-async def reason(account: Account, error: type[CosmosUnavailableError] = CosmosMisconfiguredError) -> str:
+async def reason(
+    account: Account,
+    error: type[CosmosUnavailableError] = CosmosMisconfiguredError,
+) -> str:
     """Why the account cannot be used, which is not what the caller is told."""
-    store = CosmosDocuments(account, patience=3)
+    store = CosmosDocuments(account, patience=4)
     with pytest.raises(error) as raised:
         await Shelf(store).read("a")
     assert raised.value.message == UnavailableError.title

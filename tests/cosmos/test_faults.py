@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -33,7 +34,7 @@ def names(fault: Fault) -> str:
 
 
 def again(fault: Fault, *, on: str = "any", times: int = 1, applied: bool = False) -> Fault:
-    return Fault(on, fault.status, fault.sub_status, fault.headers, applied, fault.hang_up, times=times)
+    return replace(fault, on=on, times=times, applied=applied)
 
 
 @pytest.mark.parametrize("fault", PASSING, ids=names)
@@ -45,6 +46,16 @@ async def test_what_passes_in_time_is_not_noticed(shelf: Shelf, server: CosmosSe
         server.faults.append(again(fault, times=2))
         assert await read
     assert server.faults == []
+
+
+@pytest.mark.parametrize("status", [429, 449, 503])
+async def test_an_operation_that_cannot_be_done_now_is_done_later(
+    shelf: Shelf, server: CosmosServer, status: int
+) -> None:
+    await shelf.create("head", n=0)
+    server.faults.append(Fault("batch", status=status, inside=True, times=2))
+    await shelf.transact(Patch("head", increment={("n",): 1}))
+    assert (await shelf.body("head"))["n"] == 1
 
 
 async def test_a_storm_of_throttling_ends_in_unavailable_with_the_time_to_come_back(

@@ -12,7 +12,11 @@ from urllib.parse import urlsplit
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.cosmos.aio import ContainerProxy, CosmosClient
-from azure.cosmos.exceptions import CosmosHttpResponseError, CosmosResourceNotFoundError
+from azure.cosmos.exceptions import (
+    CosmosBatchOperationError,
+    CosmosHttpResponseError,
+    CosmosResourceNotFoundError,
+)
 
 from shared.adapters.cosmos.containers import DEFINITIONS, TENANT_FIELD
 from shared.adapters.cosmos.faults import CosmosMisconfiguredError, Deadline, never_in_doubt, persist
@@ -117,7 +121,7 @@ class Client:
         async def measured() -> T:
             try:
                 return await attempt(Access(proxy, measure, self._sessions.options(container)))
-            except CosmosHttpResponseError as error:
+            except (CosmosHttpResponseError, CosmosBatchOperationError) as error:
                 measure(error.headers or {}, None)
                 raise
 
@@ -211,7 +215,7 @@ async def _cursor_key(container: ContainerProxy) -> bytes:
         except CosmosResourceNotFoundError:
             try:
                 await container.execute_item_batch([("create", (body,))], partition_key=_PLATFORM_KEY)
-            except CosmosHttpResponseError as error:
+            except CosmosBatchOperationError as error:
                 if error.status_code != 409:
                     raise
             continue

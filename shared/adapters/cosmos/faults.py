@@ -7,8 +7,9 @@ would send a write again whose answer was lost, and an increment would count twi
 import asyncio
 import math
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import ClientConnectorError
 from azure.core.exceptions import (
@@ -17,7 +18,11 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
-from azure.cosmos.exceptions import CosmosClientTimeoutError, CosmosHttpResponseError
+from azure.cosmos.exceptions import (
+    CosmosBatchOperationError,
+    CosmosClientTimeoutError,
+    CosmosHttpResponseError,
+)
 
 from shared.domain.errors import UnavailableError
 
@@ -25,6 +30,7 @@ FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
 """Seconds between attempts, where the service does not say."""
 
+_PASSING = {408, 410, 429, 449, 500, 502, 503, 504}
 _REFUSED = "the key or identity is refused"
 
 
@@ -115,6 +121,11 @@ def trouble_of(error: Exception) -> Trouble:
             return Trouble("Cosmos DB does not answer in time", sent=True)
         case CosmosHttpResponseError():
             return _answered(error)
+        case CosmosBatchOperationError() if error.status_code in _PASSING:
+            # One operation could not be done now, so none was.
+            return Trouble(
+                f"Cosmos DB answers {error.status_code} to an operation", pause=_asked(error.headers)
+            )
         case ClientAuthenticationError():
             raise CosmosMisconfiguredError(f"Cosmos DB: {_REFUSED}: {error.message}") from error
         case ServiceRequestError() | ServiceResponseError():
@@ -132,8 +143,7 @@ def _answered(error: CosmosHttpResponseError) -> Trouble:
     reason = f"Cosmos DB answers {status}/{sub_status}"
     match status, sub_status:
         case 429, _:
-            asked = (error.headers or {}).get("x-ms-retry-after-ms")
-            return Trouble(f"{reason}: too many requests", pause=float(asked) / 1000 if asked else None)
+            return Trouble(f"{reason}: too many requests", pause=_asked(error.headers))
         case (449, _) | (404, 1002) | (403, 3 | 1008):
             # Not done: it collided; a replica is behind; the account is failing over.
             return Trouble(reason)
@@ -144,3 +154,9 @@ def _answered(error: CosmosHttpResponseError) -> Trouble:
         case (408 | 410 | 500 | 502 | 503 | 504, _):
             return Trouble(reason, sent=True)
     raise error
+
+
+def _asked(headers: Mapping[str, Any] | None) -> float | None:
+    """Seconds that the service asks to wait."""
+    asked = (headers or {}).get("x-ms-retry-after-ms")
+    return float(asked) / 1000 if asked else None

@@ -1,0 +1,124 @@
+"""Access with a managed identity: the real credential, over TLS, and an identity endpoint."""
+
+import datetime as dt
+import ipaddress
+import json
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from shared.adapters.cosmos.client import Account
+from shared.adapters.cosmos.containers import DEFINITIONS
+from shared.adapters.cosmos.documents import CosmosDocuments
+from shared.adapters.cosmos.faults import CosmosMisconfiguredError
+from tests.contracts.shelf import Shelf
+from tests.cosmos.server import CosmosServer
+
+HEADER = "the header that proves the caller is on the machine"
+
+
+@pytest.fixture(scope="module")
+def tls_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CosmosServer]:
+    """The SDK does not check who stands behind 127.0.0.1, but it sends tokens over TLS only."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "server.pem"
+    pem = serialization.Encoding.PEM
+    plain = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(plain + certificate.public_bytes(pem))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(file)
+    server = CosmosServer(tls=context)
+    server.make("db", DEFINITIONS)
+    yield server
+    server.close()
+
+
+class Identity(BaseHTTPRequestHandler):
+    """The identity endpoint of Azure Functions ("How to use managed identities for App Service")."""
+
+    token = ""
+    asked: list[str] = []  # noqa: RUF012 - one list for all requests is what is meant
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        known = self.headers["X-IDENTITY-HEADER"] == HEADER
+        body = {
+            "access_token": self.token,
+            "expires_on": "4102444800",
+            "resource": "",
+            "token_type": "Bearer",
+        }
+        self.send_response(200 if known else 403)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def identity(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Identity]]:
+    endpoint = ThreadingHTTPServer(("127.0.0.1", 0), Identity)
+    thread = Thread(target=endpoint.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{endpoint.server_port}/token")
+    monkeypatch.setenv("IDENTITY_HEADER", HEADER)
+    Identity.asked.clear()
+    yield Identity
+    endpoint.shutdown()
+    endpoint.server_close()
+    thread.join()
+
+
+async def test_a_managed_identity_is_used_where_no_key_is_given(
+    tls_server: CosmosServer, identity: type[Identity]
+) -> None:
+    identity.token = tls_server.token
+    store = CosmosDocuments(Account(tls_server.endpoint, "db", identity="client-id"))
+    await Shelf(store).create("a")
+    assert await Shelf(store).read("a")
+    await store.close()
+    (asked,) = identity.asked
+    assert "client_id=client-id" in asked
+
+
+async def test_an_identity_without_a_role_is_named(
+    tls_server: CosmosServer, identity: type[Identity]
+) -> None:
+    identity.token = "of another account"
+    store = CosmosDocuments(Account(tls_server.endpoint, "db"), patience=4)
+    with pytest.raises(CosmosMisconfiguredError, match="identity is refused"):
+        await store.check()
+    await store.close()
+
+
+def test_the_identity_library_is_loaded_only_where_it_is_used() -> None:
+    script = (
+        "import sys, shared.adapters.cosmos.documents as d; d.CosmosDocuments;"
+        "print([name for name in sys.modules if name.startswith('azure.identity')])"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=root, check=True
+    )
+    assert done.stdout.strip() == "[]"
