@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from shared.adapters.cosmos.client import Account
 from shared.adapters.cosmos.containers import DEFINITIONS
 from shared.adapters.cosmos.documents import CosmosDocuments
+from shared.adapters.cosmos.faults import CosmosUnavailableError
 from shared.domain.errors import DocumentExistsError, DocumentStaleError, UnavailableError
 from shared.ports.documents import EXECUTIONS, Create, Patch, Query, Replace
 from tests.contracts.shelf import ACME, Shelf, ids
@@ -141,6 +142,41 @@ async def test_an_increment_whose_answer_was_lost_is_not_sent_again(
     assert "look" in raised.value.message
     assert (await shelf.body("a"))["n"] == 1
     assert len(server.asked("batch")) == 2 + 1, "the cursor key, the create and one patch"
+
+
+async def test_who_is_told_nothing_of_a_write_is_told_so(account: Account, server: CosmosServer) -> None:
+    store = CosmosDocuments(account, patience=0.3)
+    await store.check()
+    server.faults.append(Fault(on="batch", hang_up=True, times=1000))
+    with pytest.raises(UnavailableError) as raised:
+        await Shelf(store).create("a")
+    assert "look" in raised.value.message
+    await store.close()
+
+
+async def test_callers_of_a_database_that_cannot_be_opened_wait_beside_each_other(
+    account: Account, server: CosmosServer
+) -> None:
+    server.faults.append(Fault(on="container", status=503, times=10_000))
+    store, began = CosmosDocuments(account, patience=0.3), time.monotonic()
+    calls = [Shelf(store).read("a") for _ in range(20)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {CosmosUnavailableError}
+    assert time.monotonic() - began < 2
+    server.faults.clear()
+    assert await Shelf(store).read("a") is None
+    await store.close()
+
+
+async def test_a_store_is_closed_while_it_opens(account: Account, server: CosmosServer) -> None:
+    server.faults.append(Fault(on="container", delay=30, times=100))
+    store = CosmosDocuments(account)
+    opening = asyncio.create_task(store.check())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await store.close()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
 
 
 async def test_who_waits_for_changes_lives_through_faults(shelf: Shelf, server: CosmosServer) -> None:

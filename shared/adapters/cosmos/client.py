@@ -19,7 +19,13 @@ from azure.cosmos.exceptions import (
 )
 
 from shared.adapters.cosmos.containers import DEFINITIONS, TENANT_FIELD
-from shared.adapters.cosmos.faults import CosmosMisconfiguredError, Deadline, never_in_doubt, persist
+from shared.adapters.cosmos.faults import (
+    CosmosMisconfiguredError,
+    CosmosUnavailableError,
+    Deadline,
+    never_in_doubt,
+    persist,
+)
 from shared.adapters.cosmos.sessions import Sessions
 from shared.domain.paging import Cursors
 from shared.ports.documents import TENANCY, Container
@@ -78,7 +84,7 @@ class Client:
         self._account = account
         self._on_request_units = on_request_units
         self._sessions = Sessions()
-        self._lock = asyncio.Lock()
+        self._opening: asyncio.Task[Database] | None = None
         self._client: CosmosClient | None = None
         self._credential: AsyncTokenCredential | None = None
         self._database: Database | None = None
@@ -92,14 +98,15 @@ class Client:
         """
         if self._database is not None:
             return self._database
-        async with self._lock:
-            if self._database is None:
-                try:
-                    self._database = await persist(self._open, deadline)
-                finally:
-                    if self._database is None:
-                        await self.close()
-        return self._database
+        # One attempt for all who ask meanwhile: they wait beside each other, not one behind the other.
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.get_running_loop().create_task(self._opened(deadline))
+            self._opening.add_done_callback(_look_at)
+        try:
+            async with asyncio.timeout(max(deadline.left(), 0)):
+                return await asyncio.shield(self._opening)
+        except TimeoutError as error:
+            raise CosmosUnavailableError("Cosmos DB is still being opened") from error
 
     async def call[T](
         self,
@@ -128,6 +135,20 @@ class Client:
         return await persist(measured, deadline, in_doubt=in_doubt)
 
     async def close(self) -> None:
+        if self._opening is not None and not self._opening.done():
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
+        await self._drop()
+
+    async def _opened(self, deadline: Deadline) -> Database:
+        try:
+            self._database = await persist(self._open, deadline)
+        finally:
+            if self._database is None:
+                await self._drop()
+        return self._database
+
+    async def _drop(self) -> None:
         client, self._client, self._database = self._client, None, None
         credential, self._credential = self._credential, None
         if client is not None:
@@ -137,7 +158,7 @@ class Client:
 
     async def _open(self) -> Database:
         # A client that failed half-way is not used again.
-        await self.close()
+        await self._drop()
         account = self._account
         self._client = self._made()
         await self._client.__aenter__()
@@ -199,6 +220,12 @@ def _checked_key(key: str) -> str:
     except binascii.Error as error:
         raise CosmosMisconfiguredError("the key is not an account's: it is not base64") from error
     return key
+
+
+def _look_at(opening: asyncio.Task[Database]) -> None:
+    """Nobody may be left to whom a failure could be told."""
+    if not opening.cancelled():
+        opening.exception()
 
 
 async def _cursor_key(container: ContainerProxy) -> bytes:

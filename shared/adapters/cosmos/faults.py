@@ -30,6 +30,7 @@ FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
 """Seconds between attempts, where the service does not say."""
 
+_IN_DOUBT = "The store did not answer; look whether the change was made before trying again"
 _PASSING = {408, 410, 429, 449, 500, 502, 503, 504}
 _REFUSED = "the key or identity is refused"
 
@@ -89,22 +90,22 @@ async def persist[T](
         UnavailableError: it did not pass in time, or cannot.
         CosmosHttpResponseError: the service answered something that the caller knows better.
     """
-    pause = FIRST_PAUSE
+    pause, message = FIRST_PAUSE, ""
     while True:
         try:
             async with asyncio.timeout(max(deadline.left(), 0)):
                 return await attempt()
         except (AzureError, TimeoutError) as error:
             trouble = trouble_of(error)
+            if trouble.sent and in_doubt is not never_in_doubt:
+                message = _IN_DOUBT
             if trouble.sent and not in_doubt():
-                raise CosmosUnavailableError(
-                    trouble.reason,
-                    message="The store did not answer; look whether the change was made before trying again",
-                ) from error
+                raise CosmosUnavailableError(trouble.reason, message=message) from error
             # Jitter: those who were turned away together do not come back together.
             wait = trouble.pause if trouble.pause is not None else pause * random.uniform(0.5, 1)  # noqa: S311
             if wait >= deadline.left():
-                raise CosmosUnavailableError(trouble.reason, retry_after=max(1, math.ceil(wait))) from error
+                after = max(1, math.ceil(wait))
+                raise CosmosUnavailableError(trouble.reason, message=message, retry_after=after) from error
             await asyncio.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE)
 

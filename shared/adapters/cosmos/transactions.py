@@ -1,6 +1,6 @@
 """Carries a transaction out, and finds out what a refusal means and what became of a lost answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from azure.cosmos.exceptions import (
@@ -11,7 +11,7 @@ from azure.cosmos.exceptions import (
 
 from shared.adapters.cosmos.bodies import Place, document, escaped_id
 from shared.adapters.cosmos.client import Access, Client
-from shared.adapters.cosmos.faults import Deadline
+from shared.adapters.cosmos.faults import Deadline, never_in_doubt
 from shared.adapters.cosmos.operations import Batch, Entry, question, refusal, too_large, unfit
 from shared.domain.errors import DocumentStaleError
 from shared.ports.documents import Delete, Document, Json, Operation, Patch
@@ -32,7 +32,7 @@ class Transaction:
     async def run(self) -> Sequence[Document | None]:
         """Send it; returns and raises as ``Documents.transact`` does."""
         try:
-            return self._batch.documents(await self._send(self._batch.entries))
+            return self._batch.documents(await self._send(self._batch.entries, self._in_doubt))
         except CosmosBatchOperationError as error:
             if self._doubtful:
                 # Refused, perhaps by the work of an earlier attempt whose answer was lost.
@@ -43,7 +43,9 @@ class Transaction:
         except CosmosHttpResponseError as error:
             raise too_large() if error.status_code == 413 else error from error
 
-    async def _send(self, entries: Sequence[Entry]) -> Sequence[Mapping[str, Any]]:
+    async def _send(
+        self, entries: Sequence[Entry], in_doubt: Callable[[], bool]
+    ) -> Sequence[Mapping[str, Any]]:
         key = self._batch.place.partition_key
 
         async def attempt(access: Access) -> Sequence[Mapping[str, Any]]:
@@ -54,7 +56,7 @@ class Transaction:
             )
 
         return await self._client.call(
-            OPERATION, self._batch.place.container, attempt, self._deadline, in_doubt=self._in_doubt
+            OPERATION, self._batch.place.container, attempt, self._deadline, in_doubt=in_doubt
         )
 
     def _in_doubt(self) -> bool:
@@ -81,7 +83,7 @@ class Transaction:
         if asked is None:
             return refusal(self._batch, error, index=index)
         try:
-            await self._send(asked)
+            await self._send(asked, never_in_doubt)  # it stores nothing
         except CosmosBatchOperationError as answer:
             patch = self._batch.operations[index]
             if answer.status_code == 400 and isinstance(patch, Patch):
