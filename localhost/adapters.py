@@ -7,7 +7,7 @@ then asks :func:`built` for them, to feed its triggers from the same stores and 
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from localhost.identity.files import create
@@ -18,29 +18,14 @@ from shared.adapters.durable.orchestrations import DurableOrchestrations
 from shared.adapters.jwt.issuers import Issuer
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
+from shared.adapters.system import RandomIds, SystemClock
 from shared.bootstrap import Adapters
-from shared.domain.ids import RANDOM_BYTES, ulid
 from shared.ports.clock import Clock
 from shared.ports.credentials import Credentials, NoCredentials
 from shared.settings import Settings, SettingsError
 
 EVENTS_KEPT = timedelta(days=7)
 """How long the log of events goes back; who reads it later than that has missed some."""
-
-
-class SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class RandomIds:
-    """ULIDs of the system's time and randomness."""
-
-    clock: Clock
-
-    def new(self) -> str:
-        return ulid(self.clock.now(), secrets.token_bytes(RANDOM_BYTES))
 
 
 @dataclass(frozen=True, slots=True)

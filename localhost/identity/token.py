@@ -9,7 +9,6 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from localhost.identity.store import IdentityStore
 from localhost.sqlite.documents import SqliteDocuments
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
+from shared.adapters.system import SystemClock
 from shared.domain.errors import FieldError, QuantumError, ValidationFailedError
 from shared.security.permissions import ROLES
 from shared.security.principals import PrincipalKind
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
     type Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
 
 DEFAULT_LIFETIME = 3600
-
-
-class _SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 def issue_token(
@@ -135,8 +130,8 @@ async def _ensure_member(
     documents = SqliteDocuments(data / "documents.db")
     try:
         # Nobody signs in here, so no issuer is trusted.
-        nobody = JwtTokens((), keys=JwksSource(), clock=_SystemClock())
-        members = Members(documents, nobody, _SystemClock())
+        nobody = JwtTokens((), keys=JwksSource(), clock=SystemClock())
+        members = Members(documents, nobody, SystemClock())
         await members.ensure_tenant(tenant)
         await members.ensure_member(
             tenant, user=user, roles=[role], issuer=LOCAL_ISSUER, subject=subject, kind=kind

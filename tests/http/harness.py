@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from functions import openapi, routes
 from functions.register import register
-from localhost.adapters import LocalAdapters, RandomIds, SystemClock
+from localhost.adapters import LocalAdapters
 from localhost.http.router import Route, Router
 from localhost.identity.issuer import local_issuer
 from localhost.identity.keystore import KeyStore
@@ -26,6 +26,7 @@ from quantum.contract.problems import Problem
 from shared.adapters.jwt.issuers import Issuer
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
+from shared.adapters.system import RandomIds, SystemClock
 from shared.bootstrap import Application, compose
 from shared.domain.errors import UnavailableError
 from shared.ports.documents import REGISTRY, Container, Document

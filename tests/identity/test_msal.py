@@ -30,8 +30,8 @@ from localhost.identity.store import IdentityStore
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.msal.credentials import ClientIdentity, MsalCredentials
+from shared.adapters.system import SystemClock
 from shared.ports.tokens import Identity
-from tests.identity.test_token_command import SystemClock
 
 SCOPES = ["api://quantum/.default"]
 

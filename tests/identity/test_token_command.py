@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,9 @@ from localhost.identity.token import add_token_command, issue_token
 from localhost.sqlite.documents import SqliteDocuments
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
+from shared.adapters.system import SystemClock
 from shared.domain.errors import ValidationFailedError
 from shared.services.members import Caller, Members
-
-
-class SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 def _run(*arguments: str) -> int:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from localhost.adapters import RandomIds
 from localhost.sqlite.documents import SqliteDocuments
+from shared.adapters.system import RandomIds
 from shared.domain.executions import Execution
 from shared.domain.intents import NewIntent
 from shared.domain.paging import Cursors

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from localhost.adapters import LocalAdapters, RandomIds
+from localhost.adapters import LocalAdapters
 from localhost.sqlite.documents import SqliteDocuments
 from localhost.sqlite.events import SqliteEvents
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
+from shared.adapters.system import RandomIds
 from shared.bootstrap import Application, compose
 from shared.domain.executions import StepState
 from shared.domain.intents import NewIntent
