@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from shared.adapters.cosmos.client import Account
+from shared.adapters.cosmos.account import Account
 from shared.adapters.cosmos.containers import DEFINITIONS
 from shared.adapters.cosmos.documents import CosmosDocuments
 from tests.contracts.shelf import Shelf

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from azure.cosmos.aio import CosmosClient
 
-from shared.adapters.cosmos.client import Account
+from shared.adapters.cosmos.account import Account
 from shared.adapters.cosmos.containers import DEFINITIONS, Order
 from shared.adapters.cosmos.creation import ensure_containers
 from shared.adapters.cosmos.documents import CosmosDocuments

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from shared.adapters.cosmos.client import Account
+from shared.adapters.cosmos.account import Account
 from shared.adapters.cosmos.containers import DEFINITIONS, ContainerDefinition
 from shared.adapters.cosmos.creation import ensure_containers
 from shared.adapters.cosmos.documents import CosmosDocuments
-from shared.adapters.cosmos.faults import CosmosMisconfiguredError, CosmosUnavailableError
+from shared.adapters.cosmos.errors import CosmosMisconfiguredError, CosmosUnavailableError
 from shared.domain.errors import UnavailableError
 from shared.ports.documents import TENANCY, Container
 from tests.contracts.shelf import Shelf

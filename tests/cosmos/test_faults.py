@@ -8,13 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.adapters.cosmos.client import Account
+from shared.adapters.cosmos.account import Account
 from shared.adapters.cosmos.containers import DEFINITIONS
 from shared.adapters.cosmos.documents import CosmosDocuments
-from shared.adapters.cosmos.faults import CosmosUnavailableError
+from shared.adapters.cosmos.errors import CosmosUnavailableError
+from shared.adapters.cosmos.store import CosmosStore
 from shared.domain.errors import DocumentExistsError, DocumentStaleError, UnavailableError
 from shared.ports.documents import EXECUTIONS, Create, Patch, Query, Replace
 from tests.contracts.shelf import ACME, Shelf, ids
+from tests.cosmos.conftest import Meter
 from tests.cosmos.server import CosmosServer, Fault
 
 PASSING = [
@@ -170,7 +172,7 @@ async def test_callers_of_a_database_that_cannot_be_opened_wait_beside_each_othe
 
 async def test_a_store_is_closed_while_it_opens(account: Account, server: CosmosServer) -> None:
     server.faults.append(Fault(on="container", delay=30, times=100))
-    store = CosmosDocuments(account)
+    store = CosmosStore(account, patience=5, on_request_units=Meter())
     opening = asyncio.create_task(store.check())
     await asyncio.sleep(0)
     await asyncio.sleep(0)

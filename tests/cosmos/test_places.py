@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.adapters.cosmos.account import Account
 from shared.adapters.cosmos.bodies import escaped_id, plain_id
-from shared.adapters.cosmos.client import Account
 from shared.adapters.cosmos.containers import DEFINITIONS
 from shared.adapters.cosmos.documents import CosmosDocuments
 from shared.domain.errors import BadCursorError, TooLargeError

@@ -7,7 +7,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 
-from shared.adapters.cosmos.client import Account
+from shared.adapters.cosmos.account import Account
 from tests.cosmos.evaluation import UNDEFINED, evaluate
 from tests.cosmos.sql import SqlError, parse_condition, parse_query
 

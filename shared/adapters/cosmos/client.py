@@ -18,20 +18,13 @@ from azure.cosmos.exceptions import (
     CosmosResourceNotFoundError,
 )
 
+from shared.adapters.cosmos.account import Account, RequestUnits
 from shared.adapters.cosmos.containers import DEFINITIONS, TENANT_FIELD
-from shared.adapters.cosmos.faults import (
-    CosmosMisconfiguredError,
-    CosmosUnavailableError,
-    Deadline,
-    never_in_doubt,
-    persist,
-)
+from shared.adapters.cosmos.errors import CosmosMisconfiguredError, CosmosUnavailableError
+from shared.adapters.cosmos.faults import Deadline, never_in_doubt, persist
 from shared.adapters.cosmos.sessions import Sessions
 from shared.domain.paging import Cursors
 from shared.ports.documents import TENANCY, Container
-
-type RequestUnits = Callable[[str, str, float], None]
-"""Told of every answer: the operation (read, query, transact, changes), the container, the request units."""
 
 type Hook = Callable[[Mapping[str, Any], Any], None]
 """Called by the SDK with the headers and the body of an answer."""
@@ -42,20 +35,6 @@ CHARGE = "x-ms-request-charge"
 _PLATFORM_KEY = ["_platform", "cursors"]
 _CURSOR_KEY_ID = "key"
 _CURSOR_KEY_BYTES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Where the database is and who asks.
-
-    With ``key``, the account's key; without, a managed identity: the user-assigned one of the client id
-    ``identity``, or the system's.
-    """
-
-    endpoint: str
-    database: str
-    key: str | None = None
-    identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,37 +1,21 @@
-"""The documents port over Azure Cosmos DB for NoSQL."""
+"""The documents port over Azure Cosmos DB for NoSQL, without the SDK until it is needed.
 
+Loading the SDK takes a second of CPU, more than all else that a cold start does; ``check`` may do it ahead.
+"""
+
+import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from shared.adapters.cosmos.bodies import Place, document, escaped_id
-from shared.adapters.cosmos.client import Access, Account, Client, RequestUnits
-from shared.adapters.cosmos.faults import Deadline
-from shared.adapters.cosmos.feed import FeedPage, FeedPosition, Found, look, read_page
-from shared.adapters.cosmos.operations import prepare
-from shared.adapters.cosmos.signals import Signals, pause
-from shared.adapters.cosmos.statements import (
-    Position,
-    Segment,
-    check,
-    container_key,
-    context,
-    segments,
-    statement,
-)
-from shared.adapters.cosmos.transactions import Transaction, read_stored
-from shared.domain.errors import BadCursorError
-from shared.ports.documents import Change, Container, Document, Json, Operation, Page, Query
+from shared.adapters.cosmos.account import Account, RequestUnits
+from shared.ports.documents import Change, Container, Document, Operation, Page, Query
 from shared.security.scope import TenantScope
+
+if TYPE_CHECKING:
+    from shared.adapters.cosmos.store import CosmosStore
 
 PATIENCE = 5.0
 """Seconds that a call goes on in spite of throttling, faults and slowness."""
-
-LAG = 1.0
-"""Seconds for a replica to come to a position that another replica gave."""
-
-FIRST_POLL = 0.01
-LONGEST_POLL = 0.5
-"""Seconds between two looks of who waits for changes: an empty look costs a request unit."""
 
 
 def _no_meter(_operation: str, _container: str, _units: float) -> None:
@@ -48,9 +32,10 @@ class CosmosDocuments:
 
         ``patience`` is in seconds. ``on_request_units`` is called on the event loop for every answer.
         """
-        self._client = Client(account, on_request_units)
+        self._account = account
         self._patience = patience
-        self._signals = Signals()
+        self._on_request_units = on_request_units
+        self._store: CosmosStore | None = None
 
     async def check(self) -> None:
         """Ask whether the account, the database and the containers are there and may be used.
@@ -59,56 +44,31 @@ class CosmosDocuments:
             CosmosMisconfiguredError: they are not; its ``reason`` says which and why.
             UnavailableError: they do not answer within the patience.
         """
-        await self._client.database(self._deadline())
+        await (await self._loaded()).check()
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._client.close()
+        """Close the connections; calls that are under way end in an error."""
+        if self._store is not None:
+            await self._store.close()
 
     async def read(
         self, scope: TenantScope, *, container: Container, partition: str, id: str
     ) -> Document | None:
         """See :meth:`shared.ports.documents.Documents.read`."""
-        place = Place(container, scope.tenant_id, partition)
-        stored = await read_stored(self._client, place, escaped_id(id), self._deadline(), operation="read")
-        return None if stored is None else document(stored)
+        store = self._store or await self._loaded()
+        return await store.read(scope, container=container, partition=partition, id=id)
 
     async def query(self, scope: TenantScope, query: Query) -> Page:
         """See :meth:`shared.ports.documents.Documents.query`."""
-        check(query)
-        made = segments(query)
-        for segment in made:  # refuses what cannot be asked before anything is
-            statement(query, segment, tenant_id=scope.tenant_id, after=None)
-        deadline = self._deadline()
-        cursors = (await self._client.database(deadline)).cursors
-        named = context(query, scope.tenant_id)
-        after = None if query.after is None else Position.decode(cursors.open(query.after, of=named))
-        rows: list[tuple[Segment, dict[str, Json]]] = []
-        for segment in made[after.segment if after else 0 :]:
-            wanted = query.limit + 1 - len(rows)
-            if wanted == 0:
-                break
-            found = await self._select(scope, query, segment, after, wanted, deadline)
-            rows += [(segment, row) for row in found]
-            after = None
-        shown = rows[: query.limit]
-        following = None
-        if len(rows) > query.limit:
-            segment, row = shown[-1]
-            following = cursors.seal(segment.position(row).encode(), of=named)
-        return Page([document(row) for _, row in shown], following)
+        store = self._store or await self._loaded()
+        return await store.query(scope, query)
 
     async def transact(
         self, scope: TenantScope, *, container: Container, partition: str, operations: Sequence[Operation]
     ) -> Sequence[Document | None]:
         """See :meth:`shared.ports.documents.Documents.transact`."""
-        place = Place(container, scope.tenant_id, partition)
-        batch = prepare(place, operations)
-        try:
-            return await Transaction(self._client, batch, self._deadline()).run()
-        finally:
-            # After a failure, too: it may have been carried out all the same.
-            self._signals.announce(place)
+        store = self._store or await self._loaded()
+        return await store.transact(scope, container=container, partition=partition, operations=operations)
 
     async def changes(
         self,
@@ -122,71 +82,23 @@ class CosmosDocuments:
         wait: float = 0,
     ) -> Sequence[Change]:
         """See :meth:`shared.ports.documents.Documents.changes`."""
-        if limit < 1:
-            raise ValueError(f"at least one change can be asked for, not {limit}")
-        place = Place(container, scope.tenant_id, partition)
-        named = ["changes", container.name, scope.tenant_id, partition]
-        cursors = (await self._client.database(self._deadline())).cursors
-        start = FeedPosition() if after is None else FeedPosition.decode(cursors.open(after, of=named))
-        found = await self._tail(place, start, kind=kind, limit=limit, wait=wait)
-        return [
-            Change(document(stored), cursors.seal(behind.encode(), of=named))
-            for stored, behind in found.changes
-        ]
+        store = self._store or await self._loaded()
+        return await store.changes(
+            scope, container=container, partition=partition, after=after, kind=kind, limit=limit, wait=wait
+        )
 
-    def _deadline(self) -> Deadline:
-        return Deadline(self._patience)
-
-    async def _select(
-        self,
-        scope: TenantScope,
-        query: Query,
-        segment: Segment,
-        after: Position | None,
-        wanted: int,
-        deadline: Deadline,
-    ) -> list[dict[str, Json]]:
-        """The first ``wanted`` rows of a segment, behind ``after``."""
-        made = statement(query, segment, tenant_id=scope.tenant_id, after=after)
-        text = made.text(segment.keys, wanted)
-        key = container_key(query.container, scope.tenant_id, query.partition)
-
-        async def attempt(access: Access) -> list[dict[str, Any]]:
-            found = access.container.query_items(
-                text,
-                parameters=made.parameters,
-                partition_key=key,
-                max_item_count=wanted,
-                response_hook=access.hook,
-                **access.session,
+    async def _loaded(self) -> "CosmosStore":
+        # On a thread: the event loop goes on meanwhile.
+        store = await asyncio.to_thread(_load)
+        if self._store is None:
+            self._store = store(
+                self._account, patience=self._patience, on_request_units=self._on_request_units
             )
-            return [row async for row in found]
+        return self._store
 
-        # Of a tenant that lives in several physical partitions, the SDK gives one's rows behind the other's.
-        rows = await self._client.call("query", query.container, attempt, deadline)
-        return segment.sorted(rows)[:wanted]
 
-    async def _tail(
-        self, place: Place, start: FeedPosition, *, kind: str | None, limit: int, wait: float
-    ) -> Found:
-        """What ``look`` finds, now or within ``wait`` seconds."""
+def _load() -> type["CosmosStore"]:
+    # Imported here for cold start.
+    from shared.adapters.cosmos.store import CosmosStore
 
-        async def read(since: int) -> FeedPage:
-            async def attempt(access: Access) -> FeedPage:
-                return await read_page(access, place.partition_key, since=since, limit=limit)
-
-            return await self._client.call("changes", place.container, attempt, self._deadline())
-
-        ends, catches_up = Deadline(wait), Deadline(LAG)
-        poll = FIRST_POLL
-        with self._signals.subscribed(place) as written:
-            while True:
-                found = await look(read, start, kind=kind, limit=limit)
-                start = found.following
-                if found.changes or (ends.left() <= 0 and not found.behind):
-                    return found
-                if found.behind and catches_up.left() <= 0:
-                    raise BadCursorError
-                left = catches_up.left() if found.behind else ends.left()
-                woken = await pause(written, min(poll, left))
-                poll = FIRST_POLL if woken else min(2 * poll, LONGEST_POLL)
+    return CosmosStore

@@ -24,7 +24,7 @@ from azure.cosmos.exceptions import (
     CosmosHttpResponseError,
 )
 
-from shared.domain.errors import UnavailableError
+from shared.adapters.cosmos.errors import CosmosMisconfiguredError, CosmosUnavailableError
 
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
@@ -33,21 +33,6 @@ LONGEST_PAUSE = 1.0
 _IN_DOUBT = "The store did not answer; look whether the change was made before trying again"
 _PASSING = {408, 410, 429, 449, 500, 502, 503, 504}
 _REFUSED = "the key or identity is refused"
-
-
-class CosmosUnavailableError(UnavailableError):
-    """Cosmos DB cannot serve now. ``reason`` says why, for the log and for operators, not for the caller."""
-
-    def __init__(self, reason: str, *, message: str = "", retry_after: int = 1) -> None:
-        super().__init__(message, retry_after=retry_after)
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return self.reason
-
-
-class CosmosMisconfiguredError(CosmosUnavailableError):
-    """Waiting will not help: the endpoint, the credential, the database or a container is not right."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,176 @@
+"""The documents port over Azure Cosmos DB for NoSQL. Importing it loads the SDK; see ``documents.py``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from shared.adapters.cosmos.account import Account, RequestUnits
+from shared.adapters.cosmos.bodies import Place, document, escaped_id
+from shared.adapters.cosmos.client import Access, Client
+from shared.adapters.cosmos.faults import Deadline
+from shared.adapters.cosmos.feed import FeedPage, FeedPosition, Found, look, read_page
+from shared.adapters.cosmos.operations import prepare
+from shared.adapters.cosmos.signals import Signals, pause
+from shared.adapters.cosmos.statements import (
+    Position,
+    Segment,
+    check,
+    container_key,
+    context,
+    segments,
+    statement,
+)
+from shared.adapters.cosmos.transactions import Transaction, read_stored
+from shared.domain.errors import BadCursorError
+from shared.ports.documents import Change, Container, Document, Json, Operation, Page, Query
+from shared.security.scope import TenantScope
+
+LAG = 1.0
+"""Seconds for a replica to come to a position that another replica gave."""
+
+FIRST_POLL = 0.01
+LONGEST_POLL = 0.5
+"""Seconds between two looks of who waits for changes: an empty look costs a request unit."""
+
+
+class CosmosStore:
+    """Implements :class:`shared.ports.documents.Documents`, once the SDK is loaded."""
+
+    def __init__(self, account: Account, *, patience: float, on_request_units: RequestUnits) -> None:
+        """See :class:`shared.adapters.cosmos.documents.CosmosDocuments`."""
+        self._client = Client(account, on_request_units)
+        self._patience = patience
+        self._signals = Signals()
+
+    async def check(self) -> None:
+        """See :meth:`shared.adapters.cosmos.documents.CosmosDocuments.check`."""
+        await self._client.database(self._deadline())
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def read(
+        self, scope: TenantScope, *, container: Container, partition: str, id: str
+    ) -> Document | None:
+        """See :meth:`shared.ports.documents.Documents.read`."""
+        place = Place(container, scope.tenant_id, partition)
+        stored = await read_stored(self._client, place, escaped_id(id), self._deadline(), operation="read")
+        return None if stored is None else document(stored)
+
+    async def query(self, scope: TenantScope, query: Query) -> Page:
+        """See :meth:`shared.ports.documents.Documents.query`."""
+        check(query)
+        made = segments(query)
+        for segment in made:  # refuses what cannot be asked before anything is
+            statement(query, segment, tenant_id=scope.tenant_id, after=None)
+        deadline = self._deadline()
+        cursors = (await self._client.database(deadline)).cursors
+        named = context(query, scope.tenant_id)
+        after = None if query.after is None else Position.decode(cursors.open(query.after, of=named))
+        rows: list[tuple[Segment, dict[str, Json]]] = []
+        for segment in made[after.segment if after else 0 :]:
+            wanted = query.limit + 1 - len(rows)
+            if wanted == 0:
+                break
+            found = await self._select(scope, query, segment, after, wanted, deadline)
+            rows += [(segment, row) for row in found]
+            after = None
+        shown = rows[: query.limit]
+        following = None
+        if len(rows) > query.limit:
+            segment, row = shown[-1]
+            following = cursors.seal(segment.position(row).encode(), of=named)
+        return Page([document(row) for _, row in shown], following)
+
+    async def transact(
+        self, scope: TenantScope, *, container: Container, partition: str, operations: Sequence[Operation]
+    ) -> Sequence[Document | None]:
+        """See :meth:`shared.ports.documents.Documents.transact`."""
+        place = Place(container, scope.tenant_id, partition)
+        batch = prepare(place, operations)
+        try:
+            return await Transaction(self._client, batch, self._deadline()).run()
+        finally:
+            # After a failure, too: it may have been carried out all the same.
+            self._signals.announce(place)
+
+    async def changes(
+        self,
+        scope: TenantScope,
+        *,
+        container: Container,
+        partition: str,
+        after: str | None = None,
+        kind: str | None = None,
+        limit: int = 100,
+        wait: float = 0,
+    ) -> Sequence[Change]:
+        """See :meth:`shared.ports.documents.Documents.changes`."""
+        if limit < 1:
+            raise ValueError(f"at least one change can be asked for, not {limit}")
+        place = Place(container, scope.tenant_id, partition)
+        named = ["changes", container.name, scope.tenant_id, partition]
+        cursors = (await self._client.database(self._deadline())).cursors
+        start = FeedPosition() if after is None else FeedPosition.decode(cursors.open(after, of=named))
+        found = await self._tail(place, start, kind=kind, limit=limit, wait=wait)
+        return [
+            Change(document(stored), cursors.seal(behind.encode(), of=named))
+            for stored, behind in found.changes
+        ]
+
+    def _deadline(self) -> Deadline:
+        return Deadline(self._patience)
+
+    async def _select(
+        self,
+        scope: TenantScope,
+        query: Query,
+        segment: Segment,
+        after: Position | None,
+        wanted: int,
+        deadline: Deadline,
+    ) -> list[dict[str, Json]]:
+        """The first ``wanted`` rows of a segment, behind ``after``."""
+        made = statement(query, segment, tenant_id=scope.tenant_id, after=after)
+        text = made.text(segment.keys, wanted)
+        key = container_key(query.container, scope.tenant_id, query.partition)
+
+        async def attempt(access: Access) -> list[dict[str, Any]]:
+            found = access.container.query_items(
+                text,
+                parameters=made.parameters,
+                partition_key=key,
+                max_item_count=wanted,
+                response_hook=access.hook,
+                **access.session,
+            )
+            return [row async for row in found]
+
+        # Of a tenant that lives in several physical partitions, the SDK gives one's rows behind the other's.
+        rows = await self._client.call("query", query.container, attempt, deadline)
+        return segment.sorted(rows)[:wanted]
+
+    async def _tail(
+        self, place: Place, start: FeedPosition, *, kind: str | None, limit: int, wait: float
+    ) -> Found:
+        """What ``look`` finds, now or within ``wait`` seconds."""
+
+        async def read(since: int) -> FeedPage:
+            async def attempt(access: Access) -> FeedPage:
+                return await read_page(access, place.partition_key, since=since, limit=limit)
+
+            return await self._client.call("changes", place.container, attempt, self._deadline())
+
+        ends, catches_up = Deadline(wait), Deadline(LAG)
+        poll = FIRST_POLL
+        with self._signals.subscribed(place) as written:
+            while True:
+                found = await look(read, start, kind=kind, limit=limit)
+                start = found.following
+                if found.changes or (ends.left() <= 0 and not found.behind):
+                    return found
+                if found.behind and catches_up.left() <= 0:
+                    raise BadCursorError
+                left = catches_up.left() if found.behind else ends.left()
+                woken = await pause(written, min(poll, left))
+                poll = FIRST_POLL if woken else min(2 * poll, LONGEST_POLL)
