@@ -231,7 +231,7 @@ class SqliteMachine(DocumentsMachine):
 
 
 class CosmosMachine(DocumentsMachine):
-    examples = 12  # each asks a server some hundreds of times
+    examples = 8  # each asks a server some hundreds of times
     server: CosmosServer
 
     def open(self) -> Documents:

@@ -160,11 +160,11 @@ async def test_callers_of_a_database_that_cannot_be_opened_wait_beside_each_othe
     account: Account, server: CosmosServer
 ) -> None:
     server.faults.append(Fault(on="container", status=503, times=10_000))
-    store, began = CosmosDocuments(account, patience=0.3), time.monotonic()
+    store, began = CosmosDocuments(account, patience=1), time.monotonic()
     calls = [Shelf(store).read("a") for _ in range(20)]
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} == {CosmosUnavailableError}
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     server.faults.clear()
     assert await Shelf(store).read("a") is None
     await store.close()
@@ -214,7 +214,7 @@ FAULTS = st.builds(
 
 @given(schedule=st.lists(st.lists(FAULTS, max_size=3), min_size=1, max_size=6))
 @settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     database=None,
@@ -226,7 +226,7 @@ def test_whatever_goes_wrong_no_acknowledged_write_is_lost_and_none_counts_twice
     async def run() -> None:
         running.reset()
         running.make("faulty", DEFINITIONS)
-        store = CosmosDocuments(Account(running.endpoint, "faulty", key=running.key), patience=0.2)
+        store = CosmosDocuments(Account(running.endpoint, "faulty", key=running.key), patience=0.5)
         shelf = Shelf(store)
         await shelf.create("head", n=0)
         acknowledged: set[str] = set()
