@@ -19,11 +19,13 @@ from shared.adapters.jwt.issuers import Issuer
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.system import RandomIds, SystemClock
-from shared.bootstrap import Adapters
+from shared.ports.adapters import Adapters
 from shared.ports.clock import Clock
 from shared.ports.credentials import Credentials, NoCredentials
 from shared.settings import Settings, SettingsError
 
+PARTITIONS = 2
+"""Of the log of events: each costs every consumer a look at it, and one process reads them all."""
 EVENTS_KEPT = timedelta(days=7)
 """How long the log of events goes back; who reads it later than that has missed some."""
 
@@ -51,7 +53,7 @@ def build(settings: Settings) -> LocalAdapters:
     clock = SystemClock()
     adapters = LocalAdapters(
         documents=SqliteDocuments(data / "documents.db", now=clock.now),
-        events=SqliteEvents(data / "events.db", keep_for=EVENTS_KEPT, now=clock.now),
+        events=SqliteEvents(data / "events.db", partitions=PARTITIONS, keep_for=EVENTS_KEPT, now=clock.now),
         orchestrations=DurableOrchestrations(),
         tokens=JwtTokens(trusted_issuers(settings), keys=JwksSource(), clock=clock),
         clock=clock,

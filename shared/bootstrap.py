@@ -1,19 +1,14 @@
 """The composition root: the one place where the platform's parts are put together."""
 
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 from shared.domain.paging import Cursors
 from shared.modules.authorization import OutboundTokens
 from shared.modules.catalogue import BuiltInActions
 from shared.modules.webhooks import GuardedWebhooks
-from shared.ports.clock import Clock, Ids
-from shared.ports.credentials import Credentials, NoCredentials
-from shared.ports.documents import Documents
-from shared.ports.events import Events
-from shared.ports.orchestrations import Orchestrations
-from shared.ports.tokens import Tokens
+from shared.ports.adapters import Adapters
 from shared.security.egress import EgressPolicy
 from shared.services.counters import Counters
 from shared.services.endings import Endings
@@ -31,20 +26,6 @@ from shared.services.warmup import WarmUp
 from shared.services.webhooks import RetryPolicy, Webhooks
 from shared.settings import ADAPTERS, Settings
 from shared.settings_json import outbound_scopes
-
-
-@dataclass(frozen=True, slots=True)
-class Adapters:
-    """What serves the ports, and the key that seals cursors."""
-
-    documents: Documents
-    events: Events
-    orchestrations: Orchestrations
-    tokens: Tokens
-    clock: Clock
-    ids: Ids
-    cursor_key: bytes
-    credentials: Credentials = field(default_factory=NoCredentials)
 
 
 @dataclass(frozen=True, slots=True)
