@@ -57,11 +57,13 @@ class CosmosServer:
         now: Callable[[], datetime] | None = None,
         page_size: int = 1000,
         tls: ssl.SSLContext | None = None,
+        port: int = 0,
     ) -> None:
         self.now = now or (lambda: datetime.now(UTC))
         self.key = KEY
         self.token = "a token of the managed identity"
         self._tls = tls
+        self._port = port
         self.faults: list[Fault] = []
         self.seen: list[tuple[str, Request]] = []
         """What was asked of documents, with the name of its kind."""
@@ -113,7 +115,7 @@ class CosmosServer:
 
     async def _listen(self) -> asyncio.Server:
         return await self._loop.create_server(
-            lambda: Connection(self._handle, self._connections), "127.0.0.1", 0, ssl=self._tls
+            lambda: Connection(self._handle, self._connections), "127.0.0.1", self._port, ssl=self._tls
         )
 
     async def _close(self) -> None:
@@ -185,6 +187,10 @@ class CosmosServer:
             case "GET", ["dbs", database]:
                 self._database(database)
                 return Answer(200, {"id": database, "_rid": database, "_self": ""})
+            case "DELETE", ["dbs", database]:
+                self._database(database)
+                del self._databases[database]
+                return Answer(204)
             case "POST", ["dbs", database, "colls"]:
                 return self._make_container(self._database(database), request.json())
             case _, ["dbs", database, "colls", name, *rest]:
