@@ -95,6 +95,6 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         relay=Relay(documents=documents, events=adapters.events, clock=clock),
         subscriptions=subscriptions,
         webhooks=webhooks,
-        counters=Counters(documents),
+        counters=Counters(documents, clock),
         warm_up=WarmUp(catalogue.actions()),
     )

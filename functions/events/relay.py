@@ -8,7 +8,7 @@ from shared.ports.documents import Container
 from shared.ports.resources import COSMOS_CONNECTION, DATABASE, LEASES
 from shared.services.relay import RELAYED
 
-POLL_MILLISECONDS = 500
+POLL_MILLISECONDS = 1000
 """How long a feed that has been read to its end is left alone: larger batches, and fewer request units."""
 BATCH = 500
 """Most documents in a batch; less than half of an execution's documents are events."""

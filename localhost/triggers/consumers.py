@@ -51,6 +51,10 @@ class Feed:
             for partition in await self._source.partitions():
                 readers.create_task(self._follow(partition))
 
+    def remember(self) -> None:
+        """Write down how far it is, now."""
+        self._state.flush()
+
     async def run_by_hand(self, text: str) -> None:
         """Deliver the items that ``text`` stands for, outside the feed's own order."""
         await self.deliver("0", decode_input(self.function, text))
@@ -74,7 +78,7 @@ class Feed:
                     partition, after=await self._start(key), limit=self._limit
                 ):
                     await self._until_delivered(partition, batch.items)
-                    self._state.set(key, batch.cursor)
+                    self._state.set_soon(key, batch.cursor)
                     failures = 0
                     if self._pause and len(batch.items) < self._limit:  # read to its end
                         await self._clock.sleep(self._pause)
@@ -129,3 +133,5 @@ class Feeds:
         for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        for feed in self._feeds:
+            feed.remember()

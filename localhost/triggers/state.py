@@ -1,9 +1,14 @@
 """A small JSON file of this host's own progress: when timers last ran, how far feeds have been read."""
 
+import asyncio
 import json
 import logging
+import threading
 from pathlib import Path
 from typing import Any
+
+SOON = 0.25
+"""Seconds in which changes that may wait are written together."""
 
 _log = logging.getLogger("localhost.state")
 
@@ -18,6 +23,8 @@ class StateFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._values: dict[str, Any] = {}
+        self._writing = threading.Lock()
+        self._soon: asyncio.TimerHandle | None = None
         try:
             read = json.loads(path.read_bytes())
             self._values = read if isinstance(read, dict) else {}
@@ -37,6 +44,37 @@ class StateFile:
             OSError: the file cannot be written; the old one is untouched.
         """
         self._values[key] = value
-        draft = self._path.with_suffix(".new")
-        draft.write_text(json.dumps(self._values, indent=1))
-        draft.replace(self._path)
+        self._write()
+
+    def set_soon(self, key: str, value: Any) -> None:
+        """Store ``value`` (JSON) under ``key``; the file has it within ``SOON`` seconds, or :meth:`flush`.
+
+        For what changes often: replacing a file takes a millisecond or two, in which the event loop would
+        stand still. A process that is killed before then loses the change.
+        """
+        self._values[key] = value
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(SOON, self._write_on_thread)
+
+    def flush(self) -> None:
+        """Write what :meth:`set_soon` has put off."""
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+            self._write_or_tell()
+
+    def _write_on_thread(self) -> None:
+        self._soon = None
+        asyncio.get_running_loop().run_in_executor(None, self._write_or_tell)
+
+    def _write_or_tell(self) -> None:
+        try:
+            self._write()
+        except OSError as error:
+            _log.error("%s cannot be written and stays behind: %s", self._path, error)
+
+    def _write(self) -> None:
+        with self._writing:  # what is written last is then what there is now, whoever writes
+            draft = self._path.with_suffix(".new")
+            draft.write_text(json.dumps(self._values.copy(), indent=1))
+            draft.replace(self._path)

@@ -53,8 +53,9 @@ class Subscription:
     etag: str
     sealed_secret: str
 
-    def wants(self, type: str) -> bool:
-        return self.enabled and (EVERY_TYPE in self.events or type in self.events)
+    def wants(self, type: str, time: str) -> bool:
+        """Whether an event of ``type`` that happened at ``time`` goes to it: none from before it was made."""
+        return self.enabled and time >= self.created_at and (EVERY_TYPE in self.events or type in self.events)
 
 
 @dataclass(frozen=True, slots=True)

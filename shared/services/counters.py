@@ -11,11 +11,13 @@ import hashlib
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 from shared.domain.errors import DocumentError, UnavailableError
 from shared.domain.stats import COUNTED, DayStats
+from shared.domain.times import rfc3339
+from shared.ports.clock import Clock
 from shared.ports.documents import (
     COUNTERS,
     Create,
@@ -34,11 +36,13 @@ from shared.services.published import published
 from shared.services.relay import TYPE_PREFIX
 
 PARTITION: Final = "stats"
-SHARDS: Final = 4
+SHARDS: Final = 2
 WINDOW: Final = 1000
 """How many events of a shard are remembered: more than the relay publishes again after a failure."""
-WINDOW_LIFE: Final = 2 * 86_400
+WINDOW_LIFE: Final = 8 * 86_400
 """Seconds for which they are, after the last one."""
+OLDEST: Final = timedelta(days=7)
+"""Events that are older are not counted: whether they were before is not known any more."""
 DAYS_LIFE: Final = 400 * 86_400
 """Seconds for which a day's counters are kept."""
 ATTEMPTS: Final = 20
@@ -53,8 +57,9 @@ type _Marks = dict[str, str]
 
 
 class Counters:
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, clock: Clock) -> None:
         self._documents = documents
+        self._clock = clock
 
     async def count(self, bodies: Sequence[bytes]) -> None:
         """Count the events (CloudEvents in structured mode) that were not counted before.
@@ -63,9 +68,10 @@ class Counters:
             UnavailableError: some were not counted; hand the same events over again.
         """
         groups: defaultdict[tuple[TenantScope, str, int], _Marks] = defaultdict(dict)
+        oldest = rfc3339(self._clock.now() - OLDEST)
         for scope, event in published(bodies):
             counter = COUNTED.get(event["type"].removeprefix(TYPE_PREFIX))
-            if counter is not None:
+            if counter is not None and event["time"] > oldest:
                 shard = zlib.crc32(str(event.get("partitionkey", "")).encode()) % SHARDS
                 groups[scope, event["time"][:10], shard][_mark(event)] = counter
         for (scope, day, shard), marks in groups.items():

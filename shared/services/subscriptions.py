@@ -199,8 +199,8 @@ class Subscriptions:
         document = await self._document(scope, name)
         return _subscription(document) if document else None
 
-    async def wanting(self, scope: TenantScope, type: str) -> Sequence[Subscription]:
-        """The subscriptions that want events of ``type``, as they were up to ``LIFE`` seconds ago."""
+    async def wanting(self, scope: TenantScope, type: str, time: str) -> Sequence[Subscription]:
+        """Who wants an event of ``type`` and ``time``, as was stored up to ``LIFE`` seconds ago."""
         now = self._clock.now().timestamp()
         entry = self._remembered.get(scope.tenant_id)
         if entry is None or not 0 <= now - entry[0] < LIFE:
@@ -209,7 +209,7 @@ class Subscriptions:
             self._remembered[scope.tenant_id] = entry
             if len(self._remembered) > TENANTS_KEPT:
                 self._remembered.popitem(last=False)
-        return [subscription for subscription in entry[1] if subscription.wants(type)]
+        return [subscription for subscription in entry[1] if subscription.wants(type, time)]
 
     def secret_of(self, scope: TenantScope, subscription: Subscription) -> str:
         """What its deliveries are signed with."""

@@ -69,11 +69,14 @@ class Webhooks:
         Raises:
             UnavailableError: some were not started; hand the same events over again.
         """
+        # Whether what is older was delivered is not known any more: it is a log that somebody has read anew.
+        oldest = rfc3339(self._clock.now() - timedelta(seconds=KEPT))
         wanted = [
             (scope, subscription, event)
             for scope, event in published(bodies)
+            if event["time"] > oldest
             for subscription in await self._subscriptions.wanting(
-                scope, event["type"].removeprefix(TYPE_PREFIX)
+                scope, event["type"].removeprefix(TYPE_PREFIX), event["time"]
             )
         ]
         places = asyncio.Semaphore(AT_ONCE)

@@ -1,5 +1,6 @@
 """The composition of one host, in process."""
 
+import asyncio
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ from localhost.durable.workers import Workers
 from localhost.host import Host, Hub
 from localhost.triggers.state import StateFile
 from tests.host.functions import make_function
+from tests.host.running import until
 
 
 def make_app(folder: Path, *functions: Function) -> LoadedApp:
@@ -108,3 +110,16 @@ class RecordingHub:
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109
         self._order.append("drained")
+
+
+async def test_state_that_may_wait_is_there_at_once_and_in_the_file_soon(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    state = StateFile(path)
+    for number in range(3):
+        state.set_soon("a", number)
+    assert (state.get("a"), path.exists()) == (2, False)
+    await asyncio.to_thread(until, path.exists)
+    assert StateFile(path).get("a") == 2
+    state.set_soon("a", 3)
+    state.flush()
+    assert StateFile(path).get("a") == 3

@@ -1,12 +1,13 @@
 """Subscriptions over the wire."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from shared.domain.subscriptions import MAX_SUBSCRIPTIONS
 from tests.http.harness import World
-from tests.services.test_counters import NOON, event
+from tests.services.test_counters import event
 from tests.services.test_webhooks import event as completed
 
 BODY = {"url": "https://hooks.example.com/quantum", "events": ["execution_completed", "execution_failed"]}
@@ -114,7 +115,7 @@ async def test_another_tenants_subscription_does_not_exist(world: World) -> None
 async def test_what_was_sent_is_seen_newest_first_and_by_status(world: World) -> None:
     await put(world, events=["*"])
     for step in "abc":
-        await world.platform.webhooks.notify([completed(step=step)])
+        await world.platform.webhooks.notify([completed(step=step, at=datetime.now(UTC))])
     path = "/subscriptions/hook/deliveries"
     first = (await world.send("admin", "GET", path, params={"limit": "2"})).json()
     query = {"limit": "2", "cursor": first["next_cursor"]}
@@ -135,13 +136,17 @@ async def test_a_tenant_has_so_many_subscriptions_and_no_more(world: World) -> N
 
 
 async def test_days_are_counted_for_dashboards(world: World) -> None:
-    await world.platform.counters.count([event(1), event(2, "step_failed"), event(3, tenant="globex")])
-    query = {"since": "2026-01-01", "until": "2026-01-31"}
-    found = (await world.send("viewer", "GET", "/stats", params=query)).json()
-    assert [(day["date"], day["steps_completed"], day["steps_failed"]) for day in found["days"]] == [
-        (f"{NOON:%Y-%m-%d}", 1, 1)
-    ]
-    assert (await world.send("viewer", "GET", "/stats")).status_code == 200
+    now = datetime.now(UTC)
+    events = [event(1, at=now), event(2, "step_failed", at=now), event(3, tenant="globex", at=now)]
+    await world.platform.counters.count(events)
+    today = f"{now:%Y-%m-%d}"
+    for query in ({"since": today, "until": today}, {}):
+        found = (await world.send("viewer", "GET", "/stats", params=query)).json()
+        assert [(day["date"], day["steps_completed"], day["steps_failed"]) for day in found["days"]] == [
+            (today, 1, 1)
+        ]
+    before = {"until": f"{now - timedelta(days=1):%Y-%m-%d}"}
+    assert (await world.send("viewer", "GET", "/stats", params=before)).json() == {"days": []}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from shared.domain.stats import COUNTED
 from shared.ports.events import CloudEvent
 from shared.services import counters as subject
 from shared.services.counters import Counters
+from tests.fakes.clock import FrozenClock
 from tests.services.conftest import caller
 
 ADA = caller()
@@ -48,7 +49,7 @@ async def counts(counters: Counters, day: date = DAY) -> dict[str, int]:
 
 
 async def test_each_type_that_is_counted_has_its_counter(documents: SqliteDocuments) -> None:
-    counters = Counters(documents)
+    counters = Counters(documents, FrozenClock(NOON))
     await counters.count([event(1, kind) for kind in (*COUNTED, "step_started", "intent_created")])
     assert await counts(counters) == dict.fromkeys(COUNTED.values(), 1)
 
@@ -58,7 +59,7 @@ async def test_an_event_that_comes_again_counts_once(documents: SqliteDocuments)
     events = [event(number) for number in range(60)]
     repeats = [*events, *rng.choices(events, k=200)]
     rng.shuffle(repeats)
-    counters = Counters(documents)
+    counters = Counters(documents, FrozenClock(NOON))
     while repeats:
         size = rng.randint(1, 20)
         batch, repeats = repeats[:size], repeats[size:]
@@ -69,12 +70,12 @@ async def test_an_event_that_comes_again_counts_once(documents: SqliteDocuments)
 async def test_consumers_side_by_side_count_everything_once(documents: SqliteDocuments) -> None:
     events = [event(number) for number in range(80)]
     batches = [events[start : start + 20] for start in range(0, 80, 10)]  # they overlap
-    await asyncio.gather(*(Counters(documents).count(batch) for batch in batches))
-    assert await counts(Counters(documents)) == {"steps_completed": 80}
+    await asyncio.gather(*(Counters(documents, FrozenClock(NOON)).count(batch) for batch in batches))
+    assert await counts(Counters(documents, FrozenClock(NOON))) == {"steps_completed": 80}
 
 
 async def test_days_and_tenants_are_counted_apart(documents: SqliteDocuments) -> None:
-    counters = Counters(documents)
+    counters = Counters(documents, FrozenClock(NOON))
     tomorrow = NOON + timedelta(days=1)
     await counters.count([event(1), event(2, at=tomorrow), event(3, at=tomorrow), event(4, tenant="globex")])
     days = await counters.days(ADA, since=DAY, until=tomorrow.date())
@@ -88,10 +89,18 @@ async def test_days_and_tenants_are_counted_apart(documents: SqliteDocuments) ->
 async def test_a_long_day_remembers_only_the_last_events(
     documents: SqliteDocuments,
 ) -> None:
-    counters = Counters(documents)
+    counters = Counters(documents, FrozenClock(NOON))
     total = subject.WINDOW + 100
     events = [event(number * 7) for number in range(total)]  # all of one execution, so of one shard
     for start in range(0, total, 100):
         await counters.count(events[start : start + 100])
     await counters.count(events[-subject.WINDOW :])
     assert await counts(counters) == {"steps_completed": total}
+
+
+async def test_what_is_so_old_that_it_may_have_been_forgotten_is_not_counted(
+    documents: SqliteDocuments,
+) -> None:
+    counters = Counters(documents, FrozenClock(NOON + subject.OLDEST))
+    await counters.count([event(1), event(2, at=NOON + timedelta(seconds=1))])
+    assert await counts(counters) == {"steps_completed": 1}

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from shared.security.webhooks import signed_headers
 from shared.services.members import Caller
 from shared.services.sealing import Sealer
 from shared.services.subscriptions import LIFE, PARTITION, Subscriptions
-from shared.services.webhooks import ORCHESTRATOR, RetryPolicy, Webhooks
+from shared.services.webhooks import KEPT, ORCHESTRATOR, RetryPolicy, Webhooks
 from tests.fakes.clock import START, FrozenClock
 from tests.fakes.orchestrations import RecordedOrchestrations
 from tests.fakes.webhooks import ScriptedReceiver
@@ -29,13 +30,15 @@ ADA = caller()
 URL = "https://hooks.example.com/"
 
 
-def event(type: str = "step_completed", *, tenant: str = "acme", step: str = "a") -> bytes:
+def event(
+    type: str = "step_completed", *, tenant: str = "acme", step: str = "a", at: datetime = START
+) -> bytes:
     made = CloudEvent(
         id=f"run/{step}/1/{type}",
         type=f"com.quantum.{type}",
         source=f"/tenants/{tenant}/executions/run",
         subject=step,
-        time=START,
+        time=at,
         data={"tenant_id": tenant, "step": step},
         key=f"{tenant}/run",
     )
@@ -201,6 +204,22 @@ async def test_what_is_on_its_way_to_a_deleted_subscription_is_given_up(office: 
     await office.subscriptions.delete(ADA, "hook", request_id="r2")
     assert await office.deliver() is None
     assert office.receiver.sent == []
+
+
+async def test_nothing_from_before_a_subscription_was_made_goes_to_it(office: Office) -> None:
+    office.clock.advance(1)
+    await office.subscribe("*")
+    await office.webhooks.notify([event()])
+    assert office.orchestrations.started == {}
+
+
+async def test_a_log_that_is_read_anew_from_its_beginning_delivers_nothing_old_again(office: Office) -> None:
+    await office.subscribe("*")
+    await office.webhooks.notify([event()])
+    office.orchestrations.started.clear()
+    office.clock.advance(KEPT)
+    await office.webhooks.notify([event()])
+    assert office.orchestrations.started == {}
 
 
 async def test_a_change_made_elsewhere_is_felt_within_seconds(office: Office) -> None:
