@@ -53,6 +53,10 @@ param credentialScopes array = []
 @description('Private networks and host:port pairs that actions may reach, separated by commas.')
 param egressAllow string = ''
 
+@secure()
+@description('32 random bytes or more, as hexadecimal digits; azure.yaml makes them. Empty: the vault keeps the key it has.')
+param sealingKey string = ''
+
 @description('Who is told of alerts and owns the API Management.')
 param alertEmail string = ''
 
@@ -210,6 +214,7 @@ module vault 'app/keyvault.bicep' = {
     workspaceId: monitoring.outputs.workspaceId
     appPrincipalId: identity.outputs.principalId
     developerPrincipalId: developer
+    sealingKey: sealingKey
   }
 }
 
@@ -293,6 +298,7 @@ module platform 'app/functions.bicep' = {
     cosmosEndpoint: cosmos.outputs.endpoint
     eventHubsHost: events.outputs.host
     vaultUri: vault.outputs.uri
+    sealingKeyUri: vault.outputs.sealingKeyUri
     publicUrl: publicUrl
     tokenIssuers: string(concat(entraIssuers, tokenIssuers))
     credentialScopes: empty(credentialScopes) ? '' : string(credentialScopes)

@@ -5,18 +5,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ADAPTERS = {"localhost": "localhost.adapters"}
-"""The parts lists that ``QUANTUM_ADAPTERS`` can name, and the module of each (its ``build(settings)``)."""
+from shared.ports.resources import COSMOS_CONNECTION, EVENT_HUB_CONNECTION
 
+ADAPTERS = {"azure": "shared.adapters.azure", "localhost": "localhost.adapters"}
+"""The parts lists that ``QUANTUM_ADAPTERS`` can name, and the module of each (its ``build(settings)``)."""
 
 MAX_BODY_BYTES = 1024 * 1024
 HEARTBEAT_SECONDS = 15.0
 WEBHOOK_ATTEMPTS = 12
 WEBHOOK_FIRST_DELAY = 5.0
+KEY_BYTES = 32
 
 
 class SettingsError(ValueError):
     """A setting is missing or bad: the message names the key, says what it may be and shows what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where a service is and who asks, as triggers are told: a connection string, or address and identity."""
+
+    string: str = field(default="", repr=False)
+    address: str = ""
+    client_id: str = ""
+    """Of the user-assigned managed identity; without one, the identity is the process's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +37,18 @@ class Settings:
 
     adapters: str
     """``QUANTUM_ADAPTERS``: which parts list serves the ports."""
-    data: Path
-    """``QUANTUM_DATA``: the folder of the local stores."""
     host_url: str
     """``QUANTUM_HOST_URL``: where this host is reached; the local issuer's name is made of it."""
+    data: Path = Path()
+    """``QUANTUM_DATA``: the folder of the local stores; only ``localhost`` has one, and needs it."""
+    cosmos: Connection = Connection()
+    """``CosmosDBConnection…``: the documents; ``azure`` needs it, as the triggers do. The address is
+    ``…__accountEndpoint``."""
+    event_hubs: Connection = Connection()
+    """``EventHubConnection…``: the events; likewise. The address is ``…__fullyQualifiedNamespace``."""
+    sealing_key: bytes = field(default=b"", repr=False)
+    """``QUANTUM_SEALING_KEY``: seals cursors and the secrets of webhooks, for all processes of an
+    installation; ``azure`` needs it, the local host has a file."""
     egress_allow: tuple[str, ...] = ()
     """``QUANTUM_EGRESS_ALLOW``: networks (CIDR) and ``host:port`` pairs that actions may reach although
     they are private, separated by commas."""
@@ -65,9 +85,13 @@ class Settings:
             raise SettingsError(
                 f"QUANTUM_ADAPTERS is {adapters!r}: it must be one of {', '.join(map(repr, ADAPTERS))}"
             )
+        azure = adapters == "azure"
         return cls(
             adapters=adapters,
-            data=Path(_required(values, "QUANTUM_DATA")),
+            data=Path() if azure else Path(_required(values, "QUANTUM_DATA")),
+            cosmos=_connection(values, COSMOS_CONNECTION, "accountEndpoint", needed=azure),
+            event_hubs=_connection(values, EVENT_HUB_CONNECTION, "fullyQualifiedNamespace", needed=azure),
+            sealing_key=_key(values, "QUANTUM_SEALING_KEY") if azure else b"",
             host_url=_required(values, "QUANTUM_HOST_URL").rstrip("/"),
             egress_allow=_networks(values.get("QUANTUM_EGRESS_ALLOW", "")),
             max_body_bytes=int(_number(values, "QUANTUM_MAX_BODY_BYTES", MAX_BODY_BYTES)),
@@ -89,6 +113,37 @@ def _required(values: Mapping[str, str], key: str) -> str:
             "elsewhere it belongs in the application settings"
         )
     return value
+
+
+def _connection(values: Mapping[str, str], name: str, address: str, *, needed: bool) -> Connection:
+    found = Connection(
+        string=values.get(name, "").strip(),
+        address=values.get(f"{name}__{address}", "").strip(),
+        client_id=values.get(f"{name}__clientId", "").strip(),
+    )
+    if bool(found.string) == bool(found.address) and (needed or found.string):
+        raise SettingsError(
+            f"{name}__{address} is {found.address!r}: either it says where the service is, or {name} is a "
+            "connection string with a key, and not both"
+        )
+    return found
+
+
+def _key(values: Mapping[str, str], name: str) -> bytes:
+    text = _required(values, name)
+    if text.startswith("@Microsoft.KeyVault("):
+        # What the app gets to see if Azure could not resolve the reference.
+        raise SettingsError(f"{name} is {text!r}: the vault did not give the secret to the app's identity")
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) < KEY_BYTES:
+        raise SettingsError(  # the value is not shown, for logs are read by many
+            f"{name} cannot be used: it must be {KEY_BYTES} random bytes or more, as hexadecimal digits "
+            "(openssl rand -hex 32)"
+        )
+    return key
 
 
 def _number(values: Mapping[str, str], key: str, default: float) -> float:

@@ -1,4 +1,4 @@
-// The vault with the tenants' secrets. The app reads them and can do nothing else with them.
+// The vault with the tenants' secrets and the platform's sealing key. The app reads them and can do nothing else.
 param name string
 param location string
 param tags object
@@ -8,7 +8,11 @@ param purgeProtection bool
 param workspaceId string
 param appPrincipalId string
 param developerPrincipalId string
+@secure()
+@description('What the platform seals cursors and webhook secrets with. Empty: the vault keeps the one it has.')
+param sealingKey string
 
+var sealingKeyName = 'sealing-key'
 var roles = loadJsonContent('../roles.json')
 
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
@@ -28,6 +32,17 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
       bypass: 'None'
       defaultAction: isPrivate ? 'Deny' : 'Allow'
     }
+  }
+}
+
+resource seal 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = if (!empty(sealingKey)) {
+  parent: vault
+  name: sealingKeyName
+  tags: tags
+  properties: {
+    value: sealingKey
+    contentType: 'hexadecimal'
+    attributes: { enabled: true }
   }
 }
 
@@ -63,3 +78,4 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
 output id string = vault.id
 output name string = vault.name
 output uri string = vault.properties.vaultUri
+output sealingKeyUri string = '${vault.properties.vaultUri}secrets/${sealingKeyName}'

@@ -17,6 +17,7 @@ GIVEN = {
     "principalId": "00000000-0000-0000-0000-0000000000d0",
     "tokenClientId": "00000000-0000-0000-0000-0000000000c1",
     "alertEmail": "operators@example.com",
+    "sealingKey": "0f" * 32,
 }
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "as-it-is": {},

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.infra.bicep.deployment import Deployment, Resource
+from tests.infra.bicep.deployment import Deployment, Resource, deploy
+from tests.infra.bicep.syntax import read
 from tests.infra.conftest import EVERY, GIVEN, MAIN, deployed
 
 ROLES = {value: name for name, value in json.loads((MAIN.parent / "roles.json").read_text()).items()}
@@ -37,6 +38,7 @@ MUST: Mapping[str, Mapping[str, Any]] = {
         "properties.enableSoftDelete": True,
         "properties.networkAcls.bypass": "None",
     },
+    "Microsoft.KeyVault/vaults/secrets": {"properties.attributes.enabled": True},
     "Microsoft.OperationalInsights/workspaces": {"properties.features.disableLocalAuth": True},
     "Microsoft.Storage/storageAccounts": {
         "properties.allowSharedKeyAccess": False,
@@ -166,6 +168,30 @@ def test_the_outputs_and_the_settings_hold_no_secret(deployment: Deployment) -> 
         assert isinstance(value, str), name
         assert not secret.search(value), name
     assert not {"AzureWebJobsStorage", "CosmosDBConnection", "EventHubConnection"} & settings.keys()
+
+
+def test_the_sealing_key_is_in_the_vault_and_nowhere_else(deployment: Deployment) -> None:
+    key, vault = GIVEN["sealingKey"], deployment.one("Microsoft.KeyVault/vaults")
+    sealed = deployment.one("Microsoft.KeyVault/vaults/secrets")
+    assert (sealed.get("properties.value"), sealed.id) == (key, f"{vault.id}/secrets/{sealed.name}")
+    assert not [other.symbol for other in deployment.resources if other != sealed and key in str(other.body)]
+    assert key not in str(deployment.outputs)
+    app = deployment.one("Microsoft.Web/sites")
+    uri = f"<{vault.id}:properties.vaultUri>secrets/{sealed.name}"
+    settings = deployment.one("Microsoft.Web/sites/config").get("properties")
+    assert settings["QUANTUM_SEALING_KEY"] == f"@Microsoft.KeyVault(SecretUri={uri})"
+    assert app.get("properties.keyVaultReferenceIdentity") in app.get("identity.userAssignedIdentities")
+
+
+def test_the_sealing_key_stays_out_of_the_history_of_deployments() -> None:
+    for path in (MAIN, MAIN.parent / "app" / "keyvault.bicep"):
+        assert "secure" in read(path).of("param")["sealingKey"].decorators, path.name
+
+
+def test_without_a_sealing_key_the_vault_keeps_the_one_it_has() -> None:
+    kept = deploy(MAIN, {**GIVEN, "sealingKey": ""})
+    assert not kept.of("Microsoft.KeyVault/vaults/secrets")
+    assert "QUANTUM_SEALING_KEY" in kept.one("Microsoft.Web/sites/config").get("properties")
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -1,16 +1,35 @@
 """Settings: made once from a mapping, with every mistake named by its key."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from shared.settings import Settings, SettingsError
+from shared.adapters import azure
+from shared.adapters.cosmos.documents import CosmosDocuments
+from shared.adapters.eventhubs.events import EventHubsEvents
+from shared.adapters.msal.credentials import MsalCredentials
+from shared.settings import Connection, Settings, SettingsError
 
 GOOD = {
     "QUANTUM_ADAPTERS": "localhost",
     "QUANTUM_DATA": "/var/lib/quantum",
     "QUANTUM_HOST_URL": "http://127.0.0.1:7071/",
 }
+
+IN_AZURE = {
+    "QUANTUM_ADAPTERS": "azure",
+    "QUANTUM_HOST_URL": "https://quantum.example",
+    "QUANTUM_SEALING_KEY": "0f" * 32,
+    "CosmosDBConnection__accountEndpoint": "https://quantum.documents.azure.com:443/",
+    "CosmosDBConnection__clientId": "00000000-0000-0000-0000-0000000000a1",
+    "EventHubConnection__fullyQualifiedNamespace": "quantum.servicebus.windows.net",
+    "EventHubConnection__clientId": "00000000-0000-0000-0000-0000000000a1",
+}
+COSMOS_STRING = "AccountEndpoint=https://localhost:8081/;AccountKey=a2V5;"
+HUBS_STRING = (
+    "Endpoint=sb://localhost;SharedAccessKeyName=all;SharedAccessKey=a2V5;UseDevelopmentEmulator=true;"
+)
 
 
 def test_what_is_not_set_has_its_default() -> None:
@@ -47,3 +66,76 @@ def test_a_bad_value_is_shown_with_its_key(key: str, value: str) -> None:
 def test_egress_is_allowed_by_networks_and_by_host_and_port() -> None:
     settings = Settings.from_mapping(GOOD | {"QUANTUM_EGRESS_ALLOW": "10.1.0.0/16, build.internal:8080"})
     assert settings.egress_allow == ("10.1.0.0/16", "build.internal:8080")
+
+
+def test_in_azure_services_are_found_as_their_triggers_find_them_and_there_is_no_folder() -> None:
+    settings = Settings.from_mapping(IN_AZURE)
+    identity = "00000000-0000-0000-0000-0000000000a1"
+    assert settings.cosmos == Connection("", "https://quantum.documents.azure.com:443/", identity)
+    assert settings.event_hubs == Connection("", "quantum.servicebus.windows.net", identity)
+    assert settings.sealing_key == b"\x0f" * 32
+
+
+@pytest.mark.parametrize("key", [key for key in IN_AZURE if not key.endswith("clientId")])
+def test_a_key_that_azure_needs_is_named(key: str) -> None:
+    with pytest.raises(SettingsError, match=key):
+        Settings.from_mapping({name: value for name, value in IN_AZURE.items() if name != key})
+
+
+@pytest.mark.parametrize("name", ["CosmosDBConnection", "EventHubConnection"])
+def test_a_service_that_is_named_in_two_ways_is_refused_without_showing_the_key(name: str) -> None:
+    with pytest.raises(SettingsError, match=name) as refused:
+        Settings.from_mapping(IN_AZURE | {name: "AccountKey=hidden"})
+    assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["0f" * 31, "not hexadecimal" * 8])
+def test_a_weak_sealing_key_is_refused_and_not_shown(value: str) -> None:
+    with pytest.raises(SettingsError, match="QUANTUM_SEALING_KEY") as refused:
+        Settings.from_mapping(IN_AZURE | {"QUANTUM_SEALING_KEY": value})
+    assert value not in str(refused.value)
+
+
+def test_a_reference_that_the_vault_did_not_resolve_is_told_from_a_bad_key() -> None:
+    reference = "@Microsoft.KeyVault(SecretUri=https://quantum.vault.azure.net/secrets/sealing-key)"
+    with pytest.raises(SettingsError, match="the vault did not give the secret"):
+        Settings.from_mapping(IN_AZURE | {"QUANTUM_SEALING_KEY": reference})
+
+
+def test_keys_are_not_in_what_settings_look_like() -> None:
+    values = IN_AZURE | {"CosmosDBConnection": COSMOS_STRING, "CosmosDBConnection__accountEndpoint": ""}
+    shown = repr(Settings.from_mapping(values))
+    assert "a2V5" not in shown
+    assert "\\x0f" not in shown
+
+
+def test_the_parts_list_of_azure_serves_every_port() -> None:
+    platform = {"kind": "managed-identity"}
+    adapters = azure.build(Settings.from_mapping(IN_AZURE | {"QUANTUM_CREDENTIALS": json.dumps(platform)}))
+    assert isinstance(adapters.documents, CosmosDocuments)
+    assert isinstance(adapters.events, EventHubsEvents)
+    assert isinstance(adapters.credentials, MsalCredentials)
+    assert adapters.cursor_key == b"\x0f" * 32
+    assert adapters.ids.new() != adapters.ids.new()
+
+
+def with_strings(cosmos: str = COSMOS_STRING, hubs: str = HUBS_STRING) -> Settings:
+    without = {name: value for name, value in IN_AZURE.items() if "Connection__" not in name}
+    return Settings.from_mapping(without | {"CosmosDBConnection": cosmos, "EventHubConnection": hubs})
+
+
+def test_connection_strings_do_in_place_of_identities() -> None:
+    assert isinstance(azure.build(with_strings()).events, EventHubsEvents)
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        (with_strings(cosmos="AccountEndpoint=https://localhost:8081/"), "CosmosDBConnection"),
+        (with_strings(cosmos="AccountKey=a2V5"), "CosmosDBConnection"),
+        (with_strings(hubs="Endpoint=sb://localhost"), "EventHubConnection"),
+    ],
+)
+def test_half_a_connection_string_is_refused_by_its_key(settings: Settings, key: str) -> None:
+    with pytest.raises(SettingsError, match=key):
+        azure.build(settings)

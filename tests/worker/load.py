@@ -4,7 +4,8 @@ Run in a process of its own, for the library keeps what it loaded in globals::
 
     python -m tests.worker.load FOLDER
 
-prints the worker's answer as JSON: the status, the exception, and each function's name and bindings.
+prints the worker's answer as JSON: the status, the exception, and each function's name and bindings; besides,
+which hosts the process has asked for or connected to, itself not counted, and which modules it has loaded.
 """
 
 import asyncio
@@ -57,6 +58,23 @@ PROTOS = SimpleNamespace(
 )
 
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+asked: list[str] = []
+"""Every other host whose address or connection was asked for."""
+
+
+def listen(event: str, arguments: tuple[Any, ...]) -> None:
+    """Source: Python's "Audit events table", events ``socket.connect`` and ``socket.getaddrinfo``."""
+    if event == "socket.getaddrinfo":
+        host = arguments[0]
+    elif event == "socket.connect":
+        host = arguments[1][0] if isinstance(arguments[1], tuple) else None  # a path is of this machine
+    else:
+        return
+    if host is not None and str(host) not in LOOPBACK:
+        asked.append(str(host))
+
+
 async def load(folder: Path) -> dict[str, Any]:
     os.chdir(folder)
     sys.path.insert(0, str(folder))
@@ -77,10 +95,13 @@ async def load(folder: Path) -> dict[str, Any]:
             function.name: [json.loads(binding) for binding in function.raw_bindings]
             for function in functions
         },
+        "asked": asked,
+        "modules": sorted(sys.modules),
     }
 
 
 if __name__ == "__main__":
+    sys.addaudithook(listen)
     print(json.dumps(asyncio.run(load(Path(sys.argv[1]).resolve()))))
     sys.stdout.flush()
     os._exit(0)  # the library's own server goes on serving

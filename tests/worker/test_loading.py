@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,31 @@ import pytest
 from examples import hosting
 from functions import routes
 
+GUID = "00000000-0000-0000-0000-0000000000c1"
+IN_AZURE = {
+    "QUANTUM_ADAPTERS": "azure",
+    "QUANTUM_HOST_URL": "https://quantum.example",
+    "QUANTUM_SEALING_KEY": "0f" * 32,
+    "QUANTUM_CREDENTIALS": '{"kind": "managed-identity"}',
+    "QUANTUM_TOKEN_ISSUERS": json.dumps([{"kind": "entra", "client_id": GUID, "tenants": [GUID]}]),
+    "CosmosDBConnection__accountEndpoint": "https://quantum.invalid:443/",
+    "EventHubConnection__fullyQualifiedNamespace": "quantum.invalid",
+}
 
-def loaded(app: Path, data: Path) -> dict[str, Any]:
-    settings = {
+
+def on_one_machine(data: Path) -> dict[str, str]:
+    return {
         "QUANTUM_ADAPTERS": "localhost",
         "QUANTUM_DATA": str(data),
         "QUANTUM_HOST_URL": "http://127.0.0.1:7071",
     }
+
+
+def loaded(app: Path, settings: Mapping[str, str]) -> dict[str, Any]:
     ran = subprocess.run(
         [sys.executable, "-m", "tests.worker.load", str(app)],
         cwd=hosting.ROOT,
-        env=os.environ | settings,
+        env={**os.environ, **settings},
         capture_output=True,
         text=True,
         timeout=60,
@@ -34,7 +49,12 @@ def loaded(app: Path, data: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return loaded(hosting.ROOT, tmp_path_factory.mktemp("data"))
+    return loaded(hosting.ROOT, on_one_machine(tmp_path_factory.mktemp("data")))
+
+
+@pytest.fixture(scope="module")
+def in_azure() -> dict[str, Any]:
+    return loaded(hosting.ROOT, IN_AZURE)
 
 
 def bindings(worker: dict[str, Any], type: str) -> dict[str, dict[str, Any]]:
@@ -49,6 +69,22 @@ def bindings(worker: dict[str, Any], type: str) -> dict[str, dict[str, Any]]:
 
 def test_the_worker_loads_the_app(worker: dict[str, Any]) -> None:
     assert (worker["status"], worker["exception"]) == (1, None)
+
+
+def test_with_the_settings_of_azure_the_same_app_loads(
+    worker: dict[str, Any], in_azure: dict[str, Any]
+) -> None:
+    assert (in_azure["status"], in_azure["exception"]) == (1, None)
+    assert in_azure["functions"] == worker["functions"]
+
+
+def test_a_start_in_azure_asks_no_other_machine(in_azure: dict[str, Any]) -> None:
+    assert in_azure["asked"] == []
+
+
+def test_a_start_in_azure_waits_for_no_sdk_that_it_may_never_need(in_azure: dict[str, Any]) -> None:
+    packages = {"azure.cosmos", "azure.eventhub", "azure.identity", "msal"}
+    assert not packages & set(in_azure["modules"])
 
 
 def test_http_is_served_by_the_workers_own_server_so_that_events_can_stream(worker: dict[str, Any]) -> None:
@@ -101,6 +137,6 @@ def test_an_app_with_a_mistake_is_refused_with_the_reason(tmp_path: Path) -> Non
         "@app.timer_trigger(arg_name='timer', schedule='0 0 * * * *')\n"
         "def tick(clock: func.TimerRequest) -> None: ...\n"
     )
-    worker = loaded(app, tmp_path / "data")
+    worker = loaded(app, on_one_machine(tmp_path / "data"))
     assert worker["functions"] == {}
     assert "tick" in worker["exception"]

@@ -40,6 +40,7 @@ class EventHubsEvents:
         connection: str = "",
         namespace: str = "",
         credential: "AsyncTokenCredential | None" = None,
+        identity: str | None = None,
         lanes: int = LANES,
         patience: float = PATIENCE,
         pause: float = PAUSE,
@@ -51,7 +52,8 @@ class EventHubsEvents:
             hub: The hub's name; not needed where the connection string has it as ``EntityPath``.
             connection: A connection string with a shared access key, or
             namespace: the host name, ``….servicebus.windows.net``, for tokens of Entra ID.
-            credential: For a namespace; it stays the caller's to close. Else the process's own identity.
+            credential: For a namespace; it stays the caller's to close.
+            identity: Without one: the client id of a user-assigned managed identity, else the process's own.
             lanes: Connections, and batches that are on their way at a time.
             patience: Seconds that a call keeps trying.
             pause: Seconds before the second attempt.
@@ -72,6 +74,7 @@ class EventHubsEvents:
         self._connection = connection
         self._namespace = namespace
         self._credential = credential
+        self._client_id = identity
         self._identity: Any = None
         self._count = lanes
         self._patience = patience
@@ -138,9 +141,12 @@ class EventHubsEvents:
             return self._credential
         if self._identity is None:
             # Imported here for cold start: a connection string does without.
-            from azure.identity.aio import DefaultAzureCredential
+            from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 
-            self._identity = DefaultAzureCredential()
+            client_id = self._client_id
+            self._identity = (
+                ManagedIdentityCredential(client_id=client_id) if client_id else DefaultAzureCredential()
+            )
         identity: AsyncTokenCredential = self._identity
         return identity
 

@@ -10,7 +10,7 @@ from tree_sitter import Node
 from tests.infra.bicep.functions import FILE_FUNCTIONS, FUNCTIONS
 from tests.infra.bicep.syntax import Declaration, Template, key, plain, read, text, walk
 
-DECORATORS = {"allowed", "description", "maxLength", "metadata", "minLength"}
+DECORATORS = {"allowed", "description", "maxLength", "metadata", "minLength", "secure"}
 
 
 def problems(template: Template) -> Iterator[str]:

@@ -1,0 +1,60 @@
+"""The parts list of Azure (``QUANTUM_ADAPTERS=azure``): every port of the platform, served by a service.
+
+Nothing connects here. What is served by a service connects when it is first asked for something, and the
+SDKs of Event Hubs and of identities are loaded then, too: most starts of an instance need neither.
+"""
+
+from shared.adapters.cosmos.account import Account
+from shared.adapters.cosmos.documents import CosmosDocuments
+from shared.adapters.durable.orchestrations import DurableOrchestrations
+from shared.adapters.eventhubs.events import EventHubsEvents
+from shared.adapters.jwt.configured import token_issuers
+from shared.adapters.jwt.keys import JwksSource
+from shared.adapters.jwt.verifier import JwtTokens
+from shared.adapters.msal.configured import configured_credentials
+from shared.adapters.system import RandomIds, SystemClock
+from shared.ports.adapters import Adapters
+from shared.ports.resources import COSMOS_CONNECTION, DATABASE, EVENT_HUB_CONNECTION, HUB
+from shared.settings import Connection, Settings, SettingsError
+
+
+def build(settings: Settings) -> Adapters:
+    """The adapters over the services that the triggers' own connections name.
+
+    Raises:
+        SettingsError: a connection string, an issuer or a credential cannot be used.
+    """
+    clock = SystemClock()
+    return Adapters(
+        documents=CosmosDocuments(_account(settings.cosmos)),
+        events=_events(settings.event_hubs),
+        orchestrations=DurableOrchestrations(),
+        tokens=JwtTokens(token_issuers(settings.token_issuers), keys=JwksSource(), clock=clock),
+        clock=clock,
+        ids=RandomIds(clock),
+        credentials=configured_credentials(settings, clock),
+        cursor_key=settings.sealing_key,
+    )
+
+
+def _account(connection: Connection) -> Account:
+    if not connection.string:
+        return Account(connection.address, DATABASE, identity=connection.client_id or None)
+    pairs = (part.partition("=") for part in connection.string.split(";"))
+    parts = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    endpoint, key = parts.get("accountendpoint"), parts.get("accountkey")
+    if not endpoint or not key:
+        raise SettingsError(f"{COSMOS_CONNECTION} needs an AccountEndpoint and an AccountKey")
+    return Account(endpoint, DATABASE, key=key)
+
+
+def _events(connection: Connection) -> EventHubsEvents:
+    try:
+        return EventHubsEvents(
+            hub=HUB,
+            connection=connection.string,
+            namespace=connection.address,
+            identity=connection.client_id or None,
+        )
+    except ValueError as error:
+        raise SettingsError(f"{EVENT_HUB_CONNECTION}: {error}") from error
