@@ -91,7 +91,7 @@ DEFINITIONS = (
     ContainerDefinition(
         EXECUTIONS, fields=[("status",), ("intent",), ("intent_id",)], orders=_by("created_at")
     ),
-    ContainerDefinition(TENANCY, fields=[("user",)]),
-    ContainerDefinition(COUNTERS),
+    ContainerDefinition(TENANCY, fields=[("user",), ("status",)], orders=_by("name", "created_at")),
+    ContainerDefinition(COUNTERS, orders=_by("date")),
 )
 """Every container of the database, with what the services' lists filter and sort by."""
