@@ -11,6 +11,9 @@ from shared.adapters.cosmos.containers import DEFINITIONS
 from shared.adapters.cosmos.documents import CosmosDocuments
 from tests.contracts.shelf import Shelf
 from tests.cosmos.server import CosmosServer
+from tests.managed_identity import identity
+
+__all__ = ["identity"]
 
 
 @dataclass

@@ -2,14 +2,11 @@
 
 import datetime as dt
 import ipaddress
-import json
 import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from cryptography import x509
@@ -23,8 +20,7 @@ from shared.adapters.cosmos.documents import CosmosDocuments
 from shared.adapters.cosmos.errors import CosmosMisconfiguredError
 from tests.contracts.shelf import Shelf
 from tests.cosmos.server import CosmosServer
-
-HEADER = "the header that proves the caller is on the machine"
+from tests.managed_identity import IdentityEndpoint
 
 
 @pytest.fixture(scope="module")
@@ -53,45 +49,8 @@ def tls_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CosmosServe
     server.close()
 
 
-class Identity(BaseHTTPRequestHandler):
-    """The identity endpoint of Azure Functions ("How to use managed identities for App Service")."""
-
-    token = ""
-    asked: list[str] = []  # noqa: RUF012 - one list for all requests is what is meant
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        known = self.headers["X-IDENTITY-HEADER"] == HEADER
-        body = {
-            "access_token": self.token,
-            "expires_on": "4102444800",
-            "resource": "",
-            "token_type": "Bearer",
-        }
-        self.send_response(200 if known else 403)
-        self.end_headers()
-        self.wfile.write(json.dumps(body).encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def identity(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Identity]]:
-    endpoint = ThreadingHTTPServer(("127.0.0.1", 0), Identity)
-    thread = Thread(target=endpoint.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{endpoint.server_port}/token")
-    monkeypatch.setenv("IDENTITY_HEADER", HEADER)
-    Identity.asked.clear()
-    yield Identity
-    endpoint.shutdown()
-    endpoint.server_close()
-    thread.join()
-
-
 async def test_a_managed_identity_is_used_where_no_key_is_given(
-    tls_server: CosmosServer, identity: type[Identity]
+    tls_server: CosmosServer, identity: type[IdentityEndpoint]
 ) -> None:
     identity.token = tls_server.token
     store = CosmosDocuments(Account(tls_server.endpoint, "db", identity="client-id"))
@@ -103,7 +62,7 @@ async def test_a_managed_identity_is_used_where_no_key_is_given(
 
 
 async def test_an_identity_without_a_role_is_named(
-    tls_server: CosmosServer, identity: type[Identity]
+    tls_server: CosmosServer, identity: type[IdentityEndpoint]
 ) -> None:
     identity.token = "of another account"
     store = CosmosDocuments(Account(tls_server.endpoint, "db"), patience=4)

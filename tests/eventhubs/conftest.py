@@ -12,6 +12,9 @@ from shared.adapters.eventhubs.events import EventHubsEvents
 from shared.ports.events import CloudEvent
 from tests.eventhubs.hub import Hub
 from tests.eventhubs.peer import Peer
+from tests.managed_identity import identity
+
+__all__ = ["identity"]
 
 
 class Stand:

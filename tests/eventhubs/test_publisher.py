@@ -12,6 +12,7 @@ from shared.domain.errors import UnavailableError
 from tests.eventhubs import amqp
 from tests.eventhubs.conftest import Stand, event, standing
 from tests.eventhubs.hub import Access, Partition, first_of
+from tests.managed_identity import IdentityEndpoint
 
 
 class Identity:
@@ -66,6 +67,21 @@ async def test_an_identity_is_let_in_with_a_token_for_event_hubs() -> None:
         await events.close()
         assert stand.ids() == ["1"]
         assert identity.scopes == {"https://eventhubs.azure.net//.default"}
+
+
+async def test_the_managed_identity_of_a_client_id_is_used_where_no_credential_is_given(
+    identity: type[IdentityEndpoint],
+) -> None:
+    identity.token = "a-token-of-entra"
+    async with standing(access=Access(tokens=frozenset({"a-token-of-entra"}))) as stand:
+        events = EventHubsEvents(
+            hub="quantum", namespace=stand.peer.address, identity="client-id", lanes=1, use_tls=False
+        )
+        await events.publish([event("1")])
+        await events.close()
+        assert stand.ids() == ["1"]
+    assert all("client_id=client-id" in asked for asked in identity.asked)
+    assert identity.asked
 
 
 async def test_an_identity_without_rights_is_said_at_once(stand: Stand) -> None:
