@@ -87,6 +87,15 @@ def test_a_start_in_azure_waits_for_no_sdk_that_it_may_never_need(in_azure: dict
     assert not packages & set(in_azure["modules"])
 
 
+def test_the_app_needs_nothing_that_is_left_out_of_its_package(in_azure: dict[str, Any]) -> None:
+    lines = (hosting.ROOT / ".funcignore").read_text().splitlines()
+    left_out = {line.strip("/").replace("/", ".") for line in lines if line.endswith("/")}
+    assert "localhost" in left_out
+    loader = {"tests", "tests.worker"}
+    needed = {name for name in in_azure["modules"] for part in left_out if f"{name}.".startswith(f"{part}.")}
+    assert needed <= loader
+
+
 def test_http_is_served_by_the_workers_own_server_so_that_events_can_stream(worker: dict[str, Any]) -> None:
     assert worker["capabilities"]["HttpUri"].startswith("http://127.0.0.1:")
 
