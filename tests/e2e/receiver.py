@@ -43,7 +43,10 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
+                length = int(self.headers["content-length"])
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return  # its sender was killed: this is no request
                 request = Received({name.lower(): value for name, value in self.headers.items()}, body)
                 status = receiver.answer(request)
                 receiver.received.append(request)
