@@ -25,6 +25,7 @@ def test_requests_in_flight_are_answered_and_streams_are_ended_whole(
 ) -> None:
     with running(APPS / "streaming", tmp_path) as host, ThreadPoolExecutor() as threads:
         stream = threads.submit(lambda: httpx.get(f"{host.url}/events", timeout=DEADLINE))
+        until(lambda: "stream began" in host.notes())
         slow = threads.submit(lambda: httpx.get(f"{host.url}/slow", timeout=DEADLINE))
         until(lambda: "slow began" in host.notes())
 

@@ -67,6 +67,8 @@ async def events(req: Request) -> StreamingResponse:
         try:
             for number in range(10_000):
                 yield f"data: {number}\n\n"
+                if number == 0:
+                    note("stream began")
                 await asyncio.sleep(0.05)
         finally:
             note("stream ended")
