@@ -79,7 +79,10 @@ async def _run(app: LoadedApp, data: Path, base_url: str, listener: socket.socke
     await server.start()
     gc.freeze()  # modules and functions for ever: later collections need not look at them
     gc.enable()
-    announce(host, sys.stdout, services.notes)
+    try:
+        announce(host, sys.stdout, services.notes)
+    except BrokenPipeError:  # whoever read it has gone (`| head`): no reason not to serve
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if options.ready_file is not None:
         _write_ready_file(options.ready_file, host)
     host.start_triggers()

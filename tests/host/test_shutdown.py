@@ -1,5 +1,6 @@
 """How a host ends: what is in flight is finished in order, and nothing is kept waiting for ever."""
 
+import os
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -78,6 +79,18 @@ def test_a_function_that_never_ends_does_not_keep_the_host_alive(tmp_path: Path)
         assert host.stop() == 0
 
         assert stuck.result() in {"cut off", "Internal Server Error"}
+
+
+def test_a_host_serves_although_nobody_reads_what_it_prints(tmp_path: Path) -> None:
+    ready = tmp_path / "ready.json"
+    words = command(APPS / "classic", tmp_path / "data", "--port", "0", "--ready-file", str(ready))
+    read, write = os.pipe()
+    os.close(read)
+    process = subprocess.Popen(words, env=environment(), stdout=write, stderr=subprocess.DEVNULL)
+    os.close(write)
+    until(ready.exists)
+    process.terminate()
+    assert process.wait(DEADLINE) == 0
 
 
 def test_a_second_host_is_kept_off_the_same_data(streaming: RunningHost) -> None:
