@@ -9,7 +9,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from azurefunctions.extensions.http.fastapi import Request, Response
@@ -84,10 +84,9 @@ async def _prepare(platform: Application, call: Call, route: Route) -> None:
     """Authenticate, authorize and parse what the route asks for."""
     if route.operation is None:
         return
-    call.authenticated = await platform.members.authenticate(
-        call.header(b"authorization"), call.header(b"x-tenant-id")
-    )
-    require(call.authenticated.principal, route.operation)
+    member = await platform.members.authenticate(call.header(b"authorization"), call.header(b"x-tenant-id"))
+    require(member.principal, route.operation)
+    call.authenticated = replace(member, request_id=call.request_id, address=_address(call))
     call.query = inputs.query(route, call.request.scope["query_string"])
     if route.body is not None:
         call.body = inputs.body(route, await _json(call, route, platform.settings.max_body_bytes))
@@ -101,6 +100,11 @@ async def _json(call: Call, route: Route, limit: int) -> Any:
     if not route.body_optional:
         raise BadRequestError("This request needs a JSON body")
     return {}
+
+
+def _address(call: Call) -> str | None:
+    client = call.request.client
+    return client.host if client else None
 
 
 def _request_id(given: bytes) -> str:

@@ -27,9 +27,7 @@ def blueprint(platform: Application) -> df.Blueprint:
 
 async def execute(platform: Application, call: Call) -> Response:
     body: ExecuteIntent = call.body
-    execution = await platform.executions.execute(
-        call.caller, call.id, body.parameters, request_id=call.request_id
-    )
+    execution = await platform.executions.execute(call.caller, call.id, body.parameters)
     location = {"Location": wire.execution_path(execution.execution_id)}
     return reply(wire.accepted(execution), status=202, headers=location)
 
@@ -53,7 +51,7 @@ async def get(platform: Application, call: Call) -> Response:
 
 
 async def cancel(platform: Application, call: Call) -> Response:
-    execution = await platform.executions.cancel(call.caller, call.id, request_id=call.request_id)
+    execution = await platform.executions.cancel(call.caller, call.id)
     location = {"Location": wire.execution_path(execution.execution_id)}
     return reply(wire.accepted(execution), status=202, headers=location)
 

@@ -20,7 +20,7 @@ def blueprint(platform: Application) -> df.Blueprint:
 async def create(platform: Application, call: Call) -> Response:
     body: CreateIntent = call.body
     new = NewIntent(body.name, body.definition, body.description, body.labels, body.status)
-    intent = await platform.intents.create(call.caller, new, request_id=call.request_id)
+    intent = await platform.intents.create(call.caller, new)
     headers = {"Location": wire.intent_path(intent.id), "ETag": entity_tag(intent.etag)}
     return reply(wire.intent(intent), status=201, headers=headers)
 

@@ -39,12 +39,12 @@ async def get(platform: Application, call: Call) -> Response:
 async def put(platform: Application, call: Call) -> Response:
     body: PutSubscription = call.body
     new = NewSubscription(body.url, body.events, body.enabled, body.description, body.secret)
-    stored, secret = await platform.subscriptions.put(call.caller, call.name, new, request_id=call.request_id)
+    stored, secret = await platform.subscriptions.put(call.caller, call.name, new)
     return reply(wire.subscription(stored, secret), headers={"ETag": entity_tag(stored.etag)})
 
 
 async def delete(platform: Application, call: Call) -> Response:
-    await platform.subscriptions.delete(call.caller, call.name, request_id=call.request_id)
+    await platform.subscriptions.delete(call.caller, call.name)
     return no_content()
 
 

@@ -1,10 +1,29 @@
-"""Who acts: an authenticated member of one tenant."""
+"""Who acts, and where an operation comes from: an authenticated member of one tenant, as a rule."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 type PrincipalKind = Literal["user", "service"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an operation comes from: what its audit record says of that.
+
+    Attributes:
+        principal: the name of who asked for it, ``ada@acme`` or ``platform``.
+        request_id: of the request that asked; empty for the platform's own doings.
+        address: the network address that the request came from, if it is known.
+    """
+
+    principal: str
+    request_id: str = ""
+    address: str | None = None
+
+
+PLATFORM = Origin("platform")
+"""The platform itself, when nobody asked."""
 
 
 @dataclass(frozen=True, slots=True)

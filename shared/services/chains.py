@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from shared.ports.documents import Container, Create, Documents, Operation, Replace
+from shared.security.principals import Origin
 from shared.security.scope import TenantScope
 from shared.services.records import FIRST_LINK, audit
 
@@ -18,10 +19,9 @@ class Act:
     """What somebody does: what the audit record says of it."""
 
     action: str
-    principal: str
+    origin: Origin
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
-    request_id: str
 
 
 async def linked(
@@ -36,12 +36,11 @@ async def linked(
     link: Mapping[str, Any] = last.body if last else {"number": 0, "hash": FIRST_LINK}
     record = audit(
         action=act.action,
-        principal=act.principal,
+        origin=act.origin,
         number=link["number"] + 1,
         previous_hash=link["hash"],
         before=act.before,
         after=act.after,
-        request_id=act.request_id,
         now=now,
     )
     body = {"id": CHAIN, "kind": CHAIN, "number": record["number"], "hash": record["hash"]}

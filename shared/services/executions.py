@@ -71,9 +71,7 @@ class Executions:
         self._ids = ids
         self._plans: OrderedDict[str, Plan] = OrderedDict()
 
-    async def execute(
-        self, caller: Caller, intent_id: str, parameters: Mapping[str, Any], *, request_id: str
-    ) -> Execution:
+    async def execute(self, caller: Caller, intent_id: str, parameters: Mapping[str, Any]) -> Execution:
         """Store a new execution of the intent with its plan, and start it.
 
         What is returned is stored: should the process die before the orchestration has started, the
@@ -91,7 +89,7 @@ class Executions:
             raise ValidationFailedError("The parameters do not fit the intent", errors=errors)
         execution_id = self._ids.new()
         head = self._head(caller, intent, plan, values, execution_id)
-        await self._store(caller, head, plan, request_id)
+        await self._store(caller, head, plan)
         self._runs.keep(
             caller.scope,
             execution_id,
@@ -139,16 +137,15 @@ class Executions:
             "finished_at": None,
         }
 
-    async def _store(self, caller: Caller, head: dict[str, Any], plan: Plan, request_id: str) -> None:
+    async def _store(self, caller: Caller, head: dict[str, Any], plan: Plan) -> None:
         now = self._clock.now()
         record = audit(
             action="execution.create",
-            principal=caller.principal.name,
+            origin=caller.origin,
             number=1,
             previous_hash=FIRST_LINK,
             before=None,
             after={"intent_id": head["intent_id"], "parameters": head["parameters"], "plan_hash": plan.hash},
-            request_id=request_id,
             now=now,
         )
         head["audit"] = {"number": 1, "hash": record["hash"]}
@@ -238,7 +235,7 @@ class Executions:
         following = self._cursors.seal(page.after, of=of) if page.after else None
         return [_execution(item.body) for item in page.items], following
 
-    async def cancel(self, caller: Caller, execution_id: str, *, request_id: str) -> Execution:
+    async def cancel(self, caller: Caller, execution_id: str) -> Execution:
         """Ask a running execution to stop: what runs is given up, what has not begun never does.
 
         Asking again while it is being cancelled changes nothing.
@@ -251,22 +248,21 @@ class Executions:
             head = (await self._head_document(caller.scope, execution_id)).body
             if head["status"] in TERMINAL_STATUSES:
                 raise ConflictError(f"The execution has already ended: it is {head['status']}")
-            if head["status"] == "cancelling" or await self._mark_cancelling(caller, head, request_id):
+            if head["status"] == "cancelling" or await self._mark_cancelling(caller, head):
                 break
         await self._signal_cancel(execution_id)
         return await self.get(caller, execution_id)
 
-    async def _mark_cancelling(self, caller: Caller, head: Mapping[str, Any], request_id: str) -> bool:
+    async def _mark_cancelling(self, caller: Caller, head: Mapping[str, Any]) -> bool:
         """Write the wish down with its audit record; False if the execution moved on meanwhile."""
         link = head["audit"]
         record = audit(
             action="execution.cancel",
-            principal=caller.principal.name,
+            origin=caller.origin,
             number=link["number"] + 1,
             previous_hash=link["hash"],
             before={"status": head["status"]},
             after={"status": "cancelling"},
-            request_id=request_id,
             now=self._clock.now(),
         )
         mark = Patch(

@@ -32,7 +32,7 @@ class Intents:
         self._cursors = cursors
         self._clock = clock
 
-    async def create(self, caller: Caller, new: NewIntent, *, request_id: str) -> Intent:
+    async def create(self, caller: Caller, new: NewIntent) -> Intent:
         """Store version 1 of a new name, with its event and audit record, in one transaction.
 
         Raises:
@@ -46,12 +46,11 @@ class Intents:
         told = event(key="1", type="intent_created", now=now, data={"version": 1, "name": new.name})
         record = audit(
             action="intent.create",
-            principal=caller.principal.name,
+            origin=caller.origin,
             number=1,
             previous_hash=FIRST_LINK,
             before=None,
             after={name: head[name] for name in _AUDITED},
-            request_id=request_id,
             now=now,
         )
         head |= {"audit_number": record["number"], "audit_hash": record["hash"]}

@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.domain.canonical import content_hash
 from shared.domain.times import rfc3339
+from shared.security.principals import Origin
 
 FIRST_LINK: str = "sha256:" + "0" * 64
 """What stands for the hash before the first audit record of a partition."""
@@ -33,12 +34,11 @@ def event(*, key: str, type: str, now: datetime, data: Mapping[str, Any] | None 
 def audit(
     *,
     action: str,
-    principal: str,
+    origin: Origin,
     number: int,
     previous_hash: str,
     before: Any,
     after: Any,
-    request_id: str,
     now: datetime,
 ) -> dict[str, Any]:
     """An audit document ``audit:<number>`` with its ``hash`` over everything in it, the hash before included.
@@ -50,9 +50,10 @@ def audit(
         "kind": "audit",
         "number": number,
         "action": action,
-        "principal": principal,
+        "principal": origin.principal,
         "time": rfc3339(now),
-        "request_id": request_id,
+        "request_id": origin.request_id,
+        "address": origin.address,
         "before": before,
         "after": after,
         "previous_hash": previous_hash,

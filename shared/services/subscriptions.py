@@ -36,6 +36,7 @@ from shared.ports.documents import (
     Replace,
     Where,
 )
+from shared.security.principals import PLATFORM, Origin
 from shared.security.scope import TenantScope
 from shared.security.webhooks import GENERATED_BYTES, secret_key, spelled_secret
 from shared.services.chains import Act, linked
@@ -65,8 +66,7 @@ class _Change:
     scope: TenantScope
     name: str
     action: str
-    principal: str
-    request_id: str
+    origin: Origin
 
 
 class Subscriptions:
@@ -77,9 +77,7 @@ class Subscriptions:
         self._sealer = sealer
         self._remembered: OrderedDict[str, tuple[float, Sequence[Subscription]]] = OrderedDict()
 
-    async def put(
-        self, caller: Caller, name: str, new: NewSubscription, *, request_id: str
-    ) -> tuple[Subscription, str | None]:
+    async def put(self, caller: Caller, name: str, new: NewSubscription) -> tuple[Subscription, str | None]:
         """Make the subscription, or change it; and the secret that was made for it, the only time it is seen.
 
         Putting it as it is enables one that was disabled by its receiver.
@@ -89,7 +87,7 @@ class Subscriptions:
             ConflictError: the tenant has as many subscriptions as it may have.
         """
         _check(name, new)
-        change = _Change(caller.scope, name, "subscription.put", caller.principal.name, request_id)
+        change = _Change(caller.scope, name, "subscription.put", caller.origin)
         for _ in range(ATTEMPTS):
             before = await self._document(caller.scope, name)
             if before is None:
@@ -125,7 +123,7 @@ class Subscriptions:
             "disabled_reason": None,
             "secret": sealed,
             "created_at": before.body["created_at"] if before else now,
-            "created_by": before.body["created_by"] if before else change.principal,
+            "created_by": before.body["created_by"] if before else change.origin.principal,
             "updated_at": now,
         }
 
@@ -151,13 +149,13 @@ class Subscriptions:
         following = self._cursors.seal(page.after, of=of) if page.after else None
         return [_subscription(document) for document in page.items], following
 
-    async def delete(self, caller: Caller, name: str, *, request_id: str) -> None:
+    async def delete(self, caller: Caller, name: str) -> None:
         """Remove the subscription; what is on its way to it is given up.
 
         Raises:
             NotFoundError: the tenant has none of that name.
         """
-        change = _Change(caller.scope, name, "subscription.delete", caller.principal.name, request_id)
+        change = _Change(caller.scope, name, "subscription.delete", caller.origin)
         for _ in range(ATTEMPTS):
             before = await self._existing(caller.scope, name)
             if await self._commit(change, before, None, Delete(name, if_match=before.etag)) is not None:
@@ -217,7 +215,7 @@ class Subscriptions:
 
     async def disable(self, scope: TenantScope, name: str, *, reason: str) -> None:
         """Send nothing more to it until somebody puts it again; the platform's own doing."""
-        change = _Change(scope, name, "subscription.disable", "platform", "")
+        change = _Change(scope, name, "subscription.disable", PLATFORM)
         for _ in range(ATTEMPTS):
             before = await self._document(scope, name)
             if before is None or not before.body["enabled"]:
@@ -233,10 +231,9 @@ class Subscriptions:
         """Store a change with its audit record; what is stored now, or None if another change came first."""
         act = Act(
             change.action,
-            change.principal,
+            change.origin,
             _audited(change.name, before.body if before else None),
             _audited(change.name, after),
-            change.request_id,
         )
         record = await linked(self._documents, change.scope, TENANCY, PARTITION, act, now=self._clock.now())
         try:

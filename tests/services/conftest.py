@@ -29,7 +29,7 @@ from tests.fakes.orchestrations import RecordedOrchestrations
 
 def caller(tenant: str = "acme", user: str = "ada") -> Caller:
     principal = Principal(tenant, user, frozenset({"admin"}), {}, "urn:test", user)
-    return Caller(principal, TenantScope(tenant))
+    return Caller(principal, TenantScope(tenant), request_id="r1", address="192.0.2.7")
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Workshop:
 
     async def execute(self, *steps: dict[str, Any], name: str = "deploy", **parameters: Any) -> Execution:
         new = NewIntent(name=name, definition={"target": "production", "steps": list(steps)})
-        await self.intents.create(self.ada, new, request_id="r1")
-        return await self.executions.execute(self.ada, name, parameters, request_id="r2")
+        await self.intents.create(self.ada, new)
+        return await self.executions.execute(self.ada, name, parameters)
 
     async def attempt(self, execution: Execution, step: str, attempt: int = 1, **more: Any) -> dict[str, Any]:
         """Deliver one attempt's activity."""

@@ -61,9 +61,9 @@ async def test_parameters_that_do_not_fit_are_refused_all_at_once_and_nothing_is
         "required": ["name"],
     }
     new = NewIntent(name="deploy", definition={"steps": [STEP], "parameters": schema})
-    await workshop.intents.create(workshop.ada, new, request_id="r1")
+    await workshop.intents.create(workshop.ada, new)
     with pytest.raises(ValidationFailedError) as refused:
-        await workshop.executions.execute(workshop.ada, "deploy", {"count": "x"}, request_id="r2")
+        await workshop.executions.execute(workshop.ada, "deploy", {"count": "x"})
     assert {error.pointer for error in refused.value.errors} >= {"/parameters/count"}
     assert len(refused.value.errors) == 2
     assert (await workshop.executions.list(workshop.ada))[0] == []
@@ -84,7 +84,7 @@ async def test_an_execution_outlives_an_orchestration_service_that_is_away(works
 async def test_a_cancellation_that_was_not_signalled_is_signalled_by_recovery(workshop: Workshop) -> None:
     execution = await workshop.execute(STEP)
     workshop.orchestrations.reachable = False
-    await workshop.executions.cancel(workshop.ada, execution.execution_id, request_id="r3")
+    await workshop.executions.cancel(workshop.ada, execution.execution_id)
     assert workshop.orchestrations.events == []
     workshop.orchestrations.reachable = True
     workshop.clock.advance(11)
@@ -123,8 +123,8 @@ async def test_cancelling_is_written_down_and_signalled_and_asking_again_changes
     workshop: Workshop,
 ) -> None:
     execution = await workshop.execute(STEP)
-    first = await workshop.executions.cancel(workshop.ada, execution.execution_id, request_id="r3")
-    again = await workshop.executions.cancel(workshop.ada, execution.execution_id, request_id="r4")
+    first = await workshop.executions.cancel(workshop.ada, execution.execution_id)
+    again = await workshop.executions.cancel(workshop.ada, execution.execution_id)
     assert first.status == again.status == "cancelling"
     records = await audit(workshop, execution.execution_id)
     assert [record["action"] for record in records] == ["execution.create", "execution.cancel"]
@@ -135,9 +135,7 @@ async def test_cancelling_is_written_down_and_signalled_and_asking_again_changes
 async def test_of_many_that_cancel_at_once_one_is_recorded(workshop: Workshop) -> None:
     execution = await workshop.execute(STEP)
     callers = [caller(user=f"user{number}") for number in range(8)]
-    await asyncio.gather(
-        *(workshop.executions.cancel(one, execution.execution_id, request_id="r") for one in callers)
-    )
+    await asyncio.gather(*(workshop.executions.cancel(one, execution.execution_id) for one in callers))
     records = await audit(workshop, execution.execution_id)
     assert [record["action"] for record in records] == ["execution.create", "execution.cancel"]
 
@@ -146,7 +144,7 @@ async def test_what_has_ended_cannot_be_cancelled(workshop: Workshop) -> None:
     execution = await workshop.execute(STEP)
     await workshop.finish(execution, "completed")
     with pytest.raises(ConflictError, match="already ended: it is completed"):
-        await workshop.executions.cancel(workshop.ada, execution.execution_id, request_id="r3")
+        await workshop.executions.cancel(workshop.ada, execution.execution_id)
 
 
 async def test_the_plan_is_a_snapshot_that_no_later_process_sees_changed(workshop: Workshop) -> None:
@@ -193,8 +191,8 @@ async def test_another_tenant_finds_nothing(workshop: Workshop) -> None:
     with pytest.raises(NotFoundError):
         await workshop.executions.get(eve, execution.execution_id)
     with pytest.raises(NotFoundError):
-        await workshop.executions.cancel(eve, execution.execution_id, request_id="r")
+        await workshop.executions.cancel(eve, execution.execution_id)
     with pytest.raises(NotFoundError):
         await workshop.streams.tail(eve, execution.execution_id, after=None)
     with pytest.raises(NotFoundError):
-        await workshop.executions.execute(eve, "deploy", {}, request_id="r")
+        await workshop.executions.execute(eve, "deploy", {})

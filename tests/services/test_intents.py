@@ -18,7 +18,7 @@ DEFINITION = {"target": "production", "steps": []}
 
 async def made(workshop: Workshop, name: str = "deploy", **fields: Any) -> Intent:
     new = NewIntent(name, **({"definition": DEFINITION} | fields))
-    return await workshop.intents.create(workshop.ada, new, request_id="r1")
+    return await workshop.intents.create(workshop.ada, new)
 
 
 async def stored(workshop: Workshop, name: str = "deploy") -> dict[str, Mapping[str, Any]]:
@@ -29,7 +29,7 @@ async def stored(workshop: Workshop, name: str = "deploy") -> dict[str, Mapping[
 
 async def refused(workshop: Workshop, new: NewIntent) -> list[tuple[str, str]]:
     with pytest.raises(ValidationFailedError) as caught:
-        await workshop.intents.create(workshop.ada, new, request_id="r1")
+        await workshop.intents.create(workshop.ada, new)
     assert await stored(workshop, new.name) == {}
     return [(error.pointer, error.code) for error in caught.value.errors]
 
@@ -53,6 +53,7 @@ async def test_the_first_audit_record_begins_the_chain_that_the_head_continues(w
     assert record["action"] == "intent.create"
     assert record["principal"] == "ada@acme"
     assert record["request_id"] == "r1"
+    assert record["address"] == "192.0.2.7"
     assert record["before"] is None
     assert record["after"]["name"] == "deploy"
     assert record["previous_hash"] == FIRST_LINK

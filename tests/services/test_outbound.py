@@ -53,8 +53,8 @@ class World:
         ada = caller(tenant)
         step = {"id": "call", "action": "http-request", "url": self.url, "auth": {"scope": scope}}
         new = NewIntent(name="call", definition={"steps": [step]})
-        await self.platform.intents.create(ada, new, request_id="r1")
-        execution = await self.platform.executions.execute(ada, "call", {}, request_id="r2")
+        await self.platform.intents.create(ada, new)
+        execution = await self.platform.executions.execute(ada, "call", {})
         ids = {"tenant_id": tenant, "execution_id": execution.execution_id}
         await self.platform.steps.run({**ids, "step": "call", "attempt": 1, "first": True})
         found = await self.platform.executions.get(ada, execution.execution_id)

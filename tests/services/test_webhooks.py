@@ -56,7 +56,7 @@ class Office:
 
     async def subscribe(self, *types: str, name: str = "hook", by: Caller = ADA, **fields: Any) -> str | None:
         new = NewSubscription(URL, types, **fields)
-        _, secret = await self.subscriptions.put(by, name, new, request_id="r1")
+        _, secret = await self.subscriptions.put(by, name, new)
         return secret
 
     async def deliver(self, attempt: int = 1) -> float | None:
@@ -201,7 +201,7 @@ async def test_a_receiver_that_is_gone_ends_the_subscription_until_it_is_put_aga
 async def test_what_is_on_its_way_to_a_deleted_subscription_is_given_up(office: Office) -> None:
     await office.subscribe("*")
     await office.webhooks.notify([event()])
-    await office.subscriptions.delete(ADA, "hook", request_id="r2")
+    await office.subscriptions.delete(ADA, "hook")
     assert await office.deliver() is None
     assert office.receiver.sent == []
 
@@ -231,7 +231,7 @@ async def test_a_change_made_elsewhere_is_felt_within_seconds(office: Office) ->
         clock=office.clock,
         sealer=Sealer(b"k" * 32, purpose="webhook secrets"),
     )
-    await elsewhere.delete(ADA, "hook", request_id="r2")
+    await elsewhere.delete(ADA, "hook")
     office.clock.advance(LIFE)
     await office.webhooks.notify([event(step="b")])
     assert len(office.orchestrations.started) == 1
@@ -240,7 +240,7 @@ async def test_a_change_made_elsewhere_is_felt_within_seconds(office: Office) ->
 async def test_every_change_is_in_the_audit_chain_and_no_secret_is(office: Office) -> None:
     secret = await office.subscribe("*")
     await office.subscribe("step_failed")
-    await office.subscriptions.delete(ADA, "hook", request_id="r2")
+    await office.subscriptions.delete(ADA, "hook")
     await office.subscribe("*")
     records = await office.records()
     assert [record["action"] for record in records] == [
