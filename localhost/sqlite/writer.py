@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shared.domain.causes import FAILING, FULL, LOCKED, UNUSABLE
 from shared.domain.errors import UnavailableError
 
 GROUP_LIMIT = 256
@@ -42,6 +43,15 @@ _BEYOND_THE_WORK = frozenset(
     }
 )
 """Primary result codes that tell of the file or the machine, not of the statement."""
+
+_CAUSES = {
+    sqlite3.SQLITE_FULL: FULL,
+    sqlite3.SQLITE_BUSY: LOCKED,
+    sqlite3.SQLITE_LOCKED: LOCKED,
+    sqlite3.SQLITE_INTERRUPT: FAILING,
+    sqlite3.SQLITE_NOMEM: FAILING,
+}
+"""What operators are told of a code; all others say that the file is no good."""
 
 type Work[T] = Callable[[sqlite3.Connection], T]
 
@@ -121,7 +131,7 @@ def unavailable(error: sqlite3.Error) -> Exception:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code not in _BEYOND_THE_WORK:
         return error
-    told = StorageUnavailableError()
+    told = StorageUnavailableError(cause=_CAUSES.get(code, UNUSABLE))
     told.__cause__ = error
     return told
 

@@ -28,6 +28,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from shared.domain.causes import FAILING, Cause
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -118,14 +120,15 @@ class NotExecutableError(ValidationFailedError):
 
 
 class UnavailableError(QuantumError):
-    """A store or service cannot answer now. ``retry_after`` is in seconds."""
+    """A store or service cannot answer now. ``retry_after`` is in seconds; ``cause`` is for operators."""
 
     code = "UNAVAILABLE"
     title = "The platform cannot serve this now; nothing was changed; try again shortly"
 
-    def __init__(self, message: str = "", *, retry_after: int = 1) -> None:
+    def __init__(self, message: str = "", *, retry_after: int = 1, cause: Cause = FAILING) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.cause = cause
 
 
 class DocumentError(QuantumError):
