@@ -11,12 +11,12 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import edge, executions, replay
+from benchmarks import cold, edge, executions, replay
 from benchmarks.client import Api
 from benchmarks.report import line, spread
 from examples import hosting
 
-WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "A", "R")
+WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "A", "R", "C1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,18 @@ class Size:
     graph_runs: int
     starts: int
     requests: int
+    cold_starts: int
 
 
-FULL = Size(50, 200, 3, (200, 1000), (100, 500, 1000), 3, 5, 4000)
-QUICK = Size(10, 50, 1, (200,), (50, 200), 1, 2, 800)
+FULL = Size(50, 200, 3, (200, 1000), (100, 500, 1000), 3, 5, 4000, 11)
+QUICK = Size(10, 50, 1, (200,), (50, 200), 1, 2, 800, 3)
 
 
 async def run(size: Size, only: list[str], folder: Path) -> None:
     if "R" in only:
         await replay.cost((100, 1000))
+    if "C1" in only:
+        cold.starts(size.cold_starts, folder / "cold")
     if "W6" in only:
         await start_up(size.starts, folder / "start")
     if {"W1", "W2", "W3", "W4", "A"} & set(only):

@@ -5,12 +5,14 @@ Run in a process of its own, for the library keeps what it loaded in globals::
     python -m tests.worker.load FOLDER
 
 prints the worker's answer as JSON: the status, the exception, and each function's name and bindings; besides,
-which hosts the process has asked for or connected to, itself not counted, and which modules it has loaded.
+which hosts the process has asked for or connected to, itself not counted, which modules it has loaded, and
+what that took.
 """
 
 import asyncio
 import json
 import os
+import resource
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -87,6 +89,7 @@ async def load(folder: Path) -> dict[str, Any]:
     )
     exception = getattr(answer.result, "exception", None)
     functions = azure_functions_runtime.handle_event._metadata_result or []
+    took = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "status": answer.result.status,
         "exception": getattr(exception, "message", None),
@@ -97,6 +100,8 @@ async def load(folder: Path) -> dict[str, Any]:
         },
         "asked": asked,
         "modules": sorted(sys.modules),
+        "cpu_seconds": took.ru_utime + took.ru_stime,
+        "peak_bytes": took.ru_maxrss * 1024,  # Linux counts it in KiB (getrusage(2))
     }
 
 
