@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import get_origin
 
@@ -62,11 +62,12 @@ class Route:
     problems: Sequence[int] = ()
     streams: bool = False
     durable: bool = False
-    pattern: re.Pattern[str] = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What paths the route answers, with ``/api/``."""
         template = re.escape(PREFIX + self.path).replace(r"\{", "{").replace(r"\}", "}")
-        object.__setattr__(self, "pattern", re.compile(re.sub(r"\{\w+\}", "[^/]+", template), re.IGNORECASE))
+        return re.compile(re.sub(r"\{\w+\}", "[^/]+", template), re.IGNORECASE)
 
     @property
     def tag(self) -> str:

@@ -3,20 +3,18 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
-
-from jwt import PyJWK
-from jwt.exceptions import PyJWTError
 
 from shared.adapters.jwt.issuers import Issuer
 from shared.domain.errors import UnavailableError
 
 if TYPE_CHECKING:
     import httpx
+
+    from shared.adapters.jwt.signatures import SigningKey
 
 MAX_AGE = 300.0
 """Seconds after which a good key set is fetched again: how long a withdrawn key may still be trusted."""
@@ -65,14 +63,6 @@ class JwksSource:
             raise UnavailableError(f"{issuer.url} takes too long to say its keys") from error
 
 
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """A key ready to verify with; ``bound`` is the issuer that its entry names (Entra ID's own member)."""
-
-    jwk: PyJWK
-    bound: str | None
-
-
 class KeyRing:
     """The keys of one issuer by their ids. The last good set is kept while fetching fails."""
 
@@ -93,7 +83,7 @@ class KeyRing:
             self._fetched is not None and _within(self._tried, now, MIN_INTERVAL)
         )
 
-    async def find(self, kid: str, alg: str, now: float) -> SigningKey | None:
+    async def find(self, kid: str, alg: str, now: float) -> "SigningKey | None":
         """The key of that id, ready for ``alg``; None if the issuer has no such key for it.
 
         Raises:
@@ -136,22 +126,17 @@ class KeyRing:
             self._prepared.clear()
             self.generation += 1
 
-    def _prepare(self, kid: str, alg: str) -> SigningKey | None:
+    def _prepare(self, kid: str, alg: str) -> "SigningKey | None":
         if (kid, alg) in self._prepared:
             return self._prepared[kid, alg]
-        jwk = self._keys.get(kid)
-        if jwk is None or jwk.get("alg", alg) != alg:
+        if kid not in self._keys:
             return None
-        try:
-            key = PyJWK(dict(jwk), algorithm=alg)
-        except PyJWTError:
-            return None
-        if key.Algorithm.check_key_length(key.key) is not None:  # it answers why the key is too weak
-            return None
-        bound = jwk.get("issuer")
-        prepared = SigningKey(key, None if bound is None else str(bound))
-        self._prepared[kid, alg] = prepared
-        return prepared
+        from shared.adapters.jwt.signatures import signing_key  # a tenth of a cold start, for the first token
+
+        key = signing_key(self._keys[kid], alg)
+        if key is not None:
+            self._prepared[kid, alg] = key
+        return key
 
 
 def _within(then: float | None, now: float, seconds: float) -> bool:
