@@ -5,20 +5,16 @@ keys' public halves, in the form the platform's verifier reads (RFC 7517). RSA w
 signs: it is also what is quickest to verify (40 us; ES256 and EdDSA take 120 us).
 """
 
-import hashlib
 import json
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
-
-import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
-from jwt.algorithms import RSAAlgorithm
+from typing import TYPE_CHECKING, Any
 
 from localhost.identity.files import create, identity_folder, replace
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 ALGORITHM = "RS256"
 MAX_LIFETIME = 90 * 24 * 3600
@@ -45,10 +41,11 @@ class KeyStore:
         """The claims as a signed token with ``typ`` in its header."""
         if self._stamp != _stamp(self._path):  # another process has rotated the keys
             self._load()
+        from localhost.identity.rsa import private_key, signed  # loaded by who signs
+
         if self._key is None:  # checking a key takes 40 ms: only who signs pays for it
-            self._key = _private_key(self._entries[0])
-        headers = {"kid": self._entries[0]["kid"], "typ": typ}
-        return jwt.encode(dict(claims), self._key, ALGORITHM, headers=headers)
+            self._key = private_key(self._entries[0]["pem"])
+        return signed(claims, self._key, kid=self._entries[0]["kid"], typ=typ)
 
     def jwks(self) -> dict[str, Any]:
         """The key set that is published."""
@@ -85,27 +82,10 @@ class KeyStore:
 
 
 def _new_entry(now: float) -> dict[str, Any]:
-    key = generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    jwk = _jwk(key.public_key())
-    return {"kid": jwk["kid"], "made_at": now, "public": jwk, "pem": pem.decode()}
+    from localhost.identity.rsa import new_key  # loaded by who makes a key
 
-
-def _jwk(key: RSAPublicKey) -> dict[str, Any]:
-    public = RSAAlgorithm.to_jwk(key, as_dict=True)
-    # RFC 7638: the thumbprint is over the required members in this order, and a good key id.
-    members = json.dumps({name: public[name] for name in ("e", "kty", "n")}, separators=(",", ":"))
-    kid = urlsafe_b64encode(hashlib.sha256(members.encode()).digest()).rstrip(b"=").decode()
-    return {"kty": "RSA", "use": "sig", "alg": ALGORITHM, "kid": kid, "n": public["n"], "e": public["e"]}
-
-
-def _private_key(entry: Mapping[str, Any]) -> RSAPrivateKey:
-    key = serialization.load_pem_private_key(entry["pem"].encode(), password=None)
-    if not isinstance(key, RSAPrivateKey):
-        raise TypeError("the issuer's key file holds a key that is not RSA")
-    return key
+    pem, jwk = new_key()
+    return {"kid": jwk["kid"], "made_at": now, "public": jwk, "pem": pem}
 
 
 def _published(entries: list[dict[str, Any]]) -> str:
