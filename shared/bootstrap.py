@@ -10,6 +10,7 @@ from shared.modules.catalogue import BuiltInActions
 from shared.modules.webhooks import GuardedWebhooks
 from shared.ports.adapters import Adapters
 from shared.security.egress import EgressPolicy
+from shared.services.chains import Chains
 from shared.services.counters import Counters
 from shared.services.endings import Endings
 from shared.services.executions import Executions
@@ -60,10 +61,12 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
     outbound = OutboundTokens(adapters.credentials, outbound_scopes(settings))
     catalogue = BuiltInActions(egress=egress, outbound=outbound)
     runs = Runs(documents)
-    intents = Intents(documents=documents, catalogue=catalogue, cursors=cursors, clock=clock)
+    chains = Chains(settings.audit_retention)
+    intents = Intents(documents=documents, chains=chains, catalogue=catalogue, cursors=cursors, clock=clock)
     members = Members(documents, adapters.tokens, clock)
     executions = Executions(
         documents=documents,
+        chains=chains,
         orchestrations=adapters.orchestrations,
         intents=intents,
         runs=runs,
@@ -73,7 +76,9 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         ids=adapters.ids,
     )
     sealer = Sealer(adapters.cursor_key, purpose="webhook secrets")
-    subscriptions = Subscriptions(documents=documents, cursors=cursors, clock=clock, sealer=sealer)
+    subscriptions = Subscriptions(
+        documents=documents, chains=chains, cursors=cursors, clock=clock, sealer=sealer
+    )
     webhooks = Webhooks(
         documents=documents,
         orchestrations=adapters.orchestrations,

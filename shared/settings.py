@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from shared.ports.resources import COSMOS_CONNECTION, EVENT_HUB_CONNECTION
@@ -15,6 +16,8 @@ HEARTBEAT_SECONDS = 15.0
 WEBHOOK_ATTEMPTS = 12
 WEBHOOK_FIRST_DELAY = 5.0
 KEY_BYTES = 32
+MAX_RETENTION_DAYS = 20_000
+"""As a time to live, in seconds, this fits what Cosmos DB takes (2**31 - 1)."""
 
 
 class SettingsError(ValueError):
@@ -61,6 +64,8 @@ class Settings:
     webhook_first_delay: float = WEBHOOK_FIRST_DELAY
     """``QUANTUM_WEBHOOK_FIRST_DELAY``: seconds to a webhook's second attempt; each delay after it is three
     times as long."""
+    audit_retention: timedelta | None = None
+    """``QUANTUM_AUDIT_RETENTION_DAYS``: how long audit records are kept at least; without it, for ever."""
     token_issuers: str = ""
     """``QUANTUM_TOKEN_ISSUERS``: whose tokens are taken, as JSON (``shared/adapters/jwt/configured.py`` has
     the form); on loopback beside the local issuer's."""
@@ -98,6 +103,7 @@ class Settings:
             heartbeat_seconds=_number(values, "QUANTUM_HEARTBEAT_SECONDS", HEARTBEAT_SECONDS),
             webhook_attempts=int(_number(values, "QUANTUM_WEBHOOK_ATTEMPTS", WEBHOOK_ATTEMPTS)),
             webhook_first_delay=_number(values, "QUANTUM_WEBHOOK_FIRST_DELAY", WEBHOOK_FIRST_DELAY),
+            audit_retention=_days(values, "QUANTUM_AUDIT_RETENTION_DAYS"),
             token_issuers=values.get("QUANTUM_TOKEN_ISSUERS", ""),
             credentials=values.get("QUANTUM_CREDENTIALS", ""),
             credentials_secret=values.get("QUANTUM_CREDENTIALS_SECRET", ""),
@@ -155,6 +161,17 @@ def _number(values: Mapping[str, str], key: str, default: float) -> float:
     if number <= 0:
         raise SettingsError(f"{key} is {text!r}: it must be greater than 0")
     return number
+
+
+def _days(values: Mapping[str, str], key: str) -> timedelta | None:
+    text = values.get(key, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= MAX_RETENTION_DAYS):
+        raise SettingsError(
+            f"{key} is {text!r}: it must be whole days, 1 to {MAX_RETENTION_DAYS}, or not set"
+        )
+    return timedelta(days=int(text))
 
 
 def _networks(text: str) -> tuple[str, ...]:

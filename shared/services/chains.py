@@ -1,22 +1,60 @@
-"""The audit chain of a partition whose changes are rare: its last link is a document of its own."""
+"""Audit chains: who did what, one chain in each partition, each record hanging on the one before.
 
+A record is written in the transaction of the change it tells of. It carries the hash of the record before,
+and the chain's last number and hash (its *link*) stand in a document of the partition that every change
+touches: the head of an intent or an execution as ``audit``, or a document of its own where there is no head.
+A record that was altered, taken out or put elsewhere breaks the chain, and one missing at the end is missed
+by the link. ``quantum/contract/chains.py`` says how a chain is verified.
+
+Records may expire. That must not look like a removal, nor a removal like that: so each link says until when
+the records up to it are kept at least, and which was the last that is kept for ever.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from shared.domain.canonical import content_hash
+from shared.domain.times import parse_rfc3339, rfc3339
 from shared.ports.documents import Container, Create, Documents, Operation, Replace
 from shared.security.principals import Origin
 from shared.security.scope import TenantScope
-from shared.services.records import FIRST_LINK, audit
 
 CHAIN: Final = "chain"
-"""The id of the document that says how long the chain is and what its last hash is."""
+"""The id of the document with the link of a partition that has no head."""
+FIRST_LINK: Final[Mapping[str, Any]] = {
+    "number": 0,
+    "hash": "sha256:" + "0" * 64,
+    "kept": 0,
+    "expires_at": None,
+}
+"""What the first record of a chain hangs on."""
+GRACE: Final = timedelta(hours=1)
+"""How much longer than promised a record is kept: the store's clock may be ahead of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Which chain: one in each partition."""
+
+    scope: TenantScope
+    container: Container
+    partition: str
+
+    @property
+    def name(self) -> str:
+        """How records say which chain they are of: ``registry/deploy``."""
+        return f"{self.container.name}/{self.partition}"
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What somebody does: what the audit record says of it."""
+    """What somebody does: what the audit record says of it.
+
+    ``before`` and ``after`` are what the change touched, as JSON; None where there was nothing.
+    """
 
     action: str
     origin: Origin
@@ -24,24 +62,75 @@ class Act:
     after: Mapping[str, Any] | None
 
 
-async def linked(
-    documents: Documents, scope: TenantScope, container: Container, partition: str, act: Act, *, now: datetime
-) -> Sequence[Operation]:
-    """The operations that add a record of ``act`` to the chain, for the transaction that does it.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What an act adds to a chain: the operation that stores its record, and the chain's new link."""
 
-    The transaction loses, with DocumentStaleError or DocumentExistsError, against one that has added
-    another record meanwhile.
-    """
-    last = await documents.read(scope, container=container, partition=partition, id=CHAIN)
-    link: Mapping[str, Any] = last.body if last else {"number": 0, "hash": FIRST_LINK}
-    record = audit(
-        action=act.action,
-        origin=act.origin,
-        number=link["number"] + 1,
-        previous_hash=link["hash"],
-        before=act.before,
-        after=act.after,
-        now=now,
-    )
-    body = {"id": CHAIN, "kind": CHAIN, "number": record["number"], "hash": record["hash"]}
-    return [Replace(body, if_match=last.etag) if last else Create(body), Create(record)]
+    operation: Create
+    link: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """Adds to chains. ``retention`` is how long records are kept; None: for ever."""
+
+    retention: timedelta | None = None
+
+    def add(self, chain: Chain, link: Mapping[str, Any] | None, act: Act, *, now: datetime) -> Entry:
+        """The record of ``act`` behind ``link`` (None: the chain's first), for the transaction that does it.
+
+        The transaction has to replace the link under the condition that it is still ``link``: its etag, or
+        its hash.
+        """
+        last = link or FIRST_LINK
+        number: int = last["number"] + 1
+        until = self._until(last["expires_at"], now)
+        body: dict[str, Any] = {
+            "chain": chain.name,
+            "number": number,
+            "tenant_id": chain.scope.tenant_id,
+            "action": act.action,
+            "principal": act.origin.principal,
+            "time": rfc3339(now),
+            "request_id": act.origin.request_id,
+            "address": act.origin.address,
+            "before": act.before,
+            "after": act.after,
+            "expires_at": rfc3339(until) if until else None,
+            "previous_hash": last["hash"],
+            "previous_kept": last["kept"],
+            "previous_expires_at": last["expires_at"],
+        }
+        body["hash"] = content_hash(body)
+        ttl = math.ceil((until - now + GRACE).total_seconds()) if until else None
+        return Entry(
+            Create({"id": f"audit:{number}", "kind": "audit", **body}, ttl=ttl),
+            {
+                "number": number,
+                "hash": body["hash"],
+                "kept": last["kept"] if until else number,
+                "expires_at": body["expires_at"] or last["expires_at"],
+            },
+        )
+
+    def _until(self, before: str | None, now: datetime) -> datetime | None:
+        """When the next record may go: never sooner than the ones before, so that the oldest go first."""
+        if self.retention is None:
+            return None
+        until = now + self.retention
+        return max(until, parse_rfc3339(before)) if before else until
+
+    async def linked(
+        self, documents: Documents, chain: Chain, act: Act, *, now: datetime
+    ) -> Sequence[Operation]:
+        """The operations that add a record of ``act`` to the chain of a partition without a head.
+
+        The transaction loses, with DocumentStaleError or DocumentExistsError, against one that has added
+        another record meanwhile.
+        """
+        last = await documents.read(
+            chain.scope, container=chain.container, partition=chain.partition, id=CHAIN
+        )
+        entry = self.add(chain, last.body["audit"] if last else None, act, now=now)
+        body = {"id": CHAIN, "kind": CHAIN, "audit": entry.link}
+        return [Replace(body, if_match=last.etag) if last else Create(body), entry.operation]

@@ -34,9 +34,10 @@ from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Patc
 from shared.ports.orchestrations import Orchestrations
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
+from shared.services.chains import Act, Chain, Chains
 from shared.services.intents import Intents
 from shared.services.members import Caller
-from shared.services.records import FIRST_LINK, audit, event
+from shared.services.records import event
 from shared.services.runs import Run, Runs
 from shared.workflow.cutting import work_of
 
@@ -53,6 +54,7 @@ class Executions:
         self,
         *,
         documents: Documents,
+        chains: Chains,
         orchestrations: Orchestrations,
         intents: Intents,
         runs: Runs,
@@ -62,6 +64,7 @@ class Executions:
         ids: Ids,
     ) -> None:
         self._documents = documents
+        self._chains = chains
         self._orchestrations = orchestrations
         self._intents = intents
         self._runs = runs
@@ -139,16 +142,10 @@ class Executions:
 
     async def _store(self, caller: Caller, head: dict[str, Any], plan: Plan) -> None:
         now = self._clock.now()
-        record = audit(
-            action="execution.create",
-            origin=caller.origin,
-            number=1,
-            previous_hash=FIRST_LINK,
-            before=None,
-            after={"intent_id": head["intent_id"], "parameters": head["parameters"], "plan_hash": plan.hash},
-            now=now,
-        )
-        head["audit"] = {"number": 1, "hash": record["hash"]}
+        made = {"intent_id": head["intent_id"], "parameters": head["parameters"], "plan_hash": plan.hash}
+        act = Act("execution.create", caller.origin, None, made)
+        entry = self._chains.add(_chain(caller.scope, head["execution_id"]), None, act, now=now)
+        head["audit"] = entry.link
         started = event(
             key="execution",
             type="execution_started",
@@ -163,7 +160,7 @@ class Executions:
                 Create(head),
                 Create({"id": "plan", "kind": "plan", "plan": plan.to_json()}),
                 Create(started),
-                Create(record),
+                entry.operation,
             ],
         )
 
@@ -255,31 +252,20 @@ class Executions:
 
     async def _mark_cancelling(self, caller: Caller, head: Mapping[str, Any]) -> bool:
         """Write the wish down with its audit record; False if the execution moved on meanwhile."""
-        link = head["audit"]
-        record = audit(
-            action="execution.cancel",
-            origin=caller.origin,
-            number=link["number"] + 1,
-            previous_hash=link["hash"],
-            before={"status": head["status"]},
-            after={"status": "cancelling"},
-            now=self._clock.now(),
-        )
+        act = Act("execution.cancel", caller.origin, {"status": head["status"]}, {"status": "cancelling"})
+        chain = _chain(caller.scope, head["execution_id"])
+        entry = self._chains.add(chain, head["audit"], act, now=self._clock.now())
         mark = Patch(
             HEAD,
-            set={
-                ("status",): "cancelling",
-                ("audit", "number"): record["number"],
-                ("audit", "hash"): record["hash"],
-            },
-            where={("status",): head["status"], ("audit", "hash"): link["hash"]},
+            set={("status",): "cancelling", ("audit",): entry.link},
+            where={("status",): head["status"], ("audit", "hash"): head["audit"]["hash"]},
         )
         try:
             await self._documents.transact(
                 caller.scope,
                 container=EXECUTIONS,
                 partition=head["execution_id"],
-                operations=[mark, Create(record)],
+                operations=[mark, entry.operation],
             )
         except (DocumentStaleError, DocumentExistsError):
             return False
@@ -303,6 +289,10 @@ class Executions:
         await self._start(scope, execution_id, run.plan)
         if head.body["status"] == "cancelling":
             await self._signal_cancel(execution_id)
+
+
+def _chain(scope: TenantScope, execution_id: str) -> Chain:
+    return Chain(scope, EXECUTIONS, execution_id)
 
 
 def _intent_condition(intent: str | None) -> list[Where]:

@@ -19,15 +19,19 @@ from shared.domain.times import rfc3339
 from shared.ports.actions import Catalogue
 from shared.ports.clock import Clock
 from shared.ports.documents import REGISTRY, Create, Document, Documents, Query, Where
+from shared.services.chains import Act, Chain, Chains
 from shared.services.members import Caller
-from shared.services.records import FIRST_LINK, audit, event
+from shared.services.records import event
 
 
 class Intents:
     """Use cases of intents. Each method acts for ``caller`` in the caller's tenant only."""
 
-    def __init__(self, *, documents: Documents, catalogue: Catalogue, cursors: Cursors, clock: Clock) -> None:
+    def __init__(
+        self, *, documents: Documents, chains: Chains, catalogue: Catalogue, cursors: Cursors, clock: Clock
+    ) -> None:
         self._documents = documents
+        self._chains = chains
         self._catalogue = catalogue
         self._cursors = cursors
         self._clock = clock
@@ -44,22 +48,15 @@ class Intents:
         version = _version(new, by=caller.principal.name, at=rfc3339(now))
         head = _head(new, version)
         told = event(key="1", type="intent_created", now=now, data={"version": 1, "name": new.name})
-        record = audit(
-            action="intent.create",
-            origin=caller.origin,
-            number=1,
-            previous_hash=FIRST_LINK,
-            before=None,
-            after={name: head[name] for name in _AUDITED},
-            now=now,
-        )
-        head |= {"audit_number": record["number"], "audit_hash": record["hash"]}
+        act = Act("intent.create", caller.origin, None, {name: head[name] for name in _AUDITED})
+        entry = self._chains.add(Chain(caller.scope, REGISTRY, new.name), None, act, now=now)
+        head["audit"] = entry.link
         try:
             stored = await self._documents.transact(
                 caller.scope,
                 container=REGISTRY,
                 partition=new.name,
-                operations=[Create(head), Create(version), Create(told), Create(record)],
+                operations=[Create(head), Create(version), Create(told), entry.operation],
             )
         except DocumentExistsError as error:
             raise ConflictError(f"There is an intent named {new.name!r} already") from error

@@ -39,7 +39,7 @@ from shared.ports.documents import (
 from shared.security.principals import PLATFORM, Origin
 from shared.security.scope import TenantScope
 from shared.security.webhooks import GENERATED_BYTES, secret_key, spelled_secret
-from shared.services.chains import Act, linked
+from shared.services.chains import Act, Chain, Chains
 from shared.services.members import Caller
 from shared.services.sealing import Sealer
 
@@ -70,8 +70,11 @@ class _Change:
 
 
 class Subscriptions:
-    def __init__(self, *, documents: Documents, cursors: Cursors, clock: Clock, sealer: Sealer) -> None:
+    def __init__(
+        self, *, documents: Documents, chains: Chains, cursors: Cursors, clock: Clock, sealer: Sealer
+    ) -> None:
         self._documents = documents
+        self._chains = chains
         self._cursors = cursors
         self._clock = clock
         self._sealer = sealer
@@ -235,7 +238,8 @@ class Subscriptions:
             _audited(change.name, before.body if before else None),
             _audited(change.name, after),
         )
-        record = await linked(self._documents, change.scope, TENANCY, PARTITION, act, now=self._clock.now())
+        chain = Chain(change.scope, TENANCY, PARTITION)
+        record = await self._chains.linked(self._documents, chain, act, now=self._clock.now())
         try:
             stored = await self._documents.transact(
                 change.scope, container=TENANCY, partition=PARTITION, operations=[operation, *record]

@@ -15,6 +15,7 @@ from shared.domain.paging import Cursors
 from shared.ports.documents import EXECUTIONS
 from shared.security.principals import Principal
 from shared.security.scope import TenantScope
+from shared.services.chains import Chains
 from shared.services.endings import Endings
 from shared.services.executions import Executions
 from shared.services.intents import Intents
@@ -92,9 +93,11 @@ def workshop(tmp_path: Path) -> Iterator[Workshop]:
     documents = SqliteDocuments(tmp_path / "documents.db", now=clock.now)
     orchestrations, catalogue = RecordedOrchestrations(), ScriptedCatalogue()
     runs, cursors = Runs(documents), Cursors(b"k" * 32)
-    intents = Intents(documents=documents, catalogue=catalogue, cursors=cursors, clock=clock)
+    chains = Chains()
+    intents = Intents(documents=documents, chains=chains, catalogue=catalogue, cursors=cursors, clock=clock)
     executions = Executions(
         documents=documents,
+        chains=chains,
         orchestrations=orchestrations,
         intents=intents,
         runs=runs,

@@ -9,7 +9,7 @@ from shared.domain.errors import BadCursorError, ConflictError, NotFoundError, V
 from shared.domain.intents import Intent, IntentFilter, NewIntent
 from shared.ports.actions import Completed
 from shared.ports.documents import REGISTRY, Create, Patch
-from shared.services.records import FIRST_LINK
+from shared.services.chains import FIRST_LINK
 from tests.services.conftest import Workshop, caller
 
 STEPS = [{"id": "a", "action": "step"}]
@@ -56,11 +56,11 @@ async def test_the_first_audit_record_begins_the_chain_that_the_head_continues(w
     assert record["address"] == "192.0.2.7"
     assert record["before"] is None
     assert record["after"]["name"] == "deploy"
-    assert record["previous_hash"] == FIRST_LINK
-    unsealed = {key: value for key, value in record.items() if key not in {"hash", "tenant_id", "intent"}}
+    assert record["previous_hash"] == FIRST_LINK["hash"]
+    unsealed = {key: value for key, value in record.items() if key not in {"hash", "id", "kind", "intent"}}
     assert record["hash"] == content_hash(unsealed)
     head = documents["intent"]
-    assert (head["audit_number"], head["audit_hash"]) == (1, record["hash"])
+    assert head["audit"] == {"number": 1, "hash": record["hash"], "kept": 1, "expires_at": None}
 
 
 async def test_of_two_that_take_a_name_at_once_one_gets_it(workshop: Workshop) -> None:

@@ -17,6 +17,7 @@ from shared.domain.subscriptions import Delivery, NewSubscription, retry_delay
 from shared.ports.documents import TENANCY, Query
 from shared.ports.events import CloudEvent
 from shared.security.webhooks import signed_headers
+from shared.services.chains import Chains
 from shared.services.members import Caller
 from shared.services.sealing import Sealer
 from shared.services.subscriptions import LIFE, PARTITION, Subscriptions
@@ -79,6 +80,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
     documents = SqliteDocuments(tmp_path / "documents.db", now=clock.now)
     subscriptions = Subscriptions(
         documents=documents,
+        chains=Chains(),
         cursors=Cursors(b"k" * 32),
         clock=clock,
         sealer=Sealer(b"k" * 32, purpose="webhook secrets"),
@@ -227,6 +229,7 @@ async def test_a_change_made_elsewhere_is_felt_within_seconds(office: Office) ->
     await office.webhooks.notify([event(step="a")])
     elsewhere = Subscriptions(
         documents=office.documents,
+        chains=Chains(),
         cursors=Cursors(b"k" * 32),
         clock=office.clock,
         sealer=Sealer(b"k" * 32, purpose="webhook secrets"),
