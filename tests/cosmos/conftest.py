@@ -1,7 +1,8 @@
 """A server for the tests of this folder, and a store on it with the platform's own containers."""
 
+import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from shared.adapters.cosmos.account import Account
 from shared.adapters.cosmos.containers import DEFINITIONS
 from shared.adapters.cosmos.documents import CosmosDocuments
-from tests.contracts.shelf import Shelf
+from shared.domain.errors import UnavailableError
+from shared.ports.documents import TENANCY
+from tests.contracts.shelf import ACME, Shelf
 from tests.cosmos.server import CosmosServer
 from tests.managed_identity import identity
 
@@ -20,13 +23,23 @@ __all__ = ["identity"]
 class Meter:
     """What was told of request units."""
 
-    told: list[tuple[str, str, float]] = field(default_factory=list[tuple[str, str, float]])
+    told: list[tuple[str, str, str, float]] = field(default_factory=list[tuple[str, str, str, float]])
 
-    def __call__(self, operation: str, container: str, units: float) -> None:
-        self.told.append((operation, container, units))
+    def __call__(self, tenant_id: str, operation: str, container: str, units: float) -> None:
+        self.told.append((tenant_id, operation, container, units))
 
     def operations(self) -> list[str]:
-        return [operation for operation, _, _ in self.told]
+        return [operation for _, operation, _, _ in self.told]
+
+
+async def served[T](call: Callable[[], Awaitable[T]]) -> T:
+    """What the call gives once the store serves again."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await call()
+            except UnavailableError:
+                await asyncio.sleep(0.05)
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +71,8 @@ def account(server: CosmosServer) -> Account:
 async def documents(account: Account, meter: Meter) -> AsyncIterator[CosmosDocuments]:
     """Open, and with a patience of a second."""
     store = CosmosDocuments(account, patience=1, on_request_units=meter)
-    await store.check()
+    await store.read(ACME, container=TENANCY, partition="p", id="opens it")
+    meter.told.clear()
     yield store
     await store.close()
 

@@ -53,7 +53,9 @@ class Answer:
         return cls(refusal.status, body, {**sub_status, **refusal.headers})
 
     def encoded(self) -> bytes:
-        body = b"" if self.body is None else json.dumps(self.body).encode()
+        body = b"" if self.body is None else self.body
+        if not isinstance(body, bytes):
+            body = json.dumps(body).encode()
         head = [f"HTTP/1.1 {self.status} {_phrase(self.status)}", "content-type: application/json"]
         if self.status not in {204, 304}:
             head.append(f"content-length: {len(body)}")

@@ -43,6 +43,8 @@ class Fault:
     inside: bool = False
     """Whether a batch is answered, with this as the status of its first operation."""
     hang_up: bool = False
+    raw: bytes | None = None
+    """Sent as the body of a 200, in place of the answer."""
     delay: float = 0
     """Seconds before it is looked at."""
     times: int = 1
@@ -67,6 +69,8 @@ class CosmosServer:
         self.faults: list[Fault] = []
         self.seen: list[tuple[str, Request]] = []
         """What was asked of documents, with the name of its kind."""
+        self.openings = 0
+        """How often a client has asked for the account, which it does when it opens."""
         self._page_size = page_size
         self._databases: dict[str, dict[str, tuple[Collection, Documents]]] = {}
         self._made = 0
@@ -88,6 +92,7 @@ class CosmosServer:
         self._databases.clear()
         self.faults.clear()
         self.seen.clear()
+        self.openings = 0
 
     def roll_back(self, *containers: Container) -> None:
         """Lose all documents and their logs, as a database does that is restored from before they were."""
@@ -127,12 +132,15 @@ class CosmosServer:
 
     async def _handle(self, request: Request) -> Answer | None:
         kind = _kind(request)
+        self.openings += kind == "account"
         if kind in {"read", "batch", "query", "changes"}:
             self.seen.append((kind, request))
         fault = self._fault(kind)
         if fault is None:
             return self._answer(request)
         await asyncio.sleep(fault.delay)
+        if fault.raw is not None:
+            return Answer(200, fault.raw)
         if fault.status is None and not fault.hang_up:
             return self._answer(request)
         if fault.applied:

@@ -12,7 +12,7 @@ from shared.adapters.cosmos.errors import CosmosMisconfiguredError, CosmosUnavai
 from shared.domain.errors import UnavailableError
 from shared.ports.documents import TENANCY, Container
 from tests.contracts.shelf import Shelf
-from tests.cosmos.conftest import Meter
+from tests.cosmos.conftest import Meter, served
 from tests.cosmos.server import CosmosServer, Fault
 
 ANOTHER_KEY = "YW5vdGhlciBrZXk="
@@ -42,6 +42,27 @@ async def test_a_key_that_is_none_is_named(account: Account) -> None:
 async def test_an_endpoint_where_nobody_listens_is_named(account: Account) -> None:
     nowhere = replace(account, endpoint="http://127.0.0.1:9")
     assert "cannot be reached" in await reason(nowhere, CosmosUnavailableError)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Fault(status=404, times=100),
+        Fault(raw=b'{"hello": "world"}', times=100),
+        Fault(raw=b"[]", times=100),
+    ],
+    ids=["not found", "another service's JSON", "a list"],
+)
+async def test_an_endpoint_of_something_else_is_named(
+    server: CosmosServer, account: Account, answer: Fault
+) -> None:
+    server.faults += [replace(answer, on=kind) for kind in ("account", "container")]
+    assert "no Cosmos DB account" in await reason(account)
+
+
+async def test_a_page_in_place_of_an_account_is_named(server: CosmosServer, account: Account) -> None:
+    server.faults.append(Fault("account", raw=b"<html>", times=10_000))
+    assert "no answer" in await reason(account, CosmosUnavailableError)
 
 
 async def test_an_endpoint_that_is_no_address_is_named(account: Account) -> None:
@@ -78,10 +99,10 @@ async def test_access_that_is_withdrawn_is_named(documents: CosmosDocuments, ser
 async def test_a_database_that_comes_later_is_found(server: CosmosServer, account: Account) -> None:
     store = CosmosDocuments(replace(account, database="later"), patience=0.5)
     with pytest.raises(CosmosMisconfiguredError):
-        await store.check()
+        await Shelf(store).read("a")
     await ensure_containers(server.endpoint, "later", key=server.key)
     await ensure_containers(server.endpoint, "later", key=server.key)
-    await Shelf(store).create("a")
+    await served(lambda: Shelf(store).create("a"))
     await store.close()
 
 
@@ -103,6 +124,9 @@ async def test_request_units_are_told_of_every_answer(
     await shelf.changes()
     server.faults.append(Fault(status=429, headers={"x-ms-request-charge": "0.38"}))
     await shelf.read("a")
-    assert meter.told[0] == ("transact", "executions", 6.0)
+    assert meter.told[0] == ("acme", "transact", "executions", 6.0)
     assert meter.operations() == ["transact", "read", "read", "query", "changes", "read", "read"]
-    assert meter.told[-2:] == [("read", "executions", 0.38), ("read", "executions", 1.0)]
+    assert meter.told[-2:] == [
+        ("acme", "read", "executions", 0.38),
+        ("acme", "read", "executions", 1.0),
+    ]

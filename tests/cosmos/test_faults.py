@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -9,14 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.adapters.cosmos.account import Account
+from shared.adapters.cosmos.client import MOST_CALLS
 from shared.adapters.cosmos.containers import DEFINITIONS
 from shared.adapters.cosmos.documents import CosmosDocuments
-from shared.adapters.cosmos.errors import CosmosUnavailableError
+from shared.adapters.cosmos.errors import CosmosMisconfiguredError, CosmosUnavailableError
 from shared.adapters.cosmos.store import CosmosStore
+from shared.domain.causes import BUSY, SLOW, THROTTLED
 from shared.domain.errors import DocumentExistsError, DocumentStaleError, UnavailableError
 from shared.ports.documents import EXECUTIONS, Create, Patch, Query, Replace
 from tests.contracts.shelf import ACME, Shelf, ids
-from tests.cosmos.conftest import Meter
+from tests.cosmos.conftest import Meter, served
 from tests.cosmos.server import CosmosServer, Fault
 
 PASSING = [
@@ -86,8 +89,8 @@ async def test_an_answer_that_does_not_come_is_not_waited_for_longer_than_the_pa
     account: Account, server: CosmosServer
 ) -> None:
     store = CosmosDocuments(account, patience=0.2)
-    await store.check()
     shelf = Shelf(store)
+    await shelf.read("opened")
     server.faults.append(Fault(delay=20, times=1000))
     for call in (shelf.read("a"), shelf.changes(), shelf.matching(), shelf.create("a")):
         began = time.monotonic()
@@ -148,7 +151,7 @@ async def test_an_increment_whose_answer_was_lost_is_not_sent_again(
 
 async def test_who_is_told_nothing_of_a_write_is_told_so(account: Account, server: CosmosServer) -> None:
     store = CosmosDocuments(account, patience=0.3)
-    await store.check()
+    await Shelf(store).read("opened")
     server.faults.append(Fault(on="batch", hang_up=True, times=1000))
     with pytest.raises(UnavailableError) as raised:
         await Shelf(store).create("a")
@@ -166,14 +169,59 @@ async def test_callers_of_a_database_that_cannot_be_opened_wait_beside_each_othe
     assert {type(outcome) for outcome in outcomes} == {CosmosUnavailableError}
     assert time.monotonic() - began < 5
     server.faults.clear()
+    assert await served(lambda: Shelf(store).read("a")) is None
+    await store.close()
+
+
+async def test_a_database_that_cannot_be_opened_is_not_asked_by_every_caller(
+    account: Account, server: CosmosServer
+) -> None:
+    store = CosmosDocuments(replace(account, key="YW5vdGhlciBrZXk="))
+    for _ in range(100):
+        with pytest.raises(CosmosMisconfiguredError):
+            await Shelf(store).read("a")
+    assert server.openings < 10
+    await store.close()
+
+
+async def test_callers_do_not_pile_up_at_a_store_that_hangs(account: Account, server: CosmosServer) -> None:
+    store = CosmosDocuments(account, patience=0.5)
+    await Shelf(store).read("opened")
+    server.faults.append(Fault(delay=20, times=10_000))
+    calls = [Shelf(store).read("a") for _ in range(MOST_CALLS + 100)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    causes = Counter(error.cause for error in outcomes if isinstance(error, UnavailableError))
+    assert causes == {BUSY: 100, SLOW: MOST_CALLS}
+    server.faults.clear()
     assert await Shelf(store).read("a") is None
     await store.close()
+
+
+async def test_what_is_no_answer_is_asked_for_again(shelf: Shelf, server: CosmosServer) -> None:
+    for garbled in (b"<html>", b'{"id": "a', b"\xff\xfe"):
+        server.faults.append(Fault(raw=garbled))
+        await shelf.create(f"{garbled!r}")
+
+
+@pytest.mark.parametrize("asked", ["soon", "-5", "", "1e9"])
+async def test_a_wait_that_is_no_number_is_not_heeded(shelf: Shelf, server: CosmosServer, asked: str) -> None:
+    server.faults.append(Fault(status=429, headers={"x-ms-retry-after-ms": asked}))
+    await shelf.create("a")
+
+
+async def test_a_storm_is_not_taken_for_slowness_when_the_patience_ends(
+    shelf: Shelf, server: CosmosServer
+) -> None:
+    server.faults.append(Fault(status=429, headers={"x-ms-retry-after-ms": "100"}, times=10_000))
+    with pytest.raises(UnavailableError) as raised:
+        await shelf.read("a")
+    assert raised.value.cause is THROTTLED
 
 
 async def test_a_store_is_closed_while_it_opens(account: Account, server: CosmosServer) -> None:
     server.faults.append(Fault(on="container", delay=30, times=100))
     store = CosmosStore(account, patience=5, on_request_units=Meter())
-    opening = asyncio.create_task(store.check())
+    opening = asyncio.create_task(store.query(ACME, Query(EXECUTIONS, "thing")))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     await store.close()

@@ -18,7 +18,9 @@ from shared.adapters.cosmos.account import Account
 from shared.adapters.cosmos.containers import DEFINITIONS
 from shared.adapters.cosmos.documents import CosmosDocuments
 from shared.adapters.cosmos.errors import CosmosMisconfiguredError
+from shared.domain.causes import REFUSED
 from tests.contracts.shelf import Shelf
+from tests.cosmos.conftest import served
 from tests.cosmos.server import CosmosServer
 from tests.managed_identity import IdentityEndpoint
 
@@ -67,7 +69,22 @@ async def test_an_identity_without_a_role_is_named(
     identity.token = "of another account"
     store = CosmosDocuments(Account(tls_server.endpoint, "db"), patience=4)
     with pytest.raises(CosmosMisconfiguredError, match="identity is refused"):
-        await store.check()
+        await Shelf(store).read("a")
+    await store.close()
+
+
+async def test_a_token_that_is_refused_is_asked_for_anew_without_a_restart(
+    tls_server: CosmosServer, identity: type[IdentityEndpoint]
+) -> None:
+    identity.token = tls_server.token
+    store = CosmosDocuments(Account(tls_server.endpoint, "db"), patience=4)
+    await Shelf(store).read("a")
+    tls_server.token = "another: the identity's access was renewed"
+    with pytest.raises(CosmosMisconfiguredError, match="identity is refused") as raised:
+        await Shelf(store).read("a")
+    assert raised.value.cause is REFUSED
+    identity.token = tls_server.token
+    assert await served(lambda: Shelf(store).read("missing")) is None
     await store.close()
 
 

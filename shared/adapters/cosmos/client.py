@@ -4,7 +4,8 @@ import asyncio
 import base64
 import binascii
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from shared.adapters.cosmos.containers import DEFINITIONS, TENANT_FIELD
 from shared.adapters.cosmos.errors import CosmosMisconfiguredError, CosmosUnavailableError
 from shared.adapters.cosmos.faults import Deadline, never_in_doubt, persist
 from shared.adapters.cosmos.sessions import Sessions
+from shared.domain.causes import BUSY, MISFIT, MISSING, REFUSED, SLOW, UNREACHABLE
 from shared.domain.paging import Cursors
 from shared.ports.documents import TENANCY, Container
 
@@ -30,6 +32,16 @@ type Hook = Callable[[Mapping[str, Any], Any], None]
 """Called by the SDK with the headers and the body of an answer."""
 
 CHARGE = "x-ms-request-charge"
+
+MOST_CALLS = 500
+"""Calls that may be under way: the next is turned away at once. It matters while the account is slow, when
+callers would pile up for as long as each has patience; the SDK's transport has 100 connections."""
+
+OPENING_PAUSE = 0.5
+"""Seconds after an attempt to open the database has failed in which callers are told so without another."""
+
+RETIRED = 10.0
+"""Seconds for which a client that is not used any more is kept for the calls that it has under way."""
 
 # No tenant's id has an underscore.
 _PLATFORM_KEY = ["_platform", "cursors"]
@@ -67,6 +79,10 @@ class Client:
         self._client: CosmosClient | None = None
         self._credential: AsyncTokenCredential | None = None
         self._database: Database | None = None
+        self._opens_again = 0.0
+        self._retired: set[asyncio.Task[None]] = set()
+        self._closed = asyncio.Event()
+        self._calls = 0
 
     async def database(self, deadline: Deadline) -> Database:
         """The database, opened if this is the first call.
@@ -78,14 +94,16 @@ class Client:
         if self._database is not None:
             return self._database
         # One attempt for all who ask meanwhile: they wait beside each other, not one behind the other.
-        if self._opening is None or self._opening.done():
-            self._opening = asyncio.get_running_loop().create_task(self._opened(deadline))
+        loop = asyncio.get_running_loop()
+        if self._opening is None or (self._opening.done() and loop.time() >= self._opens_again):
+            self._opening = loop.create_task(self._opened(deadline))
             self._opening.add_done_callback(_look_at)
         try:
-            async with asyncio.timeout(max(deadline.left(), 0)):
-                return await asyncio.shield(self._opening)
+            with self._counted():
+                async with asyncio.timeout(max(deadline.left(), 0)):
+                    return await asyncio.shield(self._opening)
         except TimeoutError as error:
-            raise CosmosUnavailableError("Cosmos DB is still being opened") from error
+            raise CosmosUnavailableError("Cosmos DB is still being opened", SLOW) from error
 
     async def call[T](
         self,
@@ -94,6 +112,7 @@ class Client:
         attempt: Callable[[Access], Awaitable[T]],
         deadline: Deadline,
         *,
+        tenant_id: str,
         in_doubt: Callable[[], bool] = never_in_doubt,
     ) -> T:
         """Do something with a container, measured, and repeated as :func:`faults.persist` says."""
@@ -102,7 +121,7 @@ class Client:
 
         def measure(headers: Mapping[str, Any], _body: Any) -> None:
             self._sessions.learn(container, headers)
-            self._on_request_units(operation, container.name, float(headers.get(CHARGE, 0)))
+            self._on_request_units(tenant_id, operation, container.name, float(headers.get(CHARGE, 0)))
 
         async def measured() -> T:
             try:
@@ -111,33 +130,81 @@ class Client:
                 measure(error.headers or {}, None)
                 raise
 
-        return await persist(measured, deadline, in_doubt=in_doubt)
+        with self._counted():
+            try:
+                return await persist(measured, deadline, in_doubt=in_doubt)
+            except CosmosMisconfiguredError as error:
+                if error.cause in {REFUSED, MISSING}:
+                    self._retire(database)
+                raise
 
     async def close(self) -> None:
+        self._closed.set()
         if self._opening is not None and not self._opening.done():
             self._opening.cancel()
             await asyncio.wait([self._opening])
+        await asyncio.gather(*self._retired)
         await self._drop()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """One more call is under way.
+
+        Raises:
+            CosmosUnavailableError: there are too many.
+        """
+        if self._calls >= MOST_CALLS:
+            raise CosmosUnavailableError(f"{MOST_CALLS} calls of Cosmos DB are under way already", BUSY)
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
+
+    def _retire(self, database: Database) -> None:
+        """Open the database anew for who comes next: that asks for a new token, and finds what is missing.
+
+        The SDK would go on using its token, which may be good for a day, and the containers it knows.
+        """
+        if self._database is database:
+            client, credential = self._client, self._credential
+            self._client, self._credential, self._database, self._opening = None, None, None, None
+            task = asyncio.get_running_loop().create_task(self._close_later(client, credential))
+            self._retired.add(task)
+            task.add_done_callback(self._retired.discard)
+
+    async def _close_later(
+        self, client: CosmosClient | None, credential: AsyncTokenCredential | None
+    ) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closed.wait(), RETIRED)
+        await _close(client, credential)
 
     async def _opened(self, deadline: Deadline) -> Database:
         try:
             self._database = await persist(self._open, deadline)
         finally:
             if self._database is None:
+                self._opens_again = asyncio.get_running_loop().time() + OPENING_PAUSE
                 await self._drop()
         return self._database
 
     async def _drop(self) -> None:
         client, self._client, self._database = self._client, None, None
         credential, self._credential = self._credential, None
-        if client is not None:
-            await client.close()
-        if credential is not None:
-            await credential.close()
+        await _close(client, credential)
 
     async def _open(self) -> Database:
         # A client that failed half-way is not used again.
         await self._drop()
+        try:
+            return await self._read_database()
+        except (CosmosResourceNotFoundError, LookupError, TypeError, AttributeError) as error:
+            # An answer, and not that of an account: the SDK looks in it for what is not there.
+            reason = f"{self._account.endpoint} is no Cosmos DB account"
+            raise CosmosMisconfiguredError(reason, UNREACHABLE) from error
+
+    async def _read_database(self) -> Database:
         account = self._account
         self._client = self._made()
         await self._client.__aenter__()
@@ -157,7 +224,9 @@ class Client:
     def _made(self) -> CosmosClient:
         endpoint = urlsplit(self._account.endpoint)
         if endpoint.scheme not in {"http", "https"} or not endpoint.hostname:
-            raise CosmosMisconfiguredError(f"{self._account.endpoint!r} is no address of an endpoint")
+            raise CosmosMisconfiguredError(
+                f"{self._account.endpoint!r} is no address of an endpoint", UNREACHABLE
+            )
         options: dict[str, Any] = {
             # One place retries: faults.persist. With endpoint discovery, the SDK sends a write again after a
             # 503 or a lost answer, where nobody can tell whether it counts twice; the account's own endpoint
@@ -187,17 +256,24 @@ class Client:
         try:
             properties = await container.read()
         except CosmosResourceNotFoundError as error:
-            raise CosmosMisconfiguredError(f"{self._account.endpoint} has no {name}") from error
+            raise CosmosMisconfiguredError(f"{self._account.endpoint} has no {name}", MISSING) from error
         found = properties["partitionKey"]["paths"]
         if found != paths:
-            raise CosmosMisconfiguredError(f"the {name} is partitioned by {found}, not by {paths}")
+            raise CosmosMisconfiguredError(f"the {name} is partitioned by {found}, not by {paths}", MISFIT)
+
+
+async def _close(client: CosmosClient | None, credential: AsyncTokenCredential | None) -> None:
+    if client is not None:
+        await client.close()
+    if credential is not None:
+        await credential.close()
 
 
 def _checked_key(key: str) -> str:
     try:
         base64.b64decode(key, validate=True)
     except binascii.Error as error:
-        raise CosmosMisconfiguredError("the key is not an account's: it is not base64") from error
+        raise CosmosMisconfiguredError("the key is not an account's: it is not base64", REFUSED) from error
     return key
 
 

@@ -1,6 +1,7 @@
 """The documents port over Azure Cosmos DB for NoSQL, without the SDK until it is needed.
 
-Loading the SDK takes a second of CPU, more than all else that a cold start does; ``check`` may do it ahead.
+Loading the SDK takes a second of CPU, more than all else that a cold start does; the warm-up's first question
+does it ahead.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ PATIENCE = 5.0
 """Seconds that a call goes on in spite of throttling, faults and slowness."""
 
 
-def _no_meter(_operation: str, _container: str, _units: float) -> None:
+def _no_meter(_tenant_id: str, _operation: str, _container: str, _units: float) -> None:
     """Where nobody measures."""
 
 
@@ -36,15 +37,6 @@ class CosmosDocuments:
         self._patience = patience
         self._on_request_units = on_request_units
         self._store: CosmosStore | None = None
-
-    async def check(self) -> None:
-        """Ask whether the account, the database and the containers are there and may be used.
-
-        Raises:
-            CosmosMisconfiguredError: they are not; its ``reason`` says which and why.
-            UnavailableError: they do not answer within the patience.
-        """
-        await (await self._loaded()).check()
 
     async def close(self) -> None:
         """Close the connections; calls that are under way end in an error."""

@@ -41,10 +41,6 @@ class CosmosStore:
         self._patience = patience
         self._signals = Signals()
 
-    async def check(self) -> None:
-        """See :meth:`shared.adapters.cosmos.documents.CosmosDocuments.check`."""
-        await self._client.database(self._deadline())
-
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
@@ -147,7 +143,9 @@ class CosmosStore:
             return [row async for row in found]
 
         # Of a tenant that lives in several physical partitions, the SDK gives one's rows behind the other's.
-        rows = await self._client.call("query", query.container, attempt, deadline)
+        rows = await self._client.call(
+            "query", query.container, attempt, deadline, tenant_id=scope.tenant_id
+        )
         return segment.sorted(rows)[:wanted]
 
     async def _tail(
@@ -159,7 +157,9 @@ class CosmosStore:
             async def attempt(access: Access) -> FeedPage:
                 return await read_page(access, place.partition_key, since=since, limit=limit)
 
-            return await self._client.call("changes", place.container, attempt, self._deadline())
+            return await self._client.call(
+                "changes", place.container, attempt, self._deadline(), tenant_id=place.tenant_id
+            )
 
         ends, catches_up = Deadline(wait), Deadline(LAG)
         poll = FIRST_POLL

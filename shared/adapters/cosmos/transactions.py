@@ -56,7 +56,12 @@ class Transaction:
             )
 
         return await self._client.call(
-            OPERATION, self._batch.place.container, attempt, self._deadline, in_doubt=in_doubt
+            OPERATION,
+            self._batch.place.container,
+            attempt,
+            self._deadline,
+            tenant_id=self._batch.place.tenant_id,
+            in_doubt=in_doubt,
         )
 
     def _in_doubt(self) -> bool:
@@ -110,4 +115,4 @@ async def read_stored(
             access.hook(error.headers or {}, None)
             return None
 
-    return await client.call(operation, place.container, attempt, deadline)
+    return await client.call(operation, place.container, attempt, deadline, tenant_id=place.tenant_id)
