@@ -297,7 +297,6 @@ module platform 'app/functions.bicep' = {
     schedulerEndpoint: backend == 'scheduler' ? durable!.outputs.endpoint : ''
     cosmosEndpoint: cosmos.outputs.endpoint
     eventHubsHost: events.outputs.host
-    vaultUri: vault.outputs.uri
     sealingKeyUri: vault.outputs.sealingKeyUri
     publicUrl: publicUrl
     tokenIssuers: string(concat(entraIssuers, tokenIssuers))

@@ -24,7 +24,6 @@ param durableOnStorage bool
 param schedulerEndpoint string
 param cosmosEndpoint string
 param eventHubsHost string
-param vaultUri string
 @description('Where the vault has the sealing key; without a version, for the newest one.')
 param sealingKeyUri string
 param publicUrl string
@@ -41,7 +40,6 @@ var platformSettings = {
   QUANTUM_ADAPTERS: 'azure'
   QUANTUM_HOST_URL: publicUrl
   QUANTUM_TOKEN_ISSUERS: tokenIssuers
-  QUANTUM_KEY_VAULT_URL: vaultUri
   QUANTUM_SEALING_KEY: '@Microsoft.KeyVault(SecretUri=${sealingKeyUri})'
   QUANTUM_CREDENTIALS: string({ kind: 'managed-identity', client_id: clientId })
   QUANTUM_CREDENTIALS_SCOPES: credentialScopes

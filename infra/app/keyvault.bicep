@@ -1,4 +1,4 @@
-// The vault with the tenants' secrets and the platform's sealing key. The app reads them and can do nothing else.
+// The vault with the platform's sealing key. The app reads it and can do nothing else.
 param name string
 param location string
 param tags object
@@ -77,5 +77,4 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
 
 output id string = vault.id
 output name string = vault.name
-output uri string = vault.properties.vaultUri
 output sealingKeyUri string = '${vault.properties.vaultUri}secrets/${sealingKeyName}'

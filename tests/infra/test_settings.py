@@ -12,7 +12,7 @@ OPERATING = (ROOT / "docs" / "operating.md").read_text()
 ROWS = dict(re.findall(r"^\| `(\w+)` \| (infra|you|local) \| ", OPERATING, re.MULTILINE))
 """Every setting of the documentation's table, and who sets it."""
 READ = set(re.findall(r'"(QUANTUM_[A-Z_]+)"', (ROOT / "shared" / "settings.py").read_text()))
-AWAITED = {"QUANTUM_KEY_VAULT_URL", "QUANTUM_TELEMETRY"}
+AWAITED = {"QUANTUM_TELEMETRY"}
 """What the templates set before the code reads it; this is to become empty."""
 
 
