@@ -102,6 +102,10 @@ class SqliteEvents:
             rows = [(self.partition_of(event.key), event.key, body) for event, body in bodies]
             await self._writer.run(partial(self._append, rows))
 
+    async def check(self) -> None:
+        """See :meth:`shared.ports.events.Events.check`."""
+        self._readers.rows(_COUNT)
+
     def partition_of(self, key: str) -> int:
         """The partition that holds the events of ``key``."""
         return zlib.crc32(key.encode()) % self.partitions

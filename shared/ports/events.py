@@ -64,6 +64,14 @@ class Events(Protocol):
         """
         ...
 
+    async def check(self) -> None:
+        """See whether the log is there and lets this process in; nothing is published.
+
+        Raises:
+            UnavailableError: it is not, or does not; the message has what the log or the network answered.
+        """
+        ...
+
 
 def encode(events: Sequence[CloudEvent]) -> list[bytes]:
     """Each event as JSON in structured mode.

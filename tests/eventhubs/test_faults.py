@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from shared.domain.causes import MISSING, REFUSED, THROTTLED, UNREACHABLE
 from shared.domain.errors import TooLargeError, UnavailableError
 from tests.eventhubs.conftest import Stand, event, standing
 from tests.eventhubs.peer import Fault
@@ -62,6 +63,7 @@ async def test_a_hub_that_throttles_on_is_left_alone_and_published_to_again_late
     with pytest.raises(UnavailableError, match="server-busy") as busy:
         await events.publish([event("1")])
     assert busy.value.retry_after >= 4
+    assert busy.value.cause is THROTTLED
     await events.publish([event("1")])
     assert stand.ids() == ["1"]
 
@@ -82,8 +84,9 @@ async def test_a_hub_that_is_down_is_unavailable_and_caught_up_with_later(stand:
     await stand.peer.stop()
     with pytest.raises(UnavailableError, match="publish them again"):
         await events.publish([event("1")])
-    with pytest.raises(UnavailableError):
+    with pytest.raises(UnavailableError) as raised:
         await events.check()
+    assert raised.value.cause is UNREACHABLE
     await stand.peer.start()
     later = stand.publisher()
     await later.check()
@@ -105,12 +108,14 @@ async def test_a_wrong_key_is_said_at_once(stand: Stand) -> None:
     with pytest.raises(UnavailableError, match="InvalidSignature") as refused:
         await stand.publisher(connection=stand.peer.connection_string(key="d3Jvbmc=")).check()
     assert refused.value.retry_after >= 30
+    assert refused.value.cause is REFUSED
 
 
 async def test_an_unknown_hub_is_said_at_once(stand: Stand) -> None:
     with pytest.raises(UnavailableError, match="'elsewhere' cannot take events") as refused:
         await stand.publisher(hub="elsewhere").publish([event("1")])
     assert refused.value.retry_after >= 30
+    assert refused.value.cause is MISSING
 
 
 async def test_a_hub_with_a_lower_limit_names_what_is_over_it_before_anything_is_sent() -> None:

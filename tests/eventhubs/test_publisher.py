@@ -8,6 +8,7 @@ import pytest
 from azure.core.credentials import AccessToken
 
 from shared.adapters.eventhubs.events import EventHubsEvents
+from shared.domain.causes import REFUSED
 from shared.domain.errors import UnavailableError
 from tests.eventhubs import amqp
 from tests.eventhubs.conftest import Stand, event, standing
@@ -90,6 +91,37 @@ async def test_an_identity_without_rights_is_said_at_once(stand: Stand) -> None:
     )
     with pytest.raises(UnavailableError, match="401"):
         await events.publish([event("1")])
+    await events.close()
+
+
+async def test_a_token_that_is_refused_is_asked_for_anew_without_a_restart(
+    identity: type[IdentityEndpoint],
+) -> None:
+    identity.token = "expired"
+    async with standing(access=Access(tokens=frozenset({"renewed"}))) as stand:
+        events = EventHubsEvents(
+            hub="quantum", namespace=stand.peer.address, identity="client-id", lanes=1, use_tls=False
+        )
+        with pytest.raises(UnavailableError, match="401") as refused:
+            await events.publish([event("1")])
+        assert refused.value.cause is REFUSED
+        identity.token = "renewed"
+        await events.check()
+        await events.publish([event("1")])
+        await events.close()
+        assert stand.ids() == ["1"]
+
+
+async def test_an_identity_that_gets_no_token_is_unavailable(
+    stand: Stand, identity: type[IdentityEndpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDENTITY_HEADER", "a wrong one")
+    events = EventHubsEvents(
+        hub="quantum", namespace=stand.peer.address, identity="client-id", lanes=1, use_tls=False
+    )
+    with pytest.raises(UnavailableError) as refused:
+        await events.publish([event("1")])
+    assert refused.value.cause is REFUSED
     await events.close()
 
 

@@ -25,6 +25,9 @@ class FlakyEvents:
         self.published += events[:fault]
         raise UnavailableError
 
+    async def check(self) -> None:
+        """It is always there."""
+
     def ids(self, key: str) -> list[str]:
         """The ids of the events of a key, in order, without the repeats that consumers drop."""
         return list(dict.fromkeys(event.id for event in self.published if event.key == key))

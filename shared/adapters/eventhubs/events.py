@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from shared.adapters.eventhubs.identity import RenewableIdentity
 from shared.adapters.eventhubs.messages import by_lane
+from shared.domain.causes import FORBIDDEN, REFUSED
 from shared.domain.errors import UnavailableError
 from shared.ports.events import CloudEvent, too_large
 
@@ -73,55 +75,67 @@ class EventHubsEvents:
             raise ValueError("Event Hubs needs the name of the hub, or EntityPath in the connection string")
         self._connection = connection
         self._namespace = namespace
-        self._credential = credential
-        self._client_id = identity
-        self._identity: Any = None
+        self._identity = RenewableIdentity(identity)
+        self._credential = credential or self._identity
         self._count = lanes
         self._patience = patience
         self._pause = pause
         # Retrying is done here, where the caller's patience is known.
         self._options = {"retry_total": 0, "retry_backoff_factor": 0, **options}
         self._lanes: Sequence[Lane] = ()
+        self._look: Lane | None = None
         self._closed = False
 
     async def publish(self, events: Sequence[CloudEvent]) -> None:
         """See :meth:`shared.ports.events.Events.publish`."""
         if not events:
             return
-        lanes = self._open()
+        lanes = await self._open()
         groups = by_lane(events, len(lanes))
         deadline = asyncio.get_running_loop().time() + self._patience
-        packed = await _all(*(lanes[at].pack(keys, deadline) for at, keys in groups.items()))
-        if oversize := sorted(position for each in packed for position in each.oversize):
-            raise too_large(events, oversize, packed[0].limit)
-        await _all(*(lanes[at].send(p.batches, deadline) for at, p in zip(groups, packed, strict=True)))
+        try:
+            packed = await _all(*(lanes[at].pack(keys, deadline) for at, keys in groups.items()))
+            if oversize := sorted(position for each in packed for position in each.oversize):
+                raise too_large(events, oversize, packed[0].limit)
+            await _all(*(lanes[at].send(p.batches, deadline) for at, p in zip(groups, packed, strict=True)))
+        except UnavailableError as error:
+            await self._renew(error)
+            raise
 
     async def check(self) -> None:
-        """Ask the hub for its partitions, to see whether publishing can work; takes about half a second.
-
-        Raises:
-            UnavailableError: it cannot; the message says what the hub or the network answered.
-        """
+        """See :meth:`shared.ports.events.Events.check`. It takes about half a second."""
+        await self._open()
+        if self._look is None:
+            # A lane of its own: a check that fails gives its connection up, and no batch is on it.
+            self._look = self._lane()
         deadline = asyncio.get_running_loop().time() + self._patience / 3
-        await self._open()[0].check(deadline)
+        try:
+            await self._look.check(deadline)
+        except UnavailableError as error:
+            await self._renew(error)
+            raise
 
     async def close(self) -> None:
         """End the connections; what is still being published is unavailable."""
         self._closed = True
-        await asyncio.gather(*(lane.close() for lane in self._lanes))
-        if self._identity is not None:
-            await self._identity.close()
+        lanes = [*self._lanes, *([self._look] if self._look is not None else ())]
+        await asyncio.gather(*(lane.close() for lane in lanes))
+        await self._identity.close()
 
-    def _open(self) -> "Sequence[Lane]":
+    async def _open(self) -> "Sequence[Lane]":
         if not self._lanes:
-            # Imported here for cold start: only what publishes needs the SDK, which takes a while to load.
-            from shared.adapters.eventhubs.lane import Lane
-
-            self._lanes = [
-                Lane(self._hub, self._connect, patience=self._patience, pause=self._pause)
-                for _ in range(self._count)
-            ]
+            # On a thread: the event loop goes on meanwhile.
+            await asyncio.to_thread(_load)
+            self._lanes = self._lanes or [self._lane() for _ in range(self._count)]
         return self._lanes
+
+    def _lane(self) -> "Lane":
+        return _load()(self._hub, self._connect, patience=self._patience, pause=self._pause)
+
+    async def _renew(self, error: UnavailableError) -> None:
+        """Ask for a new token next time if this one was refused."""
+        if error.cause in {REFUSED, FORBIDDEN}:
+            await self._identity.close()
 
     def _connect(self) -> "EventHubProducerClient":
         from azure.eventhub.aio import EventHubProducerClient  # loaded with the lane, not before
@@ -134,21 +148,14 @@ class EventHubsEvents:
             return EventHubProducerClient.from_connection_string(
                 self._connection, eventhub_name=self._hub, **self._options
             )
-        return EventHubProducerClient(self._namespace, self._hub, self._token_source(), **self._options)
+        return EventHubProducerClient(self._namespace, self._hub, self._credential, **self._options)
 
-    def _token_source(self) -> "AsyncTokenCredential":
-        if self._credential is not None:
-            return self._credential
-        if self._identity is None:
-            # Imported here for cold start: a connection string does without.
-            from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 
-            client_id = self._client_id
-            self._identity = (
-                ManagedIdentityCredential(client_id=client_id) if client_id else DefaultAzureCredential()
-            )
-        identity: AsyncTokenCredential = self._identity
-        return identity
+def _load() -> type["Lane"]:
+    # Imported here for cold start: only what publishes needs the SDK, which takes a while to load.
+    from shared.adapters.eventhubs.lane import Lane
+
+    return Lane
 
 
 async def _all[T](*calls: Awaitable[T]) -> list[T]:

@@ -12,11 +12,27 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.eventhub import EventData, EventDataBatch
 from azure.eventhub.aio import EventHubProducerClient
-from azure.eventhub.exceptions import AuthenticationError, EventDataSendError, EventHubError
+from azure.eventhub.exceptions import (
+    AuthenticationError,
+    ConnectError,
+    EventDataSendError,
+    EventHubError,
+)
 
 from shared.adapters.eventhubs.messages import Message
+from shared.domain.causes import (
+    FAILING,
+    FORBIDDEN,
+    MISSING,
+    REFUSED,
+    SLOW,
+    THROTTLED,
+    UNREACHABLE,
+    Cause,
+)
 from shared.domain.errors import UnavailableError
 
 CONTENT_TYPE = "application/cloudevents+json"
@@ -37,7 +53,13 @@ CLOSING = 2.0
 _BUSY_PAUSES = {"server-busy": 4.0, "timeout": 2.0}
 """Seconds to leave the service alone. Source: the waits that the SDK has for these conditions."""
 
-_HOPELESS = {"not-found", "unauthorized-access"}
+_HOPELESS = {MISSING, REFUSED, FORBIDDEN}
+_CAUSES = {
+    "not-found": MISSING,
+    "unauthorized-access": FORBIDDEN,
+    "server-busy": THROTTLED,
+    "timeout": SLOW,
+}
 _log = logging.getLogger(__name__)
 
 
@@ -101,7 +123,7 @@ class Lane:
             async with asyncio.timeout_at(deadline):
                 await self._turn.acquire()
         except TimeoutError:
-            raise self._unavailable("it takes events slower than they come", self._pause) from None
+            raise self._unavailable("it takes events slower than they come", SLOW, self._pause) from None
         try:
             for batch in batches:
                 await self._send(batch, deadline)
@@ -127,7 +149,7 @@ class Lane:
             try:
                 async with asyncio.timeout_at(min(deadline, loop.time() + self._attempt)):
                     return await self._try(call)
-            except (EventHubError, TimeoutError, OSError) as error:
+            except (EventHubError, AzureError, TimeoutError, OSError) as error:
                 await self._rest(error, pause, deadline - loop.time())
             pause = min(pause * 2, LONGEST_PAUSE)
 
@@ -152,18 +174,18 @@ class Lane:
         condition = getattr(problem, "error", None)  # what AMQP calls it, behind the first colon
         reason = " ".join(str(problem).split()) or f"no answer within {self._attempt:g} s"
         _log.warning("the event hub %r did not take a call: %s", self._name, reason)
-        refused_token = isinstance(problem, AuthenticationError) and condition == "client-error"
-        if refused_token or condition in _HOPELESS:
-            raise self._unavailable(reason, HOPELESS_PAUSE)
+        cause = _cause(problem, condition)
+        if cause in _HOPELESS:
+            raise self._unavailable(reason, cause, HOPELESS_PAUSE)
         wait = max(pause, _BUSY_PAUSES.get(condition or "", 0))
         wait *= random.uniform(1, 1.25)  # noqa: S311 - spreads the attempts of many processes, guards nothing
         if wait >= left:
-            raise self._unavailable(reason, wait)
+            raise self._unavailable(reason, cause, wait)
         await asyncio.sleep(wait)
 
-    def _unavailable(self, reason: str, wait: float) -> UnavailableError:
+    def _unavailable(self, reason: str, cause: Cause, wait: float) -> UnavailableError:
         message = f"The event hub {self._name!r} cannot take events now, publish them again: {reason}"
-        return UnavailableError(message, retry_after=math.ceil(wait))
+        return UnavailableError(message, retry_after=math.ceil(wait), cause=cause)
 
     def _drop(self) -> None:
         """Give the connection up, and close it beside what goes on."""
@@ -172,6 +194,21 @@ class Lane:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
             self._client = None
+
+
+def _cause(problem: Exception, condition: str | None) -> Cause:
+    if condition in _CAUSES:
+        return _CAUSES[condition]
+    match problem:
+        case AuthenticationError() if condition == "client-error":
+            return REFUSED  # the token was put and not taken
+        case ClientAuthenticationError():
+            return REFUSED  # the identity gets no token
+        case ConnectError() | ConnectionRefusedError():
+            return UNREACHABLE
+        case TimeoutError():
+            return SLOW
+    return FAILING
 
 
 async def _limit(client: EventHubProducerClient) -> int:
