@@ -10,14 +10,21 @@ from shared.modules.authorization import NO_TOKENS, OutboundTokens
 from shared.modules.core import Assert, Transform, Wait
 from shared.modules.http import HttpRequest
 from shared.ports.actions import Action
+from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.security.egress import EgressPolicy
 
 
 class BuiltInActions:
     """The built-in actions; ``egress`` and ``outbound`` are what those that reach out keep to and send."""
 
-    def __init__(self, *, egress: EgressPolicy, outbound: OutboundTokens = NO_TOKENS) -> None:
-        actions: list[Action] = [Wait(), Assert(), Transform(), HttpRequest(egress, outbound)]
+    def __init__(
+        self,
+        *,
+        egress: EgressPolicy,
+        outbound: OutboundTokens = NO_TOKENS,
+        telemetry: Telemetry = NO_TELEMETRY,
+    ) -> None:
+        actions: list[Action] = [Wait(), Assert(), Transform(), HttpRequest(egress, outbound, telemetry)]
         self._actions = {action.name: action for action in actions}
         self._specs = {action.name: _spec(action) for action in actions}
 

@@ -12,7 +12,9 @@ import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from shared.modules.authorization import NO_TOKENS, OutboundTokens
+from shared.modules.tracing import answered, outgoing
 from shared.ports.actions import Action, ActionContext, ActionError, Completed
+from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.security.egress import EgressPolicy
 
 if TYPE_CHECKING:
@@ -123,9 +125,15 @@ class HttpRequest(Action):
     Parameters: ClassVar[type[BaseModel]] = HttpRequestParameters
     Outputs: ClassVar[type[BaseModel]] = HttpRequestOutputs
 
-    def __init__(self, egress: EgressPolicy, outbound: OutboundTokens = NO_TOKENS) -> None:
+    def __init__(
+        self,
+        egress: EgressPolicy,
+        outbound: OutboundTokens = NO_TOKENS,
+        telemetry: Telemetry = NO_TELEMETRY,
+    ) -> None:
         self._egress = egress
         self._outbound = outbound
+        self._telemetry = telemetry
         self._client: httpx.AsyncClient | None = None
         self._making = threading.Lock()
 
@@ -150,11 +158,13 @@ class HttpRequest(Action):
                 content=_content(parameters.body),
             )
             token = await self._authorize(request, parameters.auth, context)
-            response = await client.send(request, stream=True)
-            try:
-                body = await _read(response, place)
-            finally:
-                await response.aclose()
+            with outgoing(self._telemetry, parameters.method, parameters.url, request.headers) as call:
+                response = await client.send(request, stream=True)
+                answered(call, response.status_code)
+                try:
+                    body = await _read(response, place)
+                finally:
+                    await response.aclose()
         except EgressRefusedError as error:
             raise ActionError("EGRESS_REFUSED", f"{place}: {error}", retryable=False) from error
         except httpx.TooManyRedirects as error:

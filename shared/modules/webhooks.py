@@ -5,6 +5,8 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from shared.modules.tracing import answered, outgoing
+from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.ports.webhooks import UndeliveredError
 from shared.security.egress import EgressPolicy
 
@@ -18,8 +20,11 @@ TIMEOUT: Final = 10.0
 class GuardedWebhooks:
     """Implements :class:`shared.ports.webhooks.WebhookSender`."""
 
-    def __init__(self, egress: EgressPolicy, *, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, egress: EgressPolicy, *, timeout: float = TIMEOUT, telemetry: Telemetry = NO_TELEMETRY
+    ) -> None:
         self._egress = egress
+        self._telemetry = telemetry
         self._timeout = timeout
         self._client: httpx.AsyncClient | None = None
         self._making = threading.Lock()
@@ -33,14 +38,17 @@ class GuardedWebhooks:
 
         from shared.modules.egress import EgressRefusedError
 
+        sent = dict(headers)
         try:
-            async with (
-                asyncio.timeout(self._timeout),
-                client.stream(
-                    "POST", url, headers=dict(headers), content=body, follow_redirects=False
-                ) as response,
-            ):
-                return response.status_code
+            with outgoing(self._telemetry, "POST", url, sent) as call:
+                async with (
+                    asyncio.timeout(self._timeout),
+                    client.stream(
+                        "POST", url, headers=sent, content=body, follow_redirects=False
+                    ) as response,
+                ):
+                    answered(call, response.status_code)
+                    return response.status_code
         except EgressRefusedError as error:
             raise UndeliveredError(str(error)) from error
         except TimeoutError as error:

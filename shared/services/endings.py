@@ -4,16 +4,19 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared import logs
 from shared.domain.errors import DocumentExistsError
 from shared.domain.executions import STEP_TERMINAL_STATUSES, TerminalStatus
+from shared.domain.metrics import EXECUTIONS_FINISHED
 from shared.domain.plans import Plan
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Create, Documents, Operation, Patch, Replace
+from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
 from shared.services.records import event
-from shared.services.runs import Runs, step_document_id
+from shared.services.runs import Run, Runs, step_document_id
 
 STEPS_PER_TRANSACTION = 40
 """Two documents a step, and room for the head, within the 100 operations of a transaction."""
@@ -22,10 +25,13 @@ STEPS_PER_TRANSACTION = 40
 class Endings:
     """The use case behind the activity ``finish_execution``; to repeat it changes nothing."""
 
-    def __init__(self, *, documents: Documents, runs: Runs, clock: Clock) -> None:
+    def __init__(
+        self, *, documents: Documents, runs: Runs, clock: Clock, telemetry: Telemetry = NO_TELEMETRY
+    ) -> None:
         self._documents = documents
         self._runs = runs
         self._clock = clock
+        self._telemetry = telemetry
 
     async def finish(self, payload: Mapping[str, Any]) -> None:
         """Record the end that the orchestrator has come to.
@@ -35,13 +41,32 @@ class Endings:
         """
         scope = TenantScope(payload["tenant_id"])  # the platform's own message
         execution_id: str = payload["execution_id"]
-        run = await self._runs.load(scope, execution_id)
-        if run is None:
-            raise LookupError(f"there is no execution {execution_id}")
-        await self._tell_unrun(scope, execution_id, run.plan, payload)
-        cause = await self._cause(scope, execution_id, payload["failed"])
-        await self._end(scope, execution_id, payload["status"], cause)
-        self._runs.forget(scope, execution_id)
+        with logs.about(tenant_id=scope.tenant_id, execution_id=execution_id):
+            run = await self._runs.load(scope, execution_id)
+            if run is None:
+                raise LookupError(f"there is no execution {execution_id}")
+            await self._tell_unrun(scope, execution_id, run.plan, payload)
+            cause = await self._cause(scope, execution_id, payload["failed"])
+            if await self._end(scope, execution_id, payload["status"], cause):
+                self._observe(scope, execution_id, run, payload["status"], cause)
+            self._runs.forget(scope, execution_id)
+
+    def _observe(
+        self,
+        scope: TenantScope,
+        execution_id: str,
+        run: Run,
+        status: TerminalStatus,
+        cause: Mapping[str, Any] | None,
+    ) -> None:
+        counted: Attributes = {"tenant_id": scope.tenant_id, "status": status}
+        self._telemetry.record(EXECUTIONS_FINISHED, 1, counted)
+        self._telemetry.end(
+            run.trace,
+            "execution",
+            attributes={**counted, "execution_id": execution_id, "intent_id": run.intent_id},
+            error=cause["code"] if cause else "",
+        )
 
     async def _tell_unrun(
         self, scope: TenantScope, execution_id: str, plan: Plan, payload: Mapping[str, Any]
@@ -109,17 +134,19 @@ class Endings:
 
     async def _end(
         self, scope: TenantScope, execution_id: str, status: TerminalStatus, cause: Mapping[str, Any] | None
-    ) -> None:
+    ) -> bool:
+        """Record the end; False when an earlier delivery has."""
         now = self._clock.now()
         end = Patch(HEAD, set={("status",): status, ("error",): cause, ("finished_at",): rfc3339(now)})
         data = {"error": cause} if cause else {}
         told = event(key="execution", type=f"execution_{status}", now=now, data=data)
-        await self._once(scope, execution_id, [Create(told), end])
+        return await self._once(scope, execution_id, [Create(told), end])
 
-    async def _once(self, scope: TenantScope, execution_id: str, operations: Sequence[Operation]) -> None:
+    async def _once(self, scope: TenantScope, execution_id: str, operations: Sequence[Operation]) -> bool:
         try:
             await self._documents.transact(
                 scope, container=EXECUTIONS, partition=execution_id, operations=operations
             )
         except DocumentExistsError:
-            return  # an earlier delivery has recorded exactly this
+            return False  # an earlier delivery has recorded exactly this
+        return True

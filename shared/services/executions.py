@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from shared import logs
 from shared.domain.definitions import parse_definition, validate_definition
 from shared.domain.errors import (
     ConflictError,
@@ -32,6 +33,7 @@ from shared.ports.actions import Catalogue
 from shared.ports.clock import Clock, Ids
 from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Patch, Query, Where
 from shared.ports.orchestrations import Orchestrations
+from shared.ports.telemetry import NO_TELEMETRY, Carrier, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
 from shared.services.chains import Act, Chain, Chains
@@ -50,7 +52,7 @@ _log = logging.getLogger(__name__)
 
 
 class Executions:
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts, which have no second sense together
         self,
         *,
         documents: Documents,
@@ -62,6 +64,7 @@ class Executions:
         cursors: Cursors,
         clock: Clock,
         ids: Ids,
+        telemetry: Telemetry = NO_TELEMETRY,
     ) -> None:
         self._documents = documents
         self._chains = chains
@@ -72,6 +75,7 @@ class Executions:
         self._cursors = cursors
         self._clock = clock
         self._ids = ids
+        self._telemetry = telemetry
         self._plans: OrderedDict[str, Plan] = OrderedDict()
 
     async def execute(self, caller: Caller, intent_id: str, parameters: Mapping[str, Any]) -> Execution:
@@ -91,12 +95,14 @@ class Executions:
         if errors:
             raise ValidationFailedError("The parameters do not fit the intent", errors=errors)
         execution_id = self._ids.new()
+        logs.add(execution_id=execution_id)
         head = self._head(caller, intent, plan, values, execution_id)
-        await self._store(caller, head, plan)
+        trace = self._telemetry.begin()
+        await self._store(caller, head, plan, trace)
         self._runs.keep(
             caller.scope,
             execution_id,
-            Run(plan=plan, parameters=values, intent_id=intent.id, created_by=head["created_by"]),
+            Run(plan, values, intent_id=intent.id, created_by=head["created_by"], trace=trace),
         )
         await self._start(caller.scope, execution_id, plan)
         return _execution(head)
@@ -140,7 +146,7 @@ class Executions:
             "finished_at": None,
         }
 
-    async def _store(self, caller: Caller, head: dict[str, Any], plan: Plan) -> None:
+    async def _store(self, caller: Caller, head: dict[str, Any], plan: Plan, trace: Carrier) -> None:
         now = self._clock.now()
         made = {"intent_id": head["intent_id"], "parameters": head["parameters"], "plan_hash": plan.hash}
         act = Act("execution.create", caller.origin, None, made)
@@ -158,7 +164,10 @@ class Executions:
             partition=head["execution_id"],
             operations=[
                 Create(head),
-                Create({"id": "plan", "kind": "plan", "plan": plan.to_json()}),
+                Create(
+                    {"id": "plan", "kind": "plan", "plan": plan.to_json()}
+                    | ({"trace": dict(trace)} if trace else {})
+                ),
                 Create(started),
                 entry.operation,
             ],

@@ -9,17 +9,21 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
 
 from shared.domain.errors import DocumentExistsError, TooLargeError
+from shared.domain.metrics import RELAY_LAG
 from shared.domain.times import parse_rfc3339, rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, REGISTRY, TENANCY, Container, Create, Documents
 from shared.ports.events import CloudEvent, Events
+from shared.ports.resources import HUB
+from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TENANT_ID, TenantScope
 from shared.services.members import DIRECTORY
 
@@ -40,30 +44,21 @@ _EVENT_TYPE: Final = re.compile(r"[a-z]+(_[a-z]+)*")
 
 _log = logging.getLogger(__name__)
 
-type ObserveLag = Callable[[float], None]
-"""Told, after each batch, how many seconds ago its oldest event was stored."""
-
 
 class UnmappableError(ValueError):
     """A document says it is an event and is none; the message says why."""
-
-
-def tell_lag(seconds: float) -> None:
-    """The least that is done about lag: say so when it is much."""
-    if seconds > LATE:
-        _log.warning("events reach the hub %.0f s after they were stored", seconds)
 
 
 class Relay:
     """The use case behind the change-feed triggers."""
 
     def __init__(
-        self, *, documents: Documents, events: Events, clock: Clock, observe_lag: ObserveLag = tell_lag
+        self, *, documents: Documents, events: Events, clock: Clock, telemetry: Telemetry = NO_TELEMETRY
     ) -> None:
         self._documents = documents
         self._events = events
         self._clock = clock
-        self._observe_lag = observe_lag
+        self._telemetry = telemetry
 
     async def publish(self, container: Container, changes: Sequence[Mapping[str, Any]]) -> None:
         """Publish the events among ``changes``, which are documents of ``container`` in the feed's order.
@@ -82,9 +77,24 @@ class Relay:
                 events.append((cloud_event(container, body), body))
             except UnmappableError as error:
                 await self._park(container, body, str(error))
-        if events := await self._published(container, events):
-            oldest = min(event.time for event, _ in events)
-            self._observe_lag((self._clock.now() - oldest).total_seconds())
+        if not events:
+            return
+        about: Attributes = {"messaging.destination.name": HUB, "messaging.batch.message_count": len(events)}
+        with self._telemetry.span(f"publish {container.name}", kind="producer", attributes=about):
+            published = await self._published(container, events)
+        self._observe([event for event, _ in published])
+
+    def _observe(self, published: Sequence[CloudEvent]) -> None:
+        """Tell how long each tenant's oldest event has waited, and the log, if that is long."""
+        now, oldest = self._clock.now(), dict[str, datetime]()
+        for event in published:
+            tenant_id = event.data["tenant_id"]
+            oldest[tenant_id] = min(event.time, oldest.get(tenant_id, event.time))
+        lags = {tenant_id: (now - time).total_seconds() for tenant_id, time in oldest.items()}
+        for tenant_id, lag in lags.items():
+            self._telemetry.record(RELAY_LAG, lag, {"tenant_id": tenant_id})
+        if lags and (longest := max(lags.values())) > LATE:
+            _log.warning("events reach the hub %.0f s after they were stored", longest)
 
     async def _published(
         self, container: Container, events: list[tuple[CloudEvent, Mapping[str, Any]]]

@@ -14,6 +14,7 @@ import orjson
 from shared.domain.executions import STEP_TERMINAL_STATUSES
 from shared.domain.plans import Plan
 from shared.ports.documents import EXECUTIONS, Documents, Query
+from shared.ports.telemetry import NOTHING, Carrier
 from shared.security.scope import TenantScope
 
 RUNS_KEPT = 512
@@ -40,6 +41,8 @@ class Run:
     parameters: Mapping[str, Any]
     intent_id: str
     created_by: str
+    trace: Carrier = NOTHING
+    """The execution's own span, which its parts belong to and which ends with it."""
     announced: bool = False
     """Whether this process knows that the execution is marked as running."""
     finished: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
@@ -93,6 +96,7 @@ class Runs:
             parameters=head.body["parameters"],
             intent_id=head.body["intent_id"],
             created_by=head.body["created_by"],
+            trace=plan.body.get("trace", NOTHING),
         )
         self.keep(scope, execution_id, run)
         return run

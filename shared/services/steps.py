@@ -10,20 +10,24 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
+from shared import logs
 from shared.domain import expressions
 from shared.domain.errors import DocumentExistsError, DocumentStaleError, UnavailableError
 from shared.domain.executions import STEP_TERMINAL_STATUSES, Attempt, Outcome
+from shared.domain.metrics import STEP_DURATION
 from shared.domain.plans import PlanStep
 from shared.domain.retries import retry_delay
 from shared.domain.times import parse_rfc3339
 from shared.ports.actions import Action, ActionContext, ActionError, Catalogue, Completed, Pending
 from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Documents, Operation
+from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD, AttemptRecord, running
 from shared.services.runs import Run, Runs, step_document_id
@@ -48,6 +52,7 @@ class Parts:
     runs: Runs
     catalogue: Catalogue
     clock: Clock
+    telemetry: Telemetry = NO_TELEMETRY
 
 
 class Steps:
@@ -66,11 +71,27 @@ class Steps:
         attempt = Attempt.from_json(payload)
         # The payload is the platform's own: it came through the orchestration's history.
         scope = TenantScope(attempt.tenant_id)
-        run = await self._parts.runs.load(scope, attempt.execution_id)
-        if run is None:
-            raise LookupError(f"there is no execution {attempt.execution_id}")
-        outcome = await _Attempt(self._parts, scope, run, attempt).perform()
-        return outcome.to_json()
+        with logs.about(tenant_id=attempt.tenant_id, execution_id=attempt.execution_id):
+            run = await self._parts.runs.load(scope, attempt.execution_id)
+            if run is None:
+                raise LookupError(f"there is no execution {attempt.execution_id}")
+            return (await self._observed(scope, run, attempt)).to_json()
+
+    async def _observed(self, scope: TenantScope, run: Run, attempt: Attempt) -> Outcome:
+        action = run.plan.step(attempt.step).action
+        about: Attributes = {
+            "tenant_id": attempt.tenant_id,
+            "execution_id": attempt.execution_id,
+            "step": attempt.step,
+            "attempt": attempt.attempt,
+            "action": action,
+        }
+        with self._parts.telemetry.span(f"step {action}", parent=run.trace, attributes=about) as span:
+            outcome = await _Attempt(self._parts, scope, run, attempt).perform()
+            span.set({"status": outcome.status})
+            if outcome.status in {"failed", "retry"}:
+                span.fail(outcome.error["code"] if outcome.error else outcome.status)
+            return outcome
 
 
 class _Attempt:
@@ -245,6 +266,7 @@ class _Attempt:
         )
         now = self._parts.clock.now()
         if await self._settled(self._record.retrying(now=now, delay=delay, error=described)):
+            self._measure("retry", now)
             return Outcome("retry", delay=delay)
         return await self._recorded()
 
@@ -259,9 +281,19 @@ class _Attempt:
         if not await self._settled(self._record.end(type, now=now, outputs=outputs, error=error)):
             return await self._recorded()
         status = type.removeprefix("step_")
+        if status != "skipped":
+            self._measure(status, now)
         if self._attempt.step in self._run.plan.referenced:
             self._run.finish(self._attempt.step, status, outputs)
         return Outcome(status, error=error)  # type: ignore[arg-type]  # STEP_TERMINAL's keys without "step_"
+
+    def _measure(self, status: str, ended: datetime) -> None:
+        """Say how long the attempt took; whoever recorded it does, so that each is counted once."""
+        self._parts.telemetry.record(
+            STEP_DURATION,
+            (ended - self._record.started).total_seconds(),
+            {"tenant_id": self._scope.tenant_id, "action": self._step.action, "status": status},
+        )
 
     async def _settled(self, operations: Sequence[Operation]) -> bool:
         """Store what the action came to, as :meth:`_write`, waiting for a store that is away.

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from localhost.sqlite.documents import SqliteDocuments
 from shared.domain.errors import UnavailableError
+from shared.domain.metrics import RELAY_LAG
 from shared.ports.actions import Completed
 from shared.ports.documents import EXECUTIONS, REGISTRY, TENANCY, Documents, Query
 from shared.ports.events import MAX_EVENT_BYTES
@@ -20,6 +21,7 @@ from shared.services.records import event
 from shared.services.relay import MAX_RESULT, PARKED, Relay, UnmappableError, cloud_event
 from tests.fakes.clock import START, FrozenClock
 from tests.fakes.events import FlakyEvents
+from tests.fakes.telemetry import RecordedTelemetry
 from tests.services.conftest import Workshop
 
 type Body = Mapping[str, Any]
@@ -100,6 +102,7 @@ async def test_what_an_execution_stores_is_published_in_its_order_and_nothing_el
     execution = await workshop.execute({"id": "a", "action": "act"})
     await workshop.attempt(execution, "a")
     await workshop.finish(execution, "completed")
+    assert isinstance(workshop.documents, SqliteDocuments)
     changes = await workshop.documents.feed(container=EXECUTIONS, after=None, limit=100, wait=0)
     log = FlakyEvents()
     relay = Relay(documents=workshop.documents, events=log, clock=workshop.clock)
@@ -150,13 +153,13 @@ async def test_an_event_that_the_log_can_never_take_is_parked_and_the_rest_is_pu
 async def test_lag_is_the_age_of_the_oldest_event_and_much_of_it_is_said(
     documents: SqliteDocuments, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock, lags = FrozenClock(), list[float]()
+    clock, telemetry = FrozenClock(), RecordedTelemetry()
     clock.advance(90)
-    changes = [stored("a:1", "step_started", step="a")]
-    watched = Relay(documents=documents, events=FlakyEvents(), clock=clock, observe_lag=lags.append)
-    await watched.publish(EXECUTIONS, changes)
-    assert lags == [90]
-    await Relay(documents=documents, events=FlakyEvents(), clock=clock).publish(EXECUTIONS, changes)
+    other = stored("b:1", "step_started", step="b") | {"tenant_id": "globex"}
+    changes = [stored("a:1", "step_started", step="a"), other]
+    relay = Relay(documents=documents, events=FlakyEvents(), clock=clock, telemetry=telemetry)
+    await relay.publish(EXECUTIONS, changes)
+    assert telemetry.of(RELAY_LAG) == [(90, {"tenant_id": "acme"}), (90, {"tenant_id": "globex"})]
     assert "90 s after they were stored" in caplog.text
 
 

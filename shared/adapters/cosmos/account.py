@@ -3,8 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-type RequestUnits = Callable[[str, str, float], None]
-"""Told of every answer: the operation (read, query, transact, changes), the container, the request units."""
+from shared.domain.metrics import REQUEST_UNITS
+from shared.ports.telemetry import Attributes, Telemetry
+
+type RequestUnits = Callable[[str, str, str, float], None]
+"""Told of every answer: tenant, operation (read, query, transact, changes), container, request units."""
+
+
+def metered(telemetry: Telemetry) -> RequestUnits:
+    """Request units as a metric."""
+
+    def record(tenant_id: str, operation: str, container: str, units: float) -> None:
+        about: Attributes = {"tenant_id": tenant_id, "operation": operation, "container": container}
+        telemetry.record(REQUEST_UNITS, units, about)
+
+    return record
 
 
 @dataclass(frozen=True, slots=True)
