@@ -1,7 +1,7 @@
 """Every implementation of a port that has a contract suite, by the name its tests carry."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,13 +41,6 @@ class Wall(Hands):
 def clock(request: pytest.FixtureRequest) -> Hands:
     waits = "cosmos" in request.node.name and real_endpoint() is not None
     return Wall() if waits else Hands()
-
-
-@pytest.fixture(scope="session")
-def cosmos_server() -> Iterator[CosmosServer]:
-    server = CosmosServer()
-    yield server
-    server.close()
 
 
 @pytest.fixture(params=["sqlite", "cosmos"])

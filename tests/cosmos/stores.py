@@ -6,14 +6,14 @@ contract suites then make a database for each test there, and delete it.
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from azure.cosmos.aio import CosmosClient
 
 from shared.adapters.cosmos.account import Account
-from shared.adapters.cosmos.containers import DEFINITIONS, Order
+from shared.adapters.cosmos.containers import DEFINITIONS, ContainerDefinition, Order
 from shared.adapters.cosmos.creation import ensure_containers
 from shared.adapters.cosmos.documents import CosmosDocuments
 from tests.cosmos.server import CosmosServer
@@ -35,14 +35,16 @@ def real_endpoint(environ: Mapping[str, str] = os.environ) -> tuple[str, str] | 
 
 
 @asynccontextmanager
-async def cosmos_documents(server: CosmosServer) -> AsyncIterator[CosmosDocuments]:
-    """An empty store with what the contract suite needs to be indexed."""
+async def cosmos_documents(
+    server: CosmosServer, definitions: Sequence[ContainerDefinition] = TEST_DEFINITIONS
+) -> AsyncIterator[CosmosDocuments]:
+    """An empty store, as a rule with what the contract suite needs to be indexed."""
     database, real = f"test-{uuid.uuid4().hex}", real_endpoint()
     endpoint, key = real or (server.endpoint, server.key)
     if real is None:
-        server.make(database, TEST_DEFINITIONS)
+        server.make(database, definitions)
     else:
-        await ensure_containers(endpoint, database, key=key, definitions=TEST_DEFINITIONS)
+        await ensure_containers(endpoint, database, key=key, definitions=definitions)
     store = CosmosDocuments(Account(endpoint, database, key=key))
     try:
         yield store

@@ -1,13 +1,20 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from localhost.sqlite.documents import SqliteDocuments
+from localhost.sqlite.events import SqliteEvents
+from shared.adapters.system import SystemClock
+from shared.ports.documents import Documents
 from tests.http.harness import Failing, Identity, World, build, people
+from tests.stores import opened
+
+FILE = "documents.db"
 
 
 class Defective(Failing):
@@ -23,10 +30,10 @@ def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
 
 @pytest.fixture(scope="session")
 def seed(tmp_path_factory: pytest.TempPathFactory, identity: Identity) -> Path:
-    """A data folder with the people in it: every test starts from a copy."""
+    """A data folder with the people in it: every test over SQLite starts from a copy."""
 
     async def settle(data: Path) -> None:
-        async with _open(data, identity) as made:
+        async with _local(SqliteDocuments, data, identity) as made:
             await people(made.platform, identity.issuer.url)
 
     data = tmp_path_factory.mktemp("seed")
@@ -41,37 +48,52 @@ def data(tmp_path: Path, seed: Path) -> Path:
 
 
 @pytest.fixture
-async def world(data: Path, identity: Identity) -> AsyncIterator[World]:
-    async with _open(data, identity) as made:
+async def world(
+    request: pytest.FixtureRequest, store: str, data: Path, identity: Identity
+) -> AsyncIterator[World]:
+    """The platform, over SQLite unless the test is marked with ``BOTH_STORES``."""
+    async with (
+        opened(store, request, data / FILE, now=SystemClock().now) as documents,
+        _open(documents, data, identity) as made,
+    ):
+        if store != "sqlite":
+            await people(made.platform, identity.issuer.url)
         yield made
 
 
 @pytest.fixture
 async def impatient(data: Path, identity: Identity) -> AsyncIterator[World]:
     """A platform whose streams show a sign of life after 20 ms of silence."""
-    async with _open(data, identity, heartbeat=0.02) as made:
+    async with _local(SqliteDocuments, data, identity, heartbeat=0.02) as made:
         yield made
 
 
 @pytest.fixture
 async def broken(data: Path, identity: Identity) -> AsyncIterator[World]:
     """A platform whose store of intents cannot be reached."""
-    async with _open(data, identity, documents=Failing) as made:
+    async with _local(Failing, data, identity) as made:
         yield made
 
 
 @pytest.fixture
 async def defective(data: Path, identity: Identity) -> AsyncIterator[World]:
     """A platform whose store of intents has a bug."""
-    async with _open(data, identity, documents=Defective) as made:
+    async with _local(Defective, data, identity) as made:
         yield made
 
 
 @asynccontextmanager
-async def _open(data: Path, identity: Identity, **options: Any) -> AsyncIterator[World]:
-    made = await build(data, identity, **options)
-    try:
-        yield made
-    finally:
-        await made.http.aclose()
-        made.adapters.close()
+async def _local(
+    store: type[SqliteDocuments], data: Path, identity: Identity, **options: Any
+) -> AsyncIterator[World]:
+    with closing(store(data / FILE)) as documents:
+        async with _open(documents, data, identity, **options) as made:
+            yield made
+
+
+@asynccontextmanager
+async def _open(documents: Documents, data: Path, identity: Identity, **options: Any) -> AsyncIterator[World]:
+    with closing(SqliteEvents(data / "events.db")) as events:
+        made = await build(data, identity, documents=documents, events=events, **options)
+        async with made.http:
+            yield made

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from functions import openapi, routes
 from functions.register import register
-from localhost.adapters import LocalAdapters
 from localhost.http.router import Route, Router
 from localhost.identity.issuer import local_issuer
 from localhost.identity.keystore import KeyStore
@@ -29,7 +28,8 @@ from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.system import RandomIds, SystemClock
 from shared.bootstrap import Application, compose
 from shared.domain.errors import UnavailableError
-from shared.ports.documents import REGISTRY, Container, Document
+from shared.ports.adapters import Adapters
+from shared.ports.documents import REGISTRY, Container, Document, Documents
 from shared.security.scope import TenantScope
 from shared.settings import Settings
 from tests.fakes.orchestrations import RecordedOrchestrations
@@ -45,7 +45,7 @@ class World:
     """Tenant ``acme`` with a member for each role, and ``globex`` with ``eve`` its administrator."""
 
     platform: Application
-    adapters: LocalAdapters
+    adapters: Adapters
     orchestrations: RecordedOrchestrations
     app: ASGIApp
     http: httpx.AsyncClient
@@ -114,14 +114,15 @@ async def build(
     data: Path,
     identity: Identity,
     *,
-    documents: Callable[[Path], SqliteDocuments] = SqliteDocuments,
+    documents: Documents,
+    events: SqliteEvents,
     heartbeat: float = 15,
 ) -> World:
     orchestrations = RecordedOrchestrations()
     clock = SystemClock()
-    adapters = LocalAdapters(
-        documents=documents(data / "documents.db"),
-        events=SqliteEvents(data / "events.db"),
+    adapters = Adapters(
+        documents=documents,
+        events=events,
         orchestrations=orchestrations,
         tokens=JwtTokens([identity.issuer], keys=JwksSource(), clock=clock),
         clock=clock,

@@ -3,6 +3,9 @@ from typing import Any
 import pytest
 
 from tests.http.harness import World
+from tests.stores import BOTH_STORES
+
+pytestmark = BOTH_STORES
 
 
 async def test_a_created_intent_is_version_one_and_says_where_it_is(world: World) -> None:

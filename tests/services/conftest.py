@@ -1,18 +1,17 @@
 """The use cases of executions over a real store, with actions that do as a test says."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from localhost.sqlite.documents import SqliteDocuments
 from shared.adapters.system import RandomIds
 from shared.domain.executions import Execution
 from shared.domain.intents import NewIntent
 from shared.domain.paging import Cursors
-from shared.ports.documents import EXECUTIONS
+from shared.ports.documents import EXECUTIONS, Documents
 from shared.security.principals import Principal
 from shared.security.scope import TenantScope
 from shared.services.chains import Chains
@@ -26,6 +25,7 @@ from shared.services.streams import Streams
 from tests.fakes.actions import ScriptedCatalogue
 from tests.fakes.clock import FrozenClock
 from tests.fakes.orchestrations import RecordedOrchestrations
+from tests.stores import opened
 
 
 def caller(tenant: str = "acme", user: str = "ada") -> Caller:
@@ -37,7 +37,7 @@ def caller(tenant: str = "acme", user: str = "ada") -> Caller:
 class Workshop:
     """Every service that a run passes through, composed as the platform composes them."""
 
-    documents: SqliteDocuments
+    documents: Documents
     orchestrations: RecordedOrchestrations
     catalogue: ScriptedCatalogue
     clock: FrozenClock
@@ -88,9 +88,14 @@ class Workshop:
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Iterator[Workshop]:
+async def workshop(request: pytest.FixtureRequest, store: str, tmp_path: Path) -> AsyncIterator[Workshop]:
+    """The services, over SQLite unless the test is marked with ``BOTH_STORES``."""
     clock = FrozenClock()
-    documents = SqliteDocuments(tmp_path / "documents.db", now=clock.now)
+    async with opened(store, request, tmp_path / "documents.db", now=clock.now) as documents:
+        yield _composed(documents, clock)
+
+
+def _composed(documents: Documents, clock: FrozenClock) -> Workshop:
     orchestrations, catalogue = RecordedOrchestrations(), ScriptedCatalogue()
     runs, cursors = Runs(documents), Cursors(b"k" * 32)
     chains = Chains()
@@ -106,7 +111,7 @@ def workshop(tmp_path: Path) -> Iterator[Workshop]:
         clock=clock,
         ids=RandomIds(clock),
     )
-    yield Workshop(
+    return Workshop(
         documents,
         orchestrations,
         catalogue,
@@ -119,4 +124,3 @@ def workshop(tmp_path: Path) -> Iterator[Workshop]:
         Streams(documents=documents, heartbeat_seconds=0.05),
         caller(),
     )
-    documents.close()

@@ -11,6 +11,9 @@ from shared.ports.actions import Completed
 from shared.ports.documents import REGISTRY, Create, Patch
 from shared.services.chains import FIRST_LINK
 from tests.services.conftest import Workshop, caller
+from tests.stores import BOTH_STORES
+
+pytestmark = BOTH_STORES
 
 STEPS = [{"id": "a", "action": "step"}]
 DEFINITION = {"target": "production", "steps": []}

@@ -271,6 +271,7 @@ async def test_an_action_that_has_run_is_not_run_again_because_the_store_is_away
 async def test_a_store_that_cannot_answer_is_no_outcome_of_the_step(workshop: Workshop) -> None:
     workshop.catalogue.add("act", give())
     execution = await workshop.execute({"id": "a", "action": "act"})
+    assert isinstance(workshop.documents, SqliteDocuments)
     workshop.documents.close()
     with pytest.raises(UnavailableError):
         await workshop.attempt(execution, "a", first=True)

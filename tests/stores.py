@@ -1,0 +1,36 @@
+"""The stores that the platform's own tests run over: SQLite, and a Cosmos DB with the platform's indexes."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from localhost.sqlite.documents import SqliteDocuments
+from shared.ports.documents import Documents
+
+BOTH_STORES = pytest.mark.parametrize("store", ["sqlite", "cosmos"], indirect=True)
+"""Marks tests, or with ``pytestmark`` a module of them, which are to pass over each store."""
+
+
+@asynccontextmanager
+async def opened(
+    store: str, request: pytest.FixtureRequest, file: Path, *, now: Callable[[], datetime]
+) -> AsyncIterator[Documents]:
+    """The store of that name: the SQLite ``file``, or an empty database; ``now`` is its clock."""
+    if store == "sqlite":
+        local = SqliteDocuments(file, now=now)
+        try:
+            yield local
+        finally:
+            local.close()
+        return
+    # Loads the SDK: a second, for the tests that want it.
+    from shared.adapters.cosmos.containers import DEFINITIONS
+    from tests.cosmos.stores import cosmos_documents
+
+    server = request.getfixturevalue("cosmos_server")
+    server.now = now
+    async with cosmos_documents(server, DEFINITIONS) as documents:
+        yield documents
