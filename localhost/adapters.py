@@ -1,5 +1,6 @@
 """The parts list of one machine: every port of the platform, served from a data folder.
 
+Documents and events may be in Azure, or in emulators, instead (``QUANTUM_DOCUMENTS``, ``QUANTUM_EVENTS``).
 The Functions app that the host loads builds its adapters here (``QUANTUM_ADAPTERS=localhost``); the host
 then asks :func:`built` for them, to feed its triggers from the same stores and to close them at the end.
 """
@@ -7,13 +8,12 @@ then asks :func:`built` for them, to feed its triggers from the same stores and 
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from localhost.identity.files import create
 from localhost.identity.issuer import NotLocalError, local_issuer
-from localhost.sqlite.documents import SqliteDocuments
-from localhost.sqlite.events import SqliteEvents
+from localhost.stores import document_store, event_store
+from localhost.triggers.feeds import Sources
 from shared.adapters.durable.orchestrations import DurableOrchestrations
 from shared.adapters.jwt.issuers import Issuer
 from shared.adapters.jwt.keys import JwksSource
@@ -24,42 +24,40 @@ from shared.ports.clock import Clock
 from shared.ports.credentials import Credentials, NoCredentials
 from shared.settings import Settings, SettingsError
 
-PARTITIONS = 2
-"""Of the log of events: each costs every consumer a look at it, and one process reads them all."""
-EVENTS_KEPT = timedelta(days=7)
-"""How long the log of events goes back; who reads it later than that has missed some."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalAdapters(Adapters):
-    """The adapters of one machine, with their own types: the host needs more of them than the ports say."""
+    """The adapters of one machine, and what the host needs beside the ports."""
 
-    documents: SqliteDocuments
-    events: SqliteEvents
-
-    def close(self) -> None:
-        """Write out what is queued and close the files. Nothing may use the stores afterwards."""
-        self.events.close()
-        self.documents.close()
+    sources: Sources
+    """The same stores, to feed triggers from."""
 
 
 _built: list[LocalAdapters] = []
 
 
 def build(settings: Settings) -> LocalAdapters:
-    """Open the stores of ``settings.data``, making the folder if it is new."""
+    """Open the stores of ``settings``, making the data folder if it is new.
+
+    Raises:
+        SettingsError: a connection or an issuer cannot be used, or the cursor key is damaged.
+        UnavailableError: a file cannot be opened or written.
+    """
     data = settings.data
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     clock = SystemClock()
+    documents, events = document_store(settings, clock), event_store(settings, clock)
     adapters = LocalAdapters(
-        documents=SqliteDocuments(data / "documents.db", now=clock.now),
-        events=SqliteEvents(data / "events.db", partitions=PARTITIONS, keep_for=EVENTS_KEPT, now=clock.now),
+        documents=documents.port,
+        events=events.port,
         orchestrations=DurableOrchestrations(),
         tokens=JwtTokens(trusted_issuers(settings), keys=JwksSource(), clock=clock),
         clock=clock,
         ids=RandomIds(clock),
         credentials=_credentials(settings, clock),
         cursor_key=_key(data / "cursor.key"),
+        closers=(*documents.closers, *events.closers),
+        sources={**documents.sources, **events.sources},
     )
     _built.append(adapters)
     return adapters

@@ -12,6 +12,7 @@ import sqlite3
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -20,9 +21,11 @@ from localhost.app.loading import load_app
 from localhost.app.problems import Problem, StartupError
 from localhost.host import Host
 from localhost.http.server import Server, bind
-from localhost.services import local_services
+from localhost.services import LocalServices, local_services
 from localhost.sqlite.writer import StorageUnavailableError
 from localhost.terminal import announce, set_up_logging
+from localhost.triggers.feeds import Source
+from shared.domain.errors import UnavailableError
 
 REQUEST_GRACE, HUB_GRACE = 5.0, 10.0
 """Seconds for requests in flight and for work in flight, once the host is told to stop."""
@@ -70,6 +73,7 @@ async def _run(app: LoadedApp, data: Path, base_url: str, listener: socket.socke
         extra_routes=services.routes,
         closers=services.closers,
     )
+    await _look_at_sources(services)
     try:
         await host.start(services.hub_factory)
     except (sqlite3.Error, StorageUnavailableError) as error:
@@ -96,6 +100,26 @@ async def _run(app: LoadedApp, data: Path, base_url: str, listener: socket.socke
         _log.warning("a function was still running on a thread, and ends with the process")
         logging.shutdown()
         os._exit(0)  # the interpreter would wait for that thread for ever
+
+
+async def _look_at_sources(services: LocalServices) -> None:
+    """Find out now, and not at the first request, whether stores that are elsewhere can be used."""
+    told = await asyncio.gather(*map(_problem_of, services.sources.values()))
+    # Several sources may be in one place: what is wrong with it is said once.
+    if reasons := dict.fromkeys(reason for reason in told if reason):
+        for close in services.closers:
+            await close()
+        mend = "Look at the settings CosmosDBConnection… and EventHubConnection…, and whether that is up."
+        problems = [Problem("stores", reason, mend) for reason in reasons]
+        raise StartupError("The stores that the settings name cannot be used.", problems)
+
+
+async def _problem_of(source: Source[Any]) -> str:
+    try:
+        await source.partitions()
+    except UnavailableError as error:
+        return str(error)
+    return ""
 
 
 def _data_folder(path: Path) -> Path:

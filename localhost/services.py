@@ -4,21 +4,17 @@ The app builds its adapters itself, while it is loaded (``localhost.adapters``);
 foreign one, and gets none of this.
 """
 
-import asyncio
 import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.routing import BaseRoute
 
 from localhost.host import Closer, HubFactory, task_hub, task_hub_apart
-from localhost.triggers.feeds import CHANGES, EVENTS, Source, Sources
-
-if TYPE_CHECKING:
-    from localhost.adapters import LocalAdapters
+from localhost.triggers.feeds import Source, Sources
 
 _log = logging.getLogger("localhost.services")
 
@@ -43,22 +39,15 @@ def local_services(data: Path, base_url: str) -> LocalServices:
 
     sources: dict[tuple[str, str], Source[Any]] = {}
     for adapters in built():
-        sources.update(_sources(adapters))
-    closers = [_closer(adapters) for adapters in built()]
+        sources.update(adapters.sources)
     routes, notes = _identity(data, base_url)
-    return LocalServices(routes, sources, closers, task_hub, notes)
-
-
-def _sources(adapters: "LocalAdapters") -> dict[tuple[str, str], Source[Any]]:
-    from localhost.sqlite.sources import ChangeSource, EventSource  # as above
-    from shared.ports.documents import CONTAINERS
-    from shared.ports.resources import HUB
-
-    sources: dict[tuple[str, str], Source[Any]] = {
-        (CHANGES, one.name): ChangeSource(adapters.documents, one) for one in CONTAINERS
-    }
-    sources[EVENTS, HUB] = EventSource(adapters.events)
-    return sources
+    return LocalServices(
+        routes,
+        sources,
+        closers=[adapters.close for adapters in built()],
+        hub_factory=task_hub,
+        notes=notes,
+    )
 
 
 def _identity(data: Path, base_url: str) -> tuple[Sequence[BaseRoute], Sequence[tuple[str, str]]]:
@@ -71,10 +60,3 @@ def _identity(data: Path, base_url: str) -> tuple[Sequence[BaseRoute], Sequence[
         _log.warning("nobody can sign in here: %s", error)
         return (), ()
     return routes, [("code", f"{sign_in_code(data)} signs users in at {base_url}/identity/device")]
-
-
-def _closer(adapters: "LocalAdapters") -> Closer:
-    async def close() -> None:
-        await asyncio.to_thread(adapters.close)
-
-    return close

@@ -1,7 +1,7 @@
 """Every setting of the platform, as one frozen object made once from a mapping that is passed in."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +10,9 @@ from shared.ports.resources import COSMOS_CONNECTION, EVENT_HUB_CONNECTION
 
 ADAPTERS = {"azure": "shared.adapters.azure", "localhost": "localhost.adapters"}
 """The parts lists that ``QUANTUM_ADAPTERS`` can name, and the module of each (its ``build(settings)``)."""
+
+DOCUMENTS, EVENTS = ("sqlite", "cosmos"), ("sqlite", "eventhubs")
+"""What ``QUANTUM_DOCUMENTS`` and ``QUANTUM_EVENTS`` can name."""
 
 MAX_BODY_BYTES = 1024 * 1024
 HEARTBEAT_SECONDS = 15.0
@@ -44,9 +47,13 @@ class Settings:
     """``QUANTUM_HOST_URL``: where this host is reached; the local issuer's name is made of it."""
     data: Path = Path()
     """``QUANTUM_DATA``: the folder of the local stores; only ``localhost`` has one, and needs it."""
+    documents: str = DOCUMENTS[0]
+    """``QUANTUM_DOCUMENTS``: where ``localhost`` keeps documents, ``sqlite`` or ``cosmos``."""
+    events: str = EVENTS[0]
+    """``QUANTUM_EVENTS``: where ``localhost`` publishes events, ``sqlite`` or ``eventhubs``."""
     cosmos: Connection = Connection()
-    """``CosmosDBConnection…``: the documents; ``azure`` needs it, as the triggers do. The address is
-    ``…__accountEndpoint``."""
+    """``CosmosDBConnection…``: the documents; ``azure`` needs it, as the triggers do, and so does ``cosmos``
+    on one machine. The address is ``…__accountEndpoint``."""
     event_hubs: Connection = Connection()
     """``EventHubConnection…``: the events; likewise. The address is ``…__fullyQualifiedNamespace``."""
     sealing_key: bytes = field(default=b"", repr=False)
@@ -91,11 +98,16 @@ class Settings:
                 f"QUANTUM_ADAPTERS is {adapters!r}: it must be one of {', '.join(map(repr, ADAPTERS))}"
             )
         azure = adapters == "azure"
+        documents = _choice(values, "QUANTUM_DOCUMENTS", DOCUMENTS)
+        events = _choice(values, "QUANTUM_EVENTS", EVENTS)
+        cosmos, hubs = azure or documents == "cosmos", azure or events == "eventhubs"
         return cls(
             adapters=adapters,
             data=Path() if azure else Path(_required(values, "QUANTUM_DATA")),
-            cosmos=_connection(values, COSMOS_CONNECTION, "accountEndpoint", needed=azure),
-            event_hubs=_connection(values, EVENT_HUB_CONNECTION, "fullyQualifiedNamespace", needed=azure),
+            documents=documents,
+            events=events,
+            cosmos=_connection(values, COSMOS_CONNECTION, "accountEndpoint", needed=cosmos),
+            event_hubs=_connection(values, EVENT_HUB_CONNECTION, "fullyQualifiedNamespace", needed=hubs),
             sealing_key=_key(values, "QUANTUM_SEALING_KEY") if azure else b"",
             host_url=_required(values, "QUANTUM_HOST_URL").rstrip("/"),
             egress_allow=_networks(values.get("QUANTUM_EGRESS_ALLOW", "")),
@@ -109,6 +121,14 @@ class Settings:
             credentials_secret=values.get("QUANTUM_CREDENTIALS_SECRET", ""),
             credentials_scopes=values.get("QUANTUM_CREDENTIALS_SCOPES", ""),
         )
+
+
+def _choice(values: Mapping[str, str], key: str, choices: Sequence[str]) -> str:
+    """The value of ``key``, by default the first of ``choices``."""
+    value = values.get(key, "").strip() or choices[0]
+    if value not in choices:
+        raise SettingsError(f"{key} is {value!r}: it must be one of {', '.join(map(repr, choices))}")
+    return value
 
 
 def _required(values: Mapping[str, str], key: str) -> str:

@@ -1,6 +1,6 @@
 """The local stores as sources of the host's change-feed and Event Hub triggers."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from localhost.sqlite.documents import FeedChange, SqliteDocuments
@@ -33,7 +33,7 @@ class ChangeSource:
         *,
         after: str | None,
         limit: int,
-    ) -> AsyncIterator[Batch[Mapping[str, Any]]]:
+    ) -> AsyncGenerator[Batch[Mapping[str, Any]]]:
         """See :meth:`localhost.triggers.feeds.Source.read`. Raises UnavailableError when the store does."""
         position = int(after or 0)
         while True:
@@ -57,7 +57,7 @@ class EventSource:
     async def latest(self, partition: str) -> str:
         return str(self._events.last_sequence(int(partition)))
 
-    async def read(self, partition: str, *, after: str | None, limit: int) -> AsyncIterator[Batch[Event]]:
+    async def read(self, partition: str, *, after: str | None, limit: int) -> AsyncGenerator[Batch[Event]]:
         """See :meth:`localhost.triggers.feeds.Source.read`. Raises UnavailableError when the store does."""
         position = int(after or 0)
         while True:

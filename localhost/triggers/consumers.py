@@ -48,7 +48,7 @@ class Feed:
     async def run_for_ever(self) -> None:
         """Read every partition until cancelled."""
         async with asyncio.TaskGroup() as readers:
-            for partition in await self._source.partitions():
+            for partition in await self._partitions():
                 readers.create_task(self._follow(partition))
 
     def remember(self) -> None:
@@ -69,19 +69,29 @@ class Feed:
             arguments["context"] = make_context(self.function, retry=attempt)
         await self._call(**arguments)
 
+    async def _partitions(self) -> Sequence[str]:
+        failures = 0
+        while True:
+            try:
+                return await self._source.partitions()
+            except Exception:  # noqa: BLE001 - as below
+                _log.exception("%s: its source does not tell its partitions", self.function.name)
+            await self._clock.sleep(backoff(failures))
+            failures += 1
+
     async def _follow(self, partition: str) -> None:
         key = f"{self.function.name}/{partition}"
         failures = 0
         while True:
             try:
-                async for batch in self._source.read(
-                    partition, after=await self._start(key), limit=self._limit
-                ):
-                    await self._until_delivered(partition, batch.items)
-                    self._state.set_soon(key, batch.cursor)
-                    failures = 0
-                    if self._pause and len(batch.items) < self._limit:  # read to its end
-                        await self._clock.sleep(self._pause)
+                reading = self._source.read(partition, after=await self._start(key), limit=self._limit)
+                async with contextlib.aclosing(reading) as batches:
+                    async for batch in batches:
+                        await self._until_delivered(partition, batch.items)
+                        self._state.set_soon(key, batch.cursor)
+                        failures = 0
+                        if self._pause and len(batch.items) < self._limit:  # read to its end
+                            await self._clock.sleep(self._pause)
             except Exception:  # noqa: BLE001 - a source may fail in its own ways; reading goes on
                 _log.exception("%s: its source failed and is read again from where it stood", key)
             await self._clock.sleep(backoff(failures))

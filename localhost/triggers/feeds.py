@@ -1,6 +1,6 @@
 """What feeds change-feed and Event Hub triggers: ordered, partitioned logs on this machine."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -35,18 +35,19 @@ class Source[T](Protocol):
     """An ordered, partitioned log: documents (``Mapping``) of a change feed, or ``Event`` of an event hub."""
 
     async def partitions(self) -> Sequence[str]:
-        """The partitions; their number is fixed while the host runs."""
+        """The partitions; their number is fixed while the host runs. Raises UnavailableError."""
         ...
 
     async def latest(self, partition: str) -> str:
         """The cursor after everything that ``partition`` holds now."""
         ...
 
-    def read(self, partition: str, *, after: str | None, limit: int) -> AsyncIterator[Batch[T]]:
+    def read(self, partition: str, *, after: str | None, limit: int) -> AsyncGenerator[Batch[T]]:
         """Batches of one to ``limit`` items after the cursor ``after`` (None: from the beginning).
 
         It goes on for ever, waiting for items that do not exist yet. An item is never left out; one may come
-        again when the reader starts from an earlier cursor.
+        again when the reader starts from an earlier cursor. Whoever reads closes it (``aclosing``): there may
+        be a connection to end.
         """
         ...
 

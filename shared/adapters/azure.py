@@ -25,19 +25,27 @@ def build(settings: Settings) -> Adapters:
         SettingsError: a connection string, an issuer or a credential cannot be used.
     """
     clock = SystemClock()
+    documents = CosmosDocuments(cosmos_account(settings.cosmos))
+    events = event_hub(settings.event_hubs)
     return Adapters(
-        documents=CosmosDocuments(_account(settings.cosmos)),
-        events=_events(settings.event_hubs),
+        documents=documents,
+        events=events,
         orchestrations=DurableOrchestrations(),
         tokens=JwtTokens(token_issuers(settings.token_issuers), keys=JwksSource(), clock=clock),
         clock=clock,
         ids=RandomIds(clock),
         credentials=configured_credentials(settings, clock),
         cursor_key=settings.sealing_key,
+        closers=(documents.close, events.close),
     )
 
 
-def _account(connection: Connection) -> Account:
+def cosmos_account(connection: Connection) -> Account:
+    """Where the documents are.
+
+    Raises:
+        SettingsError: the connection string has no endpoint or no key.
+    """
     if not connection.string:
         return Account(connection.address, DATABASE, identity=connection.client_id or None)
     pairs = (part.partition("=") for part in connection.string.split(";"))
@@ -48,7 +56,12 @@ def _account(connection: Connection) -> Account:
     return Account(endpoint, DATABASE, key=key)
 
 
-def _events(connection: Connection) -> EventHubsEvents:
+def event_hub(connection: Connection) -> EventHubsEvents:
+    """What publishes to the hub.
+
+    Raises:
+        SettingsError: the connection string has no endpoint or no key.
+    """
     try:
         return EventHubsEvents(
             hub=HUB,

@@ -1,5 +1,7 @@
 """What a parts list gives to the composition root: something for every port."""
 
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from shared.ports.clock import Clock, Ids
@@ -8,6 +10,8 @@ from shared.ports.documents import Documents
 from shared.ports.events import Events
 from shared.ports.orchestrations import Orchestrations
 from shared.ports.tokens import Tokens
+
+type Closer = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +26,16 @@ class Adapters:
     ids: Ids
     cursor_key: bytes
     credentials: Credentials = field(default_factory=NoCredentials)
+    closers: Sequence[Closer] = ()
+    """What ends those parts that keep something open, in the order in which they were opened."""
+
+    async def close(self) -> None:
+        """Write out what is queued and end connections, the last opened first, whichever of them fail.
+
+        Nothing may use the adapters afterwards. It is for whoever has an end to speak of: the local host,
+        tests. In Azure nobody calls it, for the Python worker tells the app nothing before the process ends.
+        Nothing is lost by that: what was acknowledged is with the service, and connections end by themselves.
+        """
+        async with AsyncExitStack() as stack:
+            for close in self.closers:
+                stack.push_async_callback(close)

@@ -158,7 +158,8 @@ class Documents:
     def _changes(self, request: Request) -> Answer:
         home, items = self._asked(request)
         self._seen(request, home)
-        since = int(request.headers.get("if-none-match", '"0"').strip('"'))
+        behind = request.headers.get("if-none-match", '"0"').strip('"')
+        since = home.lsn if behind == "*" else int(behind)  # "*" is: from now on
         count = int(request.headers.get("x-ms-max-item-count", "-1"))
         # In no order within a transaction: the documentation promises none.
         found = sorted(
@@ -174,20 +175,25 @@ class Documents:
         return self._told(200, page, home, 1.0 + 0.2 * len(documents), {"etag": f'"{last}"'})
 
     def _asked(self, request: Request) -> tuple[Physical, list[Item]]:
-        """The physical partition that a query or feed goes to, and the documents it may see there."""
+        """The physical partition that a query or feed goes to, and the documents it may see there.
+
+        A feed of a whole physical partition names it alone; of a part, the bounds, too.
+        """
         if KEY in request.headers:
             key = self._full_key(request)
             return self._collection.home(key), list(self._collection.items_of(key))
         headers = request.headers
         bounds = headers.get("x-ms-start-epk"), headers.get("x-ms-end-epk")
-        if RANGE_ID not in headers or None in bounds:
+        whole = bounds == (None, None) and "a-im" in headers
+        if RANGE_ID not in headers or (None in bounds and not whole):
             raise RefusedError(400, "a cross-partition query is not allowed here", sub_status=1004)
-        if headers.get("x-ms-read-key-type") != "EffectivePartitionKeyRange":
+        if not whole and headers.get("x-ms-read-key-type") != "EffectivePartitionKeyRange":
             raise RefusedError(501, f"this server does not know {headers.get('x-ms-read-key-type')}")
         home = next((one for one in self._collection.physical if one.id == headers[RANGE_ID]), None)
         if home is None:
             raise RefusedError(410, "that partition is gone", sub_status=1002)
-        return home, list(self._collection.items(home, str(bounds[0]), str(bounds[1])))
+        start, end = (home.start, home.end) if whole else (str(bounds[0]), str(bounds[1]))
+        return home, list(self._collection.items(home, start, end))
 
     def _full_key(self, request: Request) -> Key:
         key = json.loads(request.headers.get(KEY, "[]"))

@@ -1,7 +1,7 @@
 """Change-feed and Event Hub triggers over a source in memory."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class MemorySource[T]:
     async def latest(self, partition: str) -> str:
         return str(len(self.items[partition]))
 
-    async def read(self, partition: str, *, after: str | None, limit: int) -> AsyncIterator[Batch[T]]:
+    async def read(self, partition: str, *, after: str | None, limit: int) -> AsyncGenerator[Batch[T]]:
         position = int(after or 0)
         while True:
             if self.failures:

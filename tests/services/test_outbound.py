@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from localhost.adapters import LocalAdapters
 from localhost.sqlite.documents import SqliteDocuments
 from localhost.sqlite.events import SqliteEvents
 from shared.adapters.jwt.keys import JwksSource
@@ -17,6 +16,7 @@ from shared.adapters.system import RandomIds
 from shared.bootstrap import Application, compose
 from shared.domain.executions import StepState
 from shared.domain.intents import NewIntent
+from shared.ports.adapters import Adapters
 from shared.settings import Settings
 from tests.fakes.clock import FrozenClock
 from tests.fakes.orchestrations import RecordedOrchestrations
@@ -66,9 +66,11 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
     at = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     clock = FrozenClock()
-    adapters = LocalAdapters(
-        documents=SqliteDocuments(tmp_path / "documents.db", now=clock.now),
-        events=SqliteEvents(tmp_path / "events.db", now=clock.now),
+    documents = SqliteDocuments(tmp_path / "documents.db", now=clock.now)
+    events = SqliteEvents(tmp_path / "events.db", now=clock.now)
+    adapters = Adapters(
+        documents=documents,
+        events=events,
         orchestrations=RecordedOrchestrations(),
         tokens=JwtTokens((), keys=JwksSource(), clock=clock),
         clock=clock,
@@ -85,8 +87,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         credentials_scopes=json.dumps(scopes),
     )
     async with server:
-        yield World(compose(adapters, settings), adapters.documents, f"http://{at}/", tmp_path)
-    adapters.close()
+        yield World(compose(adapters, settings), documents, f"http://{at}/", tmp_path)
+    events.close()
+    documents.close()
 
 
 async def test_the_token_is_sent_and_stored_nowhere(world: World) -> None:
