@@ -144,13 +144,15 @@ class Lane:
     async def _insist[T](self, call: Callable[[EventHubProducerClient], Awaitable[T]], deadline: float) -> T:
         """Call until it works, with growing pauses, up to the deadline."""
         loop = asyncio.get_running_loop()
-        pause = self._pause
+        pause, cause = self._pause, SLOW
         while True:
             try:
                 async with asyncio.timeout_at(min(deadline, loop.time() + self._attempt)):
                     return await self._try(call)
             except (EventHubError, AzureError, TimeoutError, OSError) as error:
-                await self._rest(error, pause, deadline - loop.time())
+                # What took the time says more than that there is none left.
+                cause = cause if isinstance(error, TimeoutError) else _cause(error)
+                await self._rest(error, cause, pause, deadline - loop.time())
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _try[T](self, call: Callable[[EventHubProducerClient], Awaitable[T]]) -> T:
@@ -165,19 +167,17 @@ class Lane:
             self._drop()
             raise
 
-    async def _rest(self, problem: Exception, pause: float, left: float) -> None:
+    async def _rest(self, problem: Exception, cause: Cause, pause: float, left: float) -> None:
         """Wait for the next attempt.
 
         Raises:
             UnavailableError: there is no time left for one, or it cannot help.
         """
-        condition = getattr(problem, "error", None)  # what AMQP calls it, behind the first colon
         reason = " ".join(str(problem).split()) or f"no answer within {self._attempt:g} s"
         _log.warning("the event hub %r did not take a call: %s", self._name, reason)
-        cause = _cause(problem, condition)
         if cause in _HOPELESS:
             raise self._unavailable(reason, cause, HOPELESS_PAUSE)
-        wait = max(pause, _BUSY_PAUSES.get(condition or "", 0))
+        wait = max(pause, _BUSY_PAUSES.get(_condition(problem), 0))
         wait *= random.uniform(1, 1.25)  # noqa: S311 - spreads the attempts of many processes, guards nothing
         if wait >= left:
             raise self._unavailable(reason, cause, wait)
@@ -196,7 +196,13 @@ class Lane:
             self._client = None
 
 
-def _cause(problem: Exception, condition: str | None) -> Cause:
+def _condition(problem: Exception) -> str:
+    """What AMQP calls it, behind the first colon."""
+    return str(getattr(problem, "error", None) or "")
+
+
+def _cause(problem: Exception) -> Cause:
+    condition = _condition(problem)
     if condition in _CAUSES:
         return _CAUSES[condition]
     match problem:
@@ -206,8 +212,6 @@ def _cause(problem: Exception, condition: str | None) -> Cause:
             return REFUSED  # the identity gets no token
         case ConnectError() | ConnectionRefusedError():
             return UNREACHABLE
-        case TimeoutError():
-            return SLOW
     return FAILING
 
 
