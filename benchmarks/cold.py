@@ -16,29 +16,12 @@ from typing import Any
 
 from benchmarks.report import line, spread
 from examples.hosting import ROOT
-from tests.worker.settings import IN_AZURE, on_one_machine
-
-BARE = """
-import azure.durable_functions as df
-import azure.functions as func
-from azurefunctions.extensions.http.fastapi import Request, Response
-
-app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-
-
-@app.route(route="hello")
-async def hello(req: Request) -> Response:
-    return Response()
-"""
+from tests.worker.settings import BARE, IN_AZURE, on_one_machine
 
 
 def starts(count: int, folder: Path) -> None:
-    bare = folder / "bare"
-    bare.mkdir(parents=True)
-    (bare / "host.json").write_text('{"version": "2.0"}')
-    (bare / "function_app.py").write_text(BARE)
     apps: Mapping[str, tuple[Path, Mapping[str, str]]] = {
-        "bare": (bare, {}),
+        "bare": (BARE, {}),
         "azure": (ROOT, IN_AZURE),
         "localhost": (ROOT, on_one_machine(folder / "data")),
     }

@@ -17,7 +17,18 @@ class Sidecar(TaskHub):
         return await self._server.start(port)
 
     @override
+    async def start(self) -> None:
+        try:
+            await super().start()
+        except BaseException:  # whoever could not start the hub does not drain it
+            await self._stop_serving()
+            raise
+
+    @override
     async def _close_doors(self) -> None:
         await super()._close_doors()
+        await self._stop_serving()
+
+    async def _stop_serving(self) -> None:
         if self._server is not None:
             await self._server.stop()

@@ -1,8 +1,9 @@
-"""The settings under which the app is loaded: those of Azure, and those of one machine."""
+"""What is loaded, and under which settings: those of Azure, and those of one machine."""
 
 import json
 from pathlib import Path
 
+BARE = Path(__file__).parent / "bare"
 GUID = "00000000-0000-0000-0000-0000000000c1"
 IN_AZURE = {
     "QUANTUM_ADAPTERS": "azure",
