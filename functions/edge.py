@@ -9,19 +9,26 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 
 from azurefunctions.extensions.http.fastapi import Request, Response
 
 from functions import bodies, inputs, problems
-from functions.routes import Route
+from functions.routes import PREFIX, Route
+from shared import logs
 from shared.bootstrap import Application
 from shared.domain.errors import BadRequestError, UnauthenticatedError
+from shared.domain.metrics import REQUESTS_THROTTLED
+from shared.ports.telemetry import Span
 from shared.security.permissions import require
 from shared.services.members import Caller
 
 _log = logging.getLogger(__name__)
+TRACE_HEADERS = ("traceparent", "tracestate")
+"""Where a caller says which trace its request is part of (W3C Trace Context)."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 
@@ -68,16 +75,53 @@ async def handle(platform: Application, request: Request, route: Route, handler:
     started = time.perf_counter()
     headers: dict[bytes, bytes] = dict(request.scope["headers"])
     call = Call(request, headers, _request_id(headers.get(b"x-request-id", b"")))
-    try:
-        await _prepare(platform, call, route)
-        response = await handler(platform, call)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a problem and the log the rest
-        response = _failed(error, call, route)
+    with logs.about(request_id=call.request_id), _observed(platform, call, route) as span:
+        try:
+            await _prepare(platform, call, route)
+            response = await handler(platform, call)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a problem and the log the rest
+            response = _failed(error, call, route)
+        _finish(platform, call, route, response, span, (time.perf_counter() - started) * 1000)
+    return response
+
+
+def _observed(platform: Application, call: Call, route: Route) -> AbstractContextManager[Span]:
+    """The span of the request, in the caller's trace if it names one."""
+    given = {name: value for name in TRACE_HEADERS if (value := call.header(name.encode())) is not None}
+    return platform.adapters.telemetry.span(
+        f"{route.method} {PREFIX}{route.path}",
+        kind="server",
+        parent=given,
+        attributes={
+            "http.request.method": route.method,
+            "http.route": PREFIX + route.path,
+            "url.path": call.request.scope["path"],
+            "url.scheme": call.request.scope.get("scheme", "http"),
+            "request_id": call.request_id,
+        },
+    )
+
+
+def _finish(
+    platform: Application, call: Call, route: Route, response: Response, span: Span, milliseconds: float
+) -> None:
+    """Give the response what every response has, and tell how the request went."""
     response.raw_headers.append((b"x-request-id", call.request_id.encode()))
     response.raw_headers.append((b"x-content-type-options", b"nosniff"))
+    status = response.status_code
+    span.set({"http.response.status_code": status})
+    if status >= 500:
+        span.fail(str(status))
+    if call.authenticated is not None:
+        span.set({"tenant_id": call.caller.scope.tenant_id})
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        tenant_id = call.caller.scope.tenant_id if call.authenticated else ""
+        platform.adapters.telemetry.record(REQUESTS_THROTTLED, 1, {"tenant_id": tenant_id})
     if _log.isEnabledFor(logging.INFO):
-        _tell(call, route, response.status_code, (time.perf_counter() - started) * 1000)
-    return response
+        _log.info(
+            "%s %s %s %d %.1f ms", call.request.method, route.path, route.name, status, milliseconds,
+            extra={"route": route.name, "status": status, "ms": round(milliseconds, 3)},
+        )  # fmt: skip
 
 
 async def _prepare(platform: Application, call: Call, route: Route) -> None:
@@ -85,6 +129,7 @@ async def _prepare(platform: Application, call: Call, route: Route) -> None:
     if route.operation is None:
         return
     member = await platform.members.authenticate(call.header(b"authorization"), call.header(b"x-tenant-id"))
+    logs.add(tenant_id=member.scope.tenant_id)
     require(member.principal, route.operation)
     call.authenticated = replace(member, request_id=call.request_id, address=_address(call))
     call.query = inputs.query(route, call.request.scope["query_string"])
@@ -113,28 +158,7 @@ def _request_id(given: bytes) -> str:
 
 def _failed(error: Exception, call: Call, route: Route) -> Response:
     if problems.is_ours(error):
-        _log.error(
-            "%s failed unexpectedly request_id=%s", route.name, call.request_id, exc_info=error,
-            extra={"request_id": call.request_id, "route": route.name},
-        )  # fmt: skip
+        _log.error("%s failed unexpectedly", route.name, exc_info=error, extra={"route": route.name})
     elif isinstance(error, UnauthenticatedError):
-        _log.info(
-            "refused: %s request_id=%s", error.reason, call.request_id, extra={"request_id": call.request_id}
-        )
+        _log.info("refused: %s", error.reason)
     return problems.respond(error, path=call.request.scope["path"], request_id=call.request_id)
-
-
-def _tell(call: Call, route: Route, status: int, milliseconds: float) -> None:
-    tenant_id = call.authenticated.scope.tenant_id if call.authenticated else None
-    fields = {
-        "request_id": call.request_id,
-        "tenant_id": tenant_id,
-        "route": route.name,
-        "status": status,
-        "ms": round(milliseconds, 3),
-    }
-    _log.info(
-        "%s %s %s %d %.1f ms request_id=%s tenant_id=%s",
-        call.request.method, route.path, route.name, status, milliseconds, call.request_id, tenant_id,
-        extra=fields,
-    )  # fmt: skip

@@ -18,6 +18,7 @@ from shared.adapters.durable.orchestrations import DurableOrchestrations
 from shared.adapters.jwt.issuers import Issuer
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
+from shared.adapters.opentelemetry.configured import configured_telemetry
 from shared.adapters.system import RandomIds, SystemClock
 from shared.ports.adapters import Adapters
 from shared.ports.clock import Clock
@@ -46,7 +47,8 @@ def build(settings: Settings) -> LocalAdapters:
     data = settings.data
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     clock = SystemClock()
-    documents, events = document_store(settings, clock), event_store(settings, clock)
+    telemetry = configured_telemetry(settings)
+    documents, events = document_store(settings, clock, telemetry), event_store(settings, clock)
     adapters = LocalAdapters(
         documents=documents.port,
         events=events.port,
@@ -56,7 +58,8 @@ def build(settings: Settings) -> LocalAdapters:
         ids=RandomIds(clock),
         credentials=_credentials(settings, clock),
         cursor_key=_key(data / "cursor.key"),
-        closers=(*documents.closers, *events.closers),
+        telemetry=telemetry,
+        closers=(telemetry.close, *documents.closers, *events.closers),
         sources={**documents.sources, **events.sources},
     )
     _built.append(adapters)

@@ -26,6 +26,7 @@ from localhost.sqlite.writer import StorageUnavailableError
 from localhost.terminal import announce, set_up_logging
 from localhost.triggers.feeds import Source
 from shared.domain.errors import UnavailableError
+from shared.settings import SettingsError, log_format
 
 REQUEST_GRACE, HUB_GRACE = 5.0, 10.0
 """Seconds for requests in flight and for work in flight, once the host is told to stop."""
@@ -56,7 +57,7 @@ def serve(options: Options) -> None:
     base_url = _base_url(options.host, listener)
     _tell_app(data, base_url)
     app = load_app(options.app.resolve())
-    set_up_logging(app.settings.log_level)
+    set_up_logging(app.settings.log_level, _log_format())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(app, data, base_url, listener, options))
     os.close(lock)
@@ -120,6 +121,13 @@ async def _problem_of(source: Source[Any]) -> str:
     except UnavailableError as error:
         return str(error)
     return ""
+
+
+def _log_format() -> str:
+    try:
+        return log_format(os.environ)
+    except SettingsError as error:
+        raise StartupError(str(error)) from error
 
 
 def _data_folder(path: Path) -> Path:

@@ -18,6 +18,7 @@ from shared.ports.clock import Clock
 from shared.ports.documents import CONTAINERS, Documents
 from shared.ports.events import Events
 from shared.ports.resources import HUB
+from shared.ports.telemetry import Telemetry
 from shared.settings import Settings
 
 PARTITIONS = 2
@@ -35,7 +36,7 @@ class Store[Port]:
     closers: Sequence[Closer]
 
 
-def document_store(settings: Settings, clock: Clock) -> Store[Documents]:
+def document_store(settings: Settings, clock: Clock, telemetry: Telemetry) -> Store[Documents]:
     """Where the settings say that documents are.
 
     Raises:
@@ -43,7 +44,7 @@ def document_store(settings: Settings, clock: Clock) -> Store[Documents]:
         UnavailableError: the file cannot be opened or written.
     """
     if settings.documents == "cosmos":
-        return _cosmos(settings)
+        return _cosmos(settings, telemetry)
     store = SqliteDocuments(settings.data / "documents.db", now=clock.now)
     sources = {(CHANGES, one.name): ChangeSource(store, one) for one in CONTAINERS}
     return Store(store, sources, [partial(asyncio.to_thread, store.close)])
@@ -59,13 +60,14 @@ def event_store(settings: Settings, clock: Clock) -> Store[Events]:
     return Store(store, {(EVENTS, HUB): EventSource(store)}, [partial(asyncio.to_thread, store.close)])
 
 
-def _cosmos(settings: Settings) -> Store[Documents]:
+def _cosmos(settings: Settings, telemetry: Telemetry) -> Store[Documents]:
     from localhost.azure.changes import ChangeSource, open_feed
     from shared.adapters.azure import cosmos_account
+    from shared.adapters.cosmos.account import metered
     from shared.adapters.cosmos.documents import CosmosDocuments
 
     account = cosmos_account(settings.cosmos)
-    store = CosmosDocuments(account)
+    store = CosmosDocuments(account, on_request_units=metered(telemetry))
     feed = open_feed(account)
     sources = {(CHANGES, one.name): ChangeSource(feed, one) for one in CONTAINERS}
     return Store(store, sources, [store.close, feed.close])

@@ -10,6 +10,7 @@ from typing import TextIO
 from localhost.app.functions import Function
 from localhost.app.rules import full_template, methods
 from localhost.host import Host
+from shared.logs import JsonLines
 
 _LEVEL_COLOURS = {logging.WARNING: "33", logging.ERROR: "31", logging.CRITICAL: "31"}
 
@@ -38,11 +39,18 @@ class _LineFormatter(logging.Formatter):
         return f"\x1b[{code}m{line}\x1b[0m" if self._colour and code else line
 
 
-def set_up_logging(level: int) -> None:
-    """Send all logs to stderr from ``level`` up; libraries that say much at INFO start at WARNING."""
+def set_up_logging(level: int, format: str = "text") -> None:
+    """Send all logs to stderr from ``level`` up; libraries that say much at INFO start at WARNING.
+
+    ``format``: ``text`` for people, ``json`` for machines.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_LineFormatter(colour=_colours(sys.stderr)))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    handler.setFormatter(JsonLines() if format == "json" else _LineFormatter(colour=_colours(sys.stderr)))
+    root = logging.getLogger()
+    for other in [one for one in root.handlers if isinstance(one, logging.StreamHandler)]:
+        root.removeHandler(other)  # else every line is written twice; handlers to other places stay
+    root.addHandler(handler)
+    root.setLevel(level)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 

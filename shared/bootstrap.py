@@ -55,11 +55,11 @@ def load_adapters(settings: Settings) -> Adapters:
 
 
 def compose(adapters: Adapters, settings: Settings) -> Application:
-    documents, clock = adapters.documents, adapters.clock
+    documents, clock, telemetry = adapters.documents, adapters.clock, adapters.telemetry
     cursors = Cursors(adapters.cursor_key)
     egress = EgressPolicy.allowing(settings.egress_allow)
     outbound = OutboundTokens(adapters.credentials, outbound_scopes(settings))
-    catalogue = BuiltInActions(egress=egress, outbound=outbound)
+    catalogue = BuiltInActions(egress=egress, outbound=outbound, telemetry=telemetry)
     runs = Runs(documents)
     chains = Chains(settings.audit_retention)
     intents = Intents(documents=documents, chains=chains, catalogue=catalogue, cursors=cursors, clock=clock)
@@ -74,6 +74,7 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         cursors=cursors,
         clock=clock,
         ids=adapters.ids,
+        telemetry=telemetry,
     )
     sealer = Sealer(adapters.cursor_key, purpose="webhook secrets")
     subscriptions = Subscriptions(
@@ -83,7 +84,7 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         documents=documents,
         orchestrations=adapters.orchestrations,
         subscriptions=subscriptions,
-        sender=GuardedWebhooks(egress),
+        sender=GuardedWebhooks(egress, telemetry=telemetry),
         clock=clock,
         policy=RetryPolicy(settings.webhook_attempts, settings.webhook_first_delay),
     )
@@ -94,10 +95,10 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         intents=intents,
         executions=executions,
         streams=Streams(documents=documents, heartbeat_seconds=settings.heartbeat_seconds),
-        steps=Steps(Parts(documents, runs, catalogue, clock)),
-        endings=Endings(documents=documents, runs=runs, clock=clock),
+        steps=Steps(Parts(documents, runs, catalogue, clock, telemetry)),
+        endings=Endings(documents=documents, runs=runs, clock=clock, telemetry=telemetry),
         recovery=Recovery(documents=documents, members=members, executions=executions, clock=clock),
-        relay=Relay(documents=documents, events=adapters.events, clock=clock),
+        relay=Relay(documents=documents, events=adapters.events, clock=clock, telemetry=telemetry),
         subscriptions=subscriptions,
         webhooks=webhooks,
         counters=Counters(documents, clock),

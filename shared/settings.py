@@ -14,6 +14,11 @@ ADAPTERS = {"azure": "shared.adapters.azure", "localhost": "localhost.adapters"}
 DOCUMENTS, EVENTS = ("sqlite", "cosmos"), ("sqlite", "eventhubs")
 """What ``QUANTUM_DOCUMENTS`` and ``QUANTUM_EVENTS`` can name."""
 
+TELEMETRY = ("none", "otlp", "azure-monitor")
+"""What ``QUANTUM_TELEMETRY`` can name."""
+LOG_FORMATS = ("text", "json")
+"""What ``QUANTUM_LOG_FORMAT`` can name."""
+
 MAX_BODY_BYTES = 1024 * 1024
 HEARTBEAT_SECONDS = 15.0
 WEBHOOK_ATTEMPTS = 12
@@ -84,6 +89,11 @@ class Settings:
     credentials_scopes: str = ""
     """``QUANTUM_CREDENTIALS_SCOPES``: what the platform's tokens are given to steps for, as a JSON list of
     ``{"scope": "api://x/.default", "origins": ["https://x.example"], "tenants": ["acme"] or "any"}``."""
+    telemetry: str = "none"
+    """``QUANTUM_TELEMETRY``: where traces, metrics and logs go, beside the host's own log: ``none``, ``otlp``
+    (to where OpenTelemetry's ``OTEL_EXPORTER_OTLP_…`` say) or ``azure-monitor``."""
+    insights: str = field(default="", repr=False)
+    """``APPLICATIONINSIGHTS_CONNECTION_STRING``: of the resource; ``azure-monitor`` needs it."""
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, str]) -> "Settings":
@@ -98,6 +108,13 @@ class Settings:
                 f"QUANTUM_ADAPTERS is {adapters!r}: it must be one of {', '.join(map(repr, ADAPTERS))}"
             )
         azure = adapters == "azure"
+        telemetry = _choice(values, "QUANTUM_TELEMETRY", TELEMETRY)
+        insights = values.get("APPLICATIONINSIGHTS_CONNECTION_STRING", "").strip()
+        if telemetry == "azure-monitor" and not insights:
+            raise SettingsError(
+                "APPLICATIONINSIGHTS_CONNECTION_STRING is not set, and QUANTUM_TELEMETRY is 'azure-monitor': "
+                "give the connection string of the Application Insights resource"
+            )
         documents = _choice(values, "QUANTUM_DOCUMENTS", DOCUMENTS)
         events = _choice(values, "QUANTUM_EVENTS", EVENTS)
         cosmos, hubs = azure or documents == "cosmos", azure or events == "eventhubs"
@@ -120,7 +137,18 @@ class Settings:
             credentials=values.get("QUANTUM_CREDENTIALS", ""),
             credentials_secret=values.get("QUANTUM_CREDENTIALS_SECRET", ""),
             credentials_scopes=values.get("QUANTUM_CREDENTIALS_SCOPES", ""),
+            telemetry=telemetry,
+            insights=insights,
         )
+
+
+def log_format(values: Mapping[str, str]) -> str:
+    """``QUANTUM_LOG_FORMAT``: how the local host writes its log, ``text`` for people or ``json``, one a line.
+
+    Raises:
+        SettingsError: it is neither.
+    """
+    return _choice(values, "QUANTUM_LOG_FORMAT", LOG_FORMATS)
 
 
 def _choice(values: Mapping[str, str], key: str, choices: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ Importing it loads the SDK.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -43,7 +43,7 @@ class Position:
 
 def open_feed(account: Account) -> Client:
     """The connection that the sources of one account share; it opens when it is first used."""
-    return Client(account, lambda _operation, _container, _units: None)
+    return Client(account, lambda _tenant_id, _operation, _container, _units: None)
 
 
 class ChangeSource:
@@ -100,7 +100,7 @@ class ChangeSource:
         async def attempt(access: Access) -> list[Position]:
             return [Position(found) async for found in access.container.read_feed_ranges()]
 
-        return await self._client.call("changes", self._container, attempt, Deadline(PATIENCE))
+        return await self._call(attempt)
 
     async def _page(self, position: Position, *, limit: int, start: Start) -> tuple[Sequence[Item], Position]:
         """What comes behind the position, and the position behind that."""
@@ -127,8 +127,17 @@ class ChangeSource:
             items.sort(key=lambda item: (item[LSN], write_index(item)))
             return items, replace(position, token=str(told[-1]["etag"]))
 
-        items, following = await self._client.call("changes", self._container, attempt, Deadline(PATIENCE))
+        items, following = await self._call(attempt)
         return [item for item in items if not item[TENANT_FIELD].startswith("_")], following
+
+    async def _call[T](self, attempt: Callable[[Access], Awaitable[T]]) -> T:
+        return await self._client.call(
+            "changes",
+            self._container,
+            attempt,
+            Deadline(PATIENCE),
+            tenant_id="",  # all of them
+        )
 
 
 def _cursor(positions: Sequence[Position]) -> str:

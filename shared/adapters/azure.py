@@ -4,7 +4,7 @@ Nothing connects here. What is served by a service connects when it is first ask
 SDKs of Event Hubs and of identities are loaded then, too: most starts of an instance need neither.
 """
 
-from shared.adapters.cosmos.account import Account
+from shared.adapters.cosmos.account import Account, metered
 from shared.adapters.cosmos.documents import CosmosDocuments
 from shared.adapters.durable.orchestrations import DurableOrchestrations
 from shared.adapters.eventhubs.events import EventHubsEvents
@@ -12,6 +12,7 @@ from shared.adapters.jwt.configured import token_issuers
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.msal.configured import configured_credentials
+from shared.adapters.opentelemetry.configured import configured_telemetry
 from shared.adapters.system import RandomIds, SystemClock
 from shared.ports.adapters import Adapters
 from shared.ports.resources import COSMOS_CONNECTION, DATABASE, EVENT_HUB_CONNECTION, HUB
@@ -25,7 +26,8 @@ def build(settings: Settings) -> Adapters:
         SettingsError: a connection string, an issuer or a credential cannot be used.
     """
     clock = SystemClock()
-    documents = CosmosDocuments(cosmos_account(settings.cosmos))
+    telemetry = configured_telemetry(settings)
+    documents = CosmosDocuments(cosmos_account(settings.cosmos), on_request_units=metered(telemetry))
     events = event_hub(settings.event_hubs)
     return Adapters(
         documents=documents,
@@ -36,7 +38,8 @@ def build(settings: Settings) -> Adapters:
         ids=RandomIds(clock),
         credentials=configured_credentials(settings, clock),
         cursor_key=settings.sealing_key,
-        closers=(documents.close, events.close),
+        telemetry=telemetry,
+        closers=(telemetry.close, documents.close, events.close),
     )
 
 

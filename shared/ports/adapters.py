@@ -9,6 +9,7 @@ from shared.ports.credentials import Credentials, NoCredentials
 from shared.ports.documents import Documents
 from shared.ports.events import Events
 from shared.ports.orchestrations import Orchestrations
+from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.ports.tokens import Tokens
 
 type Closer = Callable[[], Awaitable[None]]
@@ -26,6 +27,7 @@ class Adapters:
     ids: Ids
     cursor_key: bytes
     credentials: Credentials = field(default_factory=NoCredentials)
+    telemetry: Telemetry = NO_TELEMETRY
     closers: Sequence[Closer] = ()
     """What ends those parts that keep something open, in the order in which they were opened."""
 

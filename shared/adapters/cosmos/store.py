@@ -143,9 +143,7 @@ class CosmosStore:
             return [row async for row in found]
 
         # Of a tenant that lives in several physical partitions, the SDK gives one's rows behind the other's.
-        rows = await self._client.call(
-            "query", query.container, attempt, deadline, tenant_id=scope.tenant_id
-        )
+        rows = await self._client.call("query", query.container, attempt, deadline, tenant_id=scope.tenant_id)
         return segment.sorted(rows)[:wanted]
 
     async def _tail(
