@@ -4,6 +4,7 @@ In this order: request id, authentication, permission, query, body, one handler,
 comes first decides: an anonymous caller learns nothing about the body it sent.
 """
 
+import asyncio
 import logging
 import re
 import secrets
@@ -20,12 +21,18 @@ from functions import bodies, inputs, problems
 from functions.routes import PREFIX, Route
 from shared import logs
 from shared.bootstrap import Application
-from shared.domain.errors import BadRequestError, UnauthenticatedError
+from shared.domain.causes import SLOW
+from shared.domain.errors import BadRequestError, UnauthenticatedError, UnavailableError
 from shared.domain.metrics import REQUESTS_THROTTLED
 from shared.ports.telemetry import Span
 from shared.security.permissions import require
 from shared.services.members import Caller
 
+AUTHENTICATION_SECONDS, WORK_SECONDS = 10.0, 15.0
+"""How long it may take to find out who calls, and then to do what is asked. The adapters give up before, as a
+rule; this bounds what asks several times, of stores that are all slow."""
+
+_LATE = "The platform could not do this in time; look whether it was done before trying again"
 _log = logging.getLogger(__name__)
 TRACE_HEADERS = ("traceparent", "tracestate")
 """Where a caller says which trace its request is part of (W3C Trace Context)."""
@@ -78,7 +85,7 @@ async def handle(platform: Application, request: Request, route: Route, handler:
     with logs.about(request_id=call.request_id), _observed(platform, call, route) as span:
         try:
             await _prepare(platform, call, route)
-            response = await handler(platform, call)
+            response = await _within(handler(platform, call), WORK_SECONDS)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a problem and the log the rest
             response = _failed(error, call, route)
         _finish(platform, call, route, response, span, (time.perf_counter() - started) * 1000)
@@ -128,13 +135,25 @@ async def _prepare(platform: Application, call: Call, route: Route) -> None:
     """Authenticate, authorize and parse what the route asks for."""
     if route.operation is None:
         return
-    member = await platform.members.authenticate(call.header(b"authorization"), call.header(b"x-tenant-id"))
+    credentials = call.header(b"authorization"), call.header(b"x-tenant-id")
+    member = await _within(platform.members.authenticate(*credentials), AUTHENTICATION_SECONDS)
     logs.add(tenant_id=member.scope.tenant_id)
     require(member.principal, route.operation)
     call.authenticated = replace(member, request_id=call.request_id, address=_address(call))
     call.query = inputs.query(route, call.request.scope["query_string"])
     if route.body is not None:
         call.body = inputs.body(route, await _json(call, route, platform.settings.max_body_bytes))
+
+
+async def _within[T](work: Awaitable[T], seconds: float) -> T:
+    """What ``work`` comes to in that time, whatever it waits for."""
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await work
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise UnavailableError(_LATE, cause=SLOW) from error
 
 
 async def _json(call: Call, route: Route, limit: int) -> Any:

@@ -15,6 +15,9 @@ MEDIA_TYPE = "application/problem+json"
 DOCS = "/api/v1/docs#"
 """Where each code is described; a problem's ``type`` is this and the code."""
 
+MAX_RETRY_AFTER = 60
+"""Seconds that a caller is sent away for at most, whatever a dependency asks for."""
+
 STATUSES: Mapping[str, HTTPStatus] = {
     "BAD_REQUEST": HTTPStatus.BAD_REQUEST,
     "UNAUTHENTICATED": HTTPStatus.UNAUTHORIZED,
@@ -63,5 +66,5 @@ def _headers(error: QuantumError) -> dict[str, str]:
     if isinstance(error, UnauthenticatedError):
         headers["WWW-Authenticate"] = 'Bearer realm="quantum"'
     if isinstance(error, UnavailableError):
-        headers["Retry-After"] = str(error.retry_after)
+        headers["Retry-After"] = str(min(max(error.retry_after, 1), MAX_RETRY_AFTER))
     return headers

@@ -3,15 +3,18 @@
 Plain dictionaries, because they are on every request's way; tests hold them against the models.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from functions.routes import PREFIX
+from shared.domain.causes import Cause
 from shared.domain.events import Event
 from shared.domain.executions import Execution
 from shared.domain.intents import Intent
 from shared.domain.stats import DayStats
 from shared.domain.subscriptions import Delivery, Subscription
+from shared.services.health import VITAL
 
 _BASE = PREFIX + "v1"
 
@@ -108,3 +111,22 @@ def day(value: DayStats) -> dict[str, Any]:
 
 def page(items: list[dict[str, Any]], next_cursor: str | None) -> dict[str, Any]:
     return {"items": items, "next_cursor": next_cursor}
+
+
+def health(causes: Mapping[str, Cause | None]) -> dict[str, Any]:
+    checks = {name: _standing(name, cause) for name, cause in causes.items()}
+    return {
+        "status": next((one for one in ("unavailable", "degraded") if one in checks.values()), "ok"),
+        "checks": checks,
+        "impairments": [
+            {"check": name, "cause": cause.code, "reason": cause.reason, "remedy": cause.remedy}
+            for name, cause in causes.items()
+            if cause is not None
+        ],
+    }
+
+
+def _standing(name: str, cause: Cause | None) -> str:
+    if cause is None:
+        return "ok"
+    return "unavailable" if name in VITAL else "degraded"

@@ -14,6 +14,7 @@ from shared.services.chains import Chains
 from shared.services.counters import Counters
 from shared.services.endings import Endings
 from shared.services.executions import Executions
+from shared.services.health import Health
 from shared.services.intents import Intents
 from shared.services.members import Members
 from shared.services.recovery import Recovery
@@ -24,6 +25,7 @@ from shared.services.steps import Parts, Steps
 from shared.services.streams import Streams
 from shared.services.subscriptions import Subscriptions
 from shared.services.warmup import WarmUp
+from shared.services.watched import WatchedDocuments, WatchedEvents
 from shared.services.webhooks import RetryPolicy, Webhooks
 from shared.settings import ADAPTERS, Settings
 from shared.settings_json import outbound_scopes
@@ -46,6 +48,7 @@ class Application:
     subscriptions: Subscriptions
     webhooks: Webhooks
     counters: Counters
+    health: Health
     warm_up: WarmUp
 
 
@@ -55,7 +58,8 @@ def load_adapters(settings: Settings) -> Adapters:
 
 
 def compose(adapters: Adapters, settings: Settings) -> Application:
-    documents, clock, telemetry = adapters.documents, adapters.clock, adapters.telemetry
+    documents, events = WatchedDocuments(adapters.documents), WatchedEvents(adapters.events)
+    clock, telemetry = adapters.clock, adapters.telemetry
     cursors = Cursors(adapters.cursor_key)
     egress = EgressPolicy.allowing(settings.egress_allow)
     outbound = OutboundTokens(adapters.credentials, outbound_scopes(settings))
@@ -98,9 +102,15 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         steps=Steps(Parts(documents, runs, catalogue, clock, telemetry)),
         endings=Endings(documents=documents, runs=runs, clock=clock, telemetry=telemetry),
         recovery=Recovery(documents=documents, members=members, executions=executions, clock=clock),
-        relay=Relay(documents=documents, events=adapters.events, clock=clock, telemetry=telemetry),
+        relay=Relay(documents=documents, events=events, clock=clock, telemetry=telemetry),
         subscriptions=subscriptions,
         webhooks=webhooks,
         counters=Counters(documents, clock),
+        health=Health(
+            documents=documents,
+            events=events,
+            orchestrations=adapters.orchestrations,
+            tokens=adapters.tokens,
+        ),
         warm_up=WarmUp(catalogue.actions()),
     )

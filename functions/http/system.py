@@ -3,13 +3,12 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Request, Response
 
-from functions import openapi, problems, routes, triggers
+from functions import openapi, problems, routes, triggers, wire
 from functions.docs import page
-from functions.edge import Call, Handler, handle
+from functions.edge import Call, handle
 from functions.replies import reply
 from shared.bootstrap import Application
 from shared.domain.errors import MethodNotAllowedError, NotFoundError
-from shared.services.health import Health
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -19,7 +18,7 @@ def blueprint(platform: Application) -> df.Blueprint:
         platform,
         {
             routes.HEALTH: health,
-            routes.READY: _ready(platform),
+            routes.READY: ready,
             routes.OPENAPI: contract,
             routes.DOCS: docs,
         },
@@ -33,23 +32,15 @@ def blueprint(platform: Application) -> df.Blueprint:
 
 
 async def health(platform: Application, call: Call) -> Response:  # noqa: ARG001 - it asks nothing of either
-    return reply({"status": "ok", "checks": {}})
+    return reply({"status": "ok", "checks": {}, "impairments": []})
 
 
-def _ready(platform: Application) -> Handler:
-    adapters = platform.adapters
-    dependencies = Health(
-        documents=adapters.documents, orchestrations=adapters.orchestrations, tokens=adapters.tokens
-    )
-
-    async def ready(platform: Application, call: Call) -> Response:  # noqa: ARG001
-        checks = await dependencies.check()
-        words = {name: "ok" if answers else "unavailable" for name, answers in checks.items()}
-        if all(checks.values()):
-            return reply({"status": "ok", "checks": words})
-        return reply({"status": "unavailable", "checks": words}, status=503, headers={"Retry-After": "1"})
-
-    return ready
+async def ready(platform: Application, call: Call) -> Response:  # noqa: ARG001
+    causes = await platform.health.check()
+    body = wire.health(causes)
+    if body["status"] == "unavailable":
+        return reply(body, status=503, headers={"Retry-After": "1"})
+    return reply(body)
 
 
 async def contract(platform: Application, call: Call) -> Response:  # noqa: ARG001

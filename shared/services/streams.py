@@ -4,10 +4,11 @@ The feed's own position is the cursor of a stream. The progress that an event re
 feed, so that it says how the execution stood at that event, whoever reads it and whenever.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from shared.domain.errors import NotFoundError
+from shared.domain.errors import NotFoundError, UnavailableError
 from shared.domain.events import STEP_TERMINAL, Event
 from shared.domain.executions import Progress
 from shared.ports.documents import EXECUTIONS, Change, Documents
@@ -43,8 +44,8 @@ class Streams:
     ) -> AsyncIterator[Sequence[Event]]:
         """A live stream: batches of events as they are committed, an empty one when a heartbeat is due.
 
-        It ends behind the terminal event. Errors that a caller should see are raised here, before the
-        iteration begins.
+        While the store is away it has heartbeats only, and then goes on where it was. It ends behind the
+        terminal event. Errors that a caller should see are raised here, before the iteration begins.
 
         Raises:
             NotFoundError: there is no such execution.
@@ -58,8 +59,14 @@ class Streams:
         if events:
             yield events
         while not reader.ended:
-            events = await reader.read(limit=PAGE, wait=self._heartbeat)
-            yield events
+            try:
+                events = await reader.read(limit=PAGE, wait=self._heartbeat)
+            except UnavailableError as error:
+                # The stream outlives it: browsers come back from a broken stream, but not from a 503.
+                yield ()
+                await asyncio.sleep(min(error.retry_after, self._heartbeat))
+            else:
+                yield events
 
     async def _reader(self, caller: Caller, execution_id: str, after: str | None) -> "_Reader":
         head = await self._documents.read(caller.scope, container=EXECUTIONS, partition=execution_id, id=HEAD)

@@ -5,6 +5,7 @@ that needs orchestrations binds the *starter* string instead (a generic ``durabl
 hands it to :meth:`DurableOrchestrations.use`; one client per starter is then kept for the process.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -13,9 +14,31 @@ import grpc
 from azure.durable_functions import DurableFunctionsClient
 from durabletask.client import OrchestrationStatus
 
+from shared.domain.causes import (
+    FAILING,
+    FORBIDDEN,
+    MISSING,
+    REFUSED,
+    SLOW,
+    THROTTLED,
+    UNCONNECTED,
+    UNREACHABLE,
+)
 from shared.domain.errors import UnavailableError
 from shared.ports.orchestrations import Orchestration, RuntimeStatus
 
+PATIENCE = 5.0
+"""Seconds that a call waits for an answer."""
+
+_UNREACHABLE = "The orchestration service cannot be reached; try again shortly"
+_CAUSES = {
+    grpc.StatusCode.UNAVAILABLE: UNREACHABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED: SLOW,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: THROTTLED,
+    grpc.StatusCode.UNAUTHENTICATED: REFUSED,
+    grpc.StatusCode.PERMISSION_DENIED: FORBIDDEN,
+    grpc.StatusCode.NOT_FOUND: MISSING,
+}
 _log = logging.getLogger(__name__)
 
 _STATUS: dict[OrchestrationStatus, RuntimeStatus] = {
@@ -50,7 +73,9 @@ class DurableOrchestrations:
     def _connection(self) -> DurableFunctionsClient:
         if self._client is None:
             if self._starter is None:
-                raise UnavailableError("The orchestration service is not connected yet; try again shortly")
+                raise UnavailableError(
+                    "The orchestration service is not connected yet; try again shortly", cause=UNCONNECTED
+                )
             self._client = DurableFunctionsClient(self._starter)
         return self._client
 
@@ -106,11 +131,13 @@ class DurableOrchestrations:
         tolerated: grpc.StatusCode | None = None,
     ) -> T | None:
         try:
-            return await call()
+            async with asyncio.timeout(PATIENCE):  # the SDK sets no deadline
+                return await call()
+        except TimeoutError as error:
+            _log.warning("orchestration service: no answer in %g s", PATIENCE)
+            raise UnavailableError(_UNREACHABLE, cause=SLOW) from error
         except grpc.aio.AioRpcError as error:
             if tolerated is not None and error.code() == tolerated:
                 return None
             _log.warning("orchestration service: %s %s", error.code().name, error.details())
-            raise UnavailableError(
-                "The orchestration service cannot be reached; try again shortly"
-            ) from error
+            raise UnavailableError(_UNREACHABLE, cause=_CAUSES.get(error.code(), FAILING)) from error

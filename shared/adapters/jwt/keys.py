@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from shared.adapters.jwt.issuers import Issuer
+from shared.domain.causes import SLOW, UNREACHABLE, UNUSABLE
 from shared.domain.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class JwksSource:
                     url = str(found.get("jwks_uri"))
                 return await _get(client, url)
         except TimeoutError as error:
-            raise UnavailableError(f"{issuer.url} takes too long to say its keys") from error
+            raise UnavailableError(f"{issuer.url} takes too long to say its keys", cause=SLOW) from error
 
 
 class KeyRing:
@@ -75,6 +76,8 @@ class KeyRing:
         self._prepared: dict[tuple[str, str], SigningKey] = {}
         self._fetched: float | None = None
         self._tried: float | None = None
+        self._cause = SLOW
+        """Why the last fetch came to nothing; it has not ended if there was none."""
         self._lock = asyncio.Lock()
 
     def fresh(self, now: float) -> bool:
@@ -108,13 +111,16 @@ class KeyRing:
             if (wanted and self.fresh(now)) or _within(self._tried, now, MIN_INTERVAL):
                 if self._fetched is None:
                     raise UnavailableError(
-                        "the issuer's keys cannot be fetched", retry_after=int(MIN_INTERVAL)
+                        "the issuer's keys cannot be fetched",
+                        retry_after=int(MIN_INTERVAL),
+                        cause=self._cause,
                     )
                 return
             self._tried = now
             try:
                 self._replace(_signing_keys(await self._source.fetch(self.issuer)))
-            except UnavailableError:
+            except UnavailableError as error:
+                self._cause = error.cause
                 if self._fetched is None:
                     raise
             else:
@@ -170,7 +176,7 @@ def _read(url: str) -> Mapping[str, Any]:
     try:
         return _parse(Path(url2pathname(urlsplit(url).path)).read_bytes(), url)
     except OSError as error:
-        raise UnavailableError("the issuer's key file cannot be read") from error
+        raise UnavailableError("the issuer's key file cannot be read", cause=UNUSABLE) from error
 
 
 def _default_client() -> "httpx.AsyncClient":
@@ -195,7 +201,7 @@ async def _get(client: "httpx.AsyncClient", url: str) -> Mapping[str, Any]:
                 if len(body) > MAX_JWKS_BYTES:
                     raise UnavailableError("the issuer's answer is too large")
     except (HTTPError, InvalidURL) as error:
-        raise UnavailableError("the issuer cannot be reached for its keys") from error
+        raise UnavailableError("the issuer cannot be reached for its keys", cause=UNREACHABLE) from error
     return _parse(bytes(body), url)
 
 

@@ -121,7 +121,7 @@ async def _ready(ring: KeyRing, now: float) -> None:
         await asyncio.shield(fetching)
     except UnavailableError as error:
         message = f"the keys of the issuer {ring.issuer.url} cannot be had: {error.message}"
-        raise UnavailableError(message, retry_after=error.retry_after) from error
+        raise UnavailableError(message, retry_after=error.retry_after, cause=error.cause) from error
 
 
 def _read(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
