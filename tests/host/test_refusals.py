@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from examples.hosting import ROOT
 from localhost.app.loading import load_app
 from localhost.app.problems import StartupError
 from tests.host.running import APPS, refused
@@ -126,6 +127,17 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
 
     assert f"127.0.0.1:{port}" in said
     assert "--port 0" in said
+
+
+def test_a_damaged_task_hub_is_named_and_nothing_else_is_said(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "quantum.db").write_bytes(b"not a database" * 1000)
+
+    said = refused(ROOT, data)
+
+    assert f"{data / 'quantum.db'} cannot be opened: file is not a database" in said
+    assert len(said.splitlines()) == 3, said
 
 
 def test_a_trigger_without_a_source_on_this_machine_is_refused(tmp_path: Path) -> None:
