@@ -13,8 +13,8 @@ help: ## what there is to make
 
 setup: .venv/installed ## the virtual environment, with everything in it
 
-demo: .venv/installed ## create an intent, execute it, watch it complete
-	@$(PYTHON) -m examples.demo
+demo: .venv/installed ## create an intent, execute it, watch it complete (STORE=cosmos EVENTS=eventhubs: by Azure's SDKs)
+	@$(PYTHON) -m examples.demo $(if $(STORE),--store $(STORE)) $(if $(EVENTS),--events $(EVENTS))
 
 test: .venv/installed ## every test
 	@$(PYTHON) -m pytest -q -n auto --dist loadgroup

@@ -5,15 +5,22 @@
 starts the local host on a free port with a fresh data folder and a small release service beside it, signs
 in, creates the intent in ``release.json``, executes it, prints its events as they happen, and says how to go
 on by hand. It exits with 0 only if the execution completed.
+
+    make demo STORE=cosmos EVENTS=eventhubs
+
+does the same with documents in Cosmos DB and events in Event Hubs (or one of the two): the real SDKs, against
+servers of this repository.
 """
 
 import argparse
 import json
 import shutil
+import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +30,8 @@ from examples import hosting, release_service
 
 DATA = hosting.ROOT / ".quantum" / "demo"
 INTENT = Path(__file__).with_name("release.json")
+COUNT_SECONDS = 15
+"""How long events may take to the counters."""
 SIGNS = {
     "execution_started": "▶",
     "step_started": "·",
@@ -40,48 +49,69 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__.splitlines()[0])
     parser.add_argument("--intent", type=Path, default=INTENT, help="the intent to run (%(default)s)")
     parser.add_argument("--data", type=Path, default=DATA, help="a folder to make anew (%(default)s)")
+    parser.add_argument("--store", choices=["sqlite", "cosmos"], default="sqlite", help="of documents")
+    parser.add_argument("--events", choices=["sqlite", "eventhubs"], default="sqlite", help="where they go")
     options = parser.parse_args(arguments)
-    shutil.rmtree(options.data, ignore_errors=True)
-    options.data.mkdir(parents=True)
-    service = release_service.server()
-    threading.Thread(target=service.serve_forever, daemon=True).start()
-    address = f"127.0.0.1:{service.server_port}"
-    say(f"A small release service answers on http://{address}")
-    started = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started ends, too
+    log = options.data / "host.log"
     try:
-        # Actions reach private addresses only where an operator allows it: here, this one service.
-        host = hosting.start(options.data, log=options.data / "host.log", QUANTUM_EGRESS_ALLOW=address)
+        return demonstrate(options, log)
     except hosting.HostError as error:
         say(f"✗ {error}")
-        return 1
-    say(f"The platform answers on {host.url}  ({time.monotonic() - started:.1f} s to start)")
-    try:
-        return run(host, options.intent, {"service": f"http://{address}"})
     except httpx.HTTPError as error:
-        say(f"✗ the platform did not answer: {error!r}; its log is {options.data / 'host.log'}")
-        return 1
-    finally:
-        host.stop()
-        service.shutdown()
+        say(f"✗ the platform did not answer: {error!r}; its log is {log}")
+    except KeyboardInterrupt:
+        say("✗ interrupted")
+    return 1
 
 
-def run(host: hosting.Host, intent_file: Path, parameters: dict[str, Any]) -> int:
-    """Create and execute the intent and follow it to its end; the demo's exit status."""
+def demonstrate(options: argparse.Namespace, log: Path) -> int:
+    """Start everything, run the intent and end everything, whatever comes; the demo's exit status."""
+    shutil.rmtree(options.data, ignore_errors=True)
+    options.data.mkdir(parents=True)
+    remote = [name for name in (options.store, options.events) if name != "sqlite"]
+    with ExitStack() as opened:
+        service = release_service.server()
+        opened.callback(service.shutdown)
+        threading.Thread(target=service.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{service.server_port}"
+        say(f"A small release service answers on http://{address}")
+        # Actions reach private addresses only where an operator allows it: here, this one service.
+        settings = {"QUANTUM_EGRESS_ALLOW": address}
+        if remote:
+            from examples import azure  # what most demos do without
+
+            for server in opened.enter_context(azure.running(*remote, say=say)):
+                settings |= server.settings
+        started = time.monotonic()
+        host = hosting.start(options.data, log=log, **settings)
+        opened.callback(host.stop)
+        say(f"The platform answers on {host.url}  ({time.monotonic() - started:.1f} s to start)")
+        status, final = run(host, options.intent, {"service": f"http://{address}"})
+        if final is not None and remote:
+            count(host)
+        if final is not None and options.store == "sqlite":
+            say(by_hand(host, final))
+        return status
+
+
+def run(
+    host: hosting.Host, intent_file: Path, parameters: dict[str, Any]
+) -> tuple[int, dict[str, Any] | None]:
+    """Create and execute the intent and follow it to its end; the exit status, and the execution then."""
     headers = {"Authorization": f"Bearer {host.token()}"}
     say("Signed in as ada of the tenant acme")
     with httpx.Client(base_url=f"{host.url}/api/v1", headers=headers, timeout=30) as client:
         intent = created(client.post("/intents", json=json.loads(intent_file.read_text())))
         if intent is None:
-            return 1
+            return 1, None
         say(f"Created the intent {intent['id']}: {intent['description']}\n")
         execution = created(client.post(f"/intents/{intent['id']}/execute", json={"parameters": parameters}))
         if execution is None:
-            return 1
+            return 1, None
         follow(client, execution["execution_id"])
         final = client.get(f"/executions/{execution['execution_id']}").raise_for_status().json()
-    status = conclude(final)
-    say(by_hand(host, final))
-    return status
+    return conclude(final), final
 
 
 def created(response: httpx.Response) -> dict[str, Any] | None:
@@ -135,6 +165,20 @@ def conclude(final: dict[str, Any]) -> int:
     why = error.get("message", "no reason was recorded")
     say(f"\n✗ {final['execution_id']} {final['status']}{where}: {why}")
     return 1
+
+
+def count(host: hosting.Host) -> None:
+    """Print the day's counters: they are what the hub's consumer made of the published events."""
+    deadline = time.monotonic() + COUNT_SECONDS
+    with httpx.Client(headers={"Authorization": f"Bearer {host.token()}"}, timeout=30) as client:
+        while True:
+            days = client.get(f"{host.url}/api/v1/stats").raise_for_status().json()["days"]
+            ended = sum(day["executions_completed"] + day["executions_failed"] for day in days)
+            if ended or time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+    steps = sum(day["steps_completed"] for day in days)
+    say(f"{'✓' if ended else '✗'} counted from the hub's events: {ended} execution, {steps} steps\n")
 
 
 def by_hand(host: hosting.Host, final: dict[str, Any]) -> str:

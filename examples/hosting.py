@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 START_SECONDS = 60
@@ -25,12 +26,18 @@ class Host:
     url: str
     data: Path
     process: subprocess.Popen[bytes]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What it was given beside the environment."""
 
     def token(self, *, tenant: str = "acme", user: str = "ada", role: str = "admin") -> str:
         """A bearer token, as ``python -m localhost token`` prints it."""
         command = [sys.executable, "-m", "localhost", "token", "--data", str(self.data)]
         command += ["--tenant", tenant, "--user", user, "--role", role]
-        return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        environment = os.environ | self.settings
+        ran = subprocess.run(
+            command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True
+        )
+        return ran.stdout.strip()
 
     def kill(self) -> None:
         """End the process as a power cut would: no warning, nothing flushed."""
@@ -65,4 +72,4 @@ def start(data: Path, *, log: Path, **settings: str) -> Host:
             process.kill()
             raise HostError(f"the host did not start; it said:\n{log.read_text()[-4000:]}")
         time.sleep(0.01)
-    return Host(json.loads(ready.read_text())["url"], data, process)
+    return Host(json.loads(ready.read_text())["url"], data, process, settings)

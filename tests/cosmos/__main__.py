@@ -1,4 +1,7 @@
-"""Runs the server by itself: ``python -m tests.cosmos [port]``. It prints what a client needs as JSON."""
+"""Runs the server by itself: ``python -m tests.cosmos [port]``.
+
+It prints what a client needs as JSON and, when it is told to end, what it was asked for.
+"""
 
 import json
 import signal
@@ -18,6 +21,7 @@ def main() -> None:
     print(json.dumps({"endpoint": server.endpoint, "key": server.key, "database": DATABASE}), flush=True)
     signal.sigwait({signal.SIGINT, signal.SIGTERM})
     server.close()
+    print(json.dumps(server.counted()))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import base64
 import hmac
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -69,6 +70,7 @@ class CosmosServer:
         self.faults: list[Fault] = []
         self.seen: list[tuple[str, Request]] = []
         """What was asked of documents, with the name of its kind."""
+        self._charged = 0.0
         self.openings = 0
         """How often a client has asked for the account, which it does when it opens."""
         self._page_size = page_size
@@ -114,6 +116,13 @@ class CosmosServer:
 
     def asked(self, kind: str) -> list[Request]:
         return [request for name, request in self.seen if name == kind]
+
+    def counted(self) -> dict[str, float]:
+        """What was asked for, by kind, and the request units that it was charged."""
+        kinds = Counter(name for name, _ in self.seen)
+        return {f"{name} requests": count for name, count in kinds.items()} | {
+            "request units": round(self._charged, 1)
+        }
 
     def _run[T](self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
@@ -166,9 +175,11 @@ class CosmosServer:
     def _answer(self, request: Request) -> Answer:
         try:
             self._authenticate(request)
-            return self._route(request)
+            answer = self._route(request)
         except RefusedError as refusal:
             return Answer.of(refusal)
+        self._charged += float(answer.headers.get("x-ms-request-charge", 0))
+        return answer
 
     def _authenticate(self, request: Request) -> None:
         """The signature of "Access control on Azure Cosmos DB resources", or the identity's token."""

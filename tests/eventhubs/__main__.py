@@ -1,6 +1,10 @@
-"""``python -m tests.eventhubs [port] [hub]``: a peer to develop against; it prints its connection string."""
+"""``python -m tests.eventhubs [port] [hub]``: a peer to develop against.
+
+It prints its connection string and, when it is told to end, what it was sent, as JSON.
+"""
 
 import asyncio
+import json
 import signal
 import sys
 
@@ -18,6 +22,8 @@ async def serve(port: int = 0, hub: str = "quantum") -> None:
     print(f"{peer.connection_string()}EntityPath={hub}", flush=True)
     await ended.wait()
     await peer.stop()
+    sent = [len(delivery.events) for delivery in peer.deliveries]
+    print(json.dumps({"events": sum(sent), "deliveries": len(sent)}))
 
 
 if __name__ == "__main__":
