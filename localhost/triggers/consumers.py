@@ -21,6 +21,7 @@ from localhost.triggers.clock import Clock
 from localhost.triggers.deliveries import Arguments, decode_input, encode
 from localhost.triggers.feeds import Source
 from localhost.triggers.state import StateFile
+from localhost.triggers.tasks import end
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 30.0
 """Seconds between attempts at a failing batch: doubling, without a policy or after it is exhausted."""
@@ -138,10 +139,6 @@ class Feeds:
 
     async def stop(self) -> None:
         """Stop reading; a batch that is under way is cancelled and delivered again at the next start."""
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await end(self._tasks)
         for feed in self._feeds:
             feed.remember()

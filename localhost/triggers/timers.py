@@ -1,7 +1,6 @@
 """Timer triggers: run on schedule, at most one run of a timer at a time, remembered across restarts."""
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from localhost.triggers.calls import Call, make_context
 from localhost.triggers.clock import Clock
 from localhost.triggers.schedule import Schedule, parse_schedule
 from localhost.triggers.state import StateFile
+from localhost.triggers.tasks import end
 
 _LONGEST_SLEEP = 3600.0
 """Seconds; a long wait is cut, so that a changed system clock or a suspended machine is noticed."""
@@ -135,8 +135,4 @@ class Timers:
 
     async def stop(self) -> None:
         """Stop them; a run that is under way is cancelled (a sync one finishes on its thread)."""
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await end(self._tasks)

@@ -8,6 +8,7 @@ from azure.functions.warmup import WarmUpContext
 
 from localhost.app.functions import Function
 from localhost.triggers.calls import Call, make_context
+from localhost.triggers.tasks import end
 
 NAME = "warmup"
 """What the function must be called, in any case, and why there is only one (Warmup trigger documentation)."""
@@ -34,8 +35,7 @@ class WarmUp:
     async def stop(self) -> None:
         """Wait for it no longer; what it has on a thread ends by itself."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end([self._task])
 
     async def _run(self) -> None:
         arguments: dict[str, Any] = {self._function.trigger.name: WarmUpContext()}
