@@ -24,7 +24,7 @@ from shared.bootstrap import Application
 from shared.domain.causes import SLOW
 from shared.domain.errors import BadRequestError, UnauthenticatedError, UnavailableError
 from shared.domain.metrics import REQUESTS_THROTTLED
-from shared.ports.telemetry import Span
+from shared.ports.telemetry import TRACE_FIELDS, Span
 from shared.security.permissions import require
 from shared.services.members import Caller
 
@@ -34,8 +34,6 @@ rule; this bounds what asks several times, of stores that are all slow."""
 
 _LATE = "The platform could not do this in time; look whether it was done before trying again"
 _log = logging.getLogger(__name__)
-TRACE_HEADERS = ("traceparent", "tracestate")
-"""Where a caller says which trace its request is part of (W3C Trace Context)."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 
@@ -94,7 +92,7 @@ async def handle(platform: Application, request: Request, route: Route, handler:
 
 def _observed(platform: Application, call: Call, route: Route) -> AbstractContextManager[Span]:
     """The span of the request, in the caller's trace if it names one."""
-    given = {name: value for name in TRACE_HEADERS if (value := call.header(name.encode())) is not None}
+    given = {name: value for name in TRACE_FIELDS if (value := call.header(name.encode())) is not None}
     return platform.adapters.telemetry.span(
         f"{route.method} {PREFIX}{route.path}",
         kind="server",

@@ -91,6 +91,7 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         sender=GuardedWebhooks(egress, telemetry=telemetry),
         clock=clock,
         policy=RetryPolicy(settings.webhook_attempts, settings.webhook_first_delay),
+        telemetry=telemetry,
     )
     return Application(
         settings=settings,

@@ -9,6 +9,7 @@ import orjson
 
 from shared.domain.errors import FieldError, TooLargeError
 from shared.domain.times import rfc3339
+from shared.ports.telemetry import NOTHING, Carrier
 
 MAX_EVENT_BYTES = 1_000_000
 """Bytes of JSON that an event may have. Event Hubs takes 1 MiB for a message with all that goes around it."""
@@ -26,11 +27,14 @@ class CloudEvent:
     data: Mapping[str, Any]
     key: str
     """The partition key: events of one key are delivered in the order they were published."""
+    trace: Carrier = NOTHING
+    """What the event is part of."""
 
     def to_json(self) -> dict[str, Any]:
         """The event in structured mode, as every implementation sends it.
 
-        Source: CloudEvents 1.0 JSON format, section 3, and its partitioning extension (``partitionkey``).
+        Source: CloudEvents 1.0 JSON format, section 3, and its extensions for partitioning (``partitionkey``)
+        and distributed tracing (``traceparent``, ``tracestate``).
         """
         return {
             "specversion": "1.0",
@@ -41,6 +45,7 @@ class CloudEvent:
             "time": rfc3339(self.time),
             "datacontenttype": "application/json",
             "partitionkey": self.key,
+            **self.trace,
             "data": dict(self.data),
         }
 

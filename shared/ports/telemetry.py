@@ -15,6 +15,12 @@ type Kind = Literal["internal", "server", "client", "producer"]
 """Which side of a conversation a span is."""
 
 NOTHING: Final[Mapping[str, Never]] = MappingProxyType({})
+TRACE_FIELDS: Final = ("traceparent", "tracestate")
+
+
+def carrier_in(fields: Mapping[str, str]) -> Carrier:
+    """What there is of a carrier among ``fields``: headers, or attributes of an event."""
+    return {name: fields[name] for name in TRACE_FIELDS if name in fields}
 
 
 class Span(Protocol):

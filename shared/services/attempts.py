@@ -13,6 +13,7 @@ from shared.domain.executions import Attempt, StepStatus
 from shared.domain.plans import PlanStep
 from shared.domain.times import rfc3339
 from shared.ports.documents import Create, Operation, Patch, Path, Replace
+from shared.ports.telemetry import NOTHING, Carrier
 from shared.services.records import event
 from shared.services.runs import step_document_id
 
@@ -23,9 +24,12 @@ HEAD: Final = "execution"
 class AttemptRecord:
     """The documents of one attempt of one step, as they change."""
 
-    def __init__(self, attempt: Attempt, step: PlanStep, *, started: datetime) -> None:
+    def __init__(
+        self, attempt: Attempt, step: PlanStep, *, started: datetime, trace: Carrier = NOTHING
+    ) -> None:
         self._attempt = attempt
         self._step = step
+        self._trace = trace
         self.started = started
         self.announced = False
         """Whether the attempt's ``step_started`` is stored."""
@@ -78,6 +82,7 @@ class AttemptRecord:
             type=type,
             now=now,
             data={"step": attempt.step, "attempt": attempt.attempt, **data},
+            trace=self._trace,
         )
         return Create(body)
 

@@ -8,7 +8,6 @@ from shared import logs
 from shared.domain.errors import DocumentExistsError
 from shared.domain.executions import STEP_TERMINAL_STATUSES, TerminalStatus
 from shared.domain.metrics import EXECUTIONS_FINISHED
-from shared.domain.plans import Plan
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Create, Documents, Operation, Patch, Replace
@@ -45,9 +44,9 @@ class Endings:
             run = await self._runs.load(scope, execution_id)
             if run is None:
                 raise LookupError(f"there is no execution {execution_id}")
-            await self._tell_unrun(scope, execution_id, run.plan, payload)
+            await self._tell_unrun(scope, execution_id, run, payload)
             cause = await self._cause(scope, execution_id, payload["failed"])
-            if await self._end(scope, execution_id, payload["status"], cause):
+            if await self._end(scope, execution_id, run, payload["status"], cause):
                 self._observe(scope, execution_id, run, payload["status"], cause)
             self._runs.forget(scope, execution_id)
 
@@ -69,7 +68,7 @@ class Endings:
         )
 
     async def _tell_unrun(
-        self, scope: TenantScope, execution_id: str, plan: Plan, payload: Mapping[str, Any]
+        self, scope: TenantScope, execution_id: str, run: Run, payload: Mapping[str, Any]
     ) -> None:
         """Give the steps that a failure blocked or a cancellation stopped their last state."""
         skipped, cancelled = payload["blocked"], payload["cancelled"]
@@ -85,14 +84,14 @@ class Endings:
         for batch in itertools.batched(open_steps, STEPS_PER_TRANSACTION, strict=False):
             operations: list[Operation] = []
             for step, status in batch:
-                operations += self._last_state(plan, step, status, stored.get(step))
+                operations += self._last_state(run, step, status, stored.get(step))
             count = sum(status == "skipped" for _, status in batch)
             if count:
                 operations.append(Patch(HEAD, increment={("progress", "skipped"): count}))
             await self._once(scope, execution_id, operations)
 
     def _last_state(
-        self, plan: Plan, step: str, status: str, stored: Mapping[str, Any] | None
+        self, run: Run, step: str, status: str, stored: Mapping[str, Any] | None
     ) -> list[Operation]:
         now = self._clock.now()
         blocked = {"code": "BLOCKED", "message": "a step that it depends on failed"}
@@ -100,7 +99,7 @@ class Endings:
             "id": step_document_id(step),
             "kind": "step",
             "step": step,
-            "action": plan.step(step).action,
+            "action": run.plan.step(step).action,
             "status": status,
             "attempts": stored["attempts"] if stored else 0,
             "started_at": stored["started_at"] if stored else None,
@@ -112,7 +111,8 @@ class Endings:
         state: Operation = Replace(document) if stored else Create(document)
         if status == "cancelled":
             return [state]
-        told = event(key=f"{step}:0", type="step_skipped", now=now, data={"step": step, "error": blocked})
+        data = {"step": step, "error": blocked}
+        told = event(key=f"{step}:0", type="step_skipped", now=now, data=data, trace=run.trace)
         return [state, Create(told)]
 
     async def _cause(
@@ -133,13 +133,18 @@ class Endings:
         }
 
     async def _end(
-        self, scope: TenantScope, execution_id: str, status: TerminalStatus, cause: Mapping[str, Any] | None
+        self,
+        scope: TenantScope,
+        execution_id: str,
+        run: Run,
+        status: TerminalStatus,
+        cause: Mapping[str, Any] | None,
     ) -> bool:
         """Record the end; False when an earlier delivery has."""
         now = self._clock.now()
         end = Patch(HEAD, set={("status",): status, ("error",): cause, ("finished_at",): rfc3339(now)})
         data = {"error": cause} if cause else {}
-        told = event(key="execution", type=f"execution_{status}", now=now, data=data)
+        told = event(key="execution", type=f"execution_{status}", now=now, data=data, trace=run.trace)
         return await self._once(scope, execution_id, [Create(told), end])
 
     async def _once(self, scope: TenantScope, execution_id: str, operations: Sequence[Operation]) -> bool:

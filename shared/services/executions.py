@@ -157,6 +157,7 @@ class Executions:
             type="execution_started",
             now=now,
             data={"intent_id": head["intent_id"], "total": len(plan.steps)},
+            trace=trace,
         )
         await self._documents.transact(
             caller.scope,

@@ -8,17 +8,28 @@ from datetime import datetime
 from typing import Any
 
 from shared.domain.times import rfc3339
+from shared.ports.telemetry import NOTHING, Carrier, carrier_in
 
 
-def event(*, key: str, type: str, now: datetime, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def event(
+    *,
+    key: str,
+    type: str,
+    now: datetime,
+    data: Mapping[str, Any] | None = None,
+    trace: Carrier = NOTHING,
+) -> dict[str, Any]:
     """An event document of id ``event:<key>:<type>``; ``data`` is what it carries beside type and time.
 
     ``key`` tells occurrences of one type in one partition apart: a version's number, or step and attempt.
+    ``trace`` is what the deliveries of the event belong to.
     """
+    place = carrier_in(trace)
     return {
         "id": f"event:{key}:{type}",
         "kind": "event",
         "type": type,
         "time": rfc3339(now),
         "data": dict(data or {}),
+        **({"trace": place} if place else {}),
     }

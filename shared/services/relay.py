@@ -23,7 +23,7 @@ from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, REGISTRY, TENANCY, Container, Create, Documents
 from shared.ports.events import CloudEvent, Events
 from shared.ports.resources import HUB
-from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
+from shared.ports.telemetry import NO_TELEMETRY, NOTHING, Attributes, Telemetry
 from shared.security.scope import TENANT_ID, TenantScope
 from shared.services.members import DIRECTORY
 
@@ -159,6 +159,7 @@ def cloud_event(container: Container, body: Mapping[str, Any]) -> CloudEvent:
         time=time,
         data={"tenant_id": tenant_id, container.partition_field: aggregate, **_bounded(data)},
         key=f"{tenant_id}/{aggregate}",
+        trace=body.get("trace", NOTHING),
     )
 
 

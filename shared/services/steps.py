@@ -104,7 +104,7 @@ class _Attempt:
         self._attempt = attempt
         self._step: PlanStep = run.plan.step(attempt.step)
         self._action: Action = parts.catalogue.action(self._step.action)
-        self._record = AttemptRecord(attempt, self._step, started=parts.clock.now())
+        self._record = AttemptRecord(attempt, self._step, started=parts.clock.now(), trace=run.trace)
 
     async def perform(self) -> Outcome:
         if self._attempt.token is not None:

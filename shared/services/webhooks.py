@@ -13,12 +13,14 @@ from typing import Any, Final
 
 import orjson
 
+from shared import logs
 from shared.domain.errors import DocumentExistsError, DocumentMissingError, DocumentStaleError
 from shared.domain.subscriptions import Subscription, delivery_id, retry_delay
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import TENANCY, Create, Documents, Patch, Path
 from shared.ports.orchestrations import Orchestrations
+from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry, carrier_in
 from shared.ports.webhooks import UndeliveredError, WebhookSender
 from shared.security.scope import TenantScope
 from shared.security.webhooks import signed_headers
@@ -55,6 +57,7 @@ class Webhooks:
         sender: WebhookSender,
         clock: Clock,
         policy: RetryPolicy,
+        telemetry: Telemetry = NO_TELEMETRY,
     ) -> None:
         self._documents = documents
         self._orchestrations = orchestrations
@@ -62,6 +65,7 @@ class Webhooks:
         self._sender = sender
         self._clock = clock
         self._policy = policy
+        self._telemetry = telemetry
 
     async def notify(self, bodies: Sequence[bytes]) -> None:
         """Start a delivery of each event (CloudEvents in structured mode) to each that wants it.
@@ -144,8 +148,21 @@ class Webhooks:
     async def _attempt(
         self, scope: TenantScope, subscription: Subscription, stored: Mapping[str, Any], attempt: int
     ) -> float | None:
-        name, delivery = subscription.name, stored["id"]
-        status, error = await self._send(scope, subscription, delivery, stored["event"])
+        name, delivery, event = subscription.name, stored["id"], stored["event"]
+        about: Attributes = {
+            "tenant_id": scope.tenant_id,
+            "subscription": name,
+            "delivery": delivery,
+            "attempt": attempt,
+            "cloudevents.event_type": event["type"],
+        }
+        with (
+            logs.about(tenant_id=scope.tenant_id),
+            self._telemetry.span("deliver webhook", parent=carrier_in(event), attributes=about) as span,
+        ):
+            status, error = await self._send(scope, subscription, delivery, event)
+            if error is not None:
+                span.fail(str(status or "no answer"))
         made = {"attempts": attempt, "last_status": status, "error": error, "next_attempt_at": None}
         if error is None:
             await self._record(scope, name, delivery, status="delivered", **made)
