@@ -10,8 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from functions.problems import MEDIA_TYPE, STATUSES
-from functions.routes import PREFIX, ROUTES, Route
-from functions.streams import EVENT_STREAM
+from functions.routes import EVENT_STREAM, NDJSON, PREFIX, ROUTES, Route
 from quantum.contract.problems import Problem
 
 _JSON = "application/json"
@@ -90,7 +89,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         names.append("TenantID")
     if _conditional(route):
         names.append("IfNoneMatch")
-    if route.streams:
+    if route.streams == EVENT_STREAM:
         names.append("LastEventID")
     path = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
@@ -124,7 +123,8 @@ def _responses(route: Route) -> dict[str, Any]:
     if route.response is not None:
         success["content"] = {_JSON: {"schema": {"$ref": _SCHEMAS + route.response.__name__}}}
     if route.streams:
-        success["content"][EVENT_STREAM] = {"schema": {"type": "string", "description": _STREAM}}
+        text = _STREAMS[route.streams]
+        success["content"][route.streams] = {"schema": {"type": "string", "description": text}}
     responses: dict[str, Any] = {str(route.status): success}
     if _conditional(route):
         responses["304"] = {"description": "Still the state that If-None-Match names"}
@@ -135,7 +135,10 @@ def _responses(route: Route) -> dict[str, Any]:
     return responses
 
 
-_STREAM = "Events as they happen: `id` is the cursor, `event` the type, `data` an Event as JSON."
+_STREAMS = {
+    EVENT_STREAM: "Events as they happen: `id` is the cursor, `event` the type, `data` an Event as JSON.",
+    NDJSON: 'One AuditRecord a line, chain by chain, oldest first; the last line is `{"manifest": {…}}`.',
+}
 
 
 def _conditional(route: Route) -> bool:

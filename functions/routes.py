@@ -8,6 +8,7 @@ from typing import get_origin
 
 from pydantic import BaseModel
 
+from quantum.contract.audit import AuditPage, AuditQuery, ChainFilter, ChainPage, Verification
 from quantum.contract.events import EventPage
 from quantum.contract.executions import (
     ExecuteIntent,
@@ -31,6 +32,9 @@ from quantum.contract.subscriptions import (
 PREFIX = "/api/"
 """What the Functions host puts before every route (host.json, ``extensions.http.routePrefix``)."""
 
+EVENT_STREAM = "text/event-stream"
+NDJSON = "application/x-ndjson"
+
 
 @dataclass(frozen=True)
 class Route:
@@ -44,7 +48,7 @@ class Route:
         query: the model of the query parameters; None: there are none.
         headers: of the response, beside those that every response has.
         problems: statuses of problems beside those that follow from the rest of the row.
-        streams: the success response may be a stream of server-sent events.
+        streams: the media type of the stream that the success response may be, as ``Accept`` says.
         durable: the trigger is bound to the durable client.
     """
 
@@ -60,7 +64,7 @@ class Route:
     query: type[BaseModel] | None = None
     headers: Sequence[str] = ()
     problems: Sequence[int] = ()
-    streams: bool = False
+    streams: str = ""
     durable: bool = False
 
     @cached_property
@@ -163,7 +167,44 @@ WATCH_EXECUTION = Route(
     operation="executions.read",
     query=Paging,
     response=EventPage,
-    streams=True,
+    streams=EVENT_STREAM,
+)
+GET_INTENT_AUDIT = Route(
+    name="get_intent_audit",
+    method="GET",
+    path="v1/intents/{name}/audit",
+    summary="Who did what to an intent, newest first, and whether its chain of records is whole",
+    operation="audit.read",
+    query=Paging,
+    response=ChainPage,
+)
+GET_EXECUTION_AUDIT = Route(
+    name="get_execution_audit",
+    method="GET",
+    path="v1/executions/{id}/audit",
+    summary="Who did what to an execution, newest first, and whether its chain of records is whole",
+    operation="audit.read",
+    query=Paging,
+    response=ChainPage,
+)
+LIST_AUDIT = Route(
+    name="list_audit",
+    method="GET",
+    path="v1/audit",
+    summary="The tenant's audit trail: pages, newest first, or an export of all chains",
+    operation="audit.read",
+    query=AuditQuery,
+    response=AuditPage,
+    streams=NDJSON,
+)
+VERIFY_AUDIT = Route(
+    name="verify_audit",
+    method="GET",
+    path="v1/audit/verification",
+    summary="Verify every chain of audit records of the tenant",
+    operation="audit.read",
+    query=ChainFilter,
+    response=Verification,
 )
 LIST_SUBSCRIPTIONS = Route(
     name="list_subscriptions",
@@ -274,6 +315,10 @@ ROUTES: Sequence[Route] = (
     GET_EXECUTION,
     CANCEL_EXECUTION,
     WATCH_EXECUTION,
+    GET_INTENT_AUDIT,
+    GET_EXECUTION_AUDIT,
+    LIST_AUDIT,
+    VERIFY_AUDIT,
     LIST_SUBSCRIPTIONS,
     GET_SUBSCRIPTION,
     PUT_SUBSCRIPTION,

@@ -6,27 +6,27 @@ import orjson
 from azurefunctions.extensions.http.fastapi import StreamingResponse
 
 from functions import wire
+from functions.routes import EVENT_STREAM
 from shared.domain.errors import BadRequestError
 from shared.domain.events import Event
 
-EVENT_STREAM = "text/event-stream"
 JSON = "application/json"
 RETRY = b"retry: 1000\n\n"
 """The client comes back after this long (milliseconds) when the connection breaks."""
 HEARTBEAT = b": still here\n\n"
 
 
-def wanted(accept: str | None) -> bool:
-    """Whether ``Accept`` prefers a stream of events to a page of them; a page if it does not say.
+def wanted(accept: str | None, media: str = EVENT_STREAM) -> bool:
+    """Whether ``Accept`` prefers a stream of that media type to a page of JSON; a page if it does not say.
 
     Raises:
         BadRequestError: it allows neither.
     """
     if not accept:
         return False
-    stream, page = _quality(accept, EVENT_STREAM), _quality(accept, JSON)
+    stream, page = _quality(accept, media), _quality(accept, JSON)
     if stream == page == 0:
-        raise BadRequestError(f"Accept must allow {EVENT_STREAM} or {JSON}")
+        raise BadRequestError(f"Accept must allow {media} or {JSON}")
     return stream > page
 
 

@@ -3,7 +3,7 @@
 Plain dictionaries, because they are on every request's way; tests hold them against the models.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -109,7 +109,15 @@ def day(value: DayStats) -> dict[str, Any]:
     return {"date": value.date, **value.counts}
 
 
-def page(items: list[dict[str, Any]], next_cursor: str | None) -> dict[str, Any]:
+def manifest(
+    tenant_id: str, *, at: str, whole: bool, records: int, links: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The last line of an export of audit records: what they are held against."""
+    said = {"tenant_id": tenant_id, "exported_at": at, "complete": whole, "records": records, "chains": links}
+    return {"manifest": said}
+
+
+def page(items: Sequence[Mapping[str, Any]], next_cursor: str | None) -> dict[str, Any]:
     return {"items": items, "next_cursor": next_cursor}
 
 

@@ -10,6 +10,7 @@ from shared.modules.catalogue import BuiltInActions
 from shared.modules.webhooks import GuardedWebhooks
 from shared.ports.adapters import Adapters
 from shared.security.egress import EgressPolicy
+from shared.services.audit import Audit
 from shared.services.chains import Chains
 from shared.services.counters import Counters
 from shared.services.endings import Endings
@@ -40,6 +41,7 @@ class Application:
     members: Members
     intents: Intents
     executions: Executions
+    audit: Audit
     streams: Streams
     steps: Steps
     endings: Endings
@@ -99,6 +101,7 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         members=members,
         intents=intents,
         executions=executions,
+        audit=Audit(documents=documents, cursors=cursors),
         streams=Streams(documents=documents, heartbeat_seconds=settings.heartbeat_seconds),
         steps=Steps(Parts(documents, runs, catalogue, clock, telemetry)),
         endings=Endings(documents=documents, runs=runs, clock=clock, telemetry=telemetry),

@@ -24,6 +24,10 @@ from shared.security.scope import TenantScope
 
 CHAIN: Final = "chain"
 """The id of the document with the link of a partition that has no head."""
+RECORD: Final = "audit"
+"""The kind of records; a record's id is ``audit:<number>``."""
+_TIME: Final = "created_at"
+"""What a record's ``time`` is stored as: the field that every store has indexed to sort by."""
 FIRST_LINK: Final[Mapping[str, Any]] = {
     "number": 0,
     "hash": "sha256:" + "0" * 64,
@@ -104,7 +108,7 @@ class Chains:
         body["hash"] = content_hash(body)
         ttl = math.ceil((until - now + GRACE).total_seconds()) if until else None
         return Entry(
-            Create({"id": f"audit:{number}", "kind": "audit", **body}, ttl=ttl),
+            Create(_stored(body), ttl=ttl),
             {
                 "number": number,
                 "hash": body["hash"],
@@ -134,3 +138,16 @@ class Chains:
         entry = self.add(chain, last.body["audit"] if last else None, act, now=now)
         body = {"id": CHAIN, "kind": CHAIN, "audit": entry.link}
         return [Replace(body, if_match=last.etag) if last else Create(body), entry.operation]
+
+
+def record_of(container: Container, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The record in a stored document: all that it says, so that nothing can be slipped in."""
+    own = {"id", "kind", container.partition_field}
+    names = {_TIME: "time"}
+    return {names.get(name, name): value for name, value in body.items() if name not in own}
+
+
+def _stored(record: Mapping[str, Any]) -> dict[str, Any]:
+    names = {"time": _TIME}
+    body = {names.get(name, name): value for name, value in record.items()}
+    return {"id": f"audit:{record['number']}", "kind": RECORD, **body}

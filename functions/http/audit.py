@@ -1,0 +1,104 @@
+"""HTTP: the audit trail."""
+
+from collections.abc import AsyncIterator
+
+import azure.durable_functions as df
+import orjson
+from azurefunctions.extensions.http.fastapi import Response, StreamingResponse
+
+from functions import routes, streams, triggers, wire
+from functions.edge import Call
+from functions.replies import reply
+from functions.verification import Verification
+from quantum.contract.audit import AuditQuery, ChainFilter
+from quantum.contract.pages import Paging
+from shared.bootstrap import Application
+from shared.domain.times import rfc3339
+from shared.ports.documents import EXECUTIONS, REGISTRY, Container
+from shared.services.audit import AuditFilter, Trail
+
+
+def blueprint(platform: Application) -> df.Blueprint:
+    return triggers.blueprint(
+        platform,
+        {
+            routes.GET_INTENT_AUDIT: intent,
+            routes.GET_EXECUTION_AUDIT: execution,
+            routes.LIST_AUDIT: list_,
+            routes.VERIFY_AUDIT: verify,
+        },
+    )
+
+
+async def intent(platform: Application, call: Call) -> Response:
+    return await _chain(platform, call, REGISTRY, call.name)
+
+
+async def execution(platform: Application, call: Call) -> Response:
+    return await _chain(platform, call, EXECUTIONS, call.id)
+
+
+async def _chain(platform: Application, call: Call, container: Container, partition: str) -> Response:
+    query: Paging = call.query
+    trail = await platform.audit.trail(call.caller, container, partition)
+    found, following = platform.audit.page(trail, limit=query.limit, cursor=query.cursor)
+    verification = Verification(_now(platform))
+    verification.add(trail)
+    return reply(wire.page(found, following) | {"verification": verification.result()})
+
+
+async def list_(platform: Application, call: Call) -> Response:
+    """A page or, as ``Accept`` says, an export of all that matches."""
+    query: AuditQuery = call.query
+    matching = AuditFilter(
+        principal=query.principal,
+        action=query.action,
+        intent=query.intent,
+        execution=query.execution,
+        since=rfc3339(query.since) if query.since else None,
+        until=rfc3339(query.until) if query.until else None,
+    )
+    if streams.wanted(call.header(b"accept"), routes.NDJSON):
+        trails = platform.audit.trails(call.caller, matching)
+        # The first is asked for before the answer begins: a store that is away is a problem, not a torn file.
+        lines = _export(platform, call, matching, await anext(trails, None), trails)
+        return StreamingResponse(lines, headers={"Cache-Control": "no-store"}, media_type=routes.NDJSON)
+    found, following = await platform.audit.search(
+        call.caller, matching, limit=query.limit, cursor=query.cursor
+    )
+    return reply(wire.page([dict(record) for record in found], following))
+
+
+async def verify(platform: Application, call: Call) -> Response:
+    query: ChainFilter = call.query
+    verification = Verification(_now(platform))
+    matching = AuditFilter(intent=query.intent, execution=query.execution)
+    async for trail in platform.audit.trails(call.caller, matching):
+        verification.add(trail)
+    return reply(verification.result())
+
+
+async def _export(
+    platform: Application,
+    call: Call,
+    matching: AuditFilter,
+    first: Trail | None,
+    rest: AsyncIterator[Trail],
+) -> AsyncIterator[bytes]:
+    """A line for each record, chain by chain, and at last the manifest: without it the file is cut short."""
+    count, links = 0, {}
+    trail = first
+    while trail is not None:
+        count += len(trail.records)
+        if trail.link is not None:
+            links[trail.chain.name] = trail.link
+        yield b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in trail.records)
+        trail = await anext(rest, None)
+    manifest = wire.manifest(
+        call.caller.scope.tenant_id, at=_now(platform), whole=matching.whole, records=count, links=links
+    )
+    yield orjson.dumps(manifest, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _now(platform: Application) -> str:
+    return rfc3339(platform.adapters.clock.now())
