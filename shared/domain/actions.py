@@ -3,13 +3,17 @@
 import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from shared.domain.templates import has_template
 
 type SideEffect = Literal["pure", "idempotent", "compensatable", "irreversible"]
 """``pure``: changes nothing outside. ``idempotent``: doing it twice is doing it once. ``compensatable``:
 can be undone. ``irreversible``: none of these, so it is never repeated without being asked for."""
+
+MAX_SUGGESTED: Final = 200
+"""Known names among which a near one is looked for: each takes some 10 µs."""
+MAX_NAME: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,10 @@ class ActionSpec:
     """Everything wrong with these parameters."""
     conditions: frozenset[str] = frozenset()
     """The parameters that are CEL expressions themselves, without ``${{ }}``."""
+    urls: frozenset[str] = frozenset()
+    """The parameters that are URLs which the action calls."""
+    available: bool = True
+    """Whether this release can execute it; if not, intents may have it and are not executable."""
 
     def spelled_out(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """``parameters`` with the conditions wrapped in ``${{ }}``, so that all are read alike."""
@@ -44,6 +52,8 @@ class ActionSpec:
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
-    """``; did you mean 'build'?`` when a known name is near ``name``, or nothing."""
+    """``; did you mean 'build'?`` when a known name is near ``name``, or nothing (if there are too many)."""
+    if len(known) > MAX_SUGGESTED or len(name) > MAX_NAME:
+        return ""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -16,7 +16,14 @@ from importlib.machinery import PathFinder
 from typing import Any, Final, Protocol, cast
 
 from shared.domain import effort
-from shared.domain.templates import StepAccess, TemplateError, has_template, name_steps, split
+from shared.domain.templates import (
+    StepAccess,
+    TemplateError,
+    has_template,
+    name_parameters,
+    name_steps,
+    split,
+)
 from shared.domain.times import rfc3339
 
 NAMES: Final = frozenset({"parameters", "target", "steps", "execution"})
@@ -64,10 +71,14 @@ class Use:
     """What one expression names, for whoever checks a definition."""
 
     accesses: tuple[StepAccess, ...]
+    parameters: tuple[str | None, ...]
+    """The parameters it names; None where it may take any of them."""
     unknown: tuple[str, ...]
     """Variables that are none of :data:`NAMES`."""
     functions: tuple[str, ...]
     """Functions that are none of :data:`FUNCTIONS`."""
+    constant: bool
+    """Whether it names no variable at all, so that its value is always the same."""
 
 
 def condition(source: str, names: Mapping[str, Any]) -> bool:
@@ -157,6 +168,14 @@ def check(source: str, known: frozenset[str]) -> Use:
     Raises:
         ExpressionError: it is too long, costs too much whatever it is given, or is not CEL.
     """
+    return _use(source, known if "steps" in source else _NO_STEPS)
+
+
+_NO_STEPS: Final = frozenset[str]()
+
+
+@lru_cache(maxsize=PROGRAMS_KEPT)
+def _use(source: str, known: frozenset[str]) -> Use:
     bare = _bare(source)
     program, accesses = _compiled(bare, known)
     if (reason := effort.excess(bare, _shape(bare), {})) is not None:
@@ -165,10 +184,12 @@ def check(source: str, known: frozenset[str]) -> Use:
     bound = set(_BOUND.findall(source))
     return Use(
         accesses=accesses,
+        parameters=tuple(name_parameters(bare)),
         unknown=tuple(name for name in named["variables"] if name not in NAMES and name not in bound),
         functions=tuple(
             name for name in named["functions"] if name[0] not in "_!@-" and name not in FUNCTIONS
         ),
+        constant=not named["variables"],
     )
 
 

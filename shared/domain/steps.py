@@ -13,6 +13,7 @@ MAX_ATTEMPTS: Final = 100
 MAX_INTERVAL: Final = 86_400
 """The longest wait between two attempts, in seconds."""
 MAX_BACKOFF: Final = 10
+MAX_DEPENDENCIES: Final = 1000
 STEP_ID: Final = r"[A-Za-z][A-Za-z0-9_-]{0,62}"
 ACTION_NAME: Final = r"[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)?"
 
@@ -21,7 +22,9 @@ KEYWORDS: Final = frozenset(
 )
 """The keys of a step that are not parameters of its action."""
 LATER_KEYWORDS: Final = frozenset({"foreach", "compensate"})
-LATER_ACTIONS: Final = frozenset({"approval", "run-intent"})
+LATER_ACTIONS: Final = frozenset({"approval"})
+RUN_INTENT: Final = "run-intent"
+"""The action that executes another intent, and so refers to it."""
 
 _STRICT: Final = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -49,10 +52,10 @@ class Step(BaseModel):
     id: Annotated[str, Field(pattern=f"^{STEP_ID}$")]
     action: Annotated[str, Field(pattern=f"^{ACTION_NAME}$", max_length=128)]
     parameters: dict[str, Any] = {}
-    depends_on: list[str] = []
+    depends_on: Annotated[list[str], Field(max_length=MAX_DEPENDENCIES)] = []
     when: Annotated[str, Field(min_length=1)] | None = None
     timeout: Annotated[float, Field(ge=1, le=MAX_TIMEOUT)] = DEFAULT_TIMEOUT
-    retry: Retry = NO_RETRY
+    retry: Annotated[Retry, Field(default_factory=lambda: NO_RETRY)]  # as a default, it would be copied
     continue_on_error: bool = False
 
 

@@ -4,7 +4,7 @@ Both are questions about text alone: nothing is compiled or evaluated here.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,16 @@ _TOKEN: Final = re.compile(
     | (?P<bare> (?<![\w.]) steps \b )
     | (?P<word> [A-Za-z_]\w* )
     | (?P<open> \{ ) | (?P<end> \}\} ) | (?P<close> \} )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_PARAMETER: Final = re.compile(
+    r"""
+    (?<![\w.]) parameters \s* (?: \. \s* (?P<name> [A-Za-z_]\w* )
+                                | \[ \s* (?P<quote>['"]) (?P<key>[^'"\\]*) (?P=quote) \s* \] )
+    | (?P<any> (?<![\w.]) parameters \b )
+    | [rRbB]{0,2} (?: '{3}(?:\\.|[^\\])*?'{3} | "{3}(?:\\.|[^\\])*?"{3}
+                    | '(?:\\.|[^'\\])*'       | "(?:\\.|[^"\\])*" )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -106,6 +116,15 @@ def name_steps(source: str, known: Collection[str]) -> tuple[str, list[StepAcces
         return f'steps["{step}"]{rest}'
 
     return _TOKEN.sub(spell, source), accesses
+
+
+def name_parameters(source: str) -> Iterator[str | None]:
+    """The parameters that an expression names; None where ``parameters`` stands alone."""
+    for match in _PARAMETER.finditer(source):
+        if match["any"]:
+            yield None
+        elif (name := match["name"] or match["key"]) is not None:
+            yield name
 
 
 def _longest(written: str, known: Collection[str]) -> str:

@@ -1,13 +1,14 @@
 """The catalogue: every action that is built in, by name and by module."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from shared.domain.actions import ActionSpec, ParameterProblem
+from shared.domain.steps import RUN_INTENT
 from shared.modules.authorization import NO_TOKENS, OutboundTokens
-from shared.modules.core import Assert, Transform, Wait
+from shared.modules.core import Assert, RunIntentParameters, Transform, Wait
 from shared.modules.http import HttpRequest
 from shared.ports.actions import Action
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
@@ -26,7 +27,7 @@ class BuiltInActions:
     ) -> None:
         actions: list[Action] = [Wait(), Assert(), Transform(), HttpRequest(egress, outbound, telemetry)]
         self._actions = {action.name: action for action in actions}
-        self._specs = {action.name: _spec(action) for action in actions}
+        self._specs = {action.name: _spec(action) for action in actions} | {RUN_INTENT: _RUN_INTENT}
 
     def action(self, name: str) -> Action:
         """The action ``name``.
@@ -45,14 +46,33 @@ class BuiltInActions:
 
 
 def _spec(action: Action) -> ActionSpec:
-    def problems(parameters: Mapping[str, Any]) -> list[ParameterProblem]:
-        try:
-            action.Parameters.model_validate(parameters)
-        except ValidationError as error:
-            return _problems(action.name, error)
-        return []
+    return ActionSpec(
+        action.name,
+        action.module,
+        action.side_effect,
+        _checked(action.name, action.Parameters),
+        action.conditions,
+        action.urls,
+    )
 
-    return ActionSpec(action.name, action.module, action.side_effect, problems, action.conditions)
+
+def _checked(
+    action: str, model: type[BaseModel]
+) -> Callable[[Mapping[str, Any]], Sequence[ParameterProblem]]:
+    def problems(parameters: Mapping[str, Any]) -> Sequence[ParameterProblem]:
+        try:
+            model.model_validate(parameters)
+        except ValidationError as error:
+            return _problems(action, error)
+        return ()
+
+    return problems
+
+
+_RUN_INTENT = ActionSpec(
+    RUN_INTENT, "core", "idempotent", _checked(RUN_INTENT, RunIntentParameters), available=False
+)
+"""Intents may have it already, so that what they refer to is kept whole; no release can run it yet."""
 
 
 def _problems(action: str, error: ValidationError) -> list[ParameterProblem]:

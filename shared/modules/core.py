@@ -143,3 +143,12 @@ class Transform(Action):
     async def run(self, parameters: TransformParameters, context: ActionContext) -> Completed:
         del context
         return Completed({"value": parameters.value} if parameters.outputs is None else parameters.outputs)
+
+
+class RunIntentParameters(BaseModel):
+    """Which intent to execute, by name (its active version) or id (exactly that), and with what."""
+
+    model_config = _STRICT
+
+    intent: Annotated[str, Field(min_length=1, max_length=80)]
+    parameters: dict[str, Any] = {}

@@ -122,6 +122,7 @@ class HttpRequest(Action):
     name = "http-request"
     module = "http"
     side_effect = "idempotent"
+    urls = frozenset({"url"})
     Parameters: ClassVar[type[BaseModel]] = HttpRequestParameters
     Outputs: ClassVar[type[BaseModel]] = HttpRequestOutputs
 

@@ -73,6 +73,8 @@ class Action(ABC):
     side_effect: ClassVar[SideEffect]
     conditions: ClassVar[frozenset[str]] = frozenset()
     """The parameters that are CEL expressions themselves, without ``${{ }}``."""
+    urls: ClassVar[frozenset[str]] = frozenset()
+    """The parameters that are URLs which the action calls."""
 
     # Named as types, because that is what they are.
     Parameters: ClassVar[type[BaseModel]]

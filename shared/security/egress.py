@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
+from urllib.parse import urlsplit
 
 type Address = IPv4Address | IPv6Address
 type Network = IPv4Network | IPv6Network
@@ -13,6 +14,9 @@ PLATFORM_ADDRESSES: Final = frozenset({ipaddress.ip_address("168.63.129.16")})
 """Public by their range, yet the cloud's own: Azure's virtual public address of a node's platform services
 (learn.microsoft.com, "What is IP address 168.63.129.16?")."""
 
+METADATA_NAMES: Final = frozenset({"metadata.google.internal", "metadata", "instance-data"})
+"""Names by which machines of clouds find their metadata service."""
+_PORTS: Final = {"http": 80, "https": 443}
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 """RFC 6052: the last 32 bits are an IPv4 address that a gateway would reach."""
 
@@ -49,6 +53,55 @@ class EgressPolicy:
             return None
         kind = _kind(address)
         return f"{host} is at a {kind} address, which this platform does not reach" if kind else None
+
+    def refusal_of_url(self, url: str) -> str | None:
+        """Why ``url`` may not be called, as far as it says itself where it leads; None if nothing is known.
+
+        A name is resolved when it is called, and its addresses are judged then.
+        """
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            return None  # no URL at all, which is not the question here
+        address = _literal(host or "")
+        if host is None or address is None:
+            return None
+        return self.refusal(host, port or _PORTS.get(parts.scheme, 0), address)
+
+
+def _literal(host: str) -> Address | None:
+    """The address that a host spells itself, in any spelling that a system's resolver takes."""
+    name = host.rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return ipaddress.ip_address("127.0.0.1")  # RFC 6761, section 6.3
+    if name in METADATA_NAMES:
+        return ipaddress.ip_address("169.254.169.254")
+    try:
+        return ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return _classic(name)
+
+
+def _classic(name: str) -> IPv4Address | None:
+    """What ``inet_aton`` makes of ``127.1``, ``0x7f000001`` and ``017700000001``; None if nothing."""
+    try:
+        *first, last = (int(part, _base(part)) for part in name.split("."))
+    except ValueError:
+        return None
+    if (
+        len(first) > 3
+        or any(not 0 <= part < 256 for part in first)
+        or not 0 <= last < 256 ** (4 - len(first))
+    ):
+        return None
+    return IPv4Address(sum(part << 8 * (3 - at) for at, part in enumerate(first)) + last)
+
+
+def _base(digits: str) -> int:
+    if digits.startswith("0x"):
+        return 16
+    return 8 if digits.startswith("0") else 10
 
 
 def _kind(address: Address) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from shared import logs
-from shared.domain.definitions import parse_definition, validate_definition
+from shared.domain.definitions import parse_definition
 from shared.domain.errors import (
     ConflictError,
     DocumentExistsError,
@@ -41,6 +41,7 @@ from shared.services.intents import Intents
 from shared.services.members import Caller
 from shared.services.records import event
 from shared.services.runs import Run, Runs
+from shared.services.validation import Validation
 from shared.workflow.cutting import work_of
 
 PLANS_KEPT = 512
@@ -60,6 +61,7 @@ class Executions:
         orchestrations: Orchestrations,
         intents: Intents,
         runs: Runs,
+        validation: Validation,
         catalogue: Catalogue,
         cursors: Cursors,
         clock: Clock,
@@ -71,6 +73,7 @@ class Executions:
         self._orchestrations = orchestrations
         self._intents = intents
         self._runs = runs
+        self._validation = validation
         self._catalogue = catalogue
         self._cursors = cursors
         self._clock = clock
@@ -91,6 +94,7 @@ class Executions:
         """
         intent = await self._intents.get(caller, intent_id)
         plan = self._plan(intent)
+        await self._validation.require_permitted(caller.scope, plan)
         values, errors = validate_parameters(intent.definition.get("parameters"), parameters)
         if errors:
             raise ValidationFailedError("The parameters do not fit the intent", errors=errors)
@@ -114,8 +118,7 @@ class Executions:
         if (plan := self._plans.get(intent.content_hash)) is not None:
             self._plans.move_to_end(intent.content_hash)
             return plan
-        if errors := validate_definition(intent.definition, actions=self._catalogue.specs()):
-            raise NotExecutableError(errors=errors)
+        self._validation.require_executable(intent.definition)
         definition = parse_definition(intent.definition)
         if not definition.steps:
             raise NotExecutableError(f"The intent {intent.id} has no steps: there is nothing to execute")

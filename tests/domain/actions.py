@@ -1,9 +1,11 @@
 """The actions that the tests of definitions and plans know."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.domain.actions import ActionSpec, ParameterProblem
+from shared.domain.validation.stages import Finding, validate
+from shared.domain.validation.subject import Context, Sent
 
 
 def _problems(parameters: Mapping[str, Any]) -> list[ParameterProblem]:
@@ -18,3 +20,8 @@ ACTIONS = {
     "build": ActionSpec("build", "containers", "idempotent", lambda _: []),
     "check": ActionSpec("check", "core", "pure", lambda _: [], frozenset({"condition"})),
 }
+
+
+def errors_of(definition: Any, actions: Mapping[str, ActionSpec] = ACTIONS) -> Sequence[Finding]:
+    """What is wrong with a definition, for whoever knows nothing else of it."""
+    return validate(Sent(definition), Context(actions)).errors

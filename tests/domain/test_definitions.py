@@ -4,18 +4,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.definitions import MAX_DEPTH, MAX_STEPS, parse_definition, validate_definition
-from tests.domain.actions import ACTIONS
+from shared.domain.definitions import MAX_DEPTH, MAX_STEPS, parse_definition
+from tests.domain.actions import errors_of
 
 
 def found(*steps: Any, **head: Any) -> dict[str, str]:
     """The errors of a definition with these steps: place to code."""
-    errors = validate_definition({"steps": list(steps), **head}, actions=ACTIONS)
+    errors = errors_of({"steps": list(steps), **head})
     return {error.pointer.removeprefix("/definition"): error.code for error in errors}
 
 
 def message(*steps: Any) -> str:
-    errors = validate_definition({"steps": list(steps)}, actions=ACTIONS)
+    errors = errors_of({"steps": list(steps)})
     assert len(errors) == 1
     return errors[0].message
 
@@ -34,7 +34,7 @@ def test_the_tutorials_definition_is_good() -> None:
 
 
 def test_a_definition_needs_no_steps() -> None:
-    assert validate_definition({"target": "production"}, actions=ACTIONS) == []
+    assert errors_of({"target": "production"}) == []
 
 
 def test_the_flat_and_the_long_form_say_the_same() -> None:
@@ -98,7 +98,7 @@ def test_every_error_is_found_at_once() -> None:
         ({"action": 5}, "/action", "TYPE"),
         ({"parameters": []}, "/parameters", "TYPE"),
         ({"compensate": {"action": "build"}}, "/compensate", "NOT_AVAILABLE"),
-        ({"action": "run-intent"}, "/action", "NOT_AVAILABLE"),
+        ({"depends_on": ["build-1"] * 1001}, "/depends_on", "VALUE"),
     ],
 )
 def test_a_bad_keyword_is_told_with_its_place(step: dict[str, Any], place: str, code: str) -> None:
@@ -209,7 +209,7 @@ def test_a_depth_bomb_is_refused() -> None:
     "raw", [None, [], "x", 1, {"steps": {}}, {"steps": "x"}, {"parameters": []}, {"steps": [None]}]
 )
 def test_other_shapes_are_refused(raw: Any) -> None:
-    assert validate_definition(raw, actions=ACTIONS)
+    assert errors_of(raw)
 
 
 JSON = st.recursive(
@@ -233,5 +233,5 @@ JSON = st.recursive(
 @settings(max_examples=200, deadline=None)
 def test_any_json_is_judged_and_what_passes_can_be_parsed(head: Any, steps: list[Any]) -> None:
     for raw in (head, {"steps": steps}):
-        if not validate_definition(raw, actions=ACTIONS):
+        if not errors_of(raw):
             parse_definition(raw)

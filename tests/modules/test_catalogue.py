@@ -2,10 +2,10 @@ import re
 
 import pytest
 
-from shared.domain.definitions import validate_definition
 from shared.domain.steps import ACTION_NAME
 from shared.modules.catalogue import BuiltInActions
 from shared.security.egress import EgressPolicy
+from tests.domain.actions import errors_of
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_an_unknown_action_is_a_lookup_error(catalogue: BuiltInActions) -> None:
 
 
 def test_what_is_wrong_with_parameters_is_told_where_it_was_written(catalogue: BuiltInActions) -> None:
-    errors = validate_definition(
+    errors = errors_of(
         {
             "steps": [
                 {"action": "http-request", "method": "FETCH", "headers": {"Host": "x"}, "speed": 1},
@@ -51,7 +51,7 @@ def test_what_is_wrong_with_parameters_is_told_where_it_was_written(catalogue: B
                 {"action": "wait", "seconds": "${{ parameters.pause }}"},
             ]
         },
-        actions=catalogue.specs(),
+        catalogue.specs(),
     )
     places = {error.pointer.removeprefix("/definition/steps"): error.code for error in errors}
     assert places == {

@@ -1,0 +1,194 @@
+"""The first stage: does it have the right shape? Structure, declared parameters, actions, expressions."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from shared.domain import intents
+from shared.domain.actions import ParameterProblem, did_you_mean
+from shared.domain.definitions import LATER_SECTIONS, MAX_STEPS, Definition
+from shared.domain.errors import FieldError
+from shared.domain.expressions import FIELDS, FUNCTIONS, LATER, NAMES
+from shared.domain.models import model_errors, not_available
+from shared.domain.parameters import schema_errors
+from shared.domain.pointers import pointer
+from shared.domain.steps import KEYWORDS, LATER_ACTIONS, LATER_KEYWORDS, Step
+from shared.domain.templates import StepAccess, has_template
+from shared.domain.validation.subject import MAX_EXPRESSIONS, STEPS, Entry, Expression, Rule, Subject, written
+
+_ROOT: Final = "/definition"
+_DEFINITION: Final = TypeAdapter(Definition)
+_STEP: Final = TypeAdapter(Step)
+
+
+def words(subject: Subject) -> Iterator[FieldError]:
+    """Name, description and labels."""
+    sent = subject.sent
+    if sent.name is not None:
+        yield from intents.name_errors(sent.name)
+    if sent.description is not None:
+        yield from intents.description_errors(sent.description)
+    if sent.labels is not None:
+        yield from intents.label_errors(sent.labels)
+
+
+def sections(subject: Subject) -> Iterator[FieldError]:
+    """The definition's own keys."""
+    if not isinstance(subject.sent.definition, Mapping):
+        yield FieldError(_ROOT, "TYPE", "a definition is a JSON object")
+        return
+    yield from model_errors(_DEFINITION, {**subject.definition, "steps": []}, _ROOT)
+    for section in sorted(LATER_SECTIONS & subject.definition.keys()):
+        yield not_available(_ROOT + pointer(section), f"'{section}'")
+
+
+def declared_parameters(subject: Subject) -> Iterator[FieldError]:
+    """The JSON Schema of the intent's parameters."""
+    if subject.declared:
+        yield from schema_errors(subject.declared, _ROOT + "/parameters")
+
+
+def list_of_steps(subject: Subject) -> Iterator[FieldError]:
+    """That steps is a list of objects, and not too long."""
+    steps = subject.definition.get("steps")
+    if steps is None:
+        return
+    if not isinstance(steps, list):
+        yield FieldError(STEPS, "TYPE", "steps is a list of objects")
+    elif len(steps) > MAX_STEPS:
+        message = f"a definition has at most {MAX_STEPS} steps, this one has {len(steps)}"
+        yield FieldError(STEPS, "TOO_MANY", message + "; divide it into several intents")
+    for position, step in enumerate(subject.steps):
+        if not isinstance(step, Mapping):
+            yield FieldError(STEPS + pointer(position), "TYPE", "a step is a JSON object with an 'action'")
+
+
+def keywords(subject: Subject) -> Iterator[FieldError]:
+    """Each step's keywords: their types and limits, and parameters that are written twice."""
+    for entry in subject.entries:
+        if "action" not in entry.step:
+            yield FieldError(entry.at, "REQUIRED", f"step '{entry.id}' has no 'action'")
+        for keyword in sorted(LATER_KEYWORDS & entry.raw.keys()):
+            yield not_available(entry.at + pointer(keyword), f"'{keyword}'")
+        yield from _long_form_errors(entry)
+        yield from model_errors(_STEP, {"action": "none", **entry.step}, entry.at)
+
+
+def _long_form_errors(entry: Entry) -> Iterator[FieldError]:
+    long = entry.raw.get("parameters")
+    if long is None:
+        return
+    if not isinstance(long, Mapping):
+        yield FieldError(entry.at + "/parameters", "TYPE", "parameters is a JSON object")
+        return
+    for name in sorted(long.keys() & entry.raw.keys() - KEYWORDS):
+        message = f"parameter '{name}' is given twice: beside 'action' and under 'parameters'; keep one"
+        yield FieldError(entry.at + pointer("parameters", name), "DUPLICATE", message)
+
+
+def actions(subject: Subject) -> Iterator[FieldError]:
+    """That each step's action exists, and takes the parameters it is given."""
+    known = subject.context.actions
+    for entry in subject.entries:
+        name = entry.step.get("action")
+        if not isinstance(name, str):
+            continue
+        if entry.spec is not None:
+            yield from _parameter_errors(entry, entry.spec.problems(entry.parameters))
+        elif name in LATER_ACTIONS:
+            yield not_available(entry.at + "/action", f"the action '{name}'")
+        else:
+            message = f"there is no action '{name}'{did_you_mean(name, known)}"
+            yield FieldError(entry.at + "/action", "UNKNOWN_ACTION", message)
+
+
+def _parameter_errors(entry: Entry, problems: Sequence[ParameterProblem]) -> Iterator[FieldError]:
+    for problem in problems:
+        if not _decided_at_run_time(entry.parameters, problem):
+            message = f"step '{entry.id}': {problem.message}"
+            yield FieldError(entry.place(problem.path), problem.code, message)
+
+
+def _decided_at_run_time(parameters: Mapping[str, Any], problem: ParameterProblem) -> bool:
+    """Whether a ``${{ }}`` may yet mend it.
+
+    It may yield any value where it stands alone, and complete one that it is a part of; but it cannot make
+    an object of a list, and never adds or removes a key.
+    """
+    path = written(parameters, problem.path)
+    value: Any = parameters
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else value[part]
+    if problem.code in {"UNKNOWN_PARAMETER", "REQUIRED", "TYPE"}:
+        return isinstance(value, str) and has_template(value)
+    return _any_template(value)
+
+
+def _any_template(value: Any) -> bool:
+    match value:
+        case str():
+            return has_template(value)
+        case Mapping():
+            return any(_any_template(item) for item in value.values())
+        case list():
+            return any(_any_template(item) for item in value)
+        case _:
+            return False
+
+
+def expressions(subject: Subject) -> Iterator[FieldError]:
+    """That each expression can be read, and uses names and functions that there are."""
+    for entry in subject.entries:
+        for expression in entry.expressions:
+            yield from _expression_errors(entry, expression, subject.known)
+    if subject.too_many_expressions:
+        message = f"the expressions of a definition have at most {MAX_EXPRESSIONS} characters together"
+        yield FieldError(STEPS, "TOO_LARGE", message)
+
+
+def _expression_errors(entry: Entry, expression: Expression, known: frozenset[str]) -> Iterator[FieldError]:
+    step, at, use = entry.id, expression.at, expression.use
+    if use is None:
+        yield FieldError(at, "EXPRESSION", f"step '{step}': {expression.unreadable}")
+        return
+    for access in use.accesses:
+        yield from _access_errors(access, at=at, step=step, known=known)
+    for name in use.unknown:
+        if name in LATER:
+            yield FieldError(at, "NOT_AVAILABLE", f"step '{step}': {LATER[name]}")
+            continue
+        message = (
+            f"step '{step}': '{name}' in expression '{expression.source}' is not a name that expressions "
+            f"know ({', '.join(sorted(NAMES))}){did_you_mean(name, NAMES)}"
+        )
+        yield FieldError(at, "UNKNOWN_NAME", message)
+    for name in use.functions:
+        message = (
+            f"step '{step}': there is no function '{name}' in expressions{did_you_mean(name, FUNCTIONS)}"
+        )
+        yield FieldError(at, "UNKNOWN_FUNCTION", message)
+
+
+def _access_errors(access: StepAccess, *, at: str, step: str, known: frozenset[str]) -> Iterator[FieldError]:
+    """What is wrong with a ``steps.<id>.<field>``, apart from whether there is such a step."""
+    if access.step is None:
+        message = f"step '{step}': name one step, as steps.<id>.outputs or steps['<id>'].outputs"
+        yield FieldError(at, "EXPRESSION", message)
+    elif access.step in known and access.field is not None and access.field not in FIELDS:
+        message = (
+            f"step '{step}': a step has {' and '.join(sorted(FIELDS))}, not '{access.field}'"
+            f"{did_you_mean(access.field, FIELDS)}"
+        )
+        yield FieldError(at, "UNKNOWN_NAME", message)
+
+
+RULES: Final[Sequence[Rule]] = (
+    words,
+    sections,
+    declared_parameters,
+    list_of_steps,
+    keywords,
+    actions,
+    expressions,
+)

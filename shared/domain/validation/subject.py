@@ -1,0 +1,233 @@
+"""What the rules of validation look at: an intent as it was sent, taken apart once for all of them.
+
+Rules see what was sent and not a model of it: one wrong type must not hide the other errors.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any, Final
+
+from shared.domain.actions import ActionSpec
+from shared.domain.definitions import MAX_STEPS
+from shared.domain.errors import FieldError
+from shared.domain.expressions import ExpressionError, Use, check, expressions_in
+from shared.domain.intents import IntentStatus
+from shared.domain.pointers import pointer, pointer_along
+from shared.domain.steps import RUN_INTENT, long_form, parameters_of
+from shared.domain.templates import OPEN
+from shared.domain.tenants import NO_SETTINGS, TenantSettings
+
+STEPS: Final = "/definition/steps"
+MAX_EXPRESSIONS: Final = 128 * 1024
+"""Characters in all expressions of a definition together: reading them costs up to 20 µs each."""
+
+MAX_TARGETS: Final = 100
+"""Other intents that one may run."""
+
+type Rule = Callable[["Subject"], Iterator[FieldError]]
+"""One rule: what of it the subject breaks, each with code, JSON pointer and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An intent that a ``run-intent`` step names; ``status`` None: there is none."""
+
+    status: IntentStatus | None
+    successor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the rules must know beside what was sent.
+
+    Attributes:
+        actions: every action there is.
+        settings: what the tenant's administrators ask of its intents.
+        url_refusal: why a URL may not be called, as far as the URL itself tells; None if it may.
+        intents: what ``run-intent`` steps name; None: nobody has looked.
+    """
+
+    actions: Mapping[str, ActionSpec]
+    settings: TenantSettings = NO_SETTINGS
+    url_refusal: Callable[[str], str | None] = lambda _: None
+    intents: Mapping[str, Target] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An intent as it was sent; None: not part of what is sent (a new version has its name already)."""
+
+    definition: Any
+    name: str | None = None
+    description: str | None = None
+    labels: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """One expression of a step: where it stands and what it uses, or why it cannot be read."""
+
+    at: str
+    source: str
+    use: Use | None
+    unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One step as it was sent, and in its long form."""
+
+    raw: Mapping[str, Any]
+    step: Mapping[str, Any]
+    at: str
+    """The pointer to it."""
+    spec: ActionSpec | None
+    """Its action, if there is such a one."""
+    parameters: Mapping[str, Any]
+    """Its action's, with conditions in ``${{ }}``."""
+    expressions: list[Expression] = field(default_factory=list[Expression])
+
+    @property
+    def id(self) -> str:
+        return str(self.step["id"])
+
+    @property
+    def condition_at(self) -> str:
+        """The pointer to its ``when``, which is one expression as a whole."""
+        return self.at + "/when"
+
+    @property
+    def depends_on(self) -> list[str]:
+        names = self.step.get("depends_on")
+        return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+    def place(self, path: Sequence[str | int]) -> str:
+        """The pointer to a parameter, in whichever form it was written."""
+        long = self.raw.get("parameters")
+        written_long = isinstance(long, Mapping) and (not path or path[0] not in self.raw)
+        root = self.at + "/parameters" if written_long else self.at
+        return pointer_along(root, written(self.step["parameters"], path))
+
+
+def written(value: Any, path: Sequence[str | int]) -> Sequence[str | int]:
+    """As much of ``path`` as the document has, and a key that is missing at its end.
+
+    A model may see a list where one value was written, and has names for the branches of a union.
+    """
+    for depth, part in enumerate(path):
+        if isinstance(value, Mapping) and (part in value or depth == len(path) - 1):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return path[:depth]
+    return path
+
+
+class Subject:
+    """What was sent, with what rules have in common made once."""
+
+    def __init__(self, sent: Sent, context: Context) -> None:
+        self.sent = sent
+        self.context = context
+        self.definition: Mapping[str, Any] = sent.definition if isinstance(sent.definition, Mapping) else {}
+        steps = self.definition.get("steps")
+        self.steps: Sequence[Any] = steps if isinstance(steps, list) and len(steps) <= MAX_STEPS else ()
+        self.too_many_expressions = False
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """The steps that are objects."""
+        entries = [
+            _entry(step, position, self.context.actions)
+            for position, step in enumerate(self.steps)
+            if isinstance(step, Mapping)
+        ]
+        known = _one(frozenset(entry.id for entry in entries))
+        left = MAX_EXPRESSIONS
+        for entry in entries:
+            for at, text in _texts_of(entry):
+                left -= len(text)
+                if left < 0:
+                    self.too_many_expressions = True
+                    return entries
+                entry.expressions.extend(_expressions(entry, at, text, known))
+        return entries
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The ids of the steps."""
+        return frozenset(entry.id for entry in self.entries)
+
+    @cached_property
+    def declared(self) -> Mapping[str, Any]:
+        """The JSON Schema of the parameters; empty if there is none that could be one."""
+        schema = self.definition.get("parameters")
+        return schema if isinstance(schema, Mapping) else {}
+
+
+@lru_cache(maxsize=64)
+def _one(known: frozenset[str]) -> frozenset[str]:
+    """Equal sets as one object: they are keys of caches, and a thousand ids take long to compare."""
+    return known
+
+
+def _entry(raw: Mapping[str, Any], position: int, actions: Mapping[str, ActionSpec]) -> Entry:
+    step = long_form(raw, position + 1)
+    name = raw.get("action")
+    spec = actions.get(name) if isinstance(name, str) else None
+    parameters = step["parameters"]
+    return Entry(
+        raw, step, STEPS + pointer(position), spec, spec.spelled_out(parameters) if spec else parameters
+    )
+
+
+def _texts_of(entry: Entry) -> Iterator[tuple[str, str]]:
+    """Where each text with expressions stands, and the text."""
+    when = entry.step.get("when")
+    if isinstance(when, str) and when:
+        yield entry.condition_at, when
+    for name, value in entry.parameters.items():
+        for path, text in texts(value):
+            if OPEN in text:
+                yield entry.place([name]) + pointer(*path), text
+
+
+def _expressions(entry: Entry, at: str, text: str, known: frozenset[str]) -> list[Expression]:
+    try:
+        sources = [text] if at == entry.condition_at else list(expressions_in(text))
+    except ExpressionError as error:
+        return [Expression(at, text, None, str(error))]
+    return [_expression(at, source, known) for source in sources]
+
+
+def _expression(at: str, source: str, known: frozenset[str]) -> Expression:
+    try:
+        return Expression(at, source, check(source, known))
+    except ExpressionError as error:
+        return Expression(at, source, None, str(error))
+
+
+def named_intents(definition: Any) -> list[str]:
+    """The intents that ``run-intent`` steps name, each once, whatever else is wrong with the definition."""
+    steps = definition.get("steps") if isinstance(definition, Mapping) else None
+    names: dict[str, None] = {}
+    for step in steps if isinstance(steps, list) else ():
+        if isinstance(step, Mapping) and step.get("action") == RUN_INTENT:
+            name = parameters_of(step).get("intent")
+            if isinstance(name, str) and OPEN not in name:
+                names[name] = None
+    return list(names)
+
+
+def texts(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every text in ``value``, at any depth, with the path to it."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from texts(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from texts(item, (*path, index))

@@ -1,0 +1,114 @@
+"""Validation as a use case: the rules, with what they must know of the tenant."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from shared.domain.errors import FieldError, NotExecutableError, ValidationFailedError
+from shared.domain.intents import HEAD, Reference, version_document_id
+from shared.domain.models import not_available
+from shared.domain.plans import Plan
+from shared.domain.pointers import pointer
+from shared.domain.validation.stages import Report, validate
+from shared.domain.validation.subject import MAX_TARGETS, Context, Sent, Target, named_intents
+from shared.ports.actions import Catalogue
+from shared.ports.documents import REGISTRY, Document, Documents
+from shared.security.scope import TenantScope
+from shared.services.members import Caller
+from shared.services.tenants import Tenants
+
+FEW_STEPS: Final = 20
+"""Definitions with more steps are validated on a thread, so that other requests go on meanwhile."""
+
+
+class Validation:
+    """What ``POST /intents/validate`` answers, and what nothing is stored without."""
+
+    def __init__(
+        self,
+        *,
+        documents: Documents,
+        catalogue: Catalogue,
+        tenants: Tenants,
+        url_refusal: Callable[[str], str | None],
+    ) -> None:
+        self._documents = documents
+        self._catalogue = catalogue
+        self._tenants = tenants
+        self._url_refusal = url_refusal
+
+    async def report(self, caller: Caller, sent: Sent) -> Report:
+        """Everything that is wrong with an intent, and advice; nothing is stored."""
+        context = Context(
+            actions=self._catalogue.specs(),
+            settings=await self._tenants.settings(caller.scope),
+            url_refusal=self._url_refusal,
+            intents=await self._targets(caller.scope, named_intents(sent.definition)),
+        )
+        if _is_small(sent.definition):
+            return validate(sent, context)
+        return await asyncio.to_thread(validate, sent, context)
+
+    async def require(self, caller: Caller, sent: Sent) -> Report:
+        """The report of an intent that may be stored.
+
+        Raises:
+            ValidationFailedError: it breaks rules; all of them are listed.
+        """
+        report = await self.report(caller, sent)
+        if report.errors:
+            raise ValidationFailedError(errors=report.errors)
+        return report
+
+    def require_executable(self, definition: Mapping[str, Any]) -> None:
+        """Let a stored definition pass that this release can execute; later rules of storing are not asked.
+
+        Raises:
+            NotExecutableError: it has what this release does not know, or cannot do yet.
+        """
+        actions = self._catalogue.specs()
+        report = validate(Sent(definition), Context(actions=actions))
+        errors: list[FieldError] = [error for error in report.errors if error.stage == "schema"]
+        for index, step in enumerate(definition.get("steps") or ()):
+            spec = actions.get(step["action"]) if not errors else None
+            if spec is not None and not spec.available:
+                place = pointer("definition", "steps", index, "action")
+                errors.append(not_available(place, f"executing the action '{spec.name}'"))
+        if errors:
+            raise NotExecutableError(errors=errors)
+
+    async def require_permitted(self, scope: TenantScope, plan: Plan) -> None:
+        """Let a plan pass whose actions the tenant's administrators do not forbid, or no longer.
+
+        Raises:
+            NotExecutableError: they forbid one.
+        """
+        forbidden = frozenset((await self._tenants.settings(scope)).forbidden_actions)
+        for name in sorted(forbidden & {step.action for step in plan.steps} if forbidden else ()):
+            raise NotExecutableError(f"The administrators of this tenant forbid the action '{name}'")
+
+    async def _targets(self, scope: TenantScope, names: Sequence[str]) -> Mapping[str, Target]:
+        """What the intents of these names and ids are."""
+        found = await asyncio.gather(*(self._target(scope, name) for name in names[:MAX_TARGETS]))
+        return dict(zip(names, found, strict=False))
+
+    async def _target(self, scope: TenantScope, name: str) -> Target:
+        reference = Reference.parse(name)
+        if reference is None:
+            return Target(None)
+        head = await self._read(scope, reference.name, HEAD)
+        if head is None:
+            return Target(None)
+        if reference.version not in {None, head.body["version"]}:
+            version = version_document_id(reference.version or 0)
+            if not await self._read(scope, reference.name, version):
+                return Target(None)
+        return Target(head.body["status"], head.body.get("successor"))
+
+    async def _read(self, scope: TenantScope, name: str, id: str) -> Document | None:
+        return await self._documents.read(scope, container=REGISTRY, partition=name, id=id)
+
+
+def _is_small(definition: Any) -> bool:
+    steps = definition.get("steps") if isinstance(definition, Mapping) else None
+    return not isinstance(steps, list) or len(steps) <= FEW_STEPS
