@@ -18,14 +18,16 @@ from typing import Any
 
 import orjson
 
+from localhost.sqlite import search
 from localhost.sqlite.cursors import Cursors
 from localhost.sqlite.operations import SWEEP, Partition, Step, Transaction, etag, prepare
-from localhost.sqlite.queries import encode_position, select
+from localhost.sqlite.queries import encode_position, select, tally
 from localhost.sqlite.readers import Readers
 from localhost.sqlite.signals import Signals
 from localhost.sqlite.writer import PATIENCE, StorageUnavailableError, Writer
 from shared.domain.errors import BadCursorError
-from shared.ports.documents import Change, Container, Document, Operation, Page, Query
+from shared.ports.documents import Change, Container, Counts, Document, Operation, Page, Query
+from shared.ports.documents import Path as FieldPath
 from shared.security.scope import TenantScope
 
 SWEEP_INTERVAL = 60.0
@@ -36,7 +38,7 @@ SWEEP_LIMIT = 500
 
 QUERY_THREADS = 2
 
-_SCHEMA = Path(__file__).with_suffix(".sql")
+_SCHEMAS = [Path(__file__).with_name(name) for name in ("documents.sql", "search.sql")]
 _KEY = "INSERT OR IGNORE INTO meta VALUES ('cursor_key', x'{}');"
 _POSITION_BYTES = 8
 
@@ -92,8 +94,10 @@ class SqliteDocuments:
         self._touched: set[Hashable] = set()
         self._next_sweep = 0.0
         self._closed = False
-        schema = _SCHEMA.read_text("utf-8") + _KEY.format(secrets.token_hex(32))
-        self._writer = Writer(path, schema, on_commit=self._announce, patience=patience)
+        schema = "".join(file.read_text("utf-8") for file in _SCHEMAS) + _KEY.format(secrets.token_hex(32))
+        self._writer = Writer(
+            path, schema, prepare=search.install, on_commit=self._announce, patience=patience
+        )
         self._readers = Readers(path)
         self._pool = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="sqlite-query")
         self._cursors = Cursors(self._meta("cursor_key"))
@@ -120,6 +124,13 @@ class SqliteDocuments:
             raise StorageUnavailableError
         page = partial(self._page, query, scope.tenant_id)
         return await asyncio.get_running_loop().run_in_executor(self._pool, page)
+
+    async def count(self, scope: TenantScope, query: Query, *, by: FieldPath) -> Counts:
+        """See :meth:`shared.ports.documents.Documents.count`."""
+        if self._closed:
+            raise StorageUnavailableError
+        counts = partial(self._count, query, by, scope.tenant_id)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, counts)
 
     async def transact(
         self, scope: TenantScope, *, container: Container, partition: str, operations: Sequence[Operation]
@@ -183,13 +194,25 @@ class SqliteDocuments:
         return self._now().timestamp()
 
     def _page(self, query: Query, tenant_id: str) -> Page:
-        selection = select(query, tenant_id=tenant_id, now=self._seconds(), open_cursor=self._cursors.open)
+        selection = select(
+            query,
+            tenant_id=tenant_id,
+            now=self._seconds(),
+            rows=self._readers.rows,
+            open_cursor=self._cursors.open,
+        )
         rows = self._readers.rows(selection.sql, tuple(selection.parameters))
         shown = rows[: query.limit]
         after = None
         if len(rows) > query.limit:
             after = self._cursors.seal(selection.context, encode_position(shown[-1][2:]))
         return Page([_document(seq, body) for seq, body, *_ in shown], after)
+
+    def _count(self, query: Query, by: FieldPath, tenant_id: str) -> Counts:
+        sql, bound = tally(query, by, tenant_id=tenant_id, now=self._seconds(), rows=self._readers.rows)
+        rows = self._readers.rows(sql, bound)
+        values = rows[0][2] if rows else 0
+        return Counts([(value, number) for value, number, _ in rows], values - len(rows))
 
     def _transact(
         self, place: Partition, steps: Sequence[Step], connection: sqlite3.Connection

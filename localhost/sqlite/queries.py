@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from localhost.sqlite.operations import COLUMNS, sql_number
+from localhost.sqlite.search import FIELDS, Narrowing, Rows, element, indexed, narrowing
 from shared.domain.errors import BadCursorError
 from shared.ports.documents import Container, Json, Path, Query, Where
 
@@ -34,7 +35,7 @@ class Selection:
 
 
 def select(
-    query: Query, *, tenant_id: str, now: float, open_cursor: Callable[[bytes, str], bytes]
+    query: Query, *, tenant_id: str, now: float, rows: Rows, open_cursor: Callable[[bytes, str], bytes]
 ) -> Selection:
     """Build the statement for a page of ``query`` with one row more, which tells whether there is a next.
 
@@ -42,17 +43,9 @@ def select(
         BadCursorError: ``query.after`` is not a cursor of this query.
         ValueError: a limit below 1, or a path that cannot be written in SQL.
     """
-    if query.limit < 1:
-        raise ValueError(f"a page has at least one document, not {query.limit}")
-    # Written into the text, not bound: SQLite takes a partial index only if it can see the values.
-    conditions: list[Sql] = [
-        (f"container = {_literal(query.container.name)} AND kind = {_literal(query.kind)}", []),
-        ("tenant_id = ?", [tenant_id]),
-        ("(expires_at IS NULL OR expires_at > ?)", [now]),
-    ]
-    if query.partition is not None:
-        conditions.append(("partition = ?", [query.partition]))
-    conditions += [_condition(query.container, where) for where in query.where]
+    _check(query)
+    narrowed = narrowing(query, tenant_id, rows)
+    source, conditions = _matching(query, tenant_id, now, narrowed)
     order: list[tuple[str, str]] = [
         (_Field.at(query.container, path).value, way) for path, way in query.order
     ]
@@ -60,18 +53,119 @@ def select(
     order += [("id", ties)] if query.partition is not None else [("partition", ties), ("id", ties)]
     context = _context(query, tenant_id)
     # Without statistics SQLite would rather walk the whole tenant in the order asked for than sort the few
-    # documents that an `in` picks out of an index: a plus keeps a term from choosing the index.
-    unindexed = "+" if any(where.op == "in" and where.path[0] in COLUMNS for where in query.where) else ""
-    order = [(unindexed + expression, way) for expression, way in order]
+    # documents that an index picks out: a plus keeps a term from choosing the index.
+    picks = narrowed.few if narrowed else any(_picks(where) for where in query.where)
+    order = [(("+" if picks else "") + expression, way) for expression, way in order]
     if query.after is not None:
         conditions.append(_behind(order, _position(open_cursor(context, query.after), len(order))))
     sql = (
-        f"SELECT seq, body, {', '.join(expression for expression, _ in order)} FROM documents"  # noqa: S608 - values are bound
-        f" WHERE {' AND '.join(text for text, _ in conditions)}"
+        f"SELECT seq, body, {', '.join(expression for expression, _ in order)} FROM {source}"  # noqa: S608 - values are bound
+        f" WHERE {_all(conditions)}"
         f" ORDER BY {', '.join(f'{expression} {way}' for expression, way in order)} LIMIT ?"
     )
-    parameters = [value for _, values in conditions for value in values]
-    return Selection(sql, [*parameters, query.limit + 1], context)
+    return Selection(sql, [*_bound(conditions), query.limit + 1], context)
+
+
+def tally(query: Query, by: Path, *, tenant_id: str, now: float, rows: Rows) -> Sql:
+    """The statement that counts what matches by its strings at ``by``; a row is value, count, all values.
+
+    Raises:
+        ValueError: a limit below 1, or a path that cannot be written in SQL.
+    """
+    _check(query)
+    field = _Field.at(query.container, by)
+    narrowed = narrowing(query, tenant_id, rows)
+    if indexed(query) and len(by) == 1 and by[0] in FIELDS:
+        counts, bound = _tally_of_terms(query, by[0], tenant_id, now, narrowed)
+    else:
+        source, conditions = _matching(query, tenant_id, now, narrowed)
+        counts = (
+            "SELECT element.value AS value, count(DISTINCT matching.key) AS n"  # noqa: S608 - values are bound
+            f" FROM (SELECT documents.key, body FROM {source} WHERE {_all(conditions)}) AS matching"
+            f" CROSS JOIN json_each(body, {field.path}) AS element WHERE element.type = 'text'"
+            f" AND json_type(body, {field.path}) IN ('text', 'array') GROUP BY element.value"
+        )
+        bound = _bound(conditions)
+    sql = f"SELECT value, n, count(*) OVER () FROM ({counts}) ORDER BY n DESC, value LIMIT ?"  # noqa: S608 - bound
+    return sql, [*bound, query.limit]
+
+
+def _tally_of_terms(query: Query, field: str, tenant_id: str, now: float, narrowed: Narrowing | None) -> Sql:
+    """Counts by a field that the index has: through the documents if they are few, or else its terms."""
+    if narrowed and narrowed.match and not narrowed.rest:
+        conditions: list[Sql] = [
+            ("tokens MATCH ?", [narrowed.match]),
+            ("rowid NOT IN (SELECT key FROM documents WHERE expires_at <= ?)", [now]),
+            *_spoken("tokens.rowid", narrowed),
+        ]
+        matching: Sql = (f"SELECT rowid AS key FROM tokens WHERE {_all(conditions)}", _bound(conditions))  # noqa: S608 - bound
+    elif query.where:
+        source, conditions = _matching(query, tenant_id, now, narrowed)
+        matching = f"SELECT documents.key AS key FROM {source} WHERE {_all(conditions)}", _bound(conditions)  # noqa: S608 - bound
+    else:
+        matching = "", []
+    names = [tenant_id, field, element(field)]
+    if narrowed and narrowed.few:
+        return (
+            f"SELECT value, count(*) AS n FROM ({matching[0]}) AS matching"  # noqa: S608 - values are bound
+            " CROSS JOIN postings ON postings.key = matching.key CROSS JOIN terms ON id = term"
+            " WHERE tenant_id = ? AND field IN (?, ?) GROUP BY value"
+        ), [*matching[1], *names]
+    if query.where:
+        among = f"+key IN ({matching[0]})"
+    else:
+        among, matching = "key NOT IN (SELECT key FROM documents WHERE expires_at <= ?)", ("", [now])
+    held = f"SELECT count(*) FROM postings WHERE term = terms.id AND {among}"  # noqa: S608 - bound
+    return (
+        f"SELECT value, sum(held) AS n FROM (SELECT value, ({held}) AS held FROM terms"  # noqa: S608 - bound
+        " WHERE tenant_id = ? AND field IN (?, ?)) WHERE held GROUP BY value"
+    ), [*matching[1], *names]
+
+
+def _check(query: Query) -> None:
+    if query.limit < 1:
+        raise ValueError(f"a page has at least one document, not {query.limit}")
+
+
+def _matching(query: Query, tenant_id: str, now: float, narrowed: Narrowing | None) -> tuple[str, list[Sql]]:
+    """What to select from, and the conditions that leave the query's documents."""
+    source, conditions = "documents", list[Sql]()
+    if narrowed and narrowed.match is None:
+        conditions.append(("FALSE", []))
+    elif narrowed and narrowed.few:
+        source = "tokens CROSS JOIN documents ON documents.key = tokens.rowid"
+        conditions.append(("tokens MATCH ?", [narrowed.match]))
+    elif narrowed:
+        conditions.append(("+key IN (SELECT rowid FROM tokens WHERE tokens MATCH ?)", [narrowed.match]))
+    # Written into the text, not bound: SQLite takes a partial index only if it can see the values.
+    conditions += [
+        (f"container = {_literal(query.container.name)} AND kind = {_literal(query.kind)}", []),
+        ("tenant_id = ?", [tenant_id]),
+        ("(expires_at IS NULL OR expires_at > ?)", [now]),
+    ]
+    if query.partition is not None:
+        conditions.append(("partition = ?", [query.partition]))
+    conditions += _spoken("key", narrowed) if narrowed else []
+    rest = narrowed.rest if narrowed else query.where
+    return source, [*conditions, *(_condition(query.container, where) for where in rest)]
+
+
+def _spoken(key: str, narrowed: Narrowing) -> list[Sql]:
+    """That the words are in the text of the document with that key, and not only their grams."""
+    text = f"SELECT text FROM intents WHERE intents.key = {key}"  # noqa: S608 - a column's name
+    return [(f"instr(({text}), ?)", [word]) for word in narrowed.words]
+
+
+def _picks(where: Where) -> bool:
+    return where.op == "in" and where.path[0] in COLUMNS
+
+
+def _all(conditions: Sequence[Sql]) -> str:
+    return " AND ".join(text for text, _ in conditions)
+
+
+def _bound(conditions: Sequence[Sql]) -> list[Any]:
+    return [value for _, values in conditions for value in values]
 
 
 def encode_position(values: Sequence[Any]) -> bytes:

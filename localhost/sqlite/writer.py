@@ -70,8 +70,16 @@ class _Job:
     error: Exception | None = None
 
 
-def open_store(path: Path, schema: str, *, patience: float = PATIENCE) -> sqlite3.Connection:
+def open_store(
+    path: Path,
+    schema: str,
+    *,
+    prepare: Callable[[sqlite3.Connection], None] | None = None,
+    patience: float = PATIENCE,
+) -> sqlite3.Connection:
     """Open a file for writing, made if absent, and apply ``schema`` (idempotent SQL).
+
+    ``prepare`` gives the connection what the schema needs: functions that its triggers call.
 
     Raises:
         StorageUnavailableError: the file cannot be opened or written.
@@ -79,6 +87,8 @@ def open_store(path: Path, schema: str, *, patience: float = PATIENCE) -> sqlite
     connection: sqlite3.Connection | None = None
     try:
         connection = connect(path, patience=patience)
+        if prepare is not None:
+            prepare(connection)
         connection.executescript(schema)
     except sqlite3.Error as error:
         if connection is not None:
@@ -144,17 +154,18 @@ class Writer:
         path: Path,
         schema: str,
         *,
+        prepare: Callable[[sqlite3.Connection], None] | None = None,
         on_commit: Callable[[], None] | None = None,
         patience: float = PATIENCE,
     ) -> None:
-        """Open ``path`` (made if absent), apply ``schema`` (idempotent SQL) and start the thread.
+        """Open the file as :func:`open_store` does, and start the thread.
 
         ``on_commit`` is called on the writer's thread after each commit, before the callers resume.
 
         Raises:
             StorageUnavailableError: the file cannot be opened or written.
         """
-        self._connection = open_store(path, schema, patience=patience)
+        self._connection = open_store(path, schema, prepare=prepare, patience=patience)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._on_commit = on_commit
         self._closed = False

@@ -1,11 +1,11 @@
 """Executions on the wire."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from quantum.contract.pages import Page, Paging
+from quantum.contract.times import Moment
 
 type ExecutionStatus = Literal[
     "pending", "running", "waiting", "paused", "cancelling", "completed", "failed", "cancelled"
@@ -21,19 +21,6 @@ type StepStatus = Literal[
     "cancelled",
     "compensated",
 ]
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError("a time is RFC 3339, as in 2024-01-04T10:00:00Z") from error
-    if moment.tzinfo is None:
-        raise ValueError("say the offset from UTC too, as in 2024-01-04T10:00:00Z")
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("that is outside the years 1 to 9999 in UTC") from error
 
 
 class ExecuteIntent(BaseModel):
@@ -109,9 +96,6 @@ class Execution(ExecutionHead):
     """One run of an intent, with each step."""
 
     steps: list[StepState]
-
-
-type Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
 class ExecutionQuery(Paging):

@@ -154,6 +154,17 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """How many documents have each value: most first, values that are equally many in their own order.
+
+    ``more`` is how many other values there are.
+    """
+
+    values: Sequence[tuple[str, int]]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A document as it was after a write; ``position`` resumes the feed behind it."""
 
@@ -179,6 +190,17 @@ class Documents(Protocol):
         Raises:
             BadCursorError: ``after`` is not a continuation of this query, or it was altered.
             ValueError: a limit below 1, a value that cannot be compared, or a name that cannot be in a path.
+        """
+        ...
+
+    async def count(self, scope: TenantScope, query: Query, *, by: Path) -> Counts:
+        """How many of the documents that match have each string at ``by``, or in the array there.
+
+        A document counts once for a value; what is no string counts for nothing. ``query.limit`` is the most
+        values to tell; its ``order`` and ``after`` say nothing here. It is slower the more documents match.
+
+        Raises:
+            ValueError: as :meth:`query`.
         """
         ...
 

@@ -1,0 +1,145 @@
+"""What intents are searched by: the functions that ``search.sql`` calls, and questions to its index.
+
+The index answers, exactly, which documents have a value in a field, an element in an array, or up to three
+characters in a row in their text. Longer words are looked for by all their grams, then in the text itself.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from shared.ports.documents import REGISTRY, Query, Where
+
+FIELDS = ("status", "created_by", "actions", "label_pairs")
+"""Fields of an intent that hold a string or an array of strings, and are indexed."""
+
+TEXT = "search"
+"""The field whose text is indexed."""
+
+LONGEST_GRAM = 3
+_UNIT = 4
+"""Hexadecimal digits of one unit of UTF-16."""
+
+FEW = 2000
+"""So many documents are sooner sorted than found on a walk in their order."""
+
+type Term = tuple[str, str]
+"""A field and a value."""
+
+EVERYTHING: Term = ("", "")
+"""What every document of the tenant has."""
+
+type Rows = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+
+_TERM = "SELECT id FROM terms WHERE tenant_id = ? AND field = ? AND value = ?"
+_SOME = "SELECT count(*) FROM (SELECT 1 FROM tokens WHERE tokens MATCH ? LIMIT ?)"
+
+
+def install(connection: sqlite3.Connection) -> None:
+    """Give a connection that writes what the triggers call."""
+    connection.create_function("search_terms", 1, search_terms, deterministic=True)
+    connection.create_function("search_text", 1, search_text, deterministic=True)
+    connection.create_function("grams", 1, grams, deterministic=True)
+
+
+def search_terms(body: str) -> str:
+    """JSON: each term of the document once, as a field (``field[]`` for an array's element) and a value."""
+    document = orjson.loads(body)
+    found: list[Term] = [EVERYTHING]
+    for name in FIELDS:
+        value = document.get(name)
+        if isinstance(value, str):
+            found.append((name, value))
+        elif isinstance(value, list):
+            strings = dict.fromkeys(one for one in value if isinstance(one, str))
+            found += [(element(name), one) for one in strings]
+    return orjson.dumps(found).decode()
+
+
+def search_text(body: str) -> str:
+    text = orjson.loads(body).get(TEXT)
+    return text.casefold() if isinstance(text, str) else ""
+
+
+def grams(text: str) -> str:
+    """Every one, two and three units in a row, once, in hexadecimal and separated by spaces."""
+    return " ".join({gram for length in range(1, LONGEST_GRAM + 1) for gram in _grams(text, length)})
+
+
+def _grams(text: str, length: int) -> set[str]:
+    digits = text.encode("utf-16-be").hex()
+    size = length * _UNIT
+    return {digits[place : place + size] for place in range(0, len(digits) - size + 1, _UNIT)}
+
+
+def element(name: str) -> str:
+    """The field of the terms that an array's elements are."""
+    return name + "[]"
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """The part of a query's conditions that the index answers, and the rest.
+
+    ``match`` is a full-text query, and each of ``words`` must be in the text besides. ``few`` tells whether
+    fewer than :data:`FEW` documents match it; with None there are none.
+    """
+
+    match: str | None
+    few: bool
+    words: Sequence[str]
+    rest: Sequence[Where]
+
+
+def indexed(query: Query) -> bool:
+    """Whether the documents that the query asks for are in the index."""
+    return query.container == REGISTRY and query.kind == "intent" and query.partition is None
+
+
+def narrowing(query: Query, tenant_id: str, rows: Rows) -> Narrowing | None:
+    """What the index can do for a query; None if nothing."""
+    if not indexed(query):
+        return None
+    needed: list[list[Term]] = []
+    sought: set[str] = set()
+    words: list[str] = []
+    rest: list[Where] = []
+    for where in query.where:
+        if (choices := _choices(where)) is not None:
+            needed.append(choices)
+        elif where.op == "text" and where.path == (TEXT,) and where.value:
+            word = str(where.value).casefold()
+            units = len(word.encode("utf-16-be")) // 2
+            sought |= _grams(word, min(LONGEST_GRAM, units))
+            words += [word] if units > LONGEST_GRAM else []
+        else:
+            rest.append(where)
+    if sought and not needed:
+        needed.append([EVERYTHING])
+    if not needed:
+        return None
+    known = [[row[0] for term in choices for row in rows(_TERM, (tenant_id, *term))] for choices in needed]
+    if not all(known):
+        return Narrowing(match=None, few=True, words=words, rest=rest)
+    terms = ["(" + " OR ".join(f"t{number}" for number in numbers) + ")" for numbers in known]
+    match = " AND ".join([*terms, *sorted(sought)])
+    ((found,),) = rows(_SOME, (match, FEW))
+    return Narrowing(match, found < FEW, words, rest)
+
+
+def _choices(where: Where) -> list[Term] | None:
+    """The terms of which a document that satisfies the condition has one; None if it is not of terms."""
+    if len(where.path) != 1 or where.path[0] not in FIELDS:
+        return None
+    name = where.path[0]
+    match where.op:
+        case "=" if isinstance(where.value, str):
+            return [(name, where.value)]
+        case "contains" if isinstance(where.value, str):
+            return [(element(name), where.value)]
+        case "in" if all(isinstance(one, str) for one in where.value):
+            return [(name, one) for one in where.value]
+    return None
