@@ -194,6 +194,54 @@ def test_without_a_sealing_key_the_vault_keeps_the_one_it_has() -> None:
     assert "QUANTUM_SEALING_KEY" in kept.one("Microsoft.Web/sites/config").get("properties")
 
 
+ALERTS = {
+    "failed-executions",
+    "relay-lag",
+    "throttled-requests",
+    "cosmos-throttling",
+    "eventhubs-throttling",
+    "server-errors",
+    "latency",
+}
+"""What no deployment may keep to itself."""
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_operators_are_told_of_what_goes_wrong_but_in_development(name: str) -> None:
+    told = deployed(name)
+    operators = told.one("Microsoft.Insights/actionGroups")
+    assert [each["emailAddress"] for each in operators.get("properties.emailReceivers")] == [
+        GIVEN["alertEmail"]
+    ]
+    by_query = told.of("Microsoft.Insights/scheduledQueryRules")
+    by_metric = told.of("Microsoft.Insights/metricAlerts")
+    assert {rule.name for rule in (*by_query, *by_metric)} >= ALERTS
+    for rule in by_query:
+        assert rule.get("properties.actions.actionGroups") == [operators.id], rule.name
+    for rule in by_metric:
+        assert rule.get("properties.actions") == [{"actionGroupId": operators.id}], rule.name
+    for rule in (*by_query, *by_metric):
+        assert rule.get("properties.enabled") == (not name.startswith("dev")), rule.name
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if "gateway" in name])
+def test_a_gateway_takes_no_keys_and_holds_no_stream_back(name: str) -> None:
+    gated = deployed(name)
+    assert gated.one("Microsoft.ApiManagement/service/apis").get("properties.subscriptionRequired") is False
+    policy = gated.one("Microsoft.ApiManagement/service/apis/policies").get("properties.value")
+    assert 'buffer-response="false"' in policy
+    traces = gated.one("Microsoft.ApiManagement/service/apis/diagnostics")
+    for side in ("frontend", "backend"):
+        assert traces.get(f"properties.{side}.response.body.bytes") == 0
+
+
+def test_the_app_is_on_flex_consumption_with_the_instances_of_its_profile(deployment: Deployment) -> None:
+    plan, app = deployment.one("Microsoft.Web/serverfarms"), deployment.one("Microsoft.Web/sites")
+    assert (plan.get("sku.name"), app.get("properties.serverFarmId")) == ("FC1", plan.id)
+    scale = app.get("properties.functionAppConfig.scaleAndConcurrency")
+    assert scale["maximumInstanceCount"] >= sum(ready["instanceCount"] for ready in scale["alwaysReady"])
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_the_app_may_do_what_it_has_to_and_no_more(name: str) -> None:
     expected = {
