@@ -82,16 +82,22 @@ def _by(*fields: str) -> list[Order]:
     return [(((field,), "asc"),) for field in fields]
 
 
+_AUDIT: Sequence[Path] = [("principal",), ("action",)]
+"""What audit records are filtered by, besides their time."""
+
 DEFINITIONS = (
     ContainerDefinition(
         REGISTRY,
-        fields=[("status",), ("labels", ANY_NAME), ("search",), ("actions", ELEMENTS), ("created_by",)],
+        fields=[
+            *[("status",), ("labels", ANY_NAME), ("search",), ("actions", ELEMENTS), ("created_by",)],
+            *_AUDIT,
+        ],
         orders=_by("name", "created_at", "updated_at"),
     ),
     ContainerDefinition(
-        EXECUTIONS, fields=[("status",), ("intent",), ("intent_id",)], orders=_by("created_at")
+        EXECUTIONS, fields=[("status",), ("intent",), ("intent_id",), *_AUDIT], orders=_by("created_at")
     ),
-    ContainerDefinition(TENANCY, fields=[("user",), ("status",)], orders=_by("name", "created_at")),
+    ContainerDefinition(TENANCY, fields=[("user",), ("status",), *_AUDIT], orders=_by("name", "created_at")),
     ContainerDefinition(COUNTERS, orders=_by("date")),
 )
 """Every container of the database, with what the services' lists filter and sort by."""
