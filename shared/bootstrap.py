@@ -25,6 +25,8 @@ from shared.services.sealing import Sealer
 from shared.services.steps import Parts, Steps
 from shared.services.streams import Streams
 from shared.services.subscriptions import Subscriptions
+from shared.services.tenants import Tenants
+from shared.services.validation import Validation
 from shared.services.warmup import WarmUp
 from shared.services.watched import WatchedDocuments, WatchedEvents
 from shared.services.webhooks import RetryPolicy, Webhooks
@@ -39,6 +41,8 @@ class Application:
     settings: Settings
     adapters: Adapters
     members: Members
+    tenants: Tenants
+    validation: Validation
     intents: Intents
     executions: Executions
     audit: Audit
@@ -68,7 +72,11 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
     catalogue = BuiltInActions(egress=egress, outbound=outbound, telemetry=telemetry)
     runs = Runs(documents)
     chains = Chains(settings.audit_retention)
-    intents = Intents(documents=documents, chains=chains, catalogue=catalogue, cursors=cursors, clock=clock)
+    tenants = Tenants(documents=documents, chains=chains, clock=clock)
+    validation = Validation(
+        documents=documents, catalogue=catalogue, tenants=tenants, url_refusal=egress.refusal_of_url
+    )
+    intents = Intents(documents=documents, chains=chains, validation=validation, cursors=cursors, clock=clock)
     members = Members(documents, adapters.tokens, clock)
     executions = Executions(
         documents=documents,
@@ -76,6 +84,7 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         orchestrations=adapters.orchestrations,
         intents=intents,
         runs=runs,
+        validation=validation,
         catalogue=catalogue,
         cursors=cursors,
         clock=clock,
@@ -99,6 +108,8 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         settings=settings,
         adapters=adapters,
         members=members,
+        tenants=tenants,
+        validation=validation,
         intents=intents,
         executions=executions,
         audit=Audit(documents=documents, cursors=cursors),

@@ -6,33 +6,32 @@ from typing import Any
 
 from shared.domain import intents as rules
 from shared.domain.canonical import content_hash
-from shared.domain.definitions import validate_definition
 from shared.domain.errors import (
     ConflictError,
     DocumentExistsError,
     NotFoundError,
-    ValidationFailedError,
 )
 from shared.domain.intents import HEAD, Intent, IntentFilter, NewIntent, Reference
 from shared.domain.paging import Cursors
 from shared.domain.times import rfc3339
-from shared.ports.actions import Catalogue
+from shared.domain.validation.subject import Sent
 from shared.ports.clock import Clock
 from shared.ports.documents import REGISTRY, Create, Document, Documents, Query, Where
 from shared.services.chains import Act, Chain, Chains
 from shared.services.members import Caller
 from shared.services.records import event
+from shared.services.validation import Validation
 
 
 class Intents:
     """Use cases of intents. Each method acts for ``caller`` in the caller's tenant only."""
 
     def __init__(
-        self, *, documents: Documents, chains: Chains, catalogue: Catalogue, cursors: Cursors, clock: Clock
+        self, *, documents: Documents, chains: Chains, validation: Validation, cursors: Cursors, clock: Clock
     ) -> None:
         self._documents = documents
         self._chains = chains
-        self._catalogue = catalogue
+        self._validation = validation
         self._cursors = cursors
         self._clock = clock
 
@@ -43,7 +42,8 @@ class Intents:
             ValidationFailedError: it breaks rules; all of them are listed.
             ConflictError: the name is taken.
         """
-        self._validate(new)
+        sent = Sent(new.definition, new.name, new.description, new.labels)
+        await self._validation.require(caller, sent)
         now = self._clock.now()
         version = _version(new, by=caller.principal.name, at=rfc3339(now))
         head = _head(new, version)
@@ -110,16 +110,6 @@ class Intents:
 
     async def _read(self, caller: Caller, name: str, id: str) -> Document | None:
         return await self._documents.read(caller.scope, container=REGISTRY, partition=name, id=id)
-
-    def _validate(self, new: NewIntent) -> None:
-        errors = [
-            *rules.name_errors(new.name),
-            *rules.description_errors(new.description),
-            *rules.label_errors(new.labels),
-            *validate_definition(new.definition, actions=self._catalogue.specs()),
-        ]
-        if errors:
-            raise ValidationFailedError(errors=errors)
 
 
 _AUDITED = ("name", "version", "description", "labels", "status", "content_hash")
