@@ -12,6 +12,7 @@ from shared.domain.executions import Execution
 from shared.domain.intents import NewIntent
 from shared.domain.paging import Cursors
 from shared.ports.documents import EXECUTIONS, Documents
+from shared.security.egress import EgressPolicy
 from shared.security.principals import Principal
 from shared.security.scope import TenantScope
 from shared.services.chains import Chains
@@ -22,6 +23,8 @@ from shared.services.members import Caller
 from shared.services.runs import Runs
 from shared.services.steps import Parts, Steps
 from shared.services.streams import Streams
+from shared.services.tenants import Tenants
+from shared.services.validation import Validation
 from tests.fakes.actions import ScriptedCatalogue
 from tests.fakes.clock import FrozenClock
 from tests.fakes.orchestrations import RecordedOrchestrations
@@ -41,6 +44,8 @@ class Workshop:
     orchestrations: RecordedOrchestrations
     catalogue: ScriptedCatalogue
     clock: FrozenClock
+    tenants: Tenants
+    validation: Validation
     intents: Intents
     executions: Executions
     runs: Runs
@@ -99,13 +104,21 @@ def _composed(documents: Documents, clock: FrozenClock) -> Workshop:
     orchestrations, catalogue = RecordedOrchestrations(), ScriptedCatalogue()
     runs, cursors = Runs(documents), Cursors(b"k" * 32)
     chains = Chains()
-    intents = Intents(documents=documents, chains=chains, catalogue=catalogue, cursors=cursors, clock=clock)
+    tenants = Tenants(documents=documents, chains=chains, clock=clock)
+    validation = Validation(
+        documents=documents,
+        catalogue=catalogue,
+        tenants=tenants,
+        url_refusal=EgressPolicy().refusal_of_url,
+    )
+    intents = Intents(documents=documents, chains=chains, validation=validation, cursors=cursors, clock=clock)
     executions = Executions(
         documents=documents,
         chains=chains,
         orchestrations=orchestrations,
         intents=intents,
         runs=runs,
+        validation=validation,
         catalogue=catalogue,
         cursors=cursors,
         clock=clock,
@@ -116,6 +129,8 @@ def _composed(documents: Documents, clock: FrozenClock) -> Workshop:
         orchestrations,
         catalogue,
         clock,
+        tenants,
+        validation,
         intents,
         executions,
         runs,
