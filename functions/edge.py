@@ -17,7 +17,7 @@ from typing import Any
 
 from azurefunctions.extensions.http.fastapi import Request, Response
 
-from functions import bodies, inputs, problems
+from functions import addresses, bodies, inputs, problems
 from functions.routes import PREFIX, Route
 from shared import logs
 from shared.bootstrap import Application
@@ -137,7 +137,8 @@ async def _prepare(platform: Application, call: Call, route: Route) -> None:
     member = await _within(platform.members.authenticate(*credentials), AUTHENTICATION_SECONDS)
     logs.add(tenant_id=member.scope.tenant_id)
     require(member.principal, route.operation)
-    call.authenticated = replace(member, request_id=call.request_id, address=_address(call))
+    address = addresses.source(call.request, platform.settings.trusted_proxies)
+    call.authenticated = replace(member, request_id=call.request_id, address=address)
     call.query = inputs.query(route, call.request.scope["query_string"])
     if route.body is not None:
         call.body = inputs.body(route, await _json(call, route, platform.settings.max_body_bytes))
@@ -162,11 +163,6 @@ async def _json(call: Call, route: Route, limit: int) -> Any:
     if not route.body_optional:
         raise BadRequestError("This request needs a JSON body")
     return {}
-
-
-def _address(call: Call) -> str | None:
-    client = call.request.client
-    return client.host if client else None
 
 
 def _request_id(given: bytes) -> str:

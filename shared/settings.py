@@ -24,6 +24,7 @@ HEARTBEAT_SECONDS = 15.0
 WEBHOOK_ATTEMPTS = 12
 WEBHOOK_FIRST_DELAY = 5.0
 KEY_BYTES = 32
+MAX_PROXIES = 9
 MAX_RETENTION_DAYS = 20_000
 """As a time to live, in seconds, this fits what Cosmos DB takes (2**31 - 1)."""
 
@@ -76,6 +77,9 @@ class Settings:
     webhook_first_delay: float = WEBHOOK_FIRST_DELAY
     """``QUANTUM_WEBHOOK_FIRST_DELAY``: seconds to a webhook's second attempt; each delay after it is three
     times as long."""
+    trusted_proxies: int = 0
+    """``QUANTUM_TRUSTED_PROXIES``: how many proxies stand in front of this host and append to
+    ``X-Forwarded-For``; on Azure 1, the platform's front end, by default."""
     audit_retention: timedelta | None = None
     """``QUANTUM_AUDIT_RETENTION_DAYS``: how long audit records are kept at least; without it, for ever."""
     token_issuers: str = ""
@@ -132,6 +136,7 @@ class Settings:
             heartbeat_seconds=_number(values, "QUANTUM_HEARTBEAT_SECONDS", HEARTBEAT_SECONDS),
             webhook_attempts=int(_number(values, "QUANTUM_WEBHOOK_ATTEMPTS", WEBHOOK_ATTEMPTS)),
             webhook_first_delay=_number(values, "QUANTUM_WEBHOOK_FIRST_DELAY", WEBHOOK_FIRST_DELAY),
+            trusted_proxies=_whole(values, "QUANTUM_TRUSTED_PROXIES", 1 if azure else 0, most=MAX_PROXIES),
             audit_retention=_days(values, "QUANTUM_AUDIT_RETENTION_DAYS"),
             token_issuers=values.get("QUANTUM_TOKEN_ISSUERS", ""),
             credentials=values.get("QUANTUM_CREDENTIALS", ""),
@@ -212,14 +217,16 @@ def _number(values: Mapping[str, str], key: str, default: float) -> float:
 
 
 def _days(values: Mapping[str, str], key: str) -> timedelta | None:
-    text = values.get(key, "").strip()
-    if not text:
+    if not values.get(key, "").strip():
         return None
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= MAX_RETENTION_DAYS):
-        raise SettingsError(
-            f"{key} is {text!r}: it must be whole days, 1 to {MAX_RETENTION_DAYS}, or not set"
-        )
-    return timedelta(days=int(text))
+    return timedelta(days=_whole(values, key, 0, least=1, most=MAX_RETENTION_DAYS))
+
+
+def _whole(values: Mapping[str, str], key: str, default: int, *, least: int = 0, most: int) -> int:
+    text = values.get(key, "").strip() or str(default)
+    if not (text.isascii() and text.isdecimal() and len(text) < 9 and least <= int(text) <= most):
+        raise SettingsError(f"{key} is {text!r}: it must be a whole number, {least} to {most}")
+    return int(text)
 
 
 def _networks(text: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Settings: made once from a mapping, with every mistake named by its key."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,18 @@ def test_what_is_not_set_has_its_default() -> None:
     assert settings.host_url == "http://127.0.0.1:7071"
     assert settings.max_body_bytes == 1024 * 1024
     assert settings.egress_allow == ()
+    assert settings.audit_retention is None
+    assert settings.trusted_proxies == 0
+
+
+def test_in_azure_the_front_end_is_a_trusted_proxy_unless_more_are_said_to_be() -> None:
+    assert Settings.from_mapping(IN_AZURE).trusted_proxies == 1
+    assert Settings.from_mapping(IN_AZURE | {"QUANTUM_TRUSTED_PROXIES": "2"}).trusted_proxies == 2
+
+
+def test_audit_records_are_kept_for_days() -> None:
+    settings = Settings.from_mapping(GOOD | {"QUANTUM_AUDIT_RETENTION_DAYS": "365"})
+    assert settings.audit_retention == timedelta(days=365)
 
 
 @pytest.mark.parametrize("key", GOOD)
@@ -52,6 +65,11 @@ def test_a_missing_key_is_named(key: str) -> None:
         ("QUANTUM_ADAPTERS", "aws"),
         ("QUANTUM_MAX_BODY_BYTES", "much"),
         ("QUANTUM_MAX_BODY_BYTES", "0"),
+        ("QUANTUM_AUDIT_RETENTION_DAYS", "0"),
+        ("QUANTUM_AUDIT_RETENTION_DAYS", "20001"),
+        ("QUANTUM_AUDIT_RETENTION_DAYS", "a year"),
+        ("QUANTUM_TRUSTED_PROXIES", "-1"),
+        ("QUANTUM_TRUSTED_PROXIES", "10"),
         ("QUANTUM_HEARTBEAT_SECONDS", "-1"),
         ("QUANTUM_EGRESS_ALLOW", "10.0.0.0/99"),
         ("QUANTUM_EGRESS_ALLOW", "not a network"),
