@@ -16,8 +16,11 @@ _LEVEL_COLOURS = {logging.WARNING: "33", logging.ERROR: "31", logging.CRITICAL: 
 
 _TALKATIVE = (
     "azure.core",
+    "azure.cosmos",
     "azure.durable_functions",
+    "azure.eventhub",
     "azure.functions",
+    "azure.identity",
     "azure_functions_runtime",
     "durabletask",
     "httpx",

@@ -58,6 +58,7 @@ class ChangeSource:
 
     async def partitions(self) -> Sequence[str]:
         """One: the ranges of a container are read in turns, and a cursor tells of all of them."""
+        await self._client.database(Deadline(PATIENCE))  # so that who asks knows whether it can be read
         return [_ONLY_PARTITION]
 
     async def latest(self, partition: str) -> str:  # noqa: ARG002 - there is one

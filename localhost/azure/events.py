@@ -22,7 +22,7 @@ BEGINNING = -1
 """Before the first sequence number."""
 
 PATIENCE = 10.0
-"""Seconds that the hub has to say what partitions it has."""
+"""Seconds that the hub has to say what it has."""
 
 type Arrivals = asyncio.Queue[Sequence[EventData] | Exception]
 
@@ -36,21 +36,17 @@ class EventSource:
 
     async def partitions(self) -> Sequence[str]:
         """See :meth:`localhost.triggers.feeds.Source.partitions`."""
-        try:
-            async with asyncio.timeout(PATIENCE), self._client() as client:
-                return sorted(await client.get_partition_ids(), key=int)
-        except (EventHubError, OSError, TimeoutError) as error:
-            reason = " ".join(str(error).split()) or f"no answer within {PATIENCE:g} s"
-            raise UnavailableError(f"The event hub {self._hub!r} cannot be read: {reason}") from error
+        async with self._client() as client, asyncio.timeout(PATIENCE):
+            return sorted(await client.get_partition_ids(), key=int)
 
     async def latest(self, partition: str) -> str:
-        """See :meth:`localhost.triggers.feeds.Source.latest`. Raises EventHubError."""
-        async with self._client() as client:
+        """See :meth:`localhost.triggers.feeds.Source.latest`."""
+        async with self._client() as client, asyncio.timeout(PATIENCE):
             found = await client.get_partition_properties(partition)
         return str(BEGINNING if found["is_empty"] else found["last_enqueued_sequence_number"])
 
     async def read(self, partition: str, *, after: str | None, limit: int) -> AsyncGenerator[Batch[Event]]:
-        """See :meth:`localhost.triggers.feeds.Source.read`. Raises EventHubError."""
+        """See :meth:`localhost.triggers.feeds.Source.read`. Raises UnavailableError when the hub does."""
         arrivals: Arrivals = asyncio.Queue(1)  # the SDK waits until a batch is wanted
 
         async def take(_: PartitionContext, batch: Sequence[EventData]) -> None:
@@ -76,7 +72,11 @@ class EventSource:
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[EventHubConsumerClient]:
-        """A connection that does not retry by itself: the SDK would hand out twice what it has in store."""
+        """A connection that does not retry by itself: the SDK would hand out twice what it has in store.
+
+        Raises:
+            UnavailableError: it cannot be made, or breaks.
+        """
         connection = self._connection
         async with AsyncExitStack() as stack:
             if connection.string:
@@ -87,7 +87,11 @@ class EventSource:
                 identity = _identity(connection.client_id)
                 stack.push_async_callback(identity.close)
                 client = EventHubConsumerClient(connection.address, self._hub, GROUP, identity, retry_total=0)
-            yield await stack.enter_async_context(client)
+            try:
+                yield await stack.enter_async_context(client)
+            except (EventHubError, OSError) as error:  # of which a TimeoutError is one
+                reason = " ".join(str(error).split()) or f"no answer within {PATIENCE:g} s"
+                raise UnavailableError(f"The event hub {self._hub!r} cannot be read: {reason}") from error
 
 
 def _identity(client_id: str) -> DefaultAzureCredential | ManagedIdentityCredential:

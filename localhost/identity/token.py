@@ -1,29 +1,35 @@
 """Tokens without a sign-in, for whoever has the data folder: the ``token`` and ``client`` commands.
 
-Both make what they name if it is new: the tenant, the member, the issuer's user or service.
+Both make what they name if it is new: the tenant, the member, the issuer's user or service. Members are
+documents, so the commands need the settings of the host that is to know them.
 """
 
 import argparse
 import asyncio
+import os
 import sqlite3
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localhost.app.settings import merge_local_settings
+from localhost.cli import REPOSITORY
 from localhost.identity.issuer import LOCAL_ISSUER
 from localhost.identity.keystore import MAX_LIFETIME, KeyStore
 from localhost.identity.minting import mint, service_subject
 from localhost.identity.store import IdentityStore
-from localhost.sqlite.documents import SqliteDocuments
+from localhost.stores import document_store
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.system import SystemClock
 from shared.domain.errors import FieldError, QuantumError, ValidationFailedError
+from shared.ports.telemetry import NO_TELEMETRY
 from shared.security.permissions import ROLES
 from shared.security.principals import PrincipalKind
 from shared.services.members import Members
+from shared.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     # What add_subparsers returns has no public name, and is generic to type checkers only.
@@ -33,7 +39,7 @@ DEFAULT_LIFETIME = 3600
 
 
 def issue_token(
-    data: Path,
+    settings: Settings,
     *,
     tenant: str,
     user: str,
@@ -43,30 +49,44 @@ def issue_token(
 ) -> str:
     """A bearer token of ``user`` as a member of ``tenant`` with ``role``, good for ``lifetime`` seconds.
 
-    The host may be running on the same data folder. Not to be called on an event loop.
+    The host may be running with the same settings. Not to be called on an event loop.
 
     Raises:
         ValidationFailedError: a name, the role or the lifetime cannot be used.
-        UnavailableError: the data folder cannot be written.
+        UnavailableError: the data folder, or where else documents are, cannot be written.
     """
     if not 0 < lifetime <= MAX_LIFETIME:
         limits = f"must be 1 to {MAX_LIFETIME} seconds"
         raise ValidationFailedError(errors=[FieldError("/lifetime", "INVALID", limits)])
-    store = IdentityStore(data)  # it makes the data folder, too
-    asyncio.run(_ensure_member(data, tenant=tenant, user=user, role=role, subject=user))
+    store = IdentityStore(settings.data)  # it makes the data folder, too
+    asyncio.run(_ensure_member(settings, tenant=tenant, user=user, role=role, subject=user))
     store.add_user(user)
-    return mint(KeyStore(data), issuer=issuer_url, subject=user, now=time.time(), lifetime=lifetime)
+    return mint(KeyStore(settings.data), issuer=issuer_url, subject=user, now=time.time(), lifetime=lifetime)
 
 
-def issue_client(data: Path, *, tenant: str, user: str, role: str) -> str:
+def issue_client(settings: Settings, *, tenant: str, user: str, role: str) -> str:
     """The new secret of the service ``user`` (its client id too), a member of ``tenant`` with ``role``.
 
     Raises: as :func:`issue_token`.
     """
     subject = service_subject(user)
-    store = IdentityStore(data)
-    asyncio.run(_ensure_member(data, tenant=tenant, user=user, role=role, subject=subject, kind="service"))
+    store = IdentityStore(settings.data)
+    asyncio.run(
+        _ensure_member(settings, tenant=tenant, user=user, role=role, subject=subject, kind="service")
+    )
     return store.put_client(user)
+
+
+def settings_of_host(data: Path, environment: Mapping[str, str]) -> Settings:
+    """What a host on the folder ``data`` would have, with this environment.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+        StartupError: ``local.settings.json`` cannot be read.
+    """
+    values = {**environment, "QUANTUM_DATA": str(data), "QUANTUM_HOST_URL": LOCAL_ISSUER}
+    merge_local_settings(REPOSITORY, values)
+    return Settings.from_mapping({**values, "QUANTUM_ADAPTERS": "localhost"})
 
 
 def add_token_command(subparsers: "Subparsers") -> None:
@@ -92,7 +112,7 @@ def _command(subparsers: "Subparsers", name: str, text: str) -> argparse.Argumen
 def _run_token(arguments: argparse.Namespace) -> int:
     return _reported(
         lambda: issue_token(
-            arguments.data,
+            settings_of_host(arguments.data, os.environ),
             tenant=arguments.tenant,
             user=arguments.user,
             role=arguments.role,
@@ -104,7 +124,10 @@ def _run_token(arguments: argparse.Namespace) -> int:
 def _run_client(arguments: argparse.Namespace) -> int:
     return _reported(
         lambda: issue_client(
-            arguments.data, tenant=arguments.tenant, user=arguments.user, role=arguments.role
+            settings_of_host(arguments.data, os.environ),
+            tenant=arguments.tenant,
+            user=arguments.user,
+            role=arguments.role,
         )
     )
 
@@ -118,6 +141,9 @@ def _reported(work: Callable[[], str]) -> int:
         for one in error.errors:
             print(f"  {one.pointer[1:]}: {one.message}", file=sys.stderr)
         return 1
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except (OSError, sqlite3.Error) as error:
         print(f"error: the data folder cannot be used: {error}", file=sys.stderr)
         return 1
@@ -125,16 +151,18 @@ def _reported(work: Callable[[], str]) -> int:
 
 
 async def _ensure_member(
-    data: Path, *, tenant: str, user: str, role: str, subject: str, kind: PrincipalKind = "user"
+    settings: Settings, *, tenant: str, user: str, role: str, subject: str, kind: PrincipalKind = "user"
 ) -> None:
-    documents = SqliteDocuments(data / "documents.db")
+    clock = SystemClock()
+    documents = document_store(settings, clock, NO_TELEMETRY)
     try:
         # Nobody signs in here, so no issuer is trusted.
-        nobody = JwtTokens((), keys=JwksSource(), clock=SystemClock())
-        members = Members(documents, nobody, SystemClock())
+        nobody = JwtTokens((), keys=JwksSource(), clock=clock)
+        members = Members(documents.port, nobody, clock)
         await members.ensure_tenant(tenant)
         await members.ensure_member(
             tenant, user=user, roles=[role], issuer=LOCAL_ISSUER, subject=subject, kind=kind
         )
     finally:
-        documents.close()
+        for close in documents.closers:
+            await close()

@@ -22,6 +22,7 @@ from localhost.triggers.deliveries import Arguments, decode_input, encode
 from localhost.triggers.feeds import Source
 from localhost.triggers.state import StateFile
 from localhost.triggers.tasks import end
+from shared.domain.errors import UnavailableError
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 30.0
 """Seconds between attempts at a failing batch: doubling, without a policy or after it is exhausted."""
@@ -75,8 +76,8 @@ class Feed:
         while True:
             try:
                 return await self._source.partitions()
-            except Exception:  # noqa: BLE001 - as below
-                _log.exception("%s: its source does not tell its partitions", self.function.name)
+            except UnavailableError as error:
+                _log.error("%s: its source cannot be read now: %s", self.function.name, error)
             await self._clock.sleep(backoff(failures))
             failures += 1
 
@@ -93,6 +94,8 @@ class Feed:
                         failures = 0
                         if self._pause and len(batch.items) < self._limit:  # read to its end
                             await self._clock.sleep(self._pause)
+            except UnavailableError as error:
+                _log.error("%s: its source cannot be read now; later it goes on from there: %s", key, error)
             except Exception:  # noqa: BLE001 - a source may fail in its own ways; reading goes on
                 _log.exception("%s: its source failed and is read again from where it stood", key)
             await self._clock.sleep(backoff(failures))

@@ -186,12 +186,17 @@ async def test_what_a_store_keeps_for_itself_is_nobodys_change(store: Store) -> 
     assert [(item["tenant_id"], item["id"]) for item in items] == [("acme", "a"), ("acme", "b")]
 
 
+async def latest(log: Log) -> dict[str, str]:
+    numbers = await log.source.partitions()
+    return dict(zip(numbers, await asyncio.gather(*map(log.source.latest, numbers)), strict=True))
+
+
 async def test_events_are_read_from_their_partitions(log: Log) -> None:
     partitions = await log.source.partitions()
     assert partitions == ["0", "1", "2", "3"]
-    before = {number: await log.source.latest(number) for number in partitions}
+    before = await latest(log)
     await log.events.publish([event(str(n)) for n in range(3)])
-    after = {number: await log.source.latest(number) for number in partitions}
+    after = await latest(log)
     (partition,) = [number for number in partitions if before[number] != after[number]]
     for cursor in (None, before[partition]):
         async with aclosing(log.source.read(partition, after=cursor, limit=2)) as batches:
@@ -206,9 +211,10 @@ async def test_events_are_read_from_their_partitions(log: Log) -> None:
 
 
 async def test_events_are_resumed_behind_a_cursor_and_awaited(log: Log) -> None:
-    before = {number: await log.source.latest(number) for number in await log.source.partitions()}
+    before = await latest(log)
     await log.events.publish([event("a")])
-    (partition,) = [number for number, cursor in before.items() if await log.source.latest(number) != cursor]
+    after = await latest(log)
+    (partition,) = [number for number in before if before[number] != after[number]]
     async with aclosing(log.source.read(partition, after=None, limit=10)) as batches:
         cursor = (await next_of(batches)).cursor
     async with aclosing(log.source.read(partition, after=cursor, limit=10)) as batches:

@@ -8,13 +8,14 @@ import pytest
 
 from localhost.identity.issuer import local_issuer
 from localhost.identity.store import IdentityStore
-from localhost.identity.token import add_token_command, issue_token
+from localhost.identity.token import add_token_command, issue_token, settings_of_host
 from localhost.sqlite.documents import SqliteDocuments
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.system import SystemClock
 from shared.domain.errors import ValidationFailedError
 from shared.services.members import Caller, Members
+from shared.settings import Settings
 
 
 def _run(*arguments: str) -> int:
@@ -45,23 +46,27 @@ def test_it_prints_a_token_and_nothing_else(tmp_path: Path, capsys: pytest.Captu
     assert IdentityStore(data).has_user("ada"), "who has a token may sign in through the browser, too"
 
 
+def local(data: Path) -> Settings:
+    return settings_of_host(data, {})
+
+
 def test_a_member_of_two_tenants_has_one_identity(tmp_path: Path) -> None:
     for tenant in ("acme", "globex"):
-        token = issue_token(tmp_path, tenant=tenant, user="ada", role="viewer")
+        token = issue_token(local(tmp_path), tenant=tenant, user="ada", role="viewer")
     for tenant in ("acme", "globex"):
         assert asyncio.run(_enter(tmp_path, token, tenant)).principal.tenant_id == tenant
 
 
 def test_another_role_replaces_the_one_before(tmp_path: Path) -> None:
-    first = issue_token(tmp_path, tenant="acme", user="ada", role="viewer")
-    issue_token(tmp_path, tenant="acme", user="ada", role="operator")
+    first = issue_token(local(tmp_path), tenant="acme", user="ada", role="viewer")
+    issue_token(local(tmp_path), tenant="acme", user="ada", role="operator")
     assert asyncio.run(_enter(tmp_path, first)).principal.roles == {"operator"}
 
 
 def test_it_works_beside_a_running_host(tmp_path: Path) -> None:
     documents = SqliteDocuments(tmp_path / "documents.db")
     try:
-        token = issue_token(tmp_path, tenant="acme", user="ada", role="viewer")
+        token = issue_token(local(tmp_path), tenant="acme", user="ada", role="viewer")
         assert asyncio.run(_enter(tmp_path, token)).principal.user == "ada"
     finally:
         documents.close()
@@ -103,4 +108,4 @@ def test_a_data_folder_that_cannot_be_used_is_told_without_a_traceback(
 
 def test_a_token_cannot_be_made_for_ever(tmp_path: Path) -> None:
     with pytest.raises(ValidationFailedError):
-        issue_token(tmp_path, tenant="acme", user="ada", role="admin", lifetime=10**9)
+        issue_token(local(tmp_path), tenant="acme", user="ada", role="admin", lifetime=10**9)
