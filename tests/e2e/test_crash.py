@@ -17,20 +17,20 @@ KILLS = 2
 
 
 def test_every_execution_completes_with_each_step_recorded_once_after_the_host_was_killed(
-    tmp_path: Path,
+    tmp_path: Path, stores: dict[str, str]
 ) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     rng = random.Random(seed)
     data, log = tmp_path / "data", tmp_path / "host.log"
-    host = hosting.start(data, log=log)
+    host = hosting.start(data, log=log, **stores)
     try:
         with Api(host) as api:
             chain = api.create([_step(number) for number in range(STEPS)])
             acknowledged = [api.execute(chain) for _ in range(EXECUTIONS)]
         for _ in range(KILLS):
             _kill_in_the_middle(host, rng.choice(acknowledged), after=rng.randrange(1, 2 * STEPS))
-            host = hosting.start(data, log=log)
+            host = hosting.start(data, log=log, **stores)
         with Api(host) as api:
             for execution in acknowledged:
                 _assert_whole(api, execution)

@@ -1,15 +1,20 @@
 """The demo, run as a new user runs it."""
 
 import json
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
 from examples import hosting
+
+SDKS = {"cosmos": "azure-cosmos", "eventhubs": "azure-eventhub"}
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -72,3 +77,46 @@ def test_the_demo_shows_everything_wrong_with_an_intent_that_is_refused(tmp_path
     assert ran.returncode == 1
     assert "422 VALIDATION_FAILED" in ran.stdout
     assert "/definition/steps/0/action" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    "stores",
+    [
+        ["--store", "cosmos", "--events", "eventhubs"],
+        ["--store", "cosmos"],
+        ["--events", "eventhubs"],
+    ],
+    ids=" ".join,
+)
+def test_the_demo_runs_through_azures_sdks(tmp_path: Path, stores: list[str]) -> None:
+    ran = demo("--data", str(tmp_path / "data"), *stores)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "completed: 8 steps" in ran.stdout
+    assert "counted from the hub's events: 1 execution, 8 steps" in ran.stdout
+    counted = dict(re.findall(r"(azure-\w+) .*: .*?(\d+) (?:batch requests|events)", ran.stdout))
+    assert counted.keys() == {SDKS[name] for name in stores if name in SDKS}
+    assert all(int(count) > 20 for count in counted.values()), ran.stdout
+
+
+def test_an_interrupted_demo_leaves_nothing_running(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "examples.demo", "--data", str(tmp_path / "data")]
+    command += ["--store", "cosmos", "--events", "eventhubs"]
+    with subprocess.Popen(command, cwd=hosting.ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = list(takewhile(lambda line: "started" not in line, process.stdout))
+        process.send_signal(signal.SIGINT)
+        told += process.stdout
+        assert process.wait(60) == 1, told
+    assert "✗ interrupted\n" in told
+    ports = set(re.findall(r"(?:localhost|127\.0\.0\.1):(\d+)", "".join(told)))
+    assert len(ports) >= 4, told
+    for port in ports:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", int(port)))
+
+
+@pytest.mark.parametrize(("option", "choices"), [("--store", "cosmos"), ("--events", "eventhubs")])
+def test_a_store_that_there_is_not_is_refused_with_the_choices(option: str, choices: str) -> None:
+    ran = demo(option, "mongo")
+    assert ran.returncode == 2
+    assert f"choose from 'sqlite', '{choices}'" in ran.stderr

@@ -148,9 +148,12 @@ def test_what_happens_while_the_hub_is_down_is_delivered_when_it_is_back(
     assert {event["data"]["execution_id"] for event in receiver.events()} == set(executions)
 
 
-def test_a_host_that_is_killed_leaves_no_event_out_and_counts_none_twice(tmp_path: Path) -> None:
+def test_a_host_that_is_killed_leaves_no_event_out_and_counts_none_twice(
+    tmp_path: Path, stores: dict[str, str]
+) -> None:
     data, log = tmp_path / "data", tmp_path / "host.log"
-    host = hosting.start(data, log=log, QUANTUM_EGRESS_ALLOW="127.0.0.0/8")
+    settings = {"QUANTUM_EGRESS_ALLOW": "127.0.0.0/8", **stores}
+    host = hosting.start(data, log=log, **settings)
     try:
         with Receiver() as receiver:
             with Api(host) as api:
@@ -159,7 +162,7 @@ def test_a_host_that_is_killed_leaves_no_event_out_and_counts_none_twice(tmp_pat
                 executions = {api.execute(intent) for _ in range(20)}
                 until(lambda: receiver.received)
             host.kill()
-            host = hosting.start(data, log=log, QUANTUM_EGRESS_ALLOW="127.0.0.0/8")
+            host = hosting.start(data, log=log, **settings)
             until(lambda: {event["data"]["execution_id"] for event in receiver.events()} == executions)
         with Api(host) as api:
             until(lambda: counted(api, "executions_completed") >= len(executions))
