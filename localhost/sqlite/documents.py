@@ -125,11 +125,11 @@ class SqliteDocuments:
         page = partial(self._page, query, scope.tenant_id)
         return await asyncio.get_running_loop().run_in_executor(self._pool, page)
 
-    async def count(self, scope: TenantScope, query: Query, *, by: FieldPath) -> Counts:
+    async def count(self, scope: TenantScope, query: Query, *, by: FieldPath, each: bool = False) -> Counts:
         """See :meth:`shared.ports.documents.Documents.count`."""
         if self._closed:
             raise StorageUnavailableError
-        counts = partial(self._count, query, by, scope.tenant_id)
+        counts = partial(self._count, query, by, scope.tenant_id, each=each)
         return await asyncio.get_running_loop().run_in_executor(self._pool, counts)
 
     async def transact(
@@ -208,8 +208,10 @@ class SqliteDocuments:
             after = self._cursors.seal(selection.context, encode_position(shown[-1][2:]))
         return Page([_document(seq, body) for seq, body, *_ in shown], after)
 
-    def _count(self, query: Query, by: FieldPath, tenant_id: str) -> Counts:
-        sql, bound = tally(query, by, tenant_id=tenant_id, now=self._seconds(), rows=self._readers.rows)
+    def _count(self, query: Query, by: FieldPath, tenant_id: str, *, each: bool) -> Counts:
+        sql, bound = tally(
+            query, by, each=each, tenant_id=tenant_id, now=self._seconds(), rows=self._readers.rows
+        )
         rows = self._readers.rows(sql, bound)
         values = rows[0][2] if rows else 0
         return Counts([(value, number) for value, number, _ in rows], values - len(rows))

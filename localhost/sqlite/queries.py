@@ -66,8 +66,10 @@ def select(
     return Selection(sql, [*_bound(conditions), query.limit + 1], context)
 
 
-def tally(query: Query, by: Path, *, tenant_id: str, now: float, rows: Rows) -> Sql:
+def tally(query: Query, by: Path, *, each: bool, tenant_id: str, now: float, rows: Rows) -> Sql:
     """The statement that counts what matches by its strings at ``by``; a row is value, count, all values.
+
+    With ``each`` the elements of the array there are counted.
 
     Raises:
         ValueError: a limit below 1, or a path that cannot be written in SQL.
@@ -76,14 +78,14 @@ def tally(query: Query, by: Path, *, tenant_id: str, now: float, rows: Rows) -> 
     field = _Field.at(query.container, by)
     narrowed = narrowing(query, tenant_id, rows)
     if indexed(query) and len(by) == 1 and by[0] in FIELDS:
-        counts, bound = _tally_of_terms(query, by[0], tenant_id, now, narrowed)
+        counts, bound = _tally_of_terms(query, element(by[0]) if each else by[0], tenant_id, now, narrowed)
     else:
         source, conditions = _matching(query, tenant_id, now, narrowed)
         counts = (
             "SELECT element.value AS value, count(DISTINCT matching.key) AS n"  # noqa: S608 - values are bound
             f" FROM (SELECT documents.key, body FROM {source} WHERE {_all(conditions)}) AS matching"
             f" CROSS JOIN json_each(body, {field.path}) AS element WHERE element.type = 'text'"
-            f" AND json_type(body, {field.path}) IN ('text', 'array') GROUP BY element.value"
+            f" AND json_type(body, {field.path}) = '{'array' if each else 'text'}' GROUP BY element.value"
         )
         bound = _bound(conditions)
     sql = f"SELECT value, n, count(*) OVER () FROM ({counts}) ORDER BY n DESC, value LIMIT ?"  # noqa: S608 - bound
@@ -104,12 +106,12 @@ def _tally_of_terms(query: Query, field: str, tenant_id: str, now: float, narrow
         matching = f"SELECT documents.key AS key FROM {source} WHERE {_all(conditions)}", _bound(conditions)  # noqa: S608 - bound
     else:
         matching = "", []
-    names = [tenant_id, field, element(field)]
+    names = [tenant_id, field]
     if narrowed and narrowed.few:
         return (
             f"SELECT value, count(*) AS n FROM ({matching[0]}) AS matching"  # noqa: S608 - values are bound
             " CROSS JOIN postings ON postings.key = matching.key CROSS JOIN terms ON id = term"
-            " WHERE tenant_id = ? AND field IN (?, ?) GROUP BY value"
+            " WHERE tenant_id = ? AND field = ? GROUP BY value"
         ), [*matching[1], *names]
     if query.where:
         among = f"+key IN ({matching[0]})"
@@ -117,8 +119,8 @@ def _tally_of_terms(query: Query, field: str, tenant_id: str, now: float, narrow
         among, matching = "key NOT IN (SELECT key FROM documents WHERE expires_at <= ?)", ("", [now])
     held = f"SELECT count(*) FROM postings WHERE term = terms.id AND {among}"  # noqa: S608 - bound
     return (
-        f"SELECT value, sum(held) AS n FROM (SELECT value, ({held}) AS held FROM terms"  # noqa: S608 - bound
-        " WHERE tenant_id = ? AND field IN (?, ?)) WHERE held GROUP BY value"
+        f"SELECT value, n FROM (SELECT value, ({held}) AS n FROM terms"  # noqa: S608 - bound
+        " WHERE tenant_id = ? AND field = ?) WHERE n"
     ), [*matching[1], *names]
 
 

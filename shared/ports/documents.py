@@ -193,11 +193,12 @@ class Documents(Protocol):
         """
         ...
 
-    async def count(self, scope: TenantScope, query: Query, *, by: Path) -> Counts:
-        """How many of the documents that match have each string at ``by``, or in the array there.
+    async def count(self, scope: TenantScope, query: Query, *, by: Path, each: bool = False) -> Counts:
+        """How many of the documents that match have each string at ``by``.
 
-        A document counts once for a value; what is no string counts for nothing. ``query.limit`` is the most
-        values to tell; its ``order`` and ``after`` say nothing here. It is slower the more documents match.
+        With ``each`` there is an array, which has no string twice, and its elements are counted. What is not
+        a string counts for nothing. ``query.limit`` is the most values to tell; its ``order`` and ``after``
+        say nothing here. It takes the longer, the more documents match.
 
         Raises:
             ValueError: as :meth:`query`.

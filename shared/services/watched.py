@@ -15,11 +15,13 @@ from shared.ports.documents import (
     TENANCY,
     Change,
     Container,
+    Counts,
     Create,
     Document,
     Documents,
     Operation,
     Page,
+    Path,
     Query,
 )
 from shared.ports.events import CloudEvent, Events
@@ -54,6 +56,11 @@ class WatchedDocuments:
     async def query(self, scope: TenantScope, query: Query) -> Page:
         """See :meth:`shared.ports.documents.Documents.query`."""
         return await self._watched(query.container, "read", self._documents.query(scope, query))
+
+    async def count(self, scope: TenantScope, query: Query, *, by: Path, each: bool = False) -> Counts:
+        """See :meth:`shared.ports.documents.Documents.count`."""
+        call = self._documents.count(scope, query, by=by, each=each)
+        return await self._watched(query.container, "read", call)
 
     async def transact(
         self, scope: TenantScope, *, container: Container, partition: str, operations: Sequence[Operation]

@@ -2,13 +2,14 @@
 
 import json
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cmp_to_key
 from typing import Any
 
 from tests.cosmos.evaluation import UNDEFINED, evaluate, type_of, value_at
 from tests.cosmos.protocol import Answer, RefusedError, Request
-from tests.cosmos.sql import Path, Select, SqlError, parse_query
+from tests.cosmos.sql import ELEMENT, Counting, Path, Select, SqlError, parse_query
 from tests.cosmos.store import Collection, Item, Key, Physical
 
 PREFIX = "x-ms-"
@@ -131,6 +132,8 @@ class Documents:
         return self._told(200, page, home, 2.5 + 0.1 * len(rows), headers)
 
     def _selected(self, select: Select, bodies: Iterable[Any]) -> list[Any]:
+        if select.counting is not None:
+            return self._counted(select, select.counting, bodies)
         self._check_index(select)
         rows = [body for body in bodies if evaluate(select.where, body) is True]
         # A document without a field is not in the index that serves the order.
@@ -139,6 +142,21 @@ class Documents:
         ]
         rows.sort(key=cmp_to_key(lambda one, other: _compare(one, other, select.order)))
         return rows if select.top is None else rows[: select.top]
+
+    def _counted(self, select: Select, counting: Counting, bodies: Iterable[Any]) -> list[Any]:
+        """A group may come several times: an answer that is given in parts counts each part for itself."""
+        rows: Iterable[Any] = bodies
+        if counting.each is not None:
+            arrays = ((body, value_at(body, counting.each.names)) for body in bodies)
+            rows = [
+                {**body, ELEMENT: one} for body, array in arrays if isinstance(array, list) for one in array
+            ]
+        chosen = [row for row in rows if evaluate(select.where, row) is True]
+        found: list[Any] = []
+        for start in range(0, len(chosen), self._page_size):
+            values = [value_at(row, counting.by.names) for row in chosen[start : start + self._page_size]]
+            found += [dict(zip(counting.names, group, strict=True)) for group in Counter(values).items()]
+        return found
 
     def _check_index(self, select: Select) -> None:
         """An order by one path needs it indexed; by several, a composite index of just these."""

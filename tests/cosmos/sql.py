@@ -3,6 +3,8 @@
 Grammar (Microsoft's "NoSQL query language" reference), lowest precedence first::
 
     query      SELECT [TOP n] * FROM alias [WHERE expression] [ORDER BY path [ASC|DESC], ...]
+             | SELECT path AS name, COUNT(1) AS name FROM alias [JOIN alias IN path]
+               [WHERE expression] GROUP BY path
     expression or ?? or ...
     or         and OR and ...
     and        not AND not ...
@@ -51,6 +53,17 @@ class Select:
     where: Expression
     order: Sequence[tuple[Path, bool]]
     """Paths, and whether each is descending."""
+    counting: "Counting | None" = None
+
+
+@dataclass(frozen=True)
+class Counting:
+    """How many rows have each value; with ``each`` a row is an element of that array."""
+
+    by: Path
+    each: Path | None
+    names: tuple[str, str]
+    """Of the value and of the number in a row."""
 
 
 FUNCTIONS = {
@@ -63,6 +76,25 @@ FUNCTIONS = {
     "CONTAINS": {2, 3},
     "REPLACE": {3},
 }
+RESERVED = {
+    "AS",
+    "ASC",
+    "BY",
+    "COUNT",
+    "DESC",
+    "FROM",
+    "GROUP",
+    "IN",
+    "JOIN",
+    "ORDER",
+    "SELECT",
+    "TOP",
+    "VALUE",
+    "WHERE",
+}
+ELEMENT = "\0element"
+"""The name under which a row has the element that a join gave it."""
+
 COMPARISONS = {"=", "!=", "<", "<=", ">", ">="}
 
 _TOKEN = re.compile(
@@ -81,6 +113,8 @@ def parse_query(text: str, parameters: Mapping[str, Any]) -> Select:
     """A whole query."""
     reader = _Reader(text, parameters)
     reader.expect("SELECT")
+    if reader.counts():
+        return _parse_counting(reader)
     top = reader.top()
     reader.expect("*")
     reader.expect("FROM")
@@ -94,6 +128,32 @@ def parse_query(text: str, parameters: Mapping[str, Any]) -> Select:
             order.append(reader.sort_item())
     reader.end()
     return Select(top, where, order)
+
+
+def _parse_counting(reader: "_Reader") -> Select:
+    # What is selected is read once its aliases are known.
+    selected = reader.mark()
+    reader.skip_to("FROM")
+    reader.alias = reader.word()
+    each = None
+    if reader.take("JOIN"):
+        reader.element = reader.word()
+        reader.expect("IN")
+        each = reader.path()
+    where = reader.expression() if reader.take("WHERE") else Constant(value=True)
+    reader.expect("GROUP")
+    reader.expect("BY")
+    by = reader.path()
+    reader.end()
+    reader.back_to(selected)
+    if reader.path() != by:
+        raise SqlError("what is selected beside an aggregate is what is grouped by")
+    value = reader.named()
+    for symbol in (",", "COUNT", "(", "1", ")"):
+        reader.expect(symbol)
+    number = reader.named()
+    reader.expect("FROM")
+    return Select(None, where, (), Counting(by, each, (value, number)))
 
 
 def parse_condition(text: str) -> Expression:
@@ -110,6 +170,7 @@ def parse_condition(text: str) -> Expression:
 class _Reader:
     def __init__(self, text: str, parameters: Mapping[str, Any]) -> None:
         self.alias = ""
+        self.element = ""
         self._parameters = parameters
         self._tokens: list[tuple[str, str]] = []
         self._at = 0
@@ -131,7 +192,7 @@ class _Reader:
 
     def take(self, word: str) -> bool:
         kind, text = self._peek()
-        if kind in {"word", "symbol"} and text.upper() == word:
+        if kind in {"word", "symbol", "number"} and text.upper() == word:
             self._at += 1
             return True
         return False
@@ -150,6 +211,33 @@ class _Reader:
             raise SqlError(f"a name expected, not {text!r}")
         return text
 
+    def counts(self) -> bool:
+        return any(token == ("word", "GROUP") for token in self._tokens)
+
+    def mark(self) -> int:
+        return self._at
+
+    def back_to(self, mark: int) -> None:
+        self._at = mark
+
+    def skip_to(self, word: str) -> None:
+        while not self.take(word):
+            if self._next()[0] == "end":
+                raise SqlError(f"{word} expected")
+
+    def path(self) -> Path:
+        path = self._primary()
+        if not isinstance(path, Path) or not path.names:
+            raise SqlError("a path expected")
+        return path
+
+    def named(self) -> str:
+        self.expect("AS")
+        name = self.word()
+        if name.upper() in RESERVED:
+            raise SqlError(f"{name} is a keyword")
+        return name
+
     def top(self) -> int | None:
         if not self.take("TOP"):
             return None
@@ -159,9 +247,7 @@ class _Reader:
         raise SqlError("TOP takes a positive integer")
 
     def sort_item(self) -> tuple[Path, bool]:
-        path = self._primary()
-        if not isinstance(path, Path) or not path.names:
-            raise SqlError("ORDER BY takes paths")
+        path = self.path()
         descending = self.take("DESC")
         if not descending:
             self.take("ASC")
@@ -230,6 +316,8 @@ class _Reader:
             if len(arguments) not in FUNCTIONS.get(text, ()):
                 raise SqlError(f"unknown function: {text} of {len(arguments)} arguments")
             return Call(text, arguments)
+        if self.element and text == self.element:
+            return Path((ELEMENT, *self._steps()))
         if text != self.alias:
             raise SqlError(f"unknown name: {text}")
         return Path(tuple(self._steps()))

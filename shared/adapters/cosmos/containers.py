@@ -17,9 +17,6 @@ TENANT_FIELD = "tenant_id"
 KEEP_UNLESS_SAID = -1
 """``defaultTtl``: documents expire only if they have a ``ttl`` of their own."""
 
-ANY_NAME = "*"
-"""At the end of a path: whatever stands there is indexed."""
-
 ELEMENTS = "[]"
 """In a path: every element of the array."""
 
@@ -75,7 +72,7 @@ def _pointer(path: Path) -> str:
 
 
 def _indexed(path: Path) -> str:
-    return _pointer(path) if path[-1] == ANY_NAME else f"{_pointer(path)}/?"
+    return f"{_pointer(path)}/?"
 
 
 def _by(*fields: str) -> list[Order]:
@@ -89,7 +86,7 @@ DEFINITIONS = (
     ContainerDefinition(
         REGISTRY,
         fields=[
-            *[("status",), ("labels", ANY_NAME), ("search",), ("actions", ELEMENTS), ("created_by",)],
+            *[("status",), ("label_pairs", ELEMENTS), ("search",), ("actions", ELEMENTS), ("created_by",)],
             *_AUDIT,
         ],
         orders=_by("name", "created_at", "updated_at"),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.adapters.cosmos.account import Account, RequestUnits
-from shared.ports.documents import Change, Container, Document, Operation, Page, Query
+from shared.ports.documents import Change, Container, Counts, Document, Operation, Page, Path, Query
 from shared.security.scope import TenantScope
 
 if TYPE_CHECKING:
@@ -54,6 +54,11 @@ class CosmosDocuments:
         """See :meth:`shared.ports.documents.Documents.query`."""
         store = self._store or await self._loaded()
         return await store.query(scope, query)
+
+    async def count(self, scope: TenantScope, query: Query, *, by: Path, each: bool = False) -> Counts:
+        """See :meth:`shared.ports.documents.Documents.count`."""
+        store = self._store or await self._loaded()
+        return await store.count(scope, query, by=by, each=each)
 
     async def transact(
         self, scope: TenantScope, *, container: Container, partition: str, operations: Sequence[Operation]

@@ -77,6 +77,23 @@ class Statement:
         order = ", ".join(f"{reference(path)} {way.upper()}" for path, way in keys)
         return f"SELECT TOP {limit} * FROM c WHERE {' AND '.join(self._conditions)} ORDER BY {order}"  # noqa: S608 - bound
 
+    def tally(self, by: Path, *, each: bool) -> str:
+        """How many rows have each string at ``by``, or in the array there; a row is ``v`` and ``n``.
+
+        An order cannot be asked for beside ``GROUP BY``.
+
+        Raises:
+            ValueError: a path that cannot be written in SQL.
+        """
+        field, joined = reference(by), ""
+        if each:
+            field, joined = "e", f" JOIN e IN {field}"
+        self.require(f"IS_STRING({field})")
+        return (
+            f"SELECT {field} AS v, COUNT(1) AS n FROM c{joined}"  # noqa: S608 - bound
+            f" WHERE {' AND '.join(self._conditions)} GROUP BY {field}"
+        )
+
 
 def segments(query: Query) -> list[Segment]:
     """The segments of a query, in the order in which they follow each other."""
@@ -106,14 +123,7 @@ def statement(query: Query, segment: Segment, *, tenant_id: str, after: Position
     Raises:
         ValueError: a path that cannot be written in SQL, or a value that cannot be compared.
     """
-    made = Statement()
-    # The tenant is the partition key's prefix already; it is said again where every row is looked at.
-    made.require(f"{reference((TENANT_FIELD,))} = {made.bind(tenant_id)}")
-    made.require(f"{reference(('kind',))} = {made.bind(query.kind)}")
-    if query.partition is not None:
-        made.require(f"{reference((query.container.partition_field,))} = {made.bind(query.partition)}")
-    for where in query.where:
-        made.require(_condition(made, where))
+    made = conditions(query, tenant_id=tenant_id)
     for path in segment.absent:
         made.require(f"NOT IS_DEFINED({reference(path)}) OR IS_NULL({reference(path)})")
     for path in segment.present:
@@ -122,6 +132,23 @@ def statement(query: Query, segment: Segment, *, tenant_id: str, after: Position
         if len(after.values) != len(segment.keys):
             raise BadCursorError
         made.require(_behind(made, segment.keys, after.values))
+    return made
+
+
+def conditions(query: Query, *, tenant_id: str) -> Statement:
+    """What every document of the query satisfies.
+
+    Raises:
+        ValueError: a path that cannot be written in SQL, or a value that cannot be compared.
+    """
+    made = Statement()
+    # The tenant is the partition key's prefix already; it is said again where every row is looked at.
+    made.require(f"{reference((TENANT_FIELD,))} = {made.bind(tenant_id)}")
+    made.require(f"{reference(('kind',))} = {made.bind(query.kind)}")
+    if query.partition is not None:
+        made.require(f"{reference((query.container.partition_field,))} = {made.bind(query.partition)}")
+    for where in query.where:
+        made.require(_condition(made, where))
     return made
 
 

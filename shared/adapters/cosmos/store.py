@@ -1,5 +1,6 @@
 """The documents port over Azure Cosmos DB for NoSQL. Importing it loads the SDK; see ``documents.py``."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,9 @@ from shared.adapters.cosmos.signals import Signals, pause
 from shared.adapters.cosmos.statements import (
     Position,
     Segment,
+    Statement,
     check,
+    conditions,
     container_key,
     context,
     segments,
@@ -21,11 +24,24 @@ from shared.adapters.cosmos.statements import (
 )
 from shared.adapters.cosmos.transactions import Transaction, read_stored
 from shared.domain.errors import BadCursorError
-from shared.ports.documents import Change, Container, Document, Json, Operation, Page, Query
+from shared.ports.documents import (
+    Change,
+    Container,
+    Counts,
+    Document,
+    Json,
+    Operation,
+    Page,
+    Path,
+    Query,
+)
 from shared.security.scope import TenantScope
 
 LAG = 1.0
 """Seconds for a replica to come to a position that another replica gave."""
+
+GROUPS = 1000
+"""Most values in one page of counts."""
 
 FIRST_POLL = 0.01
 LONGEST_POLL = 0.5
@@ -78,6 +94,18 @@ class CosmosStore:
             following = cursors.seal(segment.position(row).encode(), of=named)
         return Page([document(row) for _, row in shown], following)
 
+    async def count(self, scope: TenantScope, query: Query, *, by: Path, each: bool = False) -> Counts:
+        """See :meth:`shared.ports.documents.Documents.count`."""
+        check(query)
+        made = conditions(query, tenant_id=scope.tenant_id)
+        text = made.tally(by, each=each)
+        counts = Counter[str]()
+        # Every physical partition counts for itself, and maybe every page of an answer.
+        for row in await self._rows(scope, query, made, text, GROUPS, self._deadline()):
+            counts[row["v"]] += row["n"]
+        ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+        return Counts(ordered[: query.limit], len(ordered[query.limit :]))
+
     async def transact(
         self, scope: TenantScope, *, container: Container, partition: str, operations: Sequence[Operation]
     ) -> Sequence[Document | None]:
@@ -129,6 +157,14 @@ class CosmosStore:
         """The first ``wanted`` rows of a segment, behind ``after``."""
         made = statement(query, segment, tenant_id=scope.tenant_id, after=after)
         text = made.text(segment.keys, wanted)
+        # Of a tenant that lives in several physical partitions, the SDK gives one's rows behind the other's.
+        rows = await self._rows(scope, query, made, text, wanted, deadline)
+        return segment.sorted(rows)[:wanted]
+
+    async def _rows(
+        self, scope: TenantScope, query: Query, made: Statement, text: str, page: int, deadline: Deadline
+    ) -> list[dict[str, Json]]:
+        """All rows of a statement, read some ``page`` at a time."""
         key = container_key(query.container, scope.tenant_id, query.partition)
 
         async def attempt(access: Access) -> list[dict[str, Any]]:
@@ -136,15 +172,13 @@ class CosmosStore:
                 text,
                 parameters=made.parameters,
                 partition_key=key,
-                max_item_count=wanted,
+                max_item_count=page,
                 response_hook=access.hook,
                 **access.session,
             )
             return [row async for row in found]
 
-        # Of a tenant that lives in several physical partitions, the SDK gives one's rows behind the other's.
-        rows = await self._client.call("query", query.container, attempt, deadline, tenant_id=scope.tenant_id)
-        return segment.sorted(rows)[:wanted]
+        return await self._client.call("query", query.container, attempt, deadline, tenant_id=scope.tenant_id)
 
     async def _tail(
         self, place: Place, start: FeedPosition, *, kind: str | None, limit: int, wait: float
