@@ -18,11 +18,11 @@ from typing import Any
 from azurefunctions.extensions.http.fastapi import Request, Response
 
 from functions import addresses, bodies, inputs, problems
-from functions.routes import PREFIX, Route
+from functions.route import PREFIX, Route
 from shared import logs
 from shared.bootstrap import Application
 from shared.domain.causes import SLOW
-from shared.domain.errors import BadRequestError, UnauthenticatedError, UnavailableError
+from shared.domain.errors import BadRequestError, NotFoundError, UnauthenticatedError, UnavailableError
 from shared.domain.metrics import REQUESTS_THROTTLED
 from shared.ports.telemetry import TRACE_FIELDS, Span
 from shared.security.permissions import require
@@ -64,6 +64,18 @@ class Call:
     def name(self) -> str:
         """The ``{name}`` of the path."""
         return str(self.request.path_params["name"])
+
+    @property
+    def version(self) -> int:
+        """The ``{version}`` of the path.
+
+        Raises:
+            NotFoundError: it is no number of a version.
+        """
+        text = str(self.request.path_params["version"])
+        if not re.fullmatch("[1-9][0-9]{0,8}", text):
+            raise NotFoundError(f"There is no version {text!r}: versions are counted from 1")
+        return int(text)
 
     @property
     def id(self) -> str:

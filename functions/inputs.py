@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ValidationError
 
-from functions.routes import Route
+from functions.route import Route
 from shared.domain.errors import BadRequestError, FieldError
 from shared.domain.pointers import pointer, pointer_along
 

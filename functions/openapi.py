@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from functions.problems import MEDIA_TYPE, STATUSES
-from functions.routes import EVENT_STREAM, NDJSON, PREFIX, ROUTES, Route
+from functions.route import EVENT_STREAM, NDJSON, PREFIX, Route
+from functions.routes import ROUTES
 from quantum.contract.problems import Problem
 
 _JSON = "application/json"
@@ -19,6 +20,8 @@ _HEADERS: Mapping[str, Any] = {
     "X-Request-ID": "Names this request in the platform's log.",
     "ETag": "The state of the resource, for If-None-Match.",
     "Location": "The path of what was made.",
+    "Deprecation": "The intent is deprecated, since `@` and this Unix time (RFC 9745).",
+    "Link": 'What is to be used instead: rel="successor-version".',
     "Retry-After": "Seconds to wait before the next attempt.",
     "WWW-Authenticate": "The kind of token that is needed.",
 }
@@ -26,6 +29,7 @@ _PARAMETERS: Mapping[str, Any] = {
     "TenantID": ("X-Tenant-ID", "The tenant to act in; only members of several tenants need it."),
     "RequestID": ("X-Request-ID", "A name for this request; one is made if it is absent or unfit."),
     "IfNoneMatch": ("If-None-Match", "The ETag the client has: 304 if it is still the state."),
+    "IfMatch": ("If-Match", "The ETag of the state to change: 412 if it is another by now."),
     "LastEventID": ("Last-Event-ID", "Resume the stream behind the event with this cursor."),
 }
 
@@ -89,6 +93,8 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         names.append("TenantID")
     if _conditional(route):
         names.append("IfNoneMatch")
+    if 412 in route.problems:
+        names.append("IfMatch")
     if route.streams == EVENT_STREAM:
         names.append("LastEventID")
     path = [
@@ -118,7 +124,9 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
 def _responses(route: Route) -> dict[str, Any]:
     success: dict[str, Any] = {
         "description": route.summary,
-        "headers": {name: _header_reference(name) for name in ("X-Request-ID", *route.headers)},
+        "headers": {
+            name: _header_reference(name) for name in ("X-Request-ID", *route.headers, *route.occasional)
+        },
     }
     if route.response is not None:
         success["content"] = {_JSON: {"schema": {"$ref": _SCHEMAS + route.response.__name__}}}

@@ -36,6 +36,18 @@ def entity_tag(etag: str) -> str:
 _JSON = "application/json"
 
 
+def if_match(headers: Mapping[bytes, bytes]) -> frozenset[str] | None:
+    """The etags of ``If-Match``, or ``*``; None: it was not sent (RFC 9110, section 13.1.1).
+
+    A weak one never matches: it is left out.
+    """
+    given = headers.get(b"if-match")
+    if given is None:
+        return None
+    entries = (entry.strip() for entry in given.decode("latin-1").split(","))
+    return frozenset(entry.strip('"') for entry in entries if not entry.startswith("W/"))
+
+
 def _has(if_none_match: str | None, tag: str) -> bool:
     if if_none_match is None:
         return False

@@ -1,13 +1,8 @@
 """Every HTTP route of the platform, in one table: the triggers, the contract and the docs are made of it."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import get_origin
 
-from pydantic import BaseModel
-
+from functions.route import EVENT_STREAM, NDJSON, Route
 from quantum.contract.audit import AuditPage, AuditQuery, ChainFilter, ChainPage, Verification
 from quantum.contract.events import EventPage
 from quantum.contract.executions import (
@@ -28,63 +23,16 @@ from quantum.contract.subscriptions import (
     Subscription,
     SubscriptionPage,
 )
+from quantum.contract.versions import (
+    DiffQuery,
+    IntentDiff,
+    IntentVersionPage,
+    PatchIntent,
+    PutIntent,
+    RollbackIntent,
+)
 
-PREFIX = "/api/"
-"""What the Functions host puts before every route (host.json, ``extensions.http.routePrefix``)."""
-
-EVENT_STREAM = "text/event-stream"
-NDJSON = "application/x-ndjson"
-
-
-@dataclass(frozen=True)
-class Route:
-    """One route. ``name`` is the function's name and the contract's operationId.
-
-    Attributes:
-        path: the template behind ``/api/``.
-        operation: what a role must permit; None: no token is needed.
-        status: of success.
-        body: the model of the JSON request body; with ``body_optional`` none is as good as ``{}``.
-        query: the model of the query parameters; None: there are none.
-        headers: of the response, beside those that every response has.
-        problems: statuses of problems beside those that follow from the rest of the row.
-        streams: the media type of the stream that the success response may be, as ``Accept`` says.
-        durable: the trigger is bound to the durable client.
-    """
-
-    name: str
-    method: str
-    path: str
-    summary: str
-    operation: str | None
-    response: type[BaseModel] | None
-    status: int = 200
-    body: type[BaseModel] | None = None
-    body_optional: bool = False
-    query: type[BaseModel] | None = None
-    headers: Sequence[str] = ()
-    problems: Sequence[int] = ()
-    streams: str = ""
-    durable: bool = False
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """What paths the route answers, with ``/api/``."""
-        template = re.escape(PREFIX + self.path).replace(r"\{", "{").replace(r"\}", "}")
-        return re.compile(re.sub(r"\{\w+\}", "[^/]+", template), re.IGNORECASE)
-
-    @property
-    def tag(self) -> str:
-        """The noun that the route is about, for grouping."""
-        noun = self.path.split("/")[1]
-        return "executions" if self.name == "execute_intent" else noun if self.operation else "system"
-
-    @cached_property
-    def repeatable(self) -> frozenset[str]:
-        """The query parameters that may be given more than once."""
-        fields = self.query.model_fields if self.query else {}
-        return frozenset(name for name, info in fields.items() if get_origin(info.annotation) is tuple)
-
+_DEPRECATED = ("Deprecation", "Link")
 
 CREATE_INTENT = Route(
     name="create_intent",
@@ -115,6 +63,77 @@ GET_INTENT = Route(
     operation="intents.read",
     response=Intent,
     headers=("ETag",),
+    occasional=_DEPRECATED,
+)
+PUT_INTENT = Route(
+    name="put_intent",
+    method="PUT",
+    path="v1/intents/{id}",
+    summary="Make a new version of an intent, unless its definition is this one already",
+    operation="intents.update",
+    body=PutIntent,
+    response=Intent,
+    headers=("ETag",),
+    problems=(409, 412, 422, 428),
+)
+PATCH_INTENT = Route(
+    name="patch_intent",
+    method="PATCH",
+    path="v1/intents/{id}",
+    summary="Change an intent's status, labels, description or active version",
+    operation="intents.update",
+    body=PatchIntent,
+    response=Intent,
+    headers=("ETag",),
+    problems=(409, 412, 422),
+)
+ARCHIVE_INTENT = Route(
+    name="archive_intent",
+    method="DELETE",
+    path="v1/intents/{id}",
+    summary="Archive an intent: it keeps its name and versions, and running executions go on",
+    operation="intents.archive",
+    response=None,
+    status=204,
+    problems=(409, 412),
+)
+ROLL_BACK_INTENT = Route(
+    name="roll_back_intent",
+    method="POST",
+    path="v1/intents/{name}/rollback",
+    summary="Make the content of an older version that of a new one",
+    operation="intents.update",
+    body=RollbackIntent,
+    response=Intent,
+    headers=("ETag",),
+    problems=(409, 412, 422),
+)
+LIST_VERSIONS = Route(
+    name="list_versions",
+    method="GET",
+    path="v1/intents/{name}/versions",
+    summary="List the versions of an intent, the newest first",
+    operation="intents.read",
+    query=Paging,
+    response=IntentVersionPage,
+)
+GET_VERSION = Route(
+    name="get_version",
+    method="GET",
+    path="v1/intents/{name}/versions/{version}",
+    summary="Get one version of an intent",
+    operation="intents.read",
+    response=Intent,
+    headers=("ETag",),
+)
+DIFF_VERSIONS = Route(
+    name="diff_versions",
+    method="GET",
+    path="v1/intents/{name}/diff",
+    summary="Compare two versions of an intent: as JSON Patch, and in words",
+    operation="intents.read",
+    query=DiffQuery,
+    response=IntentDiff,
 )
 EXECUTE_INTENT = Route(
     name="execute_intent",
@@ -127,6 +146,7 @@ EXECUTE_INTENT = Route(
     response=ExecutionAccepted,
     status=202,
     headers=("Location",),
+    occasional=_DEPRECATED,
     problems=(409, 422, 503),
     durable=True,
 )
@@ -310,6 +330,13 @@ ROUTES: Sequence[Route] = (
     CREATE_INTENT,
     LIST_INTENTS,
     GET_INTENT,
+    PUT_INTENT,
+    PATCH_INTENT,
+    ARCHIVE_INTENT,
+    ROLL_BACK_INTENT,
+    LIST_VERSIONS,
+    GET_VERSION,
+    DIFF_VERSIONS,
     EXECUTE_INTENT,
     LIST_EXECUTIONS,
     GET_EXECUTION,

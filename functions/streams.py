@@ -6,7 +6,7 @@ import orjson
 from azurefunctions.extensions.http.fastapi import StreamingResponse
 
 from functions import wire
-from functions.routes import EVENT_STREAM
+from functions.route import EVENT_STREAM
 from shared.domain.errors import BadRequestError
 from shared.domain.events import Event
 

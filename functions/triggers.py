@@ -8,7 +8,7 @@ import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Request, Response
 
 from functions.edge import Handler, handle
-from functions.routes import Route
+from functions.route import Route
 from shared.bootstrap import Application
 
 type Trigger = Callable[..., Awaitable[Any]]

@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from functions.routes import PREFIX
+from functions.route import PREFIX
 from shared.domain.causes import Cause
+from shared.domain.diffs import Diff
 from shared.domain.events import Event
 from shared.domain.executions import Execution
-from shared.domain.intents import Intent
+from shared.domain.intents import Deprecation, Facet, Intent
 from shared.domain.stats import DayStats
 from shared.domain.subscriptions import Delivery, Subscription
+from shared.domain.times import parse_rfc3339
 from shared.services.health import VITAL
 
 _BASE = PREFIX + "v1"
@@ -40,8 +42,62 @@ def intent(value: Intent) -> dict[str, Any]:
         "content_hash": value.content_hash,
         "created_at": value.created_at,
         "created_by": value.created_by,
+        "message": value.message,
+        "active_version": value.active_version,
+        "latest_version": value.latest_version,
         "updated_at": value.updated_at,
+        "deprecated_at": value.deprecated_at,
+        "successor": value.successor,
+        **({"warnings": [one.to_json() for one in value.warnings]} if value.warnings else {}),
     }
+
+
+def version(value: Intent) -> dict[str, Any]:
+    """A version in its intent's history: all but the definition."""
+    return {
+        "id": value.id,
+        "name": value.name,
+        "version": value.version,
+        "state": value.state,
+        "content_hash": value.content_hash,
+        "message": value.message,
+        "created_at": value.created_at,
+        "created_by": value.created_by,
+    }
+
+
+def diff(value: Diff) -> dict[str, Any]:
+    return {
+        "name": value.name,
+        "from": value.old,
+        "to": value.new,
+        "patch": value.patch,
+        "text": "\n".join(value.lines),
+    }
+
+
+def deprecation(value: Deprecation | None) -> dict[str, str]:
+    """The headers that say so of a deprecated intent (RFC 9745; RFC 5829, section 3.2)."""
+    if value is None:
+        return {}
+    headers = {"Deprecation": f"@{int(parse_rfc3339(value.since).timestamp())}"}
+    if value.successor:
+        headers["Link"] = f'<{intent_path(value.successor)}>; rel="successor-version"'
+    return headers
+
+
+def intent_page(
+    items: list[dict[str, Any]], next_cursor: str | None, facets: Mapping[str, Facet]
+) -> dict[str, Any]:
+    """A page of intents; facets are in it only if they were asked for."""
+    counted = {
+        name: {
+            "values": [{"value": value, "count": count} for value, count in facet.values],
+            "more": facet.more,
+        }
+        for name, facet in facets.items()
+    }
+    return page(items, next_cursor) | ({"facets": counted} if counted else {})
 
 
 def execution_head(value: Execution) -> dict[str, Any]:
@@ -68,7 +124,8 @@ def execution(value: Execution) -> dict[str, Any]:
 
 
 def accepted(value: Execution) -> dict[str, Any]:
-    return {"execution_id": value.execution_id, "status": value.status, "links": links(value)}
+    shown = {"successor": value.deprecation.successor} if value.deprecation else {}
+    return shown | {"execution_id": value.execution_id, "status": value.status, "links": links(value)}
 
 
 def links(value: Execution) -> dict[str, str]:

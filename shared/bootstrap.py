@@ -17,8 +17,11 @@ from shared.services.endings import Endings
 from shared.services.executions import Executions
 from shared.services.health import Health
 from shared.services.intents import Intents
+from shared.services.lifecycle import Lifecycle
 from shared.services.members import Members
 from shared.services.recovery import Recovery
+from shared.services.references import References
+from shared.services.registry import Registry
 from shared.services.relay import Relay
 from shared.services.runs import Runs
 from shared.services.sealing import Sealer
@@ -27,6 +30,7 @@ from shared.services.streams import Streams
 from shared.services.subscriptions import Subscriptions
 from shared.services.tenants import Tenants
 from shared.services.validation import Validation
+from shared.services.versions import Versions
 from shared.services.warmup import WarmUp
 from shared.services.watched import WatchedDocuments, WatchedEvents
 from shared.services.webhooks import RetryPolicy, Webhooks
@@ -44,6 +48,8 @@ class Application:
     tenants: Tenants
     validation: Validation
     intents: Intents
+    versions: Versions
+    lifecycle: Lifecycle
     executions: Executions
     audit: Audit
     streams: Streams
@@ -76,7 +82,11 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
     validation = Validation(
         documents=documents, catalogue=catalogue, tenants=tenants, url_refusal=egress.refusal_of_url
     )
-    intents = Intents(documents=documents, chains=chains, validation=validation, cursors=cursors, clock=clock)
+    references = References(documents, clock, adapters.ids)
+    registry = Registry(documents=documents, chains=chains, references=references, clock=clock)
+    intents = Intents(
+        documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock
+    )
     members = Members(documents, adapters.tokens, clock)
     executions = Executions(
         documents=documents,
@@ -111,6 +121,10 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         tenants=tenants,
         validation=validation,
         intents=intents,
+        versions=Versions(
+            documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock
+        ),
+        lifecycle=Lifecycle(documents=documents, registry=registry, references=references, clock=clock),
         executions=executions,
         audit=Audit(documents=documents, cursors=cursors),
         streams=Streams(documents=documents, heartbeat_seconds=settings.heartbeat_seconds),

@@ -9,6 +9,7 @@ from azurefunctions.extensions.http.fastapi import Response, StreamingResponse
 from functions import routes, streams, triggers, wire
 from functions.edge import Call
 from functions.replies import reply
+from functions.route import NDJSON
 from functions.verification import Verification
 from quantum.contract.audit import AuditQuery, ChainFilter
 from quantum.contract.pages import Paging
@@ -58,11 +59,11 @@ async def list_(platform: Application, call: Call) -> Response:
         since=rfc3339(query.since) if query.since else None,
         until=rfc3339(query.until) if query.until else None,
     )
-    if streams.wanted(call.header(b"accept"), routes.NDJSON):
+    if streams.wanted(call.header(b"accept"), NDJSON):
         trails = platform.audit.trails(call.caller, matching)
         # The first is asked for before the answer begins: a store that is away is a problem, not a torn file.
         lines = _export(platform, call, matching, await anext(trails, None), trails)
-        return StreamingResponse(lines, headers={"Cache-Control": "no-store"}, media_type=routes.NDJSON)
+        return StreamingResponse(lines, headers={"Cache-Control": "no-store"}, media_type=NDJSON)
     found, following = await platform.audit.search(
         call.caller, matching, limit=query.limit, cursor=query.cursor
     )

@@ -49,6 +49,9 @@ class ExecutionAccepted(BaseModel):
     execution_id: str = Field(examples=["01HKAJ5W1QZ5M5V7YB4W6N8T2C"])
     status: ExecutionStatus
     links: Links
+    successor: str | None = Field(
+        default=None, description="Of a deprecated intent: what is to be executed instead; else left out."
+    )
 
 
 class Progress(BaseModel):

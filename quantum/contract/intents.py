@@ -5,8 +5,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from quantum.contract.pages import Page, Paging
+from quantum.contract.problems import FieldError
+from quantum.contract.times import Moment
 
 type IntentStatus = Literal["draft", "active", "deprecated", "archived"]
+type IntentFacet = Literal["status", "label", "action", "created_by"]
 type IntentSort = Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"]
 
 _LABEL = r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?:[^\x00-\x1f]*$"
@@ -38,6 +41,9 @@ class CreateIntent(BaseModel):
     status: Literal["draft", "active"] = Field(
         default="active", description="`draft`: still being written; `active`: meant for use."
     )
+    message: str | None = Field(
+        default=None, max_length=500, description="What version 1 is about, for its history."
+    )
 
 
 class Intent(BaseModel):
@@ -56,14 +62,33 @@ class Intent(BaseModel):
     )
     created_at: str = Field(description="RFC 3339, UTC.", examples=["2024-01-04T10:00:00.000000Z"])
     created_by: str = Field(examples=["ada@tenant-123"])
+    message: str | None = Field(description="What this version is about.")
+    active_version: int = Field(ge=1, description="The version that the name stands for.", examples=[1])
+    latest_version: int = Field(
+        ge=1,
+        description="The last that was made; versions later than the active one are drafts.",
+        examples=[1],
+    )
     updated_at: str = Field(description="When the intent last changed.")
+    deprecated_at: str | None = Field(description="Since when the intent is deprecated.")
+    successor: str | None = Field(description="What is to be used instead of a deprecated intent.")
+    warnings: list[FieldError] = Field(
+        default=[], description="What a change should make one think of; left out if there is nothing."
+    )
 
 
 class IntentQuery(Paging):
     """Which intents to list; all conditions must hold."""
 
     q: Annotated[
-        str | None, Field(min_length=1, max_length=200, description="Text in name, description or labels.")
+        str | None,
+        Field(
+            min_length=1,
+            max_length=200,
+            pattern=r"\S",
+            description="Words, each of which must be somewhere in the name, the description, a label (as "
+            "`key:value`) or an action, whatever the case; `deploy bill` finds `billing-deployment`.",
+        ),
     ] = None
     status: Annotated[IntentStatus | None, Field(description="Only intents of this status.")] = None
     label: Annotated[
@@ -74,10 +99,40 @@ class IntentQuery(Paging):
         str | None, Field(min_length=1, max_length=200, description="Only intents that use this action.")
     ] = None
     created_by: Annotated[
-        str | None, Field(min_length=1, max_length=200, description="Only intents made by this principal.")
+        str | None,
+        Field(min_length=1, max_length=200, description="Only intents whose version is by this principal."),
+    ] = None
+    updated_since: Annotated[
+        Moment | None, Field(description="Only intents that changed at this time or after.")
     ] = None
     sort: Annotated[IntentSort, Field(description="Order; `-` turns it round.")] = "name"
+    facets: Annotated[
+        tuple[IntentFacet, ...],
+        Field(
+            max_length=4,
+            description="Count the intents that the filter matches, on this page or another, by each value "
+            "of this; repeat it for more.",
+        ),
+    ] = ()
+
+
+class FacetValue(BaseModel):
+    """A value, and how many intents have it."""
+
+    value: str = Field(examples=["team:web"])
+    count: int = Field(ge=1, examples=[12])
+
+
+class Facet(BaseModel):
+    """The values that most intents have."""
+
+    values: list[FacetValue] = Field(max_length=20, description="The most frequent first.")
+    more: int = Field(ge=0, description="How many more values there are, which fewer intents have.")
 
 
 class IntentPage(Page[Intent]):
     """A page of intents."""
+
+    facets: dict[IntentFacet, Facet] | None = Field(
+        default=None, description="Counts over all pages; only if they were asked for."
+    )

@@ -12,6 +12,8 @@
     ├── UnsupportedMediaTypeError
     ├── TooLargeError              a body or value over its limit
     ├── ConflictError              the name is taken, or the state does not allow it
+    ├── StaleError                 the resource is not as If-Match says
+    ├── IfMatchRequiredError
     ├── ValidationFailedError      well-formed, but it breaks a rule; every error at once
     │   └── NotExecutableError     this intent cannot be executed as it stands
     ├── UnavailableError           a dependency cannot serve now; try again
@@ -107,6 +109,16 @@ class TooLargeError(QuantumError):
 class ConflictError(QuantumError):
     code = "CONFLICT"
     title = "The resource's present state does not allow this"
+
+
+class StaleError(QuantumError):
+    code = "STALE"
+    title = "It was changed meanwhile: get it again, and send the ETag that it has now as If-Match"
+
+
+class IfMatchRequiredError(QuantumError):
+    code = "IF_MATCH_REQUIRED"
+    title = "Send the ETag of the state that you change as If-Match, so that nobody's change is overwritten"
 
 
 class ValidationFailedError(QuantumError):

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from shared.domain.intents import Deprecation
+
 type ExecutionStatus = Literal[
     "pending", "running", "waiting", "paused", "cancelling", "completed", "failed", "cancelled"
 ]
@@ -84,7 +86,10 @@ class StepState:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One run of an intent. ``steps`` is empty where only the head was asked for."""
+    """One run of an intent. ``steps`` is empty where only the head was asked for.
+
+    ``deprecation`` is its intent's, for who has just started it.
+    """
 
     execution_id: str
     intent_id: str
@@ -99,6 +104,7 @@ class Execution:
     finished_at: str | None = None
     error: Mapping[str, Any] | None = None
     steps: Sequence[StepState] = ()
+    deprecation: Deprecation | None = None
 
 
 @dataclass(frozen=True, slots=True)

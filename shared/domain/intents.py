@@ -7,12 +7,14 @@ usual reads (the active version, a list) are one document; each version has its 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from shared.domain.errors import FieldError
 from shared.domain.pointers import pointer
 
 type IntentStatus = Literal["draft", "active", "deprecated", "archived"]
+type VersionState = Literal["draft", "active", "superseded"]
+"""``draft``: later than the active version, not in use yet. ``superseded``: its time is over."""
 
 HEAD = "intent"
 """The id of the head document in its partition."""
@@ -27,8 +29,24 @@ MAX_DESCRIPTION = 4000
 
 
 @dataclass(frozen=True, slots=True)
+class Deprecation:
+    """Since when (RFC 3339) an intent should not be used any more, and what instead: a name or an id."""
+
+    since: str
+    successor: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
-    """One version of an intent; ``etag`` is the state of the whole intent. Times are RFC 3339 in UTC."""
+    """One version of an intent; ``etag`` is the state of the whole intent. Times are RFC 3339 in UTC.
+
+    Attributes:
+        active_version: the one that the name stands for.
+        latest_version: the last that was made; drafts are later than the active one.
+        message: what its author said of this version.
+        successor: the name or id of what is to be used instead of a deprecated intent.
+        warnings: what a change of it should make its author think of.
+    """
 
     name: str
     version: int
@@ -42,10 +60,26 @@ class Intent:
     created_by: str
     updated_at: str
     etag: str
+    active_version: int
+    latest_version: int
+    message: str | None = None
+    successor: str | None = None
+    deprecated_at: str | None = None
+    warnings: Sequence[FieldError] = ()
 
     @property
     def id(self) -> str:
         return intent_id(self.name, self.version)
+
+    @property
+    def state(self) -> VersionState:
+        if self.version == self.active_version:
+            return "active"
+        return "draft" if self.version > self.active_version else "superseded"
+
+    @property
+    def deprecation(self) -> Deprecation | None:
+        return Deprecation(self.deprecated_at, self.successor) if self.deprecated_at else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +91,52 @@ class NewIntent:
     description: str = ""
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     status: Literal["draft", "active"] = "active"
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """What somebody wants an intent to be from now on; None leaves the description or the labels.
+
+    Without ``activate`` the version is a draft: the active one goes on.
+    """
+
+    definition: Mapping[str, Any]
+    description: str | None = None
+    labels: Mapping[str, str] | None = None
+    message: str | None = None
+    activate: bool = True
+
+
+class Amendment(TypedDict, total=False):
+    """What of an intent is to change, beside its definition; what is left out stays.
+
+    What is None is taken away: a label, all labels, the description, the successor.
+    """
+
+    status: IntentStatus
+    description: str | None
+    labels: Mapping[str, str | None] | None
+    active_version: int
+    successor: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class IntentFilter:
     """Which intents a list has, and in which order; all conditions must hold.
 
-    ``text`` is looked for in name, description and labels, whatever the case. ``sort`` is ``name``,
-    ``created_at`` or ``updated_at``, with ``-`` before it for the other direction.
+    Each word of ``text`` must be in the name, the description, a label or an action, whatever the case.
+    ``labels`` are ``key:value``; ``created_by`` made the active version. ``updated_since`` is a time as
+    :func:`~shared.domain.times.rfc3339` spells it. ``sort`` is ``name``, ``created_at`` or ``updated_at``, with
+    ``-`` before it for the other direction.
     """
 
     text: str | None = None
     status: str | None = None
-    labels: Sequence[tuple[str, str]] = ()
+    labels: Sequence[str] = ()
     action: str | None = None
     created_by: str | None = None
+    updated_since: str | None = None
     sort: str = "name"
 
 
@@ -98,6 +163,39 @@ def intent_id(name: str, version: int) -> str:
 
 def version_document_id(version: int) -> str:
     return f"version:{version}"
+
+
+def search_fields(
+    *, name: str, description: str, labels: Mapping[str, str], definition: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What an intent's head is searched by, beside its status, author and times.
+
+    ``search`` is what words are looked for in: one field, because a query's conditions must all hold.
+    """
+    actions = actions_of(definition)
+    pairs = [f"{key}:{value}" for key, value in sorted(labels.items())]
+    search = "\n".join([name, description, *pairs, *actions])
+    return {"actions": actions, "label_pairs": pairs, "search": search}
+
+
+FACETS = {
+    "status": ("status", False),
+    "label": ("label_pairs", True),
+    "action": ("actions", True),
+    "created_by": ("created_by", False),
+}
+"""What intents can be counted by: the head's field that has it, and whether that is an array."""
+
+FACET_VALUES = 20
+"""Most values of a facet that are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """How many of the intents in a list have each value, most first; ``more`` other values are left out."""
+
+    values: Sequence[tuple[str, int]]
+    more: int
 
 
 def actions_of(definition: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,7 @@
 """What changes one JSON value into another, as a JSON Patch (RFC 6902).
 
-Ours, and no library: the one that is there makes patches that cannot be applied
-(python-json-patch, issues 124, 138 and 179), and none knows an item of a list by its ``id``.
+Ours, because a step is known by its ``id`` and not by its place: the library (jsonpatch, with which the tests
+apply these patches) lets a step that is put before others turn every one of them into another.
 """
 
 import json

@@ -3,6 +3,7 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from shared import logs
@@ -25,6 +26,7 @@ from shared.domain.executions import (
     StepStatus,
 )
 from shared.domain.intents import Intent, Reference
+from shared.domain.lifecycle import require_executable
 from shared.domain.paging import Cursors
 from shared.domain.parameters import validate_parameters
 from shared.domain.plans import Plan, make_plan
@@ -109,12 +111,11 @@ class Executions:
             Run(plan, values, intent_id=intent.id, created_by=head["created_by"], trace=trace),
         )
         await self._start(caller.scope, execution_id, plan)
-        return _execution(head)
+        return replace(_execution(head), deprecation=intent.deprecation)
 
     def _plan(self, intent: Intent) -> Plan:
         """The plan of the intent as it stands. It follows from the definition alone, so it is made once."""
-        if intent.status == "archived":
-            raise NotExecutableError(f"The intent {intent.id} is archived; restore it to execute it")
+        require_executable(intent)
         if (plan := self._plans.get(intent.content_hash)) is not None:
             self._plans.move_to_end(intent.content_hash)
             return plan

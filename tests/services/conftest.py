@@ -19,12 +19,16 @@ from shared.services.chains import Chains
 from shared.services.endings import Endings
 from shared.services.executions import Executions
 from shared.services.intents import Intents
+from shared.services.lifecycle import Lifecycle
 from shared.services.members import Caller
+from shared.services.references import References
+from shared.services.registry import Registry
 from shared.services.runs import Runs
 from shared.services.steps import Parts, Steps
 from shared.services.streams import Streams
 from shared.services.tenants import Tenants
 from shared.services.validation import Validation
+from shared.services.versions import Versions
 from tests.fakes.actions import ScriptedCatalogue
 from tests.fakes.clock import FrozenClock
 from tests.fakes.orchestrations import RecordedOrchestrations
@@ -47,6 +51,8 @@ class Workshop:
     tenants: Tenants
     validation: Validation
     intents: Intents
+    versions: Versions
+    lifecycle: Lifecycle
     executions: Executions
     runs: Runs
     steps: Steps
@@ -111,7 +117,16 @@ def _composed(documents: Documents, clock: FrozenClock) -> Workshop:
         tenants=tenants,
         url_refusal=EgressPolicy().refusal_of_url,
     )
-    intents = Intents(documents=documents, chains=chains, validation=validation, cursors=cursors, clock=clock)
+    ids = RandomIds(clock)
+    references = References(documents, clock, ids)
+    registry = Registry(documents=documents, chains=chains, references=references, clock=clock)
+    intents = Intents(
+        documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock
+    )
+    versions = Versions(
+        documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock
+    )
+    lifecycle = Lifecycle(documents=documents, registry=registry, references=references, clock=clock)
     executions = Executions(
         documents=documents,
         chains=chains,
@@ -122,7 +137,7 @@ def _composed(documents: Documents, clock: FrozenClock) -> Workshop:
         catalogue=catalogue,
         cursors=cursors,
         clock=clock,
-        ids=RandomIds(clock),
+        ids=ids,
     )
     return Workshop(
         documents,
@@ -132,6 +147,8 @@ def _composed(documents: Documents, clock: FrozenClock) -> Workshop:
         tenants,
         validation,
         intents,
+        versions,
+        lifecycle,
         executions,
         runs,
         Steps(Parts(documents, runs, catalogue, clock)),

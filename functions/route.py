@@ -1,0 +1,67 @@
+"""One HTTP route, as data: the triggers, the edge and the contract are made of it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import get_origin
+
+from pydantic import BaseModel
+
+PREFIX = "/api/"
+"""What the Functions host puts before every route (host.json, ``extensions.http.routePrefix``)."""
+
+EVENT_STREAM = "text/event-stream"
+NDJSON = "application/x-ndjson"
+
+
+@dataclass(frozen=True)
+class Route:
+    """One route. ``name`` is the function's name and the contract's operationId.
+
+    Attributes:
+        path: the template behind ``/api/``.
+        operation: what a role must permit; None: no token is needed.
+        status: of success.
+        body: the model of the JSON request body; with ``body_optional`` none is as good as ``{}``.
+        query: the model of the query parameters; None: there are none.
+        headers: of the response, beside those that every response has.
+        occasional: headers that only some of the responses have.
+        problems: statuses of problems beside those that follow from the rest of the row.
+        streams: the media type of the stream that the success response may be, as ``Accept`` says.
+        durable: the trigger is bound to the durable client.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    operation: str | None
+    response: type[BaseModel] | None
+    status: int = 200
+    body: type[BaseModel] | None = None
+    body_optional: bool = False
+    query: type[BaseModel] | None = None
+    headers: Sequence[str] = ()
+    occasional: Sequence[str] = ()
+    problems: Sequence[int] = ()
+    streams: str = ""
+    durable: bool = False
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What paths the route answers, with ``/api/``."""
+        template = re.escape(PREFIX + self.path).replace(r"\{", "{").replace(r"\}", "}")
+        return re.compile(re.sub(r"\{\w+\}", "[^/]+", template), re.IGNORECASE)
+
+    @property
+    def tag(self) -> str:
+        """The noun that the route is about, for grouping."""
+        noun = self.path.split("/")[1]
+        return "executions" if self.name == "execute_intent" else noun if self.operation else "system"
+
+    @cached_property
+    def repeatable(self) -> frozenset[str]:
+        """The query parameters that may be given more than once."""
+        fields = self.query.model_fields if self.query else {}
+        return frozenset(name for name, info in fields.items() if get_origin(info.annotation) is tuple)
