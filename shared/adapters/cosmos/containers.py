@@ -89,7 +89,7 @@ DEFINITIONS = (
             *[("status",), ("label_pairs", ELEMENTS), ("search",), ("actions", ELEMENTS), ("created_by",)],
             *_AUDIT,
         ],
-        orders=_by("name", "created_at", "updated_at"),
+        orders=_by("name", "created_at", "updated_at", "version"),
     ),
     ContainerDefinition(
         EXECUTIONS, fields=[("status",), ("intent",), ("intent_id",), *_AUDIT], orders=_by("created_at")
