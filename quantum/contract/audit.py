@@ -4,11 +4,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from quantum.contract.executions import Moment
 from quantum.contract.pages import Page, Paging
+from quantum.contract.times import Moment
 
 _HASH = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _TIME = "2024-01-04T10:00:00.000000Z"
+
+
+class KeptRecord(BaseModel):
+    """A record that never expires; it is known by its hash when those behind it have expired."""
+
+    number: int
+    hash: str = Field(examples=[_HASH])
 
 
 class AuditRecord(BaseModel):
@@ -26,7 +33,7 @@ class AuditRecord(BaseModel):
     after: dict[str, Any] | None = Field(description="The same after it.")
     expires_at: str | None = Field(description="From then on the record may be gone; null: never.")
     previous_hash: str = Field(description="The `hash` of the record before.", examples=[_HASH])
-    previous_kept: int = Field(description="The last record before this one that never expires; 0: none.")
+    previous_kept: KeptRecord | None = Field(description="The last record before it that never expires.")
     previous_expires_at: str | None = Field(description="When the last of the expiring ones before it does.")
     hash: str = Field(description="SHA-256 of the canonical JSON of all the rest.", examples=[_HASH])
 

@@ -6,9 +6,10 @@ apart from the records. So the link vouches for the last record, that one for th
 what does not fit is damage, and it is named.
 
 Records may expire: ``expires_at`` says when, None never, and no record expires before one that precedes it
-does. ``previous_kept`` is the number of the last record before this one that never expires (0: none), and
-``previous_expires_at`` the latest ``expires_at`` before it. Records that are missing without having expired
-were removed. A link has both too, as ``kept`` and ``expires_at``.
+does. ``previous_expires_at`` is the latest ``expires_at`` before a record, and ``previous_kept`` the number
+and hash of the last record before it that never expires (None: there is none), so that this one is vouched
+for when those between them are gone. A link has both too, as ``expires_at`` and ``kept``. Records that are
+missing without having expired were removed.
 
 It stands on the standard library alone, so that an auditor can read all that a verdict rests on.
 """
@@ -75,7 +76,7 @@ def damages(
 
     Args:
         records: all that there are, in the order in which they stand.
-        link: the chain's number, hash, kept and expires_at; None if it is lost.
+        link: the chain's number, hash, expires_at and kept; None if it is lost.
         now: the time, as records spell times: what has expired by then may be missing.
         of: what every record has to say of where it belongs (``chain``, ``tenant_id``).
         whole: False if the records are a selection: then nothing is missed, and no link is needed.
@@ -88,17 +89,24 @@ class _Vouched:
     """What is known of the record at a place from what follows it; ``hash`` None: nothing."""
 
     hash: str | None = None
-    kept: int = 0
     expires_at: str | None = None
+    kept: int = 0
+    kept_hash: str | None = None
 
     @classmethod
     def by(cls, source: Mapping[str, Any], prefix: str = "") -> "_Vouched":
-        digest, kept, until = (source.get(prefix + name) for name in ("hash", "kept", "expires_at"))
+        kept = source.get(prefix + "kept")
+        kept = kept if isinstance(kept, Mapping) else {}
         return cls(
-            digest if isinstance(digest, str) else None,
-            kept if isinstance(kept, int) else 0,
-            until if isinstance(until, str) else None,
+            _text(source.get(prefix + "hash")),
+            _text(source.get(prefix + "expires_at")),
+            _number(kept) or 0,
+            _text(kept.get("hash")),
         )
+
+    def behind_gap(self, number: int) -> "_Vouched":
+        """What is known of the record before a gap."""
+        return _Vouched(self.kept_hash if number == self.kept else None)
 
 
 @dataclass
@@ -151,14 +159,16 @@ class _Examination:
                 known, at = _Vouched.by(moved, "previous_"), at - 1
             if number < at:
                 self._gap(number + 1, at, known, at_end=at == end)
-                known = _Vouched()
+                known = known.behind_gap(number)
             if number:
                 known = self._examine(number, places[number], known)
             at = number - 1
 
     def _gap(self, first: int, last: int, known: _Vouched, *, at_end: bool) -> None:
-        expired = known.expires_at is not None and known.expires_at <= self.now and known.kept < first
-        if not self.whole or expired:
+        if known.expires_at is not None and known.expires_at <= self.now and known.kept < last:
+            # What follows the last that is kept for ever has expired.
+            last, at_end = known.kept, False
+        if not self.whole or last < first:
             return
         which = f"record {first} is" if first == last else f"records {first} to {last} are"
         if at_end:
@@ -210,6 +220,10 @@ def _fits(record: Record, expected: str | None) -> bool:
     except (ValueError, TypeError, RecursionError):
         return False
     return digest == record.get("hash") and expected in {None, digest}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _number(record: Mapping[str, Any]) -> int | None:

@@ -6,8 +6,8 @@ touches: the head of an intent or an execution as ``audit``, or a document of it
 A record that was altered, taken out or put elsewhere breaks the chain, and one missing at the end is missed
 by the link. ``quantum/contract/chains.py`` says how a chain is verified.
 
-Records may expire. That must not look like a removal, nor a removal like that: so each link says until when
-the records up to it are kept at least, and which was the last that is kept for ever.
+Records may expire. That must not look like a removal, nor a removal like that: so each link says when the
+last of the records up to it that expire does, and which was the last that is kept for ever.
 """
 
 import math
@@ -31,8 +31,8 @@ _TIME: Final = "created_at"
 FIRST_LINK: Final[Mapping[str, Any]] = {
     "number": 0,
     "hash": "sha256:" + "0" * 64,
-    "kept": 0,
     "expires_at": None,
+    "kept": None,
 }
 """What the first record of a chain hangs on."""
 GRACE: Final = timedelta(hours=1)
@@ -102,8 +102,8 @@ class Chains:
             "after": act.after,
             "expires_at": rfc3339(until) if until else None,
             "previous_hash": last["hash"],
-            "previous_kept": last["kept"],
             "previous_expires_at": last["expires_at"],
+            "previous_kept": last["kept"],
         }
         body["hash"] = content_hash(body)
         ttl = math.ceil((until - now + GRACE).total_seconds()) if until else None
@@ -112,8 +112,8 @@ class Chains:
             {
                 "number": number,
                 "hash": body["hash"],
-                "kept": last["kept"] if until else number,
                 "expires_at": body["expires_at"] or last["expires_at"],
+                "kept": last["kept"] if until else {"number": number, "hash": body["hash"]},
             },
         )
 

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
+from quantum.contract.chains import record_hash
 from shared.domain.canonical import content_hash
 from shared.domain.errors import BadCursorError, ConflictError, NotFoundError, ValidationFailedError
 from shared.domain.intents import Intent, IntentFilter, NewIntent
 from shared.ports.actions import Completed
 from shared.ports.documents import REGISTRY, Create, Patch
-from shared.services.chains import FIRST_LINK
+from shared.services.chains import FIRST_LINK, record_of
 from tests.services.conftest import Workshop, caller
 from tests.stores import BOTH_STORES
 
@@ -60,10 +61,10 @@ async def test_the_first_audit_record_begins_the_chain_that_the_head_continues(w
     assert record["before"] is None
     assert record["after"]["name"] == "deploy"
     assert record["previous_hash"] == FIRST_LINK["hash"]
-    unsealed = {key: value for key, value in record.items() if key not in {"hash", "id", "kind", "intent"}}
-    assert record["hash"] == content_hash(unsealed)
+    assert record["hash"] == record_hash(record_of(REGISTRY, record))
     head = documents["intent"]
-    assert head["audit"] == {"number": 1, "hash": record["hash"], "kept": 1, "expires_at": None}
+    kept = {"number": 1, "hash": record["hash"]}
+    assert head["audit"] == {**kept, "expires_at": None, "kept": kept}
 
 
 async def test_of_two_that_take_a_name_at_once_one_gets_it(workshop: Workshop) -> None:
