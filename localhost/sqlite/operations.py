@@ -7,9 +7,16 @@ from typing import Any
 
 import orjson
 
-from shared.domain.errors import DocumentExistsError, DocumentMissingError, DocumentStaleError
+from shared.domain.errors import (
+    DocumentExistsError,
+    DocumentMissingError,
+    DocumentStaleError,
+    TooLargeError,
+)
 from shared.ports.documents import (
+    MAX_ID_BYTES,
     MAX_OPERATIONS,
+    MAX_TRANSACTION_BYTES,
     Container,
     Create,
     Delete,
@@ -61,6 +68,10 @@ class Partition:
     tenant_id: str
     key: str
 
+    def __post_init__(self) -> None:
+        if not self.key:
+            raise ValueError("a partition is named by a key that is not empty")
+
     @property
     def stamps(self) -> dict[str, str]:
         """The fields that every body in the partition carries."""
@@ -79,7 +90,7 @@ def prepare(partition: Partition, operations: Sequence[Operation]) -> list[Step]
     """Check and encode ``operations`` before they queue for the writer.
 
     Raises:
-        ValueError: as ``Documents.transact`` says.
+        ValueError, TooLargeError: as ``Documents.transact`` says.
     """
     if not 1 <= len(operations) <= MAX_OPERATIONS:
         raise ValueError(f"a transaction has 1 to {MAX_OPERATIONS} operations, not {len(operations)}")
@@ -109,6 +120,7 @@ class Transaction:
         self._place = (partition.container.name, partition.tenant_id, partition.key)
         self._now = now
         self._seq = 0
+        self._bytes = 0
 
     def run(self, steps: Sequence[Step]) -> list[Document | None]:
         (last,) = self._connection.execute(_TAKE_SEQUENCE, (len(steps),)).fetchone()
@@ -119,6 +131,7 @@ class Transaction:
         return documents
 
     def create(self, index: int, body: "_Body") -> Document:
+        self._weigh(body)
         row = (
             *self._place,
             body.id,
@@ -139,6 +152,7 @@ class Transaction:
         return Document(body.json, etag(self._seq))
 
     def replace(self, index: int, body: "_Body", if_match: str | None) -> Document:
+        self._weigh(body)
         key, _, _ = self._find(index, body.id, if_match)
         expiry = self._expiry(body.ttl)
         self._connection.execute(
@@ -160,6 +174,8 @@ class Transaction:
                 raise ValueError(f"{'.'.join(path)} of {patch.id!r} is not a number that can be incremented")
             parent[name] += amount
         text = _encode(body)
+        if len(text.encode()) > MAX_TRANSACTION_BYTES:
+            raise _too_large()
         if ttl is None and not any(path[0] in COLUMNS for path in (*patch.set, *patch.increment)):
             self._connection.execute(_REPLACE_BODY, (self._seq, text, key))
         else:
@@ -170,6 +186,11 @@ class Transaction:
     def delete(self, index: int, id: str, if_match: str | None) -> None:
         key, _, _ = self._find(index, id, if_match)
         self._connection.execute(_DELETE, (key,))
+
+    def _weigh(self, body: "_Body") -> None:
+        self._bytes += len(body.text.encode())
+        if self._bytes > MAX_TRANSACTION_BYTES:
+            raise _too_large()
 
     def _find(self, index: int, id: str, if_match: str | None) -> tuple[int, str, int | None]:
         """Key, body and ttl of the document, if it is there and as ``if_match`` says."""
@@ -206,6 +227,8 @@ class _Body:
                 raise ValueError(f"a document needs a {name}, a string that is not empty")
         if ttl is not None and ttl <= 0:
             raise ValueError(f"a ttl is a positive number of seconds, not {ttl}")
+        if len(body["id"].encode()) > MAX_ID_BYTES:
+            raise TooLargeError(f"an id has at most {MAX_ID_BYTES} bytes, {body['id'][:40]!r}… has more")
         text = _encode({**body, **stamps})
         json = orjson.loads(text)
         return cls(json["id"], json["kind"], ttl, _columns(json), text, json)
@@ -224,6 +247,10 @@ def _checked(partition: Partition, patch: Patch) -> Patch:
         where=dict(patch.where),
         if_match=patch.if_match,
     )
+
+
+def _too_large() -> TooLargeError:
+    return TooLargeError("the transaction is too large: documents and transactions have at most 2 MB")
 
 
 def _encode(value: Json) -> str:

@@ -3,14 +3,23 @@
 A document is a JSON object with an ``id`` that is unique in its partition and a ``kind``, both strings that
 are not empty. A partition is ``(container, tenant, key)``: one aggregate, the unit of a transaction and of a
 change feed. The adapter stamps ``tenant_id`` and the container's partition field into every body it stores
-and refuses a body that claims another tenant or partition.
+and refuses a body that claims another tenant or partition. Nothing is stored under a key that is empty
+(ValueError); tenants' ids never begin with ``_``, which leaves such partitions to adapters for themselves.
 
 Values are compared as JSON: values of different types are never equal, and none stands in a range (``<``)
 of another type; strings are in the order of their code points. true is not 1, null is not a missing field.
+Numbers may be kept as IEEE 754 doubles: an integer beyond 2^53 may come back as its neighbour, so what must
+be exact is a string.
+
+A read may lag behind what another process has written a moment ago; what this process wrote or read, it
+reads again. So nothing rests on a read being fresh: conditional writes (``Create``, ``if_match``, ``where``)
+decide.
 
 All methods raise :class:`~shared.domain.errors.UnavailableError` when the store cannot answer within its
-patience (full disk, locked file, throttled, unreachable): then nothing of a write is stored, or the write
-is known to the caller's next conditional write.
+patience (full disk, locked file, throttled, unreachable). After a write it may be in doubt whether it was
+carried out: all of it was, or nothing. Sent again, one with a ``Create``, ``Delete`` or ``if_match``
+finds out by its refusal. Patches alone may be applied twice: whoever increments, and must not count twice,
+puts the ``Create`` of a marker beside it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -109,6 +118,10 @@ type Operation = Create | Replace | Patch | Delete
 
 MAX_OPERATIONS = 100
 """Most operations in one transaction (Cosmos DB's limit; the same everywhere)."""
+MAX_TRANSACTION_BYTES = 2 * 1024 * 1024
+"""Of the JSON in one transaction, and of a document that patches make larger (likewise)."""
+MAX_ID_BYTES = 500
+"""Of a document's id: half of what Cosmos DB takes, for some characters are escaped there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +145,10 @@ class Query:
 
     ``order`` is fields with direction. They hold strings or numbers; a missing or null one stands before
     every value. Ties are broken by partition and id in the direction of the last field (ascending without
-    any), so that the order is total. ``after`` is ``Page.after`` of the same query's page before; ``limit``
-    (at least 1) may change from page to page, nothing else.
+    any), so that the order is total. A field to sort by is declared for its container
+    (``shared/adapters/cosmos/containers.py``): Cosmos DB refuses what it has no index for. ``after`` is
+    ``Page.after`` of the same query's page before; ``limit`` (at least 1) may change from page to page,
+    nothing else.
     """
 
     container: Container
@@ -216,6 +231,7 @@ class Documents(Protocol):
             DocumentExistsError: a create met a document of that id.
             DocumentMissingError: a replace, patch or delete met none.
             DocumentStaleError: an etag or ``where`` condition did not hold.
+            TooLargeError: over MAX_TRANSACTION_BYTES, or an id over MAX_ID_BYTES; nothing is stored.
             ValueError: no operations, more than MAX_OPERATIONS, a body of another tenant or partition,
                 without id or kind, or not JSON, a ttl below 1, a patch of a field that is fixed, has no
                 parent or (to be incremented) is not a number.

@@ -19,7 +19,7 @@ from tests.cosmos.protocol import RefusedError
 from tests.cosmos.sql import SqlError, parse_condition
 
 MAX_OPERATIONS = 100
-MAX_BATCH_BYTES = 2 * 1024 * 1024
+MAX_BATCH_BYTES = MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
 SYSTEM = ("_rid", "_self", "_etag", "_attachments", "_ts")
 FORBIDDEN_IN_ID = frozenset("/\\?#")
 
@@ -197,6 +197,8 @@ class _Batch:
 
     def _put(self, body: Body, status: int) -> Body:
         self._check(body)
+        if len(json.dumps(body, ensure_ascii=False).encode()) > MAX_DOCUMENT_BYTES:
+            raise RefusedError(413, "the document is too large")
         self.items.pop(body["id"], None)
         item = Item(self._collection.stamped(copy.deepcopy(body)), self._lsn)
         self.items[body["id"]] = item

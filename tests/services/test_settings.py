@@ -1,6 +1,7 @@
 """Settings: made once from a mapping, with every mistake named by its key."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -63,6 +64,8 @@ def test_a_missing_key_is_named(key: str) -> None:
     ("key", "value"),
     [
         ("QUANTUM_ADAPTERS", "aws"),
+        ("QUANTUM_DOCUMENTS", "mongo"),
+        ("QUANTUM_EVENTS", "kafka"),
         ("QUANTUM_MAX_BODY_BYTES", "much"),
         ("QUANTUM_MAX_BODY_BYTES", "0"),
         ("QUANTUM_AUDIT_RETENTION_DAYS", "0"),
@@ -135,6 +138,40 @@ def test_the_parts_list_of_azure_serves_every_port() -> None:
     assert isinstance(adapters.credentials, MsalCredentials)
     assert adapters.cursor_key == b"\x0f" * 32
     assert adapters.ids.new() != adapters.ids.new()
+
+
+@pytest.mark.parametrize(
+    ("store", "connection"),
+    [
+        ({"QUANTUM_DOCUMENTS": "cosmos"}, {"CosmosDBConnection": COSMOS_STRING}),
+        ({"QUANTUM_EVENTS": "eventhubs"}, {"EventHubConnection": HUBS_STRING}),
+    ],
+    ids=["documents", "events"],
+)
+def test_one_machine_needs_a_connection_only_to_what_is_elsewhere(
+    store: dict[str, str], connection: dict[str, str]
+) -> None:
+    with pytest.raises(SettingsError, match=next(iter(connection))):
+        Settings.from_mapping(GOOD | store)
+    settings = Settings.from_mapping(GOOD | store | connection)
+    assert {settings.documents, settings.events} == {"sqlite", *store.values()}
+    assert {settings.cosmos.string, settings.event_hubs.string} == {"", *connection.values()}
+
+
+async def test_closing_ends_what_was_opened_last_first_even_when_one_fails() -> None:
+    ended: list[str] = []
+
+    async def fails() -> None:
+        ended.append("second")
+        raise OSError("not now")
+
+    async def ends() -> None:
+        ended.append("first")
+
+    adapters = replace(azure.build(with_strings()), closers=[ends, fails])
+    with pytest.raises(OSError, match="not now"):
+        await adapters.close()
+    assert ended == ["second", "first"]
 
 
 def with_strings(cosmos: str = COSMOS_STRING, hubs: str = HUBS_STRING) -> Settings:

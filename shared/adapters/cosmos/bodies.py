@@ -14,10 +14,7 @@ import orjson
 
 from shared.adapters.cosmos.containers import TENANT_FIELD
 from shared.domain.errors import TooLargeError
-from shared.ports.documents import Container, Document, Json, Path
-
-MAX_ID_BYTES = 1023
-"""Of an escaped id (Cosmos DB's limit)."""
+from shared.ports.documents import MAX_ID_BYTES, Container, Document, Json, Path
 
 WRITE = "_w"
 ETAG = "_etag"
@@ -65,12 +62,11 @@ def escaped_id(id: str) -> str:
     is escaped, too: that keeps the order. ``a/b`` is stored as ``a.1b``, ``a.b`` as ``a.0b``.
 
     Raises:
-        TooLargeError: it is longer than the service takes.
+        TooLargeError: it is longer than an id may be.
     """
-    stored = id.translate(_ESCAPES)
-    if len(stored.encode()) > MAX_ID_BYTES:
+    if len(id.encode()) > MAX_ID_BYTES:  # escaped, it is within the service's 1023
         raise TooLargeError(f"an id has at most {MAX_ID_BYTES} bytes, {id[:40]!r}… has more")
-    return stored
+    return id.translate(_ESCAPES)
 
 
 def plain_id(stored: str) -> str:

@@ -28,6 +28,7 @@ from shared.domain.errors import (
 )
 from shared.ports.documents import (
     MAX_OPERATIONS,
+    MAX_TRANSACTION_BYTES,
     Create,
     Delete,
     Document,
@@ -40,9 +41,6 @@ from shared.ports.documents import (
 
 MAX_CHANGES = 10
 """Most changes in one patch (Cosmos DB's limit). The stamp of the write takes one."""
-
-MAX_BYTES = 2 * 1024 * 1024
-"""Of a batch, and of a document (Cosmos DB's limits)."""
 
 _NOWHERE = "/_nowhere"
 
@@ -116,7 +114,7 @@ def prepare(place: Place, operations: Sequence[Operation]) -> Batch:
             f"a transaction has at most {MAX_OPERATIONS} operations, and a patch of more than"
             f" {MAX_CHANGES - 1} fields counts as several: these are {len(batch.entries)}"
         )
-    if sum(len(encoded(arguments)) for _, arguments, _ in batch.entries) > MAX_BYTES:
+    if sum(len(encoded(arguments)) for _, arguments, _ in batch.entries) > MAX_TRANSACTION_BYTES:
         raise too_large()
     return batch
 
