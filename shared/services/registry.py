@@ -31,6 +31,8 @@ from shared.services.references import References
 MAX_TRIES: Final = 100
 """How often a change is decided anew because others were faster, where the caller asked for no state."""
 
+QUOTES: Final = '"'
+"""Some stores have them around their etags; what is compared has none."""
 _VERSIONED: Final = ("version", "definition", "content_hash", "created_at", "created_by", "message")
 """What the head has of its active version."""
 _AUDITED: Final = (
@@ -136,7 +138,7 @@ class Registry:
         conditional = if_match is not None and "*" not in if_match
         for _ in range(MAX_TRIES):
             head = await self.head(caller, name)
-            if conditional and head.etag.strip('"') not in (if_match or ()):
+            if conditional and head.etag.strip(QUOTES) not in (if_match or ()):
                 raise StaleError
             change = await decide(head.body)
             if change is None:
@@ -241,7 +243,7 @@ def intent(head: Document, version: Body | None = None) -> Intent:
         created_at=of["created_at"],
         created_by=of["created_by"],
         updated_at=body["updated_at"],
-        etag=head.etag,
+        etag=head.etag.strip(QUOTES),
         active_version=body["version"],
         latest_version=body["latest_version"],
         message=of["message"],

@@ -54,6 +54,9 @@ class ScriptedCatalogue:
         action = self._actions[name] = Scripted(name, side_effect, behaviour)
         return action
 
+    def remove(self, name: str) -> None:
+        del self._actions[name]
+
     def action(self, name: str) -> Action:
         return self._actions[name]
 

@@ -7,9 +7,9 @@ import pytest
 from quantum.contract.chains import record_hash
 from shared.domain.canonical import content_hash
 from shared.domain.errors import BadCursorError, ConflictError, NotFoundError, ValidationFailedError
-from shared.domain.intents import Intent, IntentFilter, NewIntent
+from shared.domain.intents import Intent, IntentFilter, NewIntent, NewVersion
 from shared.ports.actions import Completed
-from shared.ports.documents import REGISTRY, Create, Patch
+from shared.ports.documents import REGISTRY
 from shared.services.chains import FIRST_LINK, record_of
 from tests.services.conftest import Workshop, caller
 from tests.stores import BOTH_STORES
@@ -132,23 +132,7 @@ async def test_an_older_version_is_found_by_its_id_and_the_active_one_by_name(wo
 
 
 async def second_version(workshop: Workshop, definition: dict[str, Any]) -> None:
-    """Version 2 as the data model has it."""
-    version = {
-        "version": 2,
-        "definition": definition,
-        "content_hash": content_hash(definition),
-        "created_at": "2026-01-02T03:04:05.000000Z",
-        "created_by": "bob@acme",
-    }
-    await workshop.documents.transact(
-        workshop.ada.scope,
-        container=REGISTRY,
-        partition="deploy",
-        operations=[
-            Create({"id": "version:2", "kind": "version", **version}),
-            Patch("intent", set={(key,): value for key, value in version.items()}),
-        ],
-    )
+    await workshop.versions.put(workshop.ada, "deploy", NewVersion(definition), if_match={"*"})
 
 
 @pytest.mark.parametrize("id", ["deploy-v2", "deploy-v0", "deploy-v01", "other", "", "intent", "version:1"])
