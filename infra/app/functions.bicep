@@ -44,7 +44,7 @@ var platformSettings = {
   QUANTUM_CREDENTIALS: string({ kind: 'managed-identity', client_id: clientId })
   QUANTUM_CREDENTIALS_SCOPES: credentialScopes
   QUANTUM_EGRESS_ALLOW: egressAllow
-  QUANTUM_TELEMETRY: 'azure'
+  QUANTUM_TELEMETRY: 'azure-monitor'
   AZURE_CLIENT_ID: clientId
 }
 
@@ -61,6 +61,7 @@ var connectionSettings = {
   EventHubConnection__clientId: clientId
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnection
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
+  PYTHON_ENABLE_OPENTELEMETRY: 'true'
 }
 
 // host.json names the scheduler; the settings AzureFunctionsJobHost__… override it for Azure Storage.
