@@ -96,7 +96,12 @@ class SqliteDocuments:
         self._closed = False
         schema = "".join(file.read_text("utf-8") for file in _SCHEMAS) + _KEY.format(secrets.token_hex(32))
         self._writer = Writer(
-            path, schema, prepare=search.install, on_commit=self._announce, patience=patience
+            path,
+            schema,
+            prepare=search.install,
+            before_commit=search.tell,
+            on_commit=self._announce,
+            patience=patience,
         )
         self._readers = Readers(path)
         self._pool = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="sqlite-query")

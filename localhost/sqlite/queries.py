@@ -147,7 +147,7 @@ def _matching(query: Query, tenant_id: str, now: float, narrowed: Narrowing | No
     ]
     if query.partition is not None:
         conditions.append(("partition = ?", [query.partition]))
-    conditions += _spoken("key", narrowed) if narrowed else []
+    conditions += _spoken("documents.key", narrowed) if narrowed else []
     rest = narrowed.rest if narrowed else query.where
     return source, [*conditions, *(_condition(query.container, where) for where in rest)]
 

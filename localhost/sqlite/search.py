@@ -19,9 +19,11 @@ FIELDS = ("status", "created_by", "actions", "label_pairs")
 TEXT = "search"
 """The field whose text is indexed."""
 
-LONGEST_GRAM = 3
 _UNIT = 4
 """Hexadecimal digits of one unit of UTF-16."""
+_GRAM = 3 * _UNIT
+_END = "\n\n"
+"""Behind the text, so that something begins with each of its last characters."""
 
 FEW = 2000
 """So many documents are sooner sorted than found on a walk in their order."""
@@ -35,6 +37,9 @@ EVERYTHING: Term = ("", "")
 type Rows = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
 _TERM = "SELECT id FROM terms WHERE tenant_id = ? AND field = ? AND value = ?"
+_UNTOLD = "SELECT key, gone, terms, text FROM untold ORDER BY n"
+_ADD = "INSERT INTO tokens (rowid, held) VALUES (?, ?)"
+_REMOVE = "INSERT INTO tokens (tokens, rowid, held) VALUES ('delete', ?, ?)"
 _SOME = "SELECT count(*) FROM (SELECT 1 FROM tokens WHERE tokens MATCH ? LIMIT ?)"
 
 
@@ -42,7 +47,14 @@ def install(connection: sqlite3.Connection) -> None:
     """Give a connection that writes what the triggers call."""
     connection.create_function("search_terms", 1, search_terms, deterministic=True)
     connection.create_function("search_text", 1, search_text, deterministic=True)
-    connection.create_function("grams", 1, grams, deterministic=True)
+
+
+def tell(connection: sqlite3.Connection) -> None:
+    """Bring the inverted index to where the documents are: the last of every transaction."""
+    if untold := connection.execute(_UNTOLD).fetchall():
+        for key, gone, terms, text in untold:
+            connection.execute(_REMOVE if gone else _ADD, (key, f"{terms} {grams(text)}"))
+        connection.execute("DELETE FROM untold")
 
 
 def search_terms(body: str) -> str:
@@ -65,14 +77,21 @@ def search_text(body: str) -> str:
 
 
 def grams(text: str) -> str:
-    """Every one, two and three units in a row, once, in hexadecimal and separated by spaces."""
-    return " ".join({gram for length in range(1, LONGEST_GRAM + 1) for gram in _grams(text, length)})
+    """The tokens of a text: every three units in a row, once; the last two stand in one with its end."""
+    digits = _digits(text + _END)
+    return " ".join({digits[place : place + _GRAM] for place in range(0, len(digits) - 2 * _UNIT, _UNIT)})
 
 
-def _grams(text: str, length: int) -> set[str]:
-    digits = text.encode("utf-16-be").hex()
-    size = length * _UNIT
-    return {digits[place : place + size] for place in range(0, len(digits) - size + 1, _UNIT)}
+def _sought(word: str) -> set[str]:
+    """The tokens, or the beginning of one, that a text has which has the word."""
+    digits = _digits(word)
+    if len(digits) < _GRAM:
+        return {digits + "*"}
+    return {digits[place : place + _GRAM] for place in range(0, len(digits) - 2 * _UNIT, _UNIT)}
+
+
+def _digits(text: str) -> str:
+    return text.encode("utf-16-be").hex()
 
 
 def element(name: str) -> str:
@@ -112,9 +131,8 @@ def narrowing(query: Query, tenant_id: str, rows: Rows) -> Narrowing | None:
             needed.append(choices)
         elif where.op == "text" and where.path == (TEXT,) and where.value:
             word = str(where.value).casefold()
-            units = len(word.encode("utf-16-be")) // 2
-            sought |= _grams(word, min(LONGEST_GRAM, units))
-            words += [word] if units > LONGEST_GRAM else []
+            sought |= _sought(word)
+            words += [word] if len(_digits(word)) > _GRAM or "\n" in word else []
         else:
             rest.append(where)
     if sought and not needed:

@@ -26,10 +26,20 @@ CREATE TABLE IF NOT EXISTS postings (
 
 CREATE INDEX IF NOT EXISTS postings_by_term ON postings (term, key);
 
--- The inverted index: of each intent its terms (t and the number) and the grams of its text, which are hexadecimal.
--- Whether a token occurs is kept and not where: nothing else is asked.
+-- The inverted index: of each intent its terms (t and the number) and, in hexadecimal, every three characters in a row
+-- of its text; the first one or two of them are looked for as prefixes. Whether a token occurs is kept and not where.
 CREATE VIRTUAL TABLE IF NOT EXISTS tokens USING fts5(
-    held, content = '', columnsize = 0, detail = none, tokenize = 'ascii'
+    held, content = '', columnsize = 0, detail = none, prefix = '4 8', tokenize = 'ascii'
+);
+
+-- What the writer has to put into it or to take out, in order, before it commits: at each savepoint a full-text index
+-- writes all that it has so far, and every piece of work in a commit has a savepoint.
+CREATE TABLE IF NOT EXISTS untold (
+    n     INTEGER PRIMARY KEY,
+    key   INTEGER NOT NULL,
+    gone  INTEGER NOT NULL,
+    terms TEXT NOT NULL,
+    text  TEXT NOT NULL
 );
 
 CREATE TRIGGER IF NOT EXISTS intents_indexed AFTER INSERT ON intents BEGIN
@@ -38,14 +48,13 @@ CREATE TRIGGER IF NOT EXISTS intents_indexed AFTER INSERT ON intents BEGIN
     INSERT INTO postings
         SELECT new.key, terms.id FROM json_each(new.terms) AS given
         CROSS JOIN terms ON tenant_id = new.tenant_id AND field = given.value ->> 0 AND terms.value = given.value ->> 1;
-    INSERT INTO tokens (rowid, held)
-        SELECT new.key, group_concat('t' || term, ' ') || ' ' || grams(new.text) FROM postings WHERE key = new.key;
+    INSERT INTO untold (key, gone, terms, text)
+        SELECT new.key, 0, group_concat('t' || term, ' '), new.text FROM postings WHERE key = new.key;
 END;
 
 CREATE TRIGGER IF NOT EXISTS intents_unindexed AFTER DELETE ON intents BEGIN
-    INSERT INTO tokens (tokens, rowid, held)
-        SELECT 'delete', old.key, group_concat('t' || term, ' ') || ' ' || grams(old.text)
-        FROM postings WHERE key = old.key;
+    INSERT INTO untold (key, gone, terms, text)
+        SELECT old.key, 1, group_concat('t' || term, ' '), old.text FROM postings WHERE key = old.key;
     DELETE FROM postings WHERE key = old.key;
 END;
 

@@ -155,17 +155,21 @@ class Writer:
         schema: str,
         *,
         prepare: Callable[[sqlite3.Connection], None] | None = None,
+        before_commit: Work[None] = lambda _: None,
         on_commit: Callable[[], None] | None = None,
         patience: float = PATIENCE,
     ) -> None:
         """Open the file as :func:`open_store` does, and start the thread.
 
+        ``before_commit`` is the last work of every transaction, and the first when the file was opened.
         ``on_commit`` is called on the writer's thread after each commit, before the callers resume.
 
         Raises:
             StorageUnavailableError: the file cannot be opened or written.
         """
         self._connection = open_store(path, schema, prepare=prepare, patience=patience)
+        self._before_commit = before_commit
+        before_commit(self._connection)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._on_commit = on_commit
         self._closed = False
@@ -225,6 +229,7 @@ class Writer:
             else:
                 for job in jobs:
                     _run_in_savepoint(self._connection, job)
+            self._before_commit(self._connection)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
