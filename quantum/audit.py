@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from quantum.contract.chains import Record, damages
 
@@ -113,7 +113,7 @@ def _known(export: Export) -> dict[str, dict[int, Any]]:
     return known
 
 
-def main(arguments: Sequence[str] | None = None, *, out: TextIO = sys.stdout) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit status."""
     asked = _parser().parse_args(arguments)
     try:
@@ -124,16 +124,21 @@ def main(arguments: Sequence[str] | None = None, *, out: TextIO = sys.stdout) ->
         return UNUSABLE
     found = [*findings(export), *(changes(earlier, export) if earlier else ())]
     for line in found:
-        print(line, file=out)
-    counted = f"{len({*export.chains, *export.links})} chains, {export.records} records"
+        print(line)
+    chains = _count(len({*export.chains, *export.links}), "chain")
+    counted = f"{chains}, {_count(export.records, 'record')}"
     if found:
-        print(f"DAMAGED: {len(found)} findings in {counted}", file=out)
+        print(f"DAMAGED: {_count(len(found), 'finding')} in {counted}")
         return DAMAGED
     assert export.manifest is not None  # else it would have been found
     at, tenant = export.manifest.get("exported_at"), export.manifest.get("tenant_id")
     what = "whole" if export.manifest.get("complete") else "a selection, and nothing in it is altered"
-    print(f"OK: {counted} of {tenant} at {at}: {what}", file=out)
+    print(f"OK: {counted} of {tenant} at {at}: {what}")
     return WHOLE
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _parser() -> argparse.ArgumentParser:
