@@ -201,7 +201,8 @@ async def conforms(response: httpx.Response) -> None:
         assert problem.request_id == response.headers["x-request-id"]
     elif route.response is not None and media == "application/json":
         content = json.loads(response.content)
-        assert set(content) <= set(route.response.model_fields)
+        fields = route.response.model_fields.items()
+        assert set(content) <= {info.alias or name for name, info in fields}
         route.response.model_validate(content)
     for name in route.headers if response.is_success else ():
         assert name in response.headers

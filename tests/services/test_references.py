@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from shared.adapters.system import RandomIds
-from shared.domain.errors import ConflictError, UnavailableError, ValidationFailedError
+from shared.domain.errors import ConflictError, DocumentStaleError, UnavailableError, ValidationFailedError
 from shared.domain.intents import Intent, NewVersion
 from shared.ports.actions import Completed
 from shared.ports.documents import REGISTRY, Patch
@@ -154,6 +154,20 @@ async def test_of_who_archives_and_who_refers_at_once_one_is_refused(workshop: W
             return_exceptions=True,
         )
         assert (isinstance(referred, Intent)) != (archived is None), (referred, archived)
+
+
+async def test_who_registers_after_the_look_is_not_closed_out(workshop: Workshop) -> None:
+    await made(workshop, "b")
+    await made(workshop, "a", definition=running("b"))
+    await runs(workshop, "a")
+    references = References(workshop.documents, workshop.clock, RandomIds(workshop.clock))
+    referrers, closing = await references.closing(workshop.ada.scope, "b")
+    assert referrers == []
+    await references.hold(workshop.ada.scope, "a", ["b"], places={})
+    with pytest.raises(DocumentStaleError):
+        await workshop.documents.transact(
+            workshop.ada.scope, container=REGISTRY, partition="b", operations=[closing]
+        )
 
 
 async def test_a_writer_who_died_before_storing_holds_for_a_minute(workshop: Workshop) -> None:
