@@ -47,15 +47,24 @@ def cosmos_account(connection: Connection) -> Account:
     """Where the documents are.
 
     Raises:
-        SettingsError: the connection string has no endpoint or no key.
+        SettingsError: there is no endpoint, or it is no address; or a connection string has no key.
     """
+    try:
+        return _account(connection)
+    except ValueError as error:
+        raise SettingsError(
+            f"{COSMOS_CONNECTION}{'' if connection.string else '__accountEndpoint'}: {error}"
+        ) from error
+
+
+def _account(connection: Connection) -> Account:
     if not connection.string:
         return Account(connection.address, DATABASE, identity=connection.client_id or None)
     pairs = (part.partition("=") for part in connection.string.split(";"))
     parts = {name.strip().lower(): value.strip() for name, _, value in pairs}
     endpoint, key = parts.get("accountendpoint"), parts.get("accountkey")
     if not endpoint or not key:
-        raise SettingsError(f"{COSMOS_CONNECTION} needs an AccountEndpoint and an AccountKey")
+        raise ValueError("a connection string needs an AccountEndpoint and an AccountKey")
     return Account(endpoint, DATABASE, key=key)
 
 

@@ -32,6 +32,8 @@ PROBES = "health"
 """The directory's partition, in every container, where probes are made."""
 PROBE_TTL = 1
 """Seconds after which a probe that was written is gone."""
+PROBE_BYTES = 8192
+"""Of a probe that is written: what is nearly full may still take less."""
 REMEMBERED = 600.0
 """Seconds for which a publication that failed counts: the relay tries again every five minutes at least, and
 where another instance has taken over, nothing here would ever say that it works again."""
@@ -103,7 +105,8 @@ class WatchedDocuments:
         await self.read(TenantScope(DIRECTORY), container=container, partition=PROBES, id="probe")
 
     async def _probe_write(self, container: Container) -> None:
-        probe = Create({"id": secrets.token_hex(16), "kind": "probe"}, ttl=PROBE_TTL)
+        body = {"id": secrets.token_hex(16), "kind": "probe", "padding": "x" * PROBE_BYTES}
+        probe = Create(body, ttl=PROBE_TTL)
         await self.transact(TenantScope(DIRECTORY), container=container, partition=PROBES, operations=[probe])
 
     async def _watched[T](self, container: Container, use: _Use, call: Awaitable[T]) -> T:

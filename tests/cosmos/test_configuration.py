@@ -35,8 +35,19 @@ async def test_a_wrong_key_is_named(account: Account) -> None:
     assert "key or identity is refused" in await reason(replace(account, key=ANOTHER_KEY))
 
 
-async def test_a_key_that_is_none_is_named(account: Account) -> None:
-    assert "key" in await reason(replace(account, key="not base64"))
+@pytest.mark.parametrize(
+    ("endpoint", "key", "said"),
+    [
+        ("nonsense", ANOTHER_KEY, "'nonsense' is no address"),
+        ("ftp://quantum.example", ANOTHER_KEY, "is no address"),
+        ("https://quantum.example", "not base64", "not base64"),
+    ],
+)
+def test_what_cannot_be_an_account_is_refused_when_the_adapter_is_made(
+    endpoint: str, key: str, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        Account(endpoint, "db", key=key)
 
 
 async def test_an_endpoint_where_nobody_listens_is_named(account: Account) -> None:
@@ -63,10 +74,6 @@ async def test_an_endpoint_of_something_else_is_named(
 async def test_a_page_in_place_of_an_account_is_named(server: CosmosServer, account: Account) -> None:
     server.faults.append(Fault("account", raw=b"<html>", times=10_000))
     assert "no answer" in await reason(account, CosmosUnavailableError)
-
-
-async def test_an_endpoint_that_is_no_address_is_named(account: Account) -> None:
-    assert "nonsense" in await reason(replace(account, endpoint="nonsense"))
 
 
 async def test_a_missing_database_is_named(account: Account) -> None:

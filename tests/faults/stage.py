@@ -47,7 +47,7 @@ from tests.http.harness import URL, Identity, http_routes, people
 
 HUB = "quantum"
 DATABASE = "faults"
-QUIET = 30.0
+QUIET = 60.0
 """Seconds that everything has to come to rest, once nothing fails any more."""
 
 type Body = Mapping[str, Any]
@@ -84,7 +84,7 @@ class AzureStores:
         account = Account(server.endpoint, DATABASE, key=server.key)
         self.documents = CosmosDocuments(account, patience=patience)
         self.events = EventHubsEvents(
-            hub=HUB, connection=peer.connection_string(), lanes=2, pause=0.01, patience=1.8
+            hub=HUB, connection=peer.connection_string(), lanes=2, pause=0.01, patience=6.0
         )
         self.feed = changes.open_feed(account)
 
@@ -239,7 +239,7 @@ async def staged(
         http = await stack.enter_async_context(
             httpx.AsyncClient(transport=httpx.ASGITransport(router), base_url=URL, timeout=None)
         )
-        await people(platform, identity.issuer.url)
+        await _insist(lambda: people(platform, identity.issuer.url))
         stage = Stage(platform, stores, engine, http, identity)
         for container in RELAYED:
             relay = asyncio.create_task(_relay(stage, container))

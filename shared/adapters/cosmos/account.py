@@ -1,7 +1,10 @@
 """What the adapter is made of: where the database is, and who measures."""
 
+import base64
+import binascii
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from shared.domain.metrics import REQUEST_UNITS
 from shared.ports.telemetry import Attributes, Telemetry
@@ -30,5 +33,21 @@ class Account:
 
     endpoint: str
     database: str
-    key: str | None = None
+    key: str | None = field(default=None, repr=False)
     identity: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be right.
+
+        Raises:
+            ValueError: the endpoint is no address, or the key is not an account's.
+        """
+        parts = urlsplit(self.endpoint)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(
+                f"{self.endpoint!r} is no address of an account: https://<name>.documents.azure.com"
+            )
+        try:
+            base64.b64decode(self.key or "", validate=True)
+        except binascii.Error as error:
+            raise ValueError("the key is not an account's: it is not base64") from error
