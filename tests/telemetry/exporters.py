@@ -50,7 +50,7 @@ class Kept:
     def __init__(self) -> None:
         self.spans = InMemorySpanExporter()
         self.metrics = KeptMetrics()
-        self.logs = InMemoryLogRecordExporter()
+        self.logs = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]  # the SDK leaves it so
         self.exporters = Exporters(self.spans, self.metrics, self.logs)
 
     def span(self, name: str) -> ReadableSpan:
