@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from examples import hosting
+from shared.adapters.cosmos.containers import DEFINITIONS
+from shared.ports.resources import DATABASE
+from tests.cosmos.server import CosmosServer
 from tests.e2e.api import Api
 from tests.e2e.receiver import Received, Receiver
 from tests.host.running import until
@@ -204,3 +207,57 @@ def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path, settings: dict[s
 
 def _log_of(host: hosting.Host) -> list[str]:
     return (host.data.parent / "host.log").read_text().splitlines()
+
+
+def test_a_trace_goes_on_after_the_host_was_killed(collector: Collector, tmp_path: Path) -> None:
+    def started() -> hosting.Host:
+        return hosting.start(
+            tmp_path / "data",
+            log=tmp_path / "host.log",
+            QUANTUM_TELEMETRY="otlp",
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+            **SWIFT,
+        )
+
+    def of(name: str) -> list[SpanSeen]:
+        return [span for span in collector.named(name) if span.attributes.get("execution_id") == execution]
+
+    host = started()
+    try:
+        with Api(host) as api:
+            steps = [
+                {"id": "wait", "action": "wait", "seconds": 1},
+                {"id": "end", "action": "transform", "outputs": {}, "depends_on": ["wait"]},
+            ]
+            execution = api.execute(api.create(steps))
+        host.kill()
+        host = started()
+        (whole,) = until(lambda: of("execution"))
+    finally:
+        host.stop()
+    assert {span.trace_id for span in (*of("step wait"), *of("step transform"))} == {whole.trace_id}
+    assert {span.parent_id for span in of("step transform")} == {whole.span_id}
+
+
+def test_what_cosmos_db_charges_is_counted_by_tenant_and_operation(
+    collector: Collector, tmp_path: Path
+) -> None:
+    server = CosmosServer()
+    server.make(DATABASE, DEFINITIONS)
+    host = hosting.start(
+        tmp_path / "data",
+        log=tmp_path / "host.log",
+        QUANTUM_DOCUMENTS="cosmos",
+        CosmosDBConnection=f"AccountEndpoint={server.endpoint};AccountKey={server.key};",
+        QUANTUM_TELEMETRY="otlp",
+        OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+    )
+    try:
+        with Api(host, tenant="charged", user="cho") as api:
+            api.create([{"id": "a", "action": "transform", "outputs": {}}])
+    finally:
+        host.stop()
+        server.close()
+    charged = [point for point in collector.points_of("quantum.documents.request_units") if point.value]
+    about = [point.attributes for point in charged]
+    assert {"tenant_id": "charged", "operation": "transact", "container": "registry"} in about
