@@ -87,30 +87,30 @@ def demonstrate(options: argparse.Namespace, log: Path) -> int:
         host = hosting.start(options.data, log=log, **settings)
         opened.callback(host.stop)
         say(f"The platform answers on {host.url}  ({time.monotonic() - started:.1f} s to start)")
-        status, final = run(host, options.intent, {"service": f"http://{address}"})
-        if final is not None and remote:
-            count(host)
+        headers = {"Authorization": f"Bearer {host.token()}"}
+        say("Signed in as ada of the tenant acme")
+        with httpx.Client(base_url=f"{host.url}/api/v1", headers=headers, timeout=30) as client:
+            status, final = run(client, options.intent, {"service": f"http://{address}"})
+            if final is not None and remote:
+                count(client)
         if final is not None and options.store == "sqlite":
             say(by_hand(host, final))
         return status
 
 
 def run(
-    host: hosting.Host, intent_file: Path, parameters: dict[str, Any]
+    client: httpx.Client, intent_file: Path, parameters: dict[str, Any]
 ) -> tuple[int, dict[str, Any] | None]:
     """Create and execute the intent and follow it to its end; the exit status, and the execution then."""
-    headers = {"Authorization": f"Bearer {host.token()}"}
-    say("Signed in as ada of the tenant acme")
-    with httpx.Client(base_url=f"{host.url}/api/v1", headers=headers, timeout=30) as client:
-        intent = created(client.post("/intents", json=json.loads(intent_file.read_text())))
-        if intent is None:
-            return 1, None
-        say(f"Created the intent {intent['id']}: {intent['description']}\n")
-        execution = created(client.post(f"/intents/{intent['id']}/execute", json={"parameters": parameters}))
-        if execution is None:
-            return 1, None
-        follow(client, execution["execution_id"])
-        final = client.get(f"/executions/{execution['execution_id']}").raise_for_status().json()
+    intent = created(client.post("/intents", json=json.loads(intent_file.read_text())))
+    if intent is None:
+        return 1, None
+    say(f"Created the intent {intent['id']}: {intent['description']}\n")
+    execution = created(client.post(f"/intents/{intent['id']}/execute", json={"parameters": parameters}))
+    if execution is None:
+        return 1, None
+    follow(client, execution["execution_id"])
+    final = client.get(f"/executions/{execution['execution_id']}").raise_for_status().json()
     return conclude(final), final
 
 
@@ -167,16 +167,15 @@ def conclude(final: dict[str, Any]) -> int:
     return 1
 
 
-def count(host: hosting.Host) -> None:
+def count(client: httpx.Client) -> None:
     """Print the day's counters: they are what the hub's consumer made of the published events."""
     deadline = time.monotonic() + COUNT_SECONDS
-    with httpx.Client(headers={"Authorization": f"Bearer {host.token()}"}, timeout=30) as client:
-        while True:
-            days = client.get(f"{host.url}/api/v1/stats").raise_for_status().json()["days"]
-            ended = sum(day["executions_completed"] + day["executions_failed"] for day in days)
-            if ended or time.monotonic() > deadline:
-                break
-            time.sleep(0.1)
+    while True:
+        days = client.get("/stats").raise_for_status().json()["days"]
+        ended = sum(day["executions_completed"] + day["executions_failed"] for day in days)
+        if ended or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
     steps = sum(day["steps_completed"] for day in days)
     say(f"{'✓' if ended else '✗'} counted from the hub's events: {ended} execution, {steps} steps\n")
 
