@@ -1,6 +1,8 @@
 """Whatever is wrong with a dependency: every route answers in time, with a 503 and when to come back."""
 
 import asyncio
+import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,11 +12,13 @@ import pytest
 
 from functions import routes
 from functions.route import Route
+from shared.adapters.durable.orchestrations import DurableOrchestrations
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.system import SystemClock
 from shared.domain import causes
 from shared.domain.causes import Cause
+from shared.domain.errors import UnavailableError
 from tests.cosmos.server import KEY, CosmosServer, Fault
 from tests.faults.stage import DATABASE, AzureStores, Stage, azure_stores, staged, until
 from tests.http.harness import Identity
@@ -184,6 +188,16 @@ async def test_an_execution_that_cannot_be_started_is_accepted_and_started_later
         return bool((await stage.send("viewer", "GET", path)).json()["status"] == "completed")
 
     await until(completed, what="the execution is completed")
+
+
+async def test_a_durable_backend_that_says_nothing_is_not_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        orchestrations = DurableOrchestrations(patience=0.1)
+        orchestrations.use(json.dumps({"rpcBaseUrl": f"http://127.0.0.1:{silent.getsockname()[1]}"}))
+        async with asyncio.timeout(BOUND):
+            with pytest.raises(UnavailableError) as raised:
+                await orchestrations.start(instance_id="a", orchestrator="execution", input={})
+    assert raised.value.cause is causes.SLOW
 
 
 async def test_a_hub_that_is_away_degrades_the_platform_and_holds_nobody_up(

@@ -55,7 +55,9 @@ _STATUS: dict[OrchestrationStatus, RuntimeStatus] = {
 class DurableOrchestrations:
     """Orchestrations on whatever durable backend the Functions host was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, patience: float = PATIENCE) -> None:
+        """``patience`` is how many seconds a call waits for an answer."""
+        self._patience = patience
         self._starter: str | None = None
         self._client: DurableFunctionsClient | None = None
 
@@ -131,10 +133,10 @@ class DurableOrchestrations:
         tolerated: grpc.StatusCode | None = None,
     ) -> T | None:
         try:
-            async with asyncio.timeout(PATIENCE):  # the SDK sets no deadline
+            async with asyncio.timeout(self._patience):  # the SDK sets no deadline
                 return await call()
         except TimeoutError as error:
-            _log.warning("orchestration service: no answer in %g s", PATIENCE)
+            _log.warning("orchestration service: no answer in %g s", self._patience)
             raise UnavailableError(_UNREACHABLE, cause=SLOW) from error
         except grpc.aio.AioRpcError as error:
             if tolerated is not None and error.code() == tolerated:
