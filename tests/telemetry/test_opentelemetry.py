@@ -107,6 +107,18 @@ async def test_behind_the_functions_host_a_request_is_a_part_of_the_hosts_own_sp
     assert kept.span("request").kind is trace.SpanKind.INTERNAL
 
 
+@pytest.mark.parametrize(("given", "named"), [("", "quantum-platform"), ("mine", "mine")])
+async def test_who_tells_is_the_platform_unless_the_operator_names_it(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, given: str, named: str
+) -> None:
+    monkeypatch.setenv("OTEL_SERVICE_NAME", given)
+    telemetry = OpenTelemetry(kept.exporters)
+    with telemetry.span("a"):
+        pass
+    await telemetry.close()
+    assert kept.span("a").resource.attributes["service.name"] == named
+
+
 async def test_sums_add_up_by_attributes_and_distributions_keep_their_sum(
     telemetry: OpenTelemetry, kept: Kept
 ) -> None:

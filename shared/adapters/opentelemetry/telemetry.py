@@ -23,7 +23,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
@@ -71,7 +71,7 @@ class OpenTelemetry:
 
         ``behind_host``: the Functions host tells of each request itself, so that ours is a part of its span.
         """
-        resource = Resource.create({"service.name": "quantum-platform"})  # OTEL_SERVICE_NAME goes over it
+        resource = _resource()
         self._spans = TracerProvider(resource=resource, id_generator=_Ids(), shutdown_on_exit=False)
         self._spans.add_span_processor(BatchSpanProcessor(exporters.spans))
         self._tracer = self._spans.get_tracer(SCOPE)
@@ -186,6 +186,14 @@ class OpenTelemetry:
         deadline = time.monotonic() + CLOSE_SECONDS
         for thread in threads:
             thread.join(max(deadline - time.monotonic(), 0))
+
+
+def _resource() -> Resource:
+    """Who tells: as ``OTEL_SERVICE_NAME`` and ``OTEL_RESOURCE_ATTRIBUTES`` say, the platform if they do not."""
+    found = Resource.create()
+    if str(found.attributes[SERVICE_NAME]).startswith("unknown_service"):
+        return found.merge(Resource({SERVICE_NAME: "quantum-platform"}))
+    return found
 
 
 class _Span:
