@@ -2,9 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 type PrincipalKind = Literal["user", "service"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The right to do a request that may be sent again (``Idempotency-Key``), for a while.
+
+    Attributes:
+        id: a ULID, the same for all that ever do this request: what they make is known by it.
+        until: when to begin no change any more; somebody else may have the next turn soon after.
+    """
+
+    id: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +29,13 @@ class Origin:
         principal: the name of who asked for it, ``ada@acme`` or ``platform``.
         request_id: of the request that asked; empty for the platform's own doings.
         address: the network address that the request came from, if it is known.
+        turn: with which it is asked for, if it may be sent again; no record says that.
     """
 
     principal: str
     request_id: str = ""
     address: str | None = None
+    turn: Turn | None = None
 
 
 PLATFORM = Origin("platform")

@@ -17,9 +17,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.domain.canonical import content_hash
+from shared.domain.errors import UnavailableError
 from shared.domain.times import parse_rfc3339, rfc3339
 from shared.ports.documents import Container, Create, Documents, Operation, Replace
-from shared.security.principals import Origin
+from shared.security.principals import Origin, Turn
 from shared.security.scope import TenantScope
 
 CHAIN: Final = "chain"
@@ -35,6 +36,9 @@ FIRST_LINK: Final[Mapping[str, Any]] = {
     "kept": None,
 }
 """What the first record of a chain hangs on."""
+RECEIPT: Final = "receipt"
+RECEIPT_LIFE: Final = timedelta(hours=25)
+"""Longer than a key is known (``idempotency.py``): who does a request again always meets its receipt."""
 GRACE: Final = timedelta(hours=1)
 """How much longer than promised a record is kept: the store's clock may be ahead of ours."""
 
@@ -68,9 +72,14 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What an act adds to a chain: the operation that stores its record, and the chain's new link."""
+    """What an act adds to a chain.
 
-    operation: Create
+    Attributes:
+        operations: they store its record and, if the request may be sent again, the receipt.
+        link: the chain's new link.
+    """
+
+    operations: Sequence[Create]
     link: Mapping[str, Any]
 
 
@@ -85,6 +94,9 @@ class Chains:
 
         The transaction has to replace the link under the condition that it is still ``link``: its etag, or
         its hash.
+
+        Raises:
+            UnavailableError: the turn with which it is asked for is over.
         """
         last = link or FIRST_LINK
         number: int = last["number"] + 1
@@ -106,9 +118,10 @@ class Chains:
             "previous_kept": last["kept"],
         }
         body["hash"] = content_hash(body)
+        receipts = [_receipt(act.origin.turn, number, now)] if act.origin.turn else []
         ttl = math.ceil((until - now + GRACE).total_seconds()) if until else None
         return Entry(
-            Create(_stored(body), ttl=ttl),
+            [Create(_stored(body), ttl=ttl), *receipts],
             {
                 "number": number,
                 "hash": body["hash"],
@@ -137,7 +150,7 @@ class Chains:
         )
         entry = self.add(chain, last.body["audit"] if last else None, act, now=now)
         body = {"id": CHAIN, "kind": CHAIN, "audit": entry.link}
-        return [Replace(body, if_match=last.etag) if last else Create(body), entry.operation]
+        return [Replace(body, if_match=last.etag) if last else Create(body), *entry.operations]
 
 
 def record_of(container: Container, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,3 +164,15 @@ def _stored(record: Mapping[str, Any]) -> dict[str, Any]:
     names = {"time": _TIME}
     body = {names.get(name, name): value for name, value in record.items()}
     return {"id": f"audit:{record['number']}", "kind": RECORD, **body}
+
+
+def receipt_id(turn: Turn) -> str:
+    return f"{RECEIPT}:{turn.id}"
+
+
+def _receipt(turn: Turn, number: int, now: datetime) -> Create:
+    """What no second transaction of the same request can store: see ``receipts.py``."""
+    if now > turn.until:
+        raise UnavailableError
+    body = {"id": receipt_id(turn), "kind": RECEIPT, "record": number, "looks": 0}
+    return Create(body, ttl=int(RECEIPT_LIFE.total_seconds()))

@@ -41,6 +41,7 @@ from shared.services.attempts import HEAD
 from shared.services.chains import Act, Chain, Chains
 from shared.services.intents import Intents
 from shared.services.members import Caller
+from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.runs import Run, Runs
 from shared.services.validation import Validation
@@ -94,13 +95,25 @@ class Executions:
             NotExecutableError: its definition cannot be executed as it stands.
             ValidationFailedError: the parameters do not fit what the intent declares.
         """
+        # A request that may be sent again names its one execution by its turn.
+        execution_id = caller.turn.id if caller.turn else self._ids.new()
+        work = self._execute(caller, intent_id, parameters, execution_id)
+
+        async def done(_: Record) -> Execution:
+            await self.recover(caller.scope, execution_id)
+            return _execution((await self._head_document(caller.scope, execution_id)).body)
+
+        return await once(self._documents, _chain(caller.scope, execution_id), caller.turn, work, done=done)
+
+    async def _execute(
+        self, caller: Caller, intent_id: str, parameters: Mapping[str, Any], execution_id: str
+    ) -> Execution:
         intent = await self._intents.get(caller, intent_id)
         plan = self._plan(intent)
         await self._validation.require_permitted(caller.scope, plan)
         values, errors = validate_parameters(intent.definition.get("parameters"), parameters)
         if errors:
             raise ValidationFailedError("The parameters do not fit the intent", errors=errors)
-        execution_id = self._ids.new()
         logs.add(execution_id=execution_id)
         head = self._head(caller, intent, plan, values, execution_id)
         trace = self._telemetry.begin()
@@ -174,7 +187,7 @@ class Executions:
                     | ({"trace": dict(trace)} if trace else {})
                 ),
                 Create(started),
-                entry.operation,
+                *entry.operations,
             ],
         )
 
@@ -255,6 +268,15 @@ class Executions:
             NotFoundError: absent, or another tenant's.
             ConflictError: it has come to its end.
         """
+
+        async def done(_: Record) -> Execution:
+            await self.recover(caller.scope, execution_id)
+            return await self.get(caller, execution_id)
+
+        work = self._cancel(caller, execution_id)
+        return await once(self._documents, _chain(caller.scope, execution_id), caller.turn, work, done=done)
+
+    async def _cancel(self, caller: Caller, execution_id: str) -> Execution:
         while True:
             head = (await self._head_document(caller.scope, execution_id)).body
             if head["status"] in TERMINAL_STATUSES:
@@ -279,7 +301,7 @@ class Executions:
                 caller.scope,
                 container=EXECUTIONS,
                 partition=head["execution_id"],
-                operations=[mark, entry.operation],
+                operations=[mark, *entry.operations],
             )
         except (DocumentStaleError, DocumentExistsError):
             return False

@@ -50,6 +50,9 @@ class Intents:
             ValidationFailedError: it breaks rules; all of them are listed.
             ConflictError: the name is taken.
         """
+        return await self._registry.once(caller, new.name, self._create(caller, new))
+
+    async def _create(self, caller: Caller, new: NewIntent) -> Intent:
         sent = Sent(new.definition, new.name, new.description, new.labels)
         await self._validation.require(caller, sent)
         now = rfc3339(self._clock.now())

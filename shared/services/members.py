@@ -36,7 +36,7 @@ from shared.ports.clock import Clock
 from shared.ports.documents import TENANCY, Create, Document, Documents, Operation, Patch, Path, Query
 from shared.ports.tokens import Identity, Tokens
 from shared.security.permissions import ROLES
-from shared.security.principals import Origin, Principal, PrincipalKind
+from shared.security.principals import Origin, Principal, PrincipalKind, Turn
 from shared.security.scope import TENANT_ID, TenantScope
 
 USER = re.compile(r"[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")
@@ -63,11 +63,12 @@ class Caller:
     scope: TenantScope
     request_id: str = ""
     address: str | None = None
+    turn: Turn | None = None
 
     @property
     def origin(self) -> Origin:
         """What the audit records of this request say of it."""
-        return Origin(self.principal.name, self.request_id, self.address)
+        return Origin(self.principal.name, self.request_id, self.address, self.turn)
 
 
 class Members:

@@ -25,6 +25,7 @@ from shared.ports.clock import Clock
 from shared.ports.documents import REGISTRY, Create, Document, Documents, Operation, Replace
 from shared.services.chains import Act, Chain, Chains
 from shared.services.members import Caller
+from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.references import References
 
@@ -135,6 +136,24 @@ class Registry:
             StaleError: its state is, or when it was to be written was, none of ``if_match``.
             ConflictError: others changed it again and again.
         """
+        return await self.once(caller, name, self._change(caller, name, decide, if_match))
+
+    async def once(self, caller: Caller, name: str, work: Awaitable[Intent]) -> Intent:
+        """What ``work`` makes of the intent; or made of it, where the caller's request was done before."""
+
+        async def done(record: Record) -> Intent:
+            before, after = record["before"] or {}, record["after"]
+            made = after["latest_version"] != before.get("latest_version")
+            head = await self.head(caller, name)
+            number = after["latest_version" if made else "version"]
+            return intent(head, await self.version(caller, head.body, number))
+
+        if rules.name_errors(name):
+            return await work
+        chain = Chain(caller.scope, REGISTRY, name)
+        return await once(self._documents, chain, caller.turn, work, done=done)
+
+    async def _change(self, caller: Caller, name: str, decide: Decision, if_match: IfMatch) -> Intent:
         conditional = if_match is not None and "*" not in if_match
         for _ in range(MAX_TRIES):
             head = await self.head(caller, name)
@@ -148,6 +167,8 @@ class Registry:
             except (DocumentStaleError, DocumentExistsError) as error:
                 if conditional and error.index == 0:
                     raise StaleError from error
+                if caller.turn and isinstance(error, DocumentExistsError):
+                    raise  # its own receipt, as a rule
         raise ConflictError(f"The intent {name!r} is being changed by many at once; try again")
 
     async def _commit(self, caller: Caller, old: Document | None, change: Change) -> Intent:
@@ -175,7 +196,7 @@ class Registry:
                 Replace(head, if_match=old.etag) if old else Create(head),
                 *([Create(change.version)] if change.version else []),
                 Create(event(key=str(number), type=change.event, now=now, data=told)),
-                entry.operation,
+                *entry.operations,
                 *change.operations,
             ],
         )

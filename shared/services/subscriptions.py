@@ -41,6 +41,7 @@ from shared.security.scope import TenantScope
 from shared.security.webhooks import GENERATED_BYTES, secret_key, spelled_secret
 from shared.services.chains import Act, Chain, Chains
 from shared.services.members import Caller
+from shared.services.receipts import Record, once
 from shared.services.sealing import Sealer
 
 PARTITION: Final = "subscriptions"
@@ -90,6 +91,17 @@ class Subscriptions:
             ConflictError: the tenant has as many subscriptions as it may have.
         """
         _check(name, new)
+
+        async def done(record: Record) -> tuple[Subscription, str | None]:
+            found = await self.get(caller, name)
+            made = record["before"] is None and new.secret is None
+            mine = made and found.updated_at == record["created_at"]
+            return found, self.secret_of(caller.scope, found) if mine else None
+
+        work = self._put(caller, name, new)
+        return await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
+
+    async def _put(self, caller: Caller, name: str, new: NewSubscription) -> tuple[Subscription, str | None]:
         change = _Change(caller.scope, name, "subscription.put", caller.origin)
         for _ in range(ATTEMPTS):
             before = await self._document(caller.scope, name)
@@ -158,6 +170,14 @@ class Subscriptions:
         Raises:
             NotFoundError: the tenant has none of that name.
         """
+
+        async def done(_: Record) -> None:
+            return None
+
+        work = self._delete(caller, name)
+        await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
+
+    async def _delete(self, caller: Caller, name: str) -> None:
         change = _Change(caller.scope, name, "subscription.delete", caller.origin)
         for _ in range(ATTEMPTS):
             before = await self._existing(caller.scope, name)
@@ -238,8 +258,7 @@ class Subscriptions:
             _audited(change.name, before.body if before else None),
             _audited(change.name, after),
         )
-        chain = Chain(change.scope, TENANCY, PARTITION)
-        record = await self._chains.linked(self._documents, chain, act, now=self._clock.now())
+        record = await self._chains.linked(self._documents, _chain(change.scope), act, now=self._clock.now())
         try:
             stored = await self._documents.transact(
                 change.scope, container=TENANCY, partition=PARTITION, operations=[operation, *record]
@@ -263,6 +282,10 @@ class Subscriptions:
         page = await self._documents.query(scope, _query(limit=MAX_SUBSCRIPTIONS))
         if len(page.items) >= MAX_SUBSCRIPTIONS:
             raise ConflictError(f"A tenant has at most {MAX_SUBSCRIPTIONS} subscriptions; delete one first")
+
+
+def _chain(scope: TenantScope) -> Chain:
+    return Chain(scope, TENANCY, PARTITION)
 
 
 def _check(name: str, new: NewSubscription) -> None:

@@ -67,7 +67,7 @@ class Versions:
             return await self._put(caller, head, new)
 
         changed = await self._registry.change(caller, name, decide, if_match=if_match)
-        if not new.activate and changed.version != changed.latest_version:
+        if not new.activate and changed.version == changed.active_version:
             return await self.get(caller, name, changed.latest_version)
         return changed
 

@@ -70,7 +70,7 @@ def write(acts: Sequence[tuple[Act, int | None, int]], wait: int = 0) -> Written
     now, link, records = START, None, list[Record]()
     for act, days, hours in acts:
         entry = Chains(None if days is None else timedelta(days=days)).add(CHAIN, link, act, now=now)
-        stored = json.loads(json.dumps(dict(entry.operation.body)))
+        stored = json.loads(json.dumps(dict(entry.operations[0].body)))
         records.append(record_of(REGISTRY, stored | {"intent": "deploy"}))
         link = entry.link
         now += timedelta(hours=hours)

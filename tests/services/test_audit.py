@@ -47,7 +47,7 @@ async def grow(workshop: Workshop, count: int, *, name: str = "deploy", days: in
         entry = chains.add(chain, link, act, now=workshop.clock.now())
         body = {"id": "intent", "kind": "intent", "name": name, "audit": entry.link}
         stored = Replace(body, if_match=head.etag) if head else Create(body)
-        await write(workshop, stored, entry.operation, partition=name)
+        await write(workshop, stored, *entry.operations, partition=name)
         workshop.clock.advance(60)
 
 
