@@ -1,4 +1,7 @@
-"""The stores that the platform's own tests run over: SQLite, and a Cosmos DB with the platform's indexes."""
+"""The stores that the platform's own tests run over: SQLite, and a Cosmos DB with the platform's indexes.
+
+The latter refuses every query that its indexes do not serve.
+"""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -32,5 +35,5 @@ async def opened(
 
     server = request.getfixturevalue("cosmos_server")
     server.now = now
-    async with cosmos_documents(server, DEFINITIONS) as documents:
+    async with cosmos_documents(server, DEFINITIONS, scans=False) as documents:
         yield documents

@@ -8,6 +8,7 @@ from functools import cmp_to_key
 from typing import Any
 
 from tests.cosmos.evaluation import UNDEFINED, evaluate, type_of, value_at
+from tests.cosmos.indexing import unserved, unsorted
 from tests.cosmos.protocol import Answer, RefusedError, Request
 from tests.cosmos.sql import ELEMENT, Counting, Path, Select, SqlError, parse_query
 from tests.cosmos.store import Collection, Item, Key, Physical
@@ -53,8 +54,12 @@ CONTINUATION = "x-ms-continuation"
 class Documents:
     """Answers the requests for the documents of one container."""
 
-    def __init__(self, collection: Collection, *, page_size: int) -> None:
-        """``page_size`` is the most documents in an answer of a query."""
+    def __init__(self, collection: Collection, *, page_size: int, scans: bool) -> None:
+        """``page_size`` is the most documents in an answer of a query.
+
+        ``scans`` is whether it carries out, as the service does, what no index serves.
+        """
+        self._scans = scans
         self._collection = collection
         self._page_size = page_size
         self._rests: dict[str, list[Any]] = {}
@@ -132,9 +137,9 @@ class Documents:
         return self._told(200, page, home, 2.5 + 0.1 * len(rows), headers)
 
     def _selected(self, select: Select, bodies: Iterable[Any]) -> list[Any]:
+        self._check_index(select)
         if select.counting is not None:
             return self._counted(select, select.counting, bodies)
-        self._check_index(select)
         rows = [body for body in bodies if evaluate(select.where, body) is True]
         # A document without a field is not in the index that serves the order.
         rows = [
@@ -159,19 +164,12 @@ class Documents:
         return found
 
     def _check_index(self, select: Select) -> None:
-        """An order by one path needs it indexed; by several, a composite index of just these."""
+        """The service refuses an order that no index has; the rest it would read every document for."""
         policy = self._collection.definition["indexingPolicy"]
-        order = [("/" + "/".join(path.names), descending) for path, descending in select.order]
-        if len(order) == 1:
-            included = {one["path"] for one in policy["includedPaths"]}
-            if "/*" not in included and order[0][0] + "/?" not in included:
-                raise RefusedError(400, f"{order[0][0]} is not indexed: nothing can be ordered by it")
-        if len(order) > 1:
-            for composite in policy.get("compositeIndexes", []):
-                present = [(one["path"], one.get("order") == "descending") for one in composite]
-                if order in (present, [(path, not way) for path, way in present]):
-                    return
-            raise RefusedError(400, f"there is no composite index that serves the order {order}")
+        if wrong := unsorted(select, policy):
+            raise RefusedError(400, wrong)
+        if not self._scans and (found := unserved(select, policy)):
+            raise RefusedError(400, "; ".join(found))
 
     def _changes(self, request: Request) -> Answer:
         home, items = self._asked(request)

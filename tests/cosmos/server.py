@@ -102,8 +102,11 @@ class CosmosServer:
             for container in containers:
                 database[container.name][0].clear()
 
-    def make(self, database: str, definitions: Sequence[ContainerDefinition]) -> None:
-        """A database with these containers, without asking for them over HTTP."""
+    def make(self, database: str, definitions: Sequence[ContainerDefinition], *, scans: bool = True) -> None:
+        """A database with these containers, without asking for them over HTTP.
+
+        Without ``scans`` it refuses every query that no index serves.
+        """
         self._databases[database] = {}
         for definition in definitions:
             body = {
@@ -112,7 +115,7 @@ class CosmosServer:
                 "indexingPolicy": definition.indexing_policy,
                 "defaultTtl": KEEP_UNLESS_SAID,
             }
-            self._make_container(self._databases[database], body)
+            self._make_container(self._databases[database], body, scans=scans)
 
     def asked(self, kind: str) -> list[Request]:
         return [request for name, request in self.seen if name == kind]
@@ -246,7 +249,9 @@ class CosmosServer:
         self._databases[body["id"]] = {}
         return Answer(201, {"id": body["id"], "_rid": body["id"], "_self": ""})
 
-    def _make_container(self, containers: dict[str, Any], body: dict[str, Any]) -> Answer:
+    def _make_container(
+        self, containers: dict[str, Any], body: dict[str, Any], *, scans: bool = True
+    ) -> Answer:
         known = {"id", "partitionKey", "indexingPolicy", "defaultTtl"}
         if unknown := body.keys() - known:
             raise RefusedError(501, f"this server does not know {sorted(unknown)} of a container")
@@ -257,7 +262,7 @@ class CosmosServer:
         self._made += 1
         rid = base64.b64encode(self._made.to_bytes(8)).decode()
         collection = Collection(rid, body, splits=_splits(body), now=self._time)
-        containers[body["id"]] = collection, Documents(collection, page_size=self._page_size)
+        containers[body["id"]] = collection, Documents(collection, page_size=self._page_size, scans=scans)
         return Answer(201, {**body, "_rid": rid, "_self": ""})
 
     def _time(self) -> datetime:

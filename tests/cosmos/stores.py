@@ -36,13 +36,19 @@ def real_endpoint(environ: Mapping[str, str] = os.environ) -> tuple[str, str] | 
 
 @asynccontextmanager
 async def cosmos_documents(
-    server: CosmosServer, definitions: Sequence[ContainerDefinition] = TEST_DEFINITIONS
+    server: CosmosServer,
+    definitions: Sequence[ContainerDefinition] = TEST_DEFINITIONS,
+    *,
+    scans: bool = True,
 ) -> AsyncIterator[CosmosDocuments]:
-    """An empty store, as a rule with what the contract suite needs to be indexed."""
+    """An empty store, as a rule with what the contract suite needs to be indexed.
+
+    Without ``scans`` the server refuses every query that no index serves.
+    """
     database, real = f"test-{uuid.uuid4().hex}", real_endpoint()
     endpoint, key = real or (server.endpoint, server.key)
     if real is None:
-        server.make(database, definitions)
+        server.make(database, definitions, scans=scans)
     else:
         await ensure_containers(endpoint, database, key=key, definitions=definitions)
     store = CosmosDocuments(Account(endpoint, database, key=key))
