@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from functions.route import EVENT_STREAM, NDJSON, Route
-from quantum.contract.audit import AuditPage, AuditQuery, ChainFilter, ChainPage, Verification
+from quantum.contract.audit import AuditPage, AuditQuery, ChainPage, TenantVerification, VerificationQuery
 from quantum.contract.events import EventPage
 from quantum.contract.executions import (
     ExecuteIntent,
@@ -223,8 +223,8 @@ VERIFY_AUDIT = Route(
     path="v1/audit/verification",
     summary="Verify every chain of audit records of the tenant",
     operation="audit.read",
-    query=ChainFilter,
-    response=Verification,
+    query=VerificationQuery,
+    response=TenantVerification,
 )
 LIST_SUBSCRIPTIONS = Route(
     name="list_subscriptions",

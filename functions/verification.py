@@ -10,12 +10,15 @@ MOST_NAMED = 1000
 
 
 class Verification:
-    """What the verification of chains comes to; ``now`` is the time, as records spell times."""
+    """What the verification of chains comes to; ``now`` is the time, as records spell times.
+
+    ``records`` counts what was looked at.
+    """
 
     def __init__(self, now: str) -> None:
         self._now = now
         self._chains = 0
-        self._records = 0
+        self.records = 0
         self._whole = True
         self._damage: list[dict[str, Any]] = []
 
@@ -24,7 +27,7 @@ class Verification:
         of = {"chain": trail.chain.name, "tenant_id": trail.chain.scope.tenant_id}
         found = damages(trail.records, trail.link, now=self._now, of=of)
         self._chains += 1
-        self._records += len(trail.records)
+        self.records += len(trail.records)
         self._whole = self._whole and not found
         for damage in found[: MOST_NAMED - len(self._damage)]:
             self._damage.append(
@@ -41,6 +44,6 @@ class Verification:
         return {
             "verified": self._whole,
             "chains": self._chains,
-            "records": self._records,
+            "records": self.records,
             "damage": self._damage,
         }

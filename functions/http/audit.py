@@ -1,6 +1,7 @@
 """HTTP: the audit trail."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import azure.durable_functions as df
 import orjson
@@ -11,7 +12,7 @@ from functions.edge import Call
 from functions.replies import reply
 from functions.route import NDJSON
 from functions.verification import Verification
-from quantum.contract.audit import AuditQuery, ChainFilter
+from quantum.contract.audit import AuditQuery, VerificationQuery
 from quantum.contract.pages import Paging
 from shared.bootstrap import Application
 from shared.domain.times import rfc3339
@@ -71,12 +72,17 @@ async def list_(platform: Application, call: Call) -> Response:
 
 
 async def verify(platform: Application, call: Call) -> Response:
-    query: ChainFilter = call.query
-    verification = Verification(_now(platform))
+    """As many chains as one request can take, for each is read as a whole."""
+    query: VerificationQuery = call.query
+    verification, following = Verification(_now(platform)), None
     matching = AuditFilter(intent=query.intent, execution=query.execution)
-    async for trail in platform.audit.trails(call.caller, matching):
-        verification.add(trail)
-    return reply(verification.result())
+    async with aclosing(platform.audit.trails(call.caller, matching, cursor=query.cursor)) as trails:
+        async for trail in trails:
+            verification.add(trail)
+            if verification.records >= query.records:
+                following = platform.audit.cursor(trail, matching)
+                break
+    return reply(verification.result() | {"next_cursor": following})
 
 
 async def _export(

@@ -69,6 +69,18 @@ CREATE INDEX IF NOT EXISTS executions_by_intent_id
 CREATE INDEX IF NOT EXISTS audit_by_time
     ON documents (container, tenant_id, coalesce(created_at, -9e999), partition, id)
     WHERE kind = 'audit';
+CREATE INDEX IF NOT EXISTS audit_by_principal
+    ON documents (
+        container, tenant_id, coalesce(json_extract(body, '$."principal"'), -9e999),
+        coalesce(created_at, -9e999), partition, id
+    )
+    WHERE kind = 'audit';
+CREATE INDEX IF NOT EXISTS audit_by_action
+    ON documents (
+        container, tenant_id, coalesce(json_extract(body, '$."action"'), -9e999),
+        coalesce(created_at, -9e999), partition, id
+    )
+    WHERE kind = 'audit';
 CREATE INDEX IF NOT EXISTS members_by_user
     ON documents (tenant_id, coalesce(user, -9e999), partition, id)
     WHERE container = 'tenancy' AND kind = 'member';

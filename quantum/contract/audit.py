@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from quantum.contract.pages import Page, Paging
+from quantum.contract.pages import Cursor, Page, Paging
 from quantum.contract.times import Moment
 
 _HASH = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -57,6 +57,15 @@ class Verification(BaseModel):
     damage: list[Damage] = Field(description="What is wrong; at most 1000 places are named.")
 
 
+class TenantVerification(Verification):
+    """What the verification of a tenant's chains came to, of as many as one request takes."""
+
+    next_cursor: str | None = Field(
+        description="Give it as `cursor` to verify the chains that are left; null: these were the last.",
+        examples=[None],
+    )
+
+
 class AuditPage(Page[AuditRecord]):
     """A page of the tenant's audit trail, newest first."""
 
@@ -78,6 +87,16 @@ class ChainFilter(BaseModel):
     execution: Annotated[
         str | None, Field(min_length=1, max_length=100, description="Only what was done to this execution.")
     ] = None
+
+
+class VerificationQuery(ChainFilter):
+    """Which chains to verify, and where to go on."""
+
+    records: Annotated[
+        int,
+        Field(ge=1, le=5000, description="About how many records to look at; no chain is cut."),
+    ] = 2000
+    cursor: Cursor = None
 
 
 class AuditQuery(ChainFilter, Paging):

@@ -232,14 +232,10 @@ def _number(record: Mapping[str, Any]) -> int | None:
 
 
 def _whole(value: Any) -> Any:
-    match value:
-        case float():
-            return int(value) if value.is_integer() and abs(value) < 1e21 else value
-        case str():
-            return value
-        case Mapping():
-            return {key: _whole(item) for key, item in value.items()}
-        case Sequence():
-            return [_whole(item) for item in value]
-        case _:
-            return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < 1e21 else value
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return value

@@ -15,13 +15,16 @@ class Page[Item: BaseModel](BaseModel):
     )
 
 
+type Cursor = Annotated[
+    str | None,
+    Field(max_length=2048, description="`next_cursor` of the page before; opaque, bound to this filter."),
+]
+
+
 class Paging(BaseModel):
     """The query parameters that every list knows."""
 
     model_config = ConfigDict(extra="forbid")
 
     limit: Annotated[int, Field(ge=1, le=200, description="Most items on the page.")] = 50
-    cursor: Annotated[
-        str | None,
-        Field(max_length=2048, description="`next_cursor` of the page before; opaque, bound to this filter."),
-    ] = None
+    cursor: Cursor = None

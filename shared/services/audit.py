@@ -1,7 +1,7 @@
 """The audit trail of a tenant, as it is read: by chain to be verified, and by time to be looked through."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -96,11 +96,27 @@ class Audit:
             records = [record for record in records if _number(record) not in late]
         return Trail(chain, records, link)
 
-    async def trails(self, caller: Caller, matching: AuditFilter) -> AsyncIterator[Trail]:
-        """Every chain with what matches of it; whole chains have their links, selections have none."""
+    async def trails(
+        self, caller: Caller, matching: AuditFilter, *, cursor: str | None = None
+    ) -> AsyncGenerator[Trail]:
+        """Every chain with what matches of it; whole chains have their links, selections have none.
+
+        They come by container and partition, behind the chain that ``cursor`` was made of.
+
+        Raises:
+            BadCursorError: ``cursor`` was not made of these chains.
+        """
+        position = self._cursors.open(cursor, of=_of(caller.scope, matching)) if cursor else ""
+        name, _, key = position.partition("/")
         for container, partition in matching.partitions():
-            async for trail in self._trails(caller, container, partition, matching):
-                yield trail
+            if name in {"", container.name}:
+                async for trail in self._trails(caller, container, partition, matching, behind=key):
+                    yield trail
+                name, key = "", ""
+
+    def cursor(self, trail: Trail, matching: AuditFilter) -> str:
+        """What :meth:`trails` goes on with behind that chain."""
+        return self._cursors.seal(trail.chain.name, of=_of(trail.chain.scope, matching))
 
     def page(
         self, trail: Trail, *, limit: int = 50, cursor: str | None = None
@@ -165,15 +181,23 @@ class Audit:
         return found
 
     async def _trails(
-        self, caller: Caller, container: Container, partition: str | None, matching: AuditFilter
+        self,
+        caller: Caller,
+        container: Container,
+        partition: str | None,
+        matching: AuditFilter,
+        *,
+        behind: str,
     ) -> AsyncIterator[Trail]:
-        where = matching.conditions()
+        further = [Where((container.partition_field,), ">", behind)] if behind else []
+        where = [*matching.conditions(), *further]
         records = Query(container, RECORD, partition=partition, where=where, limit=PAGE)
         if not matching.whole:
             async for key, stored in self._by_partition(caller.scope, records):
                 yield Trail(Chain(caller.scope, container, key), _in_place(container, stored), None)
             return
-        heads = self._by_partition(caller.scope, Query(container, HEADS[container], partition=partition))
+        of = Query(container, HEADS[container], partition=partition, where=further, limit=PAGE)
+        heads = self._by_partition(caller.scope, of)
         async for key, head, stored in _joined(heads, self._by_partition(caller.scope, records)):
             chain = Chain(caller.scope, container, key)
             trail = Trail(chain, _in_place(container, stored), head[0]["audit"] if head else None)
@@ -233,6 +257,11 @@ async def _joined(
             head = await anext(heads, None)
         if found[1]:
             stored = await anext(records, None)
+
+
+def _of(scope: TenantScope, matching: AuditFilter) -> list[Any]:
+    """What a cursor between chains is bound to."""
+    return [scope.tenant_id, "chains", asdict(matching)]
 
 
 def _within(since: str | None, until: str | None) -> list[Where]:

@@ -99,6 +99,23 @@ async def test_damage_is_named_where_it_is(world: World) -> None:
 
 
 @BOTH_STORES
+async def test_a_tenants_chains_are_verified_in_as_many_requests_as_it_takes(world: World) -> None:
+    for name in ("a", "b", "c"):
+        await world.intent(name)
+    await world.execution()
+    await tamper(world, Patch("audit:1", set={("principal",): "eve@acme"}), REGISTRY, "c")
+    counts, damaged = list[tuple[int, int]](), list[str]()
+    cursor: str | None = ""
+    while cursor is not None:
+        found = await get(world, f"/audit/verification?records=2{cursor and '&cursor=' + cursor}")
+        counts.append((found["chains"], found["records"]))
+        damaged += [one["chain"] for one in found["damage"]]
+        cursor = found["next_cursor"]
+    assert counts == [(2, 2), (2, 2), (1, 1)]
+    assert damaged == ["registry/c"]
+
+
+@BOTH_STORES
 @pytest.mark.parametrize(
     ("query", "actions"),
     [
@@ -209,6 +226,7 @@ async def test_what_is_not_there_is_not_found(world: World, path: str) -> None:
         ("/audit?principal=", "/query/principal"),
         ("/audit?who=me", "/query/who"),
         ("/audit/verification?limit=1", "/query/limit"),
+        ("/audit/verification?records=0", "/query/records"),
         ("/intents/deploy/audit?action=x", "/query/action"),
     ],
 )
@@ -222,7 +240,11 @@ async def test_a_cursor_of_another_list_is_refused(world: World) -> None:
     for name in ("a", "b"):
         await world.intent(name)
     cursor = (await get(world, "/audit?limit=1"))["next_cursor"]
-    for path in (f"/audit?limit=1&action=x&cursor={cursor}", f"/intents/a/audit?cursor={cursor}"):
+    for path in (
+        f"/audit?limit=1&action=x&cursor={cursor}",
+        f"/intents/a/audit?cursor={cursor}",
+        f"/audit/verification?cursor={cursor}",
+    ):
         assert (await world.send("admin", "GET", path)).status_code == 400
 
 

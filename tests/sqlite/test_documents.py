@@ -245,6 +245,29 @@ PLANS: dict[str, tuple[Query, str]] = {
     ),
     "member by user": (Query(TENANCY, "member", where=[Where(("user",), "=", "ada")]), "members_by_user"),
     "tenants": (Query(TENANCY, "tenancy", partition="tenants"), "documents_by_id"),
+    "audit trail": (
+        Query(EXECUTIONS, "audit", order=[(("created_at",), "desc")]),
+        "audit_by_time",
+    ),
+    "audit trail of a principal": (
+        Query(
+            EXECUTIONS,
+            "audit",
+            where=[Where(("principal",), "=", "ada@acme"), Where(("created_at",), "<=", "2025")],
+            order=[(("created_at",), "desc")],
+        ),
+        "audit_by_principal",
+    ),
+    "audit trail of an action": (
+        Query(
+            REGISTRY,
+            "audit",
+            where=[Where(("action",), "=", "intent.create")],
+            order=[(("created_at",), "desc")],
+        ),
+        "audit_by_action",
+    ),
+    "audit chains": (Query(REGISTRY, "audit"), "documents_by_id"),
 }
 
 
