@@ -1,4 +1,4 @@
-"""Request bodies: read within a limit, and parsed as JSON that can be stored and hashed as it is."""
+"""Request bodies: read within a limit, and parsed as values that can be stored and hashed as they are."""
 
 import asyncio
 import json
@@ -46,19 +46,41 @@ async def read(request: Request, *, limit: int, seconds: float = READ_SECONDS) -
     return b"".join(chunks)
 
 
-def require_json(content_type: str | None) -> None:
-    """Let ``application/json`` and ``application/…+json`` in UTF-8 pass.
+def is_yaml(content_type: str | None) -> bool:
+    """Whether a body of this type is YAML (RFC 9512 and the names before it); if not, it is JSON.
 
     Raises:
-        UnsupportedMediaTypeError: it is something else.
+        UnsupportedMediaTypeError: it is neither, or not in UTF-8.
     """
     media, _, parameters = (content_type or "").lower().partition(";")
-    media = media.strip()
-    if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
-        raise UnsupportedMediaTypeError
+    kind, _, form = media.strip().partition("/")
     charset = parameters.partition("charset=")[2].strip().strip('"')
     if charset not in {"", "utf-8", "utf8"}:
-        raise UnsupportedMediaTypeError("Send JSON in UTF-8")
+        raise UnsupportedMediaTypeError("Send the body in UTF-8")
+    form = form.rpartition("+")[2]
+    if kind == "application" and form == "json":
+        return False
+    if kind in {"application", "text"} and form in {"yaml", "x-yaml"}:
+        return True
+    raise UnsupportedMediaTypeError
+
+
+def parse_yaml(raw: bytes, *, limit: int) -> Any:
+    """The value in ``raw``, with the same things refused as in JSON; ``limit`` is the largest body.
+
+    Raises:
+        BadRequestError: it is none; the message says where.
+    """
+    # Late, for a quick cold start: most bodies are JSON.
+    from functions import yaml_bodies
+
+    try:
+        value = yaml_bodies.parse(raw.decode(), limit=limit)
+    except UnicodeDecodeError as error:
+        raise _not_utf8(error) from error
+    if _deeper(value, MAX_DEPTH):
+        raise _too_deep()
+    return _kept(value)
 
 
 def parse(raw: bytes) -> Any:
@@ -76,13 +98,22 @@ def parse(raw: bytes) -> Any:
         where = f"line {error.lineno}, column {error.colno}"
         raise BadRequestError(f"The body is not JSON: {error.msg} at {where}") from error
     except UnicodeDecodeError as error:
-        raise BadRequestError(f"The body is not UTF-8: see its byte {error.start}") from error
+        raise _not_utf8(error) from error
     except RecursionError as error:
         raise _too_deep() from error
     except ValueError as error:
         raise BadRequestError(f"The body is not JSON: {error}") from error
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _deeper(value, MAX_DEPTH):
         raise _too_deep()
+    return _kept(value)
+
+
+def _not_utf8(error: UnicodeDecodeError) -> BadRequestError:
+    return BadRequestError(f"The body is not UTF-8: see its byte {error.start}")
+
+
+def _kept(value: Any) -> Any:
+    """``value``, if a store can keep it as it is."""
     try:
         orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER)
     except TypeError as error:

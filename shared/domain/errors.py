@@ -12,10 +12,12 @@
     ├── UnsupportedMediaTypeError
     ├── TooLargeError              a body or value over its limit
     ├── ConflictError              the name is taken, or the state does not allow it
+    │   └── StillRunningError      the same request is being done (Idempotency-Key)
     ├── StaleError                 the resource is not as If-Match says
     ├── IfMatchRequiredError
     ├── ValidationFailedError      well-formed, but it breaks a rule; every error at once
     │   └── NotExecutableError     this intent cannot be executed as it stands
+    ├── KeyReusedError             another request had that Idempotency-Key
     ├── UnavailableError           a dependency cannot serve now; try again
     └── DocumentError              what a conditional write found (never leaves the services)
         ├── DocumentExistsError
@@ -98,7 +100,7 @@ class MethodNotAllowedError(QuantumError):
 
 class UnsupportedMediaTypeError(QuantumError):
     code = "UNSUPPORTED_MEDIA_TYPE"
-    title = "Send the body as application/json"
+    title = "Send the body as application/json or application/yaml"
 
 
 class TooLargeError(QuantumError):
@@ -109,6 +111,18 @@ class TooLargeError(QuantumError):
 class ConflictError(QuantumError):
     code = "CONFLICT"
     title = "The resource's present state does not allow this"
+
+
+class StillRunningError(ConflictError):
+    """``retry_after`` is in seconds."""
+
+    title = "A request with this Idempotency-Key is being done; send it again for its answer"
+    retry_after = 1
+
+
+class KeyReusedError(QuantumError):
+    code = "IDEMPOTENCY_KEY_REUSED"
+    title = "This Idempotency-Key came with another request before; a new request needs a new key"
 
 
 class StaleError(QuantumError):

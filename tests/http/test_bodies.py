@@ -36,7 +36,7 @@ async def post(world: World, raw: bytes, content_type: str | None = "application
         (b'{"name": "a", "definition": {"a": ' + b"9" * 5000 + b"}}", "out of range"),
         (b"[" * 30000, "nested deeper"),
         (b'{"name": "a", "definition": {"a": ' + b"[" * 70 + b"]" * 70 + b"}}", "nested deeper"),
-        (b"", "needs a JSON body"),
+        (b"", "needs a body"),
     ],
 )
 async def test_what_is_not_json_is_refused_with_its_place(world: World, raw: bytes, place: str) -> None:
