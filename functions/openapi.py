@@ -15,6 +15,7 @@ from functions.routes import ROUTES
 from quantum.contract.problems import Problem
 
 _JSON = "application/json"
+_YAML = "application/yaml"
 _SCHEMAS = "#/components/schemas/"
 _HEADERS: Mapping[str, Any] = {
     "X-Request-ID": "Names this request in the platform's log.",
@@ -82,7 +83,9 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.body is not None:
         operation["requestBody"] = {
             "required": not route.body_optional,
-            "content": {_JSON: {"schema": {"$ref": _SCHEMAS + route.body.__name__}}},
+            "content": {
+                media: {"schema": {"$ref": _SCHEMAS + route.body.__name__}} for media in (_JSON, _YAML)
+            },
         }
     return operation
 

@@ -6,11 +6,21 @@ from functions import warmup
 from functions.durable import executions as durable_executions
 from functions.durable import webhooks as durable_webhooks
 from functions.events import counters, relay, webhooks
-from functions.http import audit, executions, intents, stats, subscriptions, system, versions
+from functions.http import (
+    audit,
+    executions,
+    intents,
+    stats,
+    subscriptions,
+    system,
+    tenants,
+    validation,
+    versions,
+)
 from functions.timers import recovery
 from shared.bootstrap import Application
 
-HTTP = (intents, versions, executions, audit, subscriptions, stats, system)
+HTTP = (intents, versions, validation, executions, audit, tenants, subscriptions, stats, system)
 DURABLE = (durable_executions, durable_webhooks)
 EVENTS = (relay, webhooks, counters)
 

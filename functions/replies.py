@@ -23,6 +23,15 @@ def resource(content: Any, *, etag: str, if_none_match: str | None) -> Response:
     return Response(_dump(content), 200, headers, _JSON)
 
 
+def published(content: bytes, media_type: str, *, etag: str, if_none_match: str | None) -> Response:
+    """A document for everybody, pages of other origins among them, that changes with a release only."""
+    tag = entity_tag(etag)
+    headers = {"ETag": tag, "Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
+    if _has(if_none_match, tag):
+        return Response(None, 304, headers)
+    return Response(content, 200, headers, media_type)
+
+
 def no_content() -> Response:
     """Done, and there is nothing to show."""
     return Response(None, 204, {"Cache-Control": "no-store"})

@@ -23,6 +23,8 @@ from quantum.contract.subscriptions import (
     Subscription,
     SubscriptionPage,
 )
+from quantum.contract.tenants import PatchTenant, Tenant
+from quantum.contract.validation import ValidateIntent, ValidationReport
 from quantum.contract.versions import (
     DiffQuery,
     IntentDiff,
@@ -45,6 +47,15 @@ CREATE_INTENT = Route(
     status=201,
     headers=("ETag", "Location"),
     problems=(409, 422),
+)
+VALIDATE_INTENT = Route(
+    name="validate_intent",
+    method="POST",
+    path="v1/intents/validate",
+    summary="Say what is wrong with an intent, and store nothing",
+    operation="intents.validate",
+    body=ValidateIntent,
+    response=ValidationReport,
 )
 LIST_INTENTS = Route(
     name="list_intents",
@@ -282,6 +293,35 @@ GET_STATS = Route(
     query=StatsQuery,
     response=Stats,
 )
+GET_TENANT = Route(
+    name="get_tenant",
+    method="GET",
+    path="v1/tenants/{id}",
+    summary="Get your tenant and its settings",
+    operation="tenants.read",
+    response=Tenant,
+    headers=("ETag",),
+)
+PATCH_TENANT = Route(
+    name="patch_tenant",
+    method="PATCH",
+    path="v1/tenants/{id}",
+    summary="Change the settings of your tenant",
+    operation="tenants.configure",
+    body=PatchTenant,
+    response=Tenant,
+    headers=("ETag",),
+    problems=(412, 422),
+)
+INTENT_SCHEMA = Route(
+    name="intent_schema",
+    method="GET",
+    path="v1/schemas/intent.json",
+    summary="The JSON Schema of an intent, for editors",
+    operation=None,
+    response=None,
+    headers=("ETag",),
+)
 HEALTH = Route(
     name="health",
     method="GET",
@@ -316,6 +356,9 @@ DOCS = Route(
     response=None,
 )
 
+ROUTES: Sequence[Route] = tuple(value for value in list(globals().values()) if isinstance(value, Route))
+"""Every route above, in that order."""
+
 UNKNOWN = Route(
     name="unknown_route",
     method="*",
@@ -325,38 +368,6 @@ UNKNOWN = Route(
     response=None,
 )
 """Not of the contract: it says 404 or 405 where the Functions host would answer without a body."""
-
-ROUTES: Sequence[Route] = (
-    CREATE_INTENT,
-    LIST_INTENTS,
-    GET_INTENT,
-    PUT_INTENT,
-    PATCH_INTENT,
-    ARCHIVE_INTENT,
-    ROLL_BACK_INTENT,
-    LIST_VERSIONS,
-    GET_VERSION,
-    DIFF_VERSIONS,
-    EXECUTE_INTENT,
-    LIST_EXECUTIONS,
-    GET_EXECUTION,
-    CANCEL_EXECUTION,
-    WATCH_EXECUTION,
-    GET_INTENT_AUDIT,
-    GET_EXECUTION_AUDIT,
-    LIST_AUDIT,
-    VERIFY_AUDIT,
-    LIST_SUBSCRIPTIONS,
-    GET_SUBSCRIPTION,
-    PUT_SUBSCRIPTION,
-    DELETE_SUBSCRIPTION,
-    LIST_DELIVERIES,
-    GET_STATS,
-    HEALTH,
-    READY,
-    OPENAPI,
-    DOCS,
-)
 
 
 def methods_of(path: str) -> list[str]:

@@ -15,7 +15,9 @@ from shared.domain.executions import Execution
 from shared.domain.intents import Deprecation, Facet, Intent
 from shared.domain.stats import DayStats
 from shared.domain.subscriptions import Delivery, Subscription
+from shared.domain.tenants import Tenant
 from shared.domain.times import parse_rfc3339
+from shared.domain.validation.stages import Report
 from shared.services.health import VITAL
 
 _BASE = PREFIX + "v1"
@@ -176,6 +178,18 @@ def manifest(
 
 def page(items: Sequence[Mapping[str, Any]], next_cursor: str | None) -> dict[str, Any]:
     return {"items": items, "next_cursor": next_cursor}
+
+
+def report(value: Report) -> dict[str, Any]:
+    return {
+        "valid": not value.errors,
+        "errors": [error.to_json() for error in value.errors],
+        "warnings": [warning.to_json() for warning in value.warnings],
+    }
+
+
+def tenant(value: Tenant) -> dict[str, Any]:
+    return {"id": value.id, "created_at": value.created_at, "settings": value.settings.to_json()}
 
 
 def health(causes: Mapping[str, Cause | None]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from shared.services.references import References
 from shared.services.registry import Registry
 from shared.services.relay import Relay
 from shared.services.runs import Runs
+from shared.services.schemas import Schemas
 from shared.services.sealing import Sealer
 from shared.services.steps import Parts, Steps
 from shared.services.streams import Streams
@@ -47,6 +48,7 @@ class Application:
     members: Members
     tenants: Tenants
     validation: Validation
+    schemas: Schemas
     intents: Intents
     versions: Versions
     lifecycle: Lifecycle
@@ -120,6 +122,7 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         members=members,
         tenants=tenants,
         validation=validation,
+        schemas=Schemas(catalogue.specs(), catalogue.models()),
         intents=intents,
         versions=Versions(
             documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock

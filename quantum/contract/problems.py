@@ -1,5 +1,7 @@
 """Errors on the wire: problem details after RFC 9457."""
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 
@@ -12,6 +14,9 @@ class FieldError(BaseModel):
     )
     code: str = Field(description="Stable name of the rule that was broken.", examples=["TYPE"])
     message: str = Field(description="What is wrong and what to do.")
+    stage: Literal["schema", "business", "security"] | None = Field(
+        default=None, description="Of an intent: the stage of validation that found it."
+    )
 
 
 class Problem(BaseModel):

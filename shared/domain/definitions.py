@@ -18,9 +18,13 @@ class Definition(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)
 
-    target: Annotated[str, Field(max_length=256)] | None = None
-    parameters: dict[str, Any] = {}
-    steps: list[Step] = []
+    target: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="Where it happens, as expressions see it.", examples=["production"]
+    )
+    parameters: dict[str, Any] = Field(
+        default={}, description="What an execution may be given, as a JSON Schema (2020-12) of an object."
+    )
+    steps: list[Step] = Field(default=[], description="What to do.")
 
 
 def parse_definition(raw: Mapping[str, Any]) -> Definition:

@@ -34,11 +34,19 @@ class Retry(BaseModel):
 
     model_config = _STRICT
 
-    max_attempts: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)] = 3
-    initial_interval: Annotated[float, Field(ge=0, le=MAX_INTERVAL)] = 1
-    backoff: Annotated[float, Field(ge=1, le=MAX_BACKOFF)] = 2
-    max_interval: Annotated[float, Field(ge=0, le=MAX_INTERVAL)] = 60
-    non_retryable: list[Annotated[str, Field(min_length=1, max_length=100)]] = []
+    max_attempts: int = Field(default=3, ge=1, le=MAX_ATTEMPTS, description="The first one included.")
+    initial_interval: float = Field(
+        default=1, ge=0, le=MAX_INTERVAL, description="Seconds before the second attempt."
+    )
+    backoff: float = Field(
+        default=2, ge=1, le=MAX_BACKOFF, description="How many times as long each next wait is."
+    )
+    max_interval: float = Field(
+        default=60, ge=0, le=MAX_INTERVAL, description="The longest wait, in seconds."
+    )
+    non_retryable: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(
+        default=[], description="Codes of errors after which there is no other attempt."
+    )
 
 
 NO_RETRY: Final = Retry(max_attempts=1)
@@ -49,14 +57,25 @@ class Step(BaseModel):
 
     model_config = _STRICT
 
-    id: Annotated[str, Field(pattern=f"^{STEP_ID}$")]
-    action: Annotated[str, Field(pattern=f"^{ACTION_NAME}$", max_length=128)]
-    parameters: dict[str, Any] = {}
-    depends_on: Annotated[list[str], Field(max_length=MAX_DEPENDENCIES)] = []
-    when: Annotated[str, Field(min_length=1)] | None = None
-    timeout: Annotated[float, Field(ge=1, le=MAX_TIMEOUT)] = DEFAULT_TIMEOUT
-    retry: Annotated[Retry, Field(default_factory=lambda: NO_RETRY)]  # as a default, it would be copied
-    continue_on_error: bool = False
+    id: str = Field(pattern=f"^{STEP_ID}$", description="How others refer to it.", examples=["build"])
+    action: str = Field(pattern=f"^{ACTION_NAME}$", max_length=128, description="What to do.")
+    parameters: dict[str, Any] = Field(default={}, description="The action's parameters.")
+    depends_on: list[str] = Field(
+        default=[], max_length=MAX_DEPENDENCIES, description="Steps that must have ended well before."
+    )
+    when: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="A condition in CEL; if it does not hold, the step is skipped.",
+        examples=["target == 'production'"],
+    )
+    timeout: float = Field(
+        default=DEFAULT_TIMEOUT, ge=1, le=MAX_TIMEOUT, description="Seconds that one attempt may take."
+    )
+    # As a plain default, it would be copied for every step.
+    retry: Retry = Field(default_factory=lambda: NO_RETRY, description="Whether and when to try again.")
+    continue_on_error: bool = Field(
+        default=False, description="Whether what depends on it runs although it failed."
+    )
 
 
 def long_form(raw: Mapping[str, Any], position: int) -> dict[str, Any]:

@@ -40,6 +40,12 @@ class BuiltInActions:
     def actions(self) -> Sequence[Action]:
         return list(self._actions.values())
 
+    def models(self) -> Mapping[str, type[BaseModel]]:
+        """The models of the parameters of every action that intents may have."""
+        return {action.name: action.Parameters for action in self._actions.values()} | {
+            RUN_INTENT: RunIntentParameters
+        }
+
     def specs(self) -> Mapping[str, ActionSpec]:
         """The actions as definitions and plans see them."""
         return self._specs

@@ -24,8 +24,10 @@ class WaitParameters(BaseModel):
 
     model_config = _STRICT
 
-    seconds: Annotated[float, Field(ge=0, le=MAX_WAIT)] | None = None
-    duration: str | None = None
+    seconds: Annotated[float, Field(ge=0, le=MAX_WAIT)] | None = Field(
+        default=None, description="How long, in seconds."
+    )
+    duration: str | None = Field(default=None, description="How long.", examples=["1h30m"])
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
@@ -87,8 +89,10 @@ class AssertParameters(BaseModel):
 
     model_config = _STRICT
 
-    condition: bool
-    message: Annotated[str, Field(max_length=1000)] = "the assertion does not hold"
+    condition: bool = Field(description="An expression that must be true.", examples=["target == 'staging'"])
+    message: str = Field(
+        default="the assertion does not hold", max_length=1000, description="What to say if it is not."
+    )
 
 
 class NoOutputs(BaseModel):
@@ -117,8 +121,8 @@ class TransformParameters(BaseModel):
 
     model_config = _STRICT
 
-    outputs: dict[str, Any] | None = None
-    value: Any = None
+    outputs: dict[str, Any] | None = Field(default=None, description="The step's outputs.")
+    value: Any = Field(default=None, description="The step's one output, `value`.")
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
@@ -150,5 +154,5 @@ class RunIntentParameters(BaseModel):
 
     model_config = _STRICT
 
-    intent: Annotated[str, Field(min_length=1, max_length=80)]
-    parameters: dict[str, Any] = {}
+    intent: str = Field(min_length=1, max_length=80, description="Its name or id.", examples=["deploy"])
+    parameters: dict[str, Any] = Field(default={}, description="What it is executed with.")

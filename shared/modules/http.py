@@ -70,7 +70,11 @@ def _expectation(pattern: str) -> str:
     return pattern
 
 
-type _Expected = Annotated[str, BeforeValidator(_as_text), AfterValidator(_expectation)]
+type _Expected = Annotated[
+    str, BeforeValidator(_as_text, json_schema_input_type=int | str), AfterValidator(_expectation)
+]
+_Expectation = int | str | list[int | str]
+"""An expected status or several, as they may be written."""
 
 
 class HttpAuth(BaseModel):
@@ -78,8 +82,9 @@ class HttpAuth(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    scope: Annotated[str, Field(max_length=512, pattern=r"^\S+$")]
-    """Whom the token is for: ``api://x/.default``."""
+    scope: str = Field(
+        max_length=512, pattern=r"^\S+$", description="Whom it is for.", examples=["api://x/.default"]
+    )
 
 
 class HttpRequestParameters(BaseModel):
@@ -87,13 +92,26 @@ class HttpRequestParameters(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
-    url: Annotated[str, Field(max_length=8192), AfterValidator(_url)]
-    headers: Annotated[dict[str, str], AfterValidator(_headers)] = {}
-    body: Any = None
-    expect_status: Annotated[list[_Expected], BeforeValidator(_as_list), Field(min_length=1)] = ["2xx"]
-    """One or a list of statuses (``204``) and ranges (``2xx``)."""
-    auth: HttpAuth | None = None
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = Field(
+        default="GET", description="The method."
+    )
+    url: Annotated[str, AfterValidator(_url)] = Field(
+        max_length=8192, description="Where to.", examples=["https://example.com/health"]
+    )
+    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(
+        default={}, description="Headers to send."
+    )
+    body: Any = Field(default=None, description="What to send: a text as it is, anything else as JSON.")
+    expect_status: Annotated[
+        list[_Expected], BeforeValidator(_as_list, json_schema_input_type=_Expectation)
+    ] = Field(
+        default=["2xx"],
+        min_length=1,
+        description="The statuses that are well: `204`, `2xx`, or a list of such.",
+    )
+    auth: HttpAuth | None = Field(
+        default=None, description="A token of the platform's own identity to send along."
+    )
 
     @model_validator(mode="after")
     def _authorized_once(self) -> Self:

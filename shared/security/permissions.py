@@ -22,9 +22,16 @@ _READ = frozenset(
 _WRITE = frozenset({"intents.create", "intents.update", "intents.archive"})
 _RUN = frozenset({"intents.execute", "executions.cancel", "executions.pause", "executions.retry"})
 _DECIDE = frozenset({"executions.approve"})
-_AUDIT = frozenset({"audit.read", "members.read", "policies.read", "subscriptions.read"})
+_AUDIT = frozenset({"audit.read", "tenants.read", "members.read", "policies.read", "subscriptions.read"})
 _MANAGE = frozenset(
-    {"members.manage", "modules.manage", "policies.manage", "schedules.manage", "subscriptions.manage"}
+    {
+        "members.manage",
+        "modules.manage",
+        "policies.manage",
+        "schedules.manage",
+        "subscriptions.manage",
+        "tenants.configure",
+    }
 )
 
 ROLES: Mapping[str, frozenset[str]] = {

@@ -1,10 +1,16 @@
 """The use cases of tenants: what a tenant's administrators ask of its intents."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from shared.domain.errors import DocumentError, NotFoundError, UnavailableError, ValidationFailedError
+from shared.domain.errors import (
+    DocumentError,
+    NotFoundError,
+    StaleError,
+    UnavailableError,
+    ValidationFailedError,
+)
 from shared.domain.tenants import Tenant, TenantSettings, settings_errors
 from shared.ports.clock import Clock
 from shared.ports.documents import TENANCY, Document, Documents, Replace
@@ -17,6 +23,8 @@ DOCUMENT: Final = "tenant"
 LIFE: Final = 5.0
 """Seconds for which a tenant's settings are remembered: how long a change may take to be felt."""
 TENANTS_KEPT: Final = 4096
+QUOTES: Final = '"'
+"""Some stores have them around their etags; what is compared has none."""
 ATTEMPTS: Final = 5
 """Of a change that others' changes get in the way of."""
 
@@ -38,17 +46,22 @@ class Tenants:
         """
         return _tenant(caller.scope, await self._document(caller, id))
 
-    async def configure(self, caller: Caller, id: str, changes: Mapping[str, Any]) -> Tenant:
+    async def configure(
+        self, caller: Caller, id: str, changes: Mapping[str, Any], *, if_match: Collection[str] | None = None
+    ) -> Tenant:
         """Change those settings that ``changes`` names; None puts one back to what it is by itself.
 
         Felt by this process at once, by others within ``LIFE`` seconds.
 
         Raises:
             NotFoundError: ``id`` is not the caller's tenant.
+            StaleError: the state is none of ``if_match`` (None: any will do).
             ValidationFailedError: the settings break rules; all of them are listed.
         """
         for _ in range(ATTEMPTS):
             before = await self._document(caller, id)
+            if if_match is not None and not {"*", before.etag.strip(QUOTES)} & set(if_match):
+                raise StaleError
             asked = _merged(before.body.get("settings", {}), changes)
             if errors := settings_errors(_settings(asked)):
                 raise ValidationFailedError(errors=errors)

@@ -16,6 +16,8 @@ CLOSED = [route for route in ROUTES if route.operation is not None]
 BODIES = {
     "create_intent": {"name": "mine", "definition": {}},
     "put_intent": {"definition": {}},
+    "validate_intent": {"definition": {}},
+    "patch_tenant": {"settings": {}},
     "roll_back_intent": {"version": 1},
     "put_subscription": {"url": "https://hooks.example.com/", "events": ["*"]},
 }

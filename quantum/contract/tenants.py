@@ -1,0 +1,40 @@
+"""Tenants on the wire."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_FORBIDDEN = "Names of actions that intents may not have, nor executions run."
+_REGISTRIES = "Where container images may come from, as `host` or `host/path`; null: from anywhere."
+
+
+class TenantSettings(BaseModel):
+    """What a tenant's intents must keep to."""
+
+    forbidden_actions: list[str] = Field(description=_FORBIDDEN, examples=[["http-request"]])
+    allowed_registries: list[str] | None = Field(
+        description=_REGISTRIES, examples=[["registry.example.com", "ghcr.io/acme"]]
+    )
+
+
+class Tenant(BaseModel):
+    """A tenant."""
+
+    id: str = Field(examples=["tenant-123"])
+    created_at: str = Field(description="RFC 3339, UTC.", examples=["2024-01-04T10:00:00.000000Z"])
+    settings: TenantSettings
+
+
+class ChangedSettings(BaseModel):
+    """The settings to change (JSON merge patch): what is left out stays, null puts it back to nothing."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    forbidden_actions: list[str] | None = Field(default=None, description=_FORBIDDEN)
+    allowed_registries: list[str] | None = Field(default=None, description=_REGISTRIES)
+
+
+class PatchTenant(BaseModel):
+    """What of a tenant is to change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    settings: ChangedSettings

@@ -1,0 +1,152 @@
+"""The JSON Schema (2020-12) of definitions, made of the models that validation itself asks.
+
+What it refuses is refused by validation too. It cannot know all that validation does, so the reverse does
+not hold: it is for editors, which complete and underline by it.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from shared.domain.actions import ActionSpec
+from shared.domain.definitions import MAX_STEPS, Definition
+from shared.domain.steps import Step
+from shared.domain.templates import OPEN
+
+type Schema = dict[str, Any]
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_TEMPLATE: Final[Schema] = {"$ref": "#/$defs/Template"}
+_NULL: Final[Schema] = {"type": "null"}
+_FLAT: Final[Schema] = {"action": "http-request", "url": "https://example.com/health", "timeout": 30}
+_LONG: Final[Schema] = {"action": "http-request", "parameters": {"url": "https://example.com/health"}}
+_EXAMPLES: Final[Sequence[Schema]] = [
+    {"target": "production", "steps": [{"id": "settle", "action": "wait", "seconds": 5}, _FLAT]},
+    {"steps": [_LONG]},
+]
+"""The flat form and the long form."""
+_TOLD: Final = ("description", "default", "examples")
+
+
+class Schemas:
+    """Made when it is first asked for, and kept."""
+
+    def __init__(self, specs: Mapping[str, ActionSpec], models: Mapping[str, type[BaseModel]]) -> None:
+        self._specs = specs
+        self._models = models
+
+    @cached_property
+    def definition(self) -> tuple[Schema, Mapping[str, Schema]]:
+        """The schema of a definition, and what it refers to under ``#/$defs/``."""
+        defs: dict[str, Schema] = {
+            "Template": {
+                "type": "string",
+                "pattern": r"\$\{\{",
+                "description": f"A text with expressions: `{OPEN} parameters.name }}}}`.",
+            }
+        }
+        defs["Step"] = self._step(defs)
+        properties = _properties(Definition, defs)
+        properties["parameters"] = {**properties["parameters"], "$ref": DIALECT}
+        properties["steps"] = {
+            "description": properties["steps"]["description"],
+            "type": ["array", "null"],
+            "maxItems": MAX_STEPS,
+            "items": {"$ref": "#/$defs/Step"},
+        }
+        definition: Schema = {
+            "$anchor": "definition",
+            "type": "object",
+            "description": "What should happen. Other keys than these are descriptive.",
+            "properties": properties,
+            "examples": _EXAMPLES,
+        }
+        return definition, defs
+
+    def _step(self, defs: dict[str, Schema]) -> Schema:
+        properties = _properties(Step, defs)
+        keywords = {name: _or(_NULL, schema) for name, schema in properties.items() if name != "parameters"}
+        keywords["action"] = {
+            "enum": sorted(self._models),
+            "description": properties["action"].get("description", ""),
+        }
+        return {
+            "type": "object",
+            "description": "One step: keywords, and its action's parameters beside them or in `parameters`.",
+            "properties": keywords | {"parameters": {"type": ["object", "null"]}},
+            "required": ["action"],
+            "allOf": [self._branch(name, defs) for name in sorted(self._models)],
+            "unevaluatedProperties": False,
+            "examples": [_FLAT, _LONG],
+        }
+
+    def _branch(self, action: str, defs: dict[str, Schema]) -> Schema:
+        """What a step with this action may have beside the keywords."""
+        model = self._models[action]
+        properties = {
+            name: _or({"type": "string"}, schema) if name in self._specs[action].conditions else schema
+            for name, schema in _properties(model, defs, templates=True).items()
+        }
+        required: Sequence[str] = model.model_json_schema().get("required", ())
+        return {
+            "if": {"properties": {"action": {"const": action}}, "required": ["action"]},
+            "then": {
+                "description": (model.__doc__ or "").strip(),
+                "properties": properties
+                | {
+                    "parameters": {
+                        "type": ["object", "null"],
+                        "properties": properties,
+                        "additionalProperties": False,
+                    }
+                },
+                **({"allOf": [_given(name) for name in required]} if required else {}),
+            },
+        }
+
+
+def _given(name: str) -> Schema:
+    """That a parameter is there, in either form."""
+    long = {"properties": {"parameters": {"type": "object", "required": [name]}}, "required": ["parameters"]}
+    return {"anyOf": [{"required": [name]}, long]}
+
+
+def _properties(
+    model: type[BaseModel], defs: dict[str, Schema], *, templates: bool = False
+) -> dict[str, Schema]:
+    """The properties of a model; what they refer to is put into ``defs``."""
+    schema = model.model_json_schema(ref_template="#/$defs/{model}")
+    for name, part in schema.get("$defs", {}).items():
+        defs.setdefault(name, _inside(part) if templates else part)
+    properties = {name: _untitled(part) for name, part in schema["properties"].items()}
+    return {name: _or(_TEMPLATE, _inside(part)) if templates else part for name, part in properties.items()}
+
+
+def _untitled(schema: Schema) -> Schema:
+    """``schema`` without the title that the model made of the property's name."""
+    return {key: value for key, value in schema.items() if key != "title"}
+
+
+def _or(other: Schema, schema: Schema) -> Schema:
+    """``schema``, or ``other`` in its place; what describes the value stays with the whole."""
+    told: Schema = {key: schema[key] for key in _TOLD if key in schema}
+    rest = {key: value for key, value in schema.items() if key not in told}
+    kinds = rest.pop("anyOf", None) if set(rest) == {"anyOf"} else None
+    return {**told, "anyOf": [*(kinds or [rest]), other]} if rest or kinds else told
+
+
+def _inside(schema: Schema) -> Schema:
+    """``schema`` with a ``${{ }}`` allowed in the place of every value that it has inside."""
+    changed = dict(schema)
+    if "properties" in schema:
+        changed["properties"] = {
+            name: _or(_TEMPLATE, _inside(part)) for name, part in schema["properties"].items()
+        }
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            changed[key] = _or(_TEMPLATE, _inside(schema[key]))
+    if "anyOf" in schema:
+        changed["anyOf"] = [_inside(part) for part in schema["anyOf"]]
+    return changed
