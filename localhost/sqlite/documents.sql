@@ -51,9 +51,6 @@ CREATE INDEX IF NOT EXISTS intents_by_time
 CREATE INDEX IF NOT EXISTS intents_by_update
     ON documents (tenant_id, coalesce(updated_at, -9e999), partition, id)
     WHERE container = 'registry' AND kind = 'intent';
-CREATE INDEX IF NOT EXISTS intents_by_status
-    ON documents (tenant_id, coalesce(status, -9e999), coalesce(created_at, -9e999), partition, id)
-    WHERE container = 'registry' AND kind = 'intent';
 CREATE INDEX IF NOT EXISTS executions_by_time
     ON documents (tenant_id, coalesce(created_at, -9e999), partition, id)
     WHERE container = 'executions' AND kind = 'execution';

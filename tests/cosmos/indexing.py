@@ -2,7 +2,8 @@
 
 Sources: "Indexing policies" and "Overview of indexing" (index usage) of Azure Cosmos DB. A condition is
 served if each path in it is indexed and nothing is made of the path's value before it is compared:
-``REPLACE`` and ``??`` are not for an index. ``ARRAY_CONTAINS`` and ``JOIN`` use the index of the array's elements.
+``REPLACE`` and ``??`` are not for an index. ``ARRAY_CONTAINS`` and ``JOIN`` use the index of an array's
+elements.
 """
 
 from collections.abc import Iterator, Mapping
