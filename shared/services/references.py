@@ -16,9 +16,10 @@ read by writing.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from shared.domain.errors import (
@@ -110,19 +111,22 @@ class References:
         hold = Hold(self._documents, self._clock, scope, name, sorted(targets), token)
         if not targets:
             return hold
-        errors = [
-            FieldError(places.get(target, "/definition"), code, message)
-            for target in hold.targets
-            if (code := await self._refusal(scope, target))
-            for message in [_MESSAGES[code].format(target=target)]
-        ]
-        if not errors and not (errors := await self._circles(scope, name, targets, places, fresh=False)):
-            for target in hold.targets:
-                if not await self._register(scope, target, name, hold.token):
-                    place = places.get(target, "/definition")
-                    message = _MESSAGES["ARCHIVED"].format(target=target)
-                    errors.append(FieldError(place, "ARCHIVED", message))
-            errors += await self._circles(scope, name, targets, places, fresh=True)
+
+        def error(target: str, code: str, message: str) -> FieldError:
+            return FieldError(places.get(target, "/definition"), code, message)
+
+        async def each(look: Callable[[str], Awaitable[tuple[str, str] | None]]) -> list[FieldError]:
+            found = await asyncio.gather(*map(look, hold.targets))
+            return [error(target, *one) for target, one in zip(hold.targets, found, strict=True) if one]
+
+        async def circles(*, fresh: bool) -> list[FieldError]:
+            found = await self._circles(scope, name, targets, fresh=fresh)
+            return [error(target, "CYCLE", _circle(path)) for target, path in found.items()]
+
+        # Without a trace first, so that a mere mistake keeps nobody from anything.
+        errors = await each(partial(self._refusal, scope)) or await circles(fresh=False)
+        if not errors:
+            errors = await each(partial(self._register, scope, name, token)) or await circles(fresh=True)
         if errors:
             raise ValidationFailedError(errors=errors)
         return hold
@@ -144,14 +148,17 @@ class References:
         """The operation that lets others refer to an intent again that was closed."""
         return Patch(REFERRERS, set={("open",): True})
 
-    async def _refusal(self, scope: TenantScope, target: str) -> str | None:
+    async def _refusal(self, scope: TenantScope, target: str) -> tuple[str, str] | None:
+        """Why ``target`` cannot be referred to: a code and a message."""
         head = await self._read(scope, target, HEAD)
         if head is None:
-            return "UNKNOWN_INTENT"
-        return "ARCHIVED" if head.body["status"] == "archived" else None
+            return "UNKNOWN_INTENT", f"there is no intent {target!r} to run; create it first"
+        return _archived(target) if head.body["status"] == "archived" else None
 
-    async def _register(self, scope: TenantScope, target: str, name: str, token: str) -> bool:
-        """Whether it could be done: ``target`` is not closed."""
+    async def _register(
+        self, scope: TenantScope, name: str, token: str, target: str
+    ) -> tuple[str, str] | None:
+        """Enter ``name`` at ``target``; or why it cannot be: it was closed meanwhile."""
         entry = Patch(REFERRERS, set={("names", name): token}, where={("open",): True})
         first = Create(_referrers(open=True, names={name: token}))
         for operation in (entry, first, entry):
@@ -160,22 +167,16 @@ class References:
                     scope, container=REGISTRY, partition=target, operations=[operation]
                 )
             except DocumentStaleError:
-                return False
+                return _archived(target)
             except (DocumentMissingError, DocumentExistsError):
                 continue
-            return True
+            return None
         raise UnavailableError  # it cannot be missing after it was there
 
     async def _circles(
-        self,
-        scope: TenantScope,
-        name: str,
-        targets: Collection[str],
-        places: Mapping[str, str],
-        *,
-        fresh: bool,
-    ) -> list[FieldError]:
-        """An error for each of ``targets`` that leads back to ``name``, along those who refer to it."""
+        self, scope: TenantScope, name: str, targets: Collection[str], *, fresh: bool
+    ) -> dict[str, list[str]]:
+        """Those of ``targets`` that lead back to ``name``, each with the way, along those who refer to it."""
         towards: dict[str, str] = {}
         level = [name]
         while level:
@@ -185,15 +186,7 @@ class References:
                 following += [referrer for referrer in referrers if referrer not in towards]
                 towards |= {referrer: one for referrer in referrers if referrer not in towards}
             level = following
-        return [
-            FieldError(
-                places.get(target, "/definition"),
-                "CYCLE",
-                f"the intents would run each other in a circle: {_path(name, target, towards)}",
-            )
-            for target in sorted(targets)
-            if target in towards
-        ]
+        return {target: _way(name, target, towards) for target in sorted(targets) if target in towards}
 
     async def _referring(self, scope: TenantScope, name: str, *, fresh: bool) -> list[str]:
         if not fresh:
@@ -229,18 +222,20 @@ class References:
         return await self._documents.read(scope, container=REGISTRY, partition=name, id=id)
 
 
-_MESSAGES: Final[Mapping[str, str]] = {
-    "UNKNOWN_INTENT": "there is no intent '{target}' to run; create it first",
-    "ARCHIVED": "the intent '{target}' is archived; restore it first, or run another",
-}
+def _archived(target: str) -> tuple[str, str]:
+    return "ARCHIVED", f"the intent {target!r} is archived; restore it first, or run another"
 
 
 def _referrers(*, open: bool, names: Mapping[str, str] | None = None) -> dict[str, Any]:
     return {"id": REFERRERS, "kind": REFERRERS, "open": open, "names": dict(names or {}), "looks": 0}
 
 
-def _path(name: str, target: str, towards: Mapping[str, str]) -> str:
-    path = [name, target]
-    while path[-1] != name:
-        path.append(towards[path[-1]])
-    return " → ".join(path)
+def _way(name: str, target: str, towards: Mapping[str, str]) -> list[str]:
+    way = [name, target]
+    while way[-1] != name:
+        way.append(towards[way[-1]])
+    return way
+
+
+def _circle(way: Sequence[str]) -> str:
+    return f"the intents would run each other in a circle: {' → '.join(way)}"

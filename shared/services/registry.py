@@ -178,7 +178,7 @@ class Registry:
             caller.scope,
             head["name"],
             _added(old.body if old else None, head),
-            places=_places(change.version["definition"]) if change.version else {},
+            places=referenced(change.version["definition"]) if change.version else {},
         )
         before = _audited(old.body) if old else None
         act = Act(change.action, caller.origin, before, _audited(head))
@@ -275,11 +275,6 @@ def intent(head: Document, version: Body | None = None) -> Intent:
 
 def _audited(head: Body) -> dict[str, Any]:
     return {name: head[name] for name in _AUDITED}
-
-
-def _places(definition: Body) -> dict[str, str]:
-    """The first place where each intent is named."""
-    return {name: places[0][0] for name, places in referenced(definition).items()}
 
 
 def _added(old: Body | None, new: Body) -> frozenset[str]:
