@@ -112,13 +112,7 @@ class Settings:
                 f"QUANTUM_ADAPTERS is {adapters!r}: it must be one of {', '.join(map(repr, ADAPTERS))}"
             )
         azure = adapters == "azure"
-        telemetry = _choice(values, "QUANTUM_TELEMETRY", TELEMETRY)
-        insights = values.get("APPLICATIONINSIGHTS_CONNECTION_STRING", "").strip()
-        if telemetry == "azure-monitor" and not insights:
-            raise SettingsError(
-                "APPLICATIONINSIGHTS_CONNECTION_STRING is not set, and QUANTUM_TELEMETRY is 'azure-monitor': "
-                "give the connection string of the Application Insights resource"
-            )
+        telemetry, insights = _telemetry(values)
         documents = _choice(values, "QUANTUM_DOCUMENTS", DOCUMENTS)
         events = _choice(values, "QUANTUM_EVENTS", EVENTS)
         cosmos, hubs = azure or documents == "cosmos", azure or events == "eventhubs"
@@ -154,6 +148,24 @@ def log_format(values: Mapping[str, str]) -> str:
         SettingsError: it is neither.
     """
     return _choice(values, "QUANTUM_LOG_FORMAT", LOG_FORMATS)
+
+
+def _telemetry(values: Mapping[str, str]) -> tuple[str, str]:
+    """What ``QUANTUM_TELEMETRY`` names, and the connection string that ``azure-monitor`` needs."""
+    named = _choice(values, "QUANTUM_TELEMETRY", TELEMETRY)
+    insights = values.get("APPLICATIONINSIGHTS_CONNECTION_STRING", "").strip()
+    if named == "azure-monitor" and not insights:
+        raise SettingsError(
+            "APPLICATIONINSIGHTS_CONNECTION_STRING is not set, and QUANTUM_TELEMETRY is 'azure-monitor': "
+            "give the connection string of the Application Insights resource"
+        )
+    collector = values.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip()
+    if named == "otlp" and collector and not collector.startswith(("http://", "https://")):
+        raise SettingsError(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT is {collector!r}: it must be the address of a collector, such "
+            "as http://127.0.0.1:4318"
+        )
+    return named, insights
 
 
 def _choice(values: Mapping[str, str], key: str, choices: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,7 +194,15 @@ def test_without_telemetry_no_part_of_the_sdk_is_loaded(tmp_path: Path) -> None:
         ({"QUANTUM_TELEMETRY": "azure-monitor"}, "APPLICATIONINSIGHTS_CONNECTION_STRING is not set"),
         (
             {"QUANTUM_TELEMETRY": "azure-monitor", "APPLICATIONINSIGHTS_CONNECTION_STRING": "x"},
-            "APPLICATIONINSIGHTS_CONNECTION_STRING cannot be used",
+            "QUANTUM_TELEMETRY is 'azure-monitor', and the settings APPLICATIONINSIGHTS_… and OTEL_… cannot",
+        ),
+        (
+            {"QUANTUM_TELEMETRY": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": "here:4318"},
+            "OTEL_EXPORTER_OTLP_ENDPOINT is 'here:4318'",
+        ),
+        (
+            {"QUANTUM_TELEMETRY": "otlp", "OTEL_METRIC_EXPORT_INTERVAL": "0"},
+            "the settings OTEL_… cannot be used: interval value 0.0",
         ),
         ({"QUANTUM_LOG_FORMAT": "xml"}, "QUANTUM_LOG_FORMAT is 'xml': it must be one of 'text', 'json'"),
     ],
@@ -225,7 +234,7 @@ def test_a_trace_goes_on_after_the_host_was_killed(collector: Collector, tmp_pat
     host = started()
     try:
         with Api(host) as api:
-            steps = [
+            steps: list[dict[str, Any]] = [
                 {"id": "wait", "action": "wait", "seconds": 1},
                 {"id": "end", "action": "transform", "outputs": {}, "depends_on": ["wait"]},
             ]

@@ -189,7 +189,7 @@ class OpenTelemetry:
 
 
 def _resource() -> Resource:
-    """Who tells: as ``OTEL_SERVICE_NAME`` and ``OTEL_RESOURCE_ATTRIBUTES`` say, the platform if they do not."""
+    """Who tells: as ``OTEL_SERVICE_NAME`` or ``OTEL_RESOURCE_ATTRIBUTES`` say, else the platform."""
     found = Resource.create()
     if str(found.attributes[SERVICE_NAME]).startswith("unknown_service"):
         return found.merge(Resource({SERVICE_NAME: "quantum-platform"}))
