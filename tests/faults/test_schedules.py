@@ -118,6 +118,8 @@ class Turn:
     hub: Sequence[HubFault]
     engine_away: bool
     file_locked: str | None
+    lasts: float
+    """Seconds for which the faults go on when all requests have been answered."""
 
 
 requests = st.builds(
@@ -134,6 +136,7 @@ turns = st.builds(
     st.lists(hub_faults, max_size=4 if MANY else 2),
     st.booleans(),
     st.sampled_from([None, "documents.db", "events.db"]),
+    st.sampled_from([0, 0.1, 0.3]),
 )
 schedules = st.lists(turns, min_size=2, max_size=4 if MANY else 3)
 
@@ -215,6 +218,7 @@ async def play(stage: Stage, schedule: Sequence[Turn], fail: Callable[[Turn], Ca
         mend = fail(turn)
         stage.engine.reachable = not turn.engine_away
         await asyncio.gather(*(ask(stage, told, request) for request in turn.requests))
+        await asyncio.sleep(turn.lasts)
         mend()
     stage.engine.reachable = True
     await come_to_rest(stage)
@@ -374,9 +378,9 @@ def check_execution(id: str, bodies: Sequence[Mapping[str, Any]], *, cancelled: 
     assert all(count == 1 for count in attempts.values()), f"{id} began attempts twice: {attempts}"
     numbers = sorted(body["number"] for body in bodies if body["kind"] == "audit")
     assert numbers == list(range(1, 1 + len(numbers)))
-    assert len(numbers) == 1 + (head["status"] == "cancelled")
-    if cancelled:
-        assert head["status"] == "cancelled" or len(numbers) == 2, f"{id} was to be cancelled"
+    if cancelled or head["status"] == "cancelled":
+        # It may all the same have come to its end before it was told to stop.
+        assert len(numbers) == 2, f"who cancelled {id} is not written down"
 
 
 async def is_ready(stage: Stage) -> bool:
