@@ -15,6 +15,7 @@ from functions.routes import ROUTES
 from quantum.contract.problems import Problem
 
 _JSON = "application/json"
+_MERGE_PATCH = "application/merge-patch+json"
 _YAML = "application/yaml"
 _SCHEMAS = "#/components/schemas/"
 _HEADERS: Mapping[str, Any] = {
@@ -84,10 +85,14 @@ def _operation(route: Route) -> dict[str, Any]:
         operation["requestBody"] = {
             "required": not route.body_optional,
             "content": {
-                media: {"schema": {"$ref": _SCHEMAS + route.body.__name__}} for media in (_JSON, _YAML)
+                media: {"schema": {"$ref": _SCHEMAS + route.body.__name__}} for media in _media(route)
             },
         }
     return operation
+
+
+def _media(route: Route) -> Sequence[str]:
+    return (_JSON, _MERGE_PATCH, _YAML) if route.method == "PATCH" else (_JSON, _YAML)
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:

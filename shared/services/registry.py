@@ -98,7 +98,9 @@ class Registry:
             head = await self._documents.read(caller.scope, container=REGISTRY, partition=name, id=HEAD)
             if head is not None:
                 return head
-        raise NotFoundError(f"There is no intent {name!r}")
+        reference = rules.Reference.parse(name)
+        hint = "; leave the version off its name" if reference and reference.version else ""
+        raise NotFoundError(f"There is no intent {name!r}{hint}")
 
     async def version(self, caller: Caller, head: Body, number: int) -> Body:
         """The document of a version, or the head where that has all of it.
