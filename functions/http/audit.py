@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import Final
 
 import azure.durable_functions as df
 import orjson
@@ -18,6 +19,9 @@ from shared.bootstrap import Application
 from shared.domain.times import rfc3339
 from shared.ports.documents import EXECUTIONS, REGISTRY, Container
 from shared.services.audit import AuditFilter, Trail
+
+CHUNK_BYTES: Final = 64 * 1024
+"""Of an export that are sent at once; most chains are far shorter."""
 
 
 def blueprint(platform: Application) -> df.Blueprint:
@@ -93,14 +97,19 @@ async def _export(
     rest: AsyncIterator[Trail],
 ) -> AsyncIterator[bytes]:
     """A line for each record, chain by chain, and at last the manifest: without it the file is cut short."""
-    count, links = 0, {}
+    count, links, lines = 0, {}, bytearray()
     trail = first
     while trail is not None:
         count += len(trail.records)
         if trail.link is not None:
             links[trail.chain.name] = trail.link
-        yield b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in trail.records)
+        for record in trail.records:
+            lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        if len(lines) >= CHUNK_BYTES:
+            yield bytes(lines)
+            lines.clear()
         trail = await anext(rest, None)
+    yield bytes(lines)
     manifest = wire.manifest(
         call.caller.scope.tenant_id, at=_now(platform), whole=matching.whole, records=count, links=links
     )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from functions.verification import Verification
+from functions.verification import MOST_NAMED, Verification
 from quantum.audit import Export, findings
 from quantum.contract import chains as contract
 from quantum.contract.chains import damages
@@ -148,6 +148,12 @@ def test_what_was_to_be_kept_for_ever_is_missed_although_its_neighbours_have_exp
     assert chain.numbers == [1, 2]
     assert damages(chain.records, chain.link, now=chain.now, of=OF) == []
     assert named(damages(chain.records[:1], chain.link, now=chain.now, of=OF)) >= {2}
+
+
+def test_no_more_places_are_named_than_an_answer_can_carry() -> None:
+    chain = write([(ACT, None, 0)] * (MOST_NAMED + 1))
+    found = by_server(chain, [record | {"principal": "eve@acme"} for record in chain.records])
+    assert [damage["number"] for damage in found] == list(range(1, MOST_NAMED + 1))
 
 
 def test_a_shorter_retention_lets_nothing_expire_before_what_precedes_it() -> None:
