@@ -1,6 +1,6 @@
 """The one HTTP edge: every request comes in here and every response leaves here.
 
-In this order: request id, authentication, permission, query, body, one handler, errors, log line. What
+In this order: request id, authentication, permission, query, body, key, one handler, errors, log line. What
 comes first decides: an anonymous caller learns nothing about the body it sent.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 from azurefunctions.extensions.http.fastapi import Request, Response
 
-from functions import addresses, bodies, inputs, problems
+from functions import addresses, bodies, idempotency, inputs, problems
 from functions.route import PREFIX, Route
 from shared import logs
 from shared.bootstrap import Application
@@ -46,6 +46,8 @@ class Call:
     """As ASGI has them: names in lower case. A dictionary, because the request's own is searched in full."""
     request_id: str
     query: Any = None
+    content: Any = None
+    """The value of the body, as it was sent; ``body`` is what the contract makes of it."""
     body: Any = None
     authenticated: Caller | None = None
 
@@ -95,7 +97,7 @@ async def handle(platform: Application, request: Request, route: Route, handler:
     with logs.about(request_id=call.request_id), _observed(platform, call, route) as span:
         try:
             await _prepare(platform, call, route)
-            response = await _within(handler(platform, call), WORK_SECONDS)
+            response = await _served(platform, call, route, handler)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a problem and the log the rest
             response = _failed(error, call, route)
         _finish(platform, call, route, response, span, (time.perf_counter() - started) * 1000)
@@ -153,7 +155,25 @@ async def _prepare(platform: Application, call: Call, route: Route) -> None:
     call.authenticated = replace(member, request_id=call.request_id, address=address)
     call.query = inputs.query(route, call.request.scope["query_string"])
     if route.body is not None:
-        call.body = inputs.body(route, await _sent(call, route, platform.settings.max_body_bytes))
+        call.content = await _sent(call, route, platform.settings.max_body_bytes)
+        call.body = inputs.body(route, call.content)
+
+
+async def _served(platform: Application, call: Call, route: Route, handler: Handler) -> Response:
+    """What the handler answers, or has answered when the request was sent before, by its key."""
+    key = idempotency.key_of(call.request) if route.mutates and b"idempotency-key" in call.headers else None
+    if key is None:
+        return await _within(handler(platform, call), WORK_SECONDS)
+
+    async def work(caller: Caller) -> Response:
+        call.authenticated = caller
+        try:
+            return await _within(handler(platform, call), WORK_SECONDS)
+        except Exception as error:  # noqa: BLE001 - as in handle
+            return _failed(error, call, route)
+
+    request = idempotency.fingerprint(call.request, call.content)
+    return await idempotency.once(platform, call.caller, key, request, work)
 
 
 async def _within[T](work: Awaitable[T], seconds: float) -> T:

@@ -9,6 +9,7 @@ import orjson
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from functions.idempotency import HEADER, REPLAYED
 from functions.problems import MEDIA_TYPE, STATUSES
 from functions.route import EVENT_STREAM, NDJSON, PREFIX, Route
 from functions.routes import ROUTES
@@ -24,6 +25,7 @@ _HEADERS: Mapping[str, Any] = {
     "Location": "The path of what was made.",
     "Deprecation": "The intent is deprecated, since `@` and this Unix time (RFC 9745).",
     "Link": 'What is to be used instead: rel="successor-version".',
+    "Idempotency-Replayed": "`true`: the response is the one that the key's first request had.",
     "Retry-After": "Seconds to wait before the next attempt.",
     "WWW-Authenticate": "The kind of token that is needed.",
 }
@@ -33,6 +35,13 @@ _PARAMETERS: Mapping[str, Any] = {
     "IfNoneMatch": ("If-None-Match", "The ETag the client has: 304 if it is still the state."),
     "IfMatch": ("If-Match", "The ETag of the state to change: 412 if it is another by now."),
     "LastEventID": ("Last-Event-ID", "Resume the stream behind the event with this cursor."),
+}
+_KEY: Mapping[str, Any] = {
+    "name": HEADER,
+    "in": "header",
+    "description": "Names this request, so that it is done once however often it is sent. For a day, the same"
+    " request with this key gets the same answer, and another request with it is refused.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 
 
@@ -62,7 +71,8 @@ def document() -> dict[str, Any]:
         "components": {
             "schemas": _schemas(),
             "headers": {name: _header(text) for name, text in _HEADERS.items()},
-            "parameters": {key: _header_parameter(*value) for key, value in _PARAMETERS.items()},
+            "parameters": {key: _header_parameter(*value) for key, value in _PARAMETERS.items()}
+            | {"IdempotencyKey": _KEY},
             "responses": {_problem_name(status): _problem(status) for status in _all_problems()},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
@@ -103,6 +113,8 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         names.append("IfNoneMatch")
     if 412 in route.problems:
         names.append("IfMatch")
+    if route.mutates:
+        names.append("IdempotencyKey")
     if route.streams == EVENT_STREAM:
         names.append("LastEventID")
     path = [
@@ -133,7 +145,13 @@ def _responses(route: Route) -> dict[str, Any]:
     success: dict[str, Any] = {
         "description": route.summary,
         "headers": {
-            name: _header_reference(name) for name in ("X-Request-ID", *route.headers, *route.occasional)
+            name: _header_reference(name)
+            for name in (
+                "X-Request-ID",
+                *route.headers,
+                *route.occasional,
+                *((REPLAYED,) if route.mutates else ()),
+            )
         },
     }
     if route.response is not None:
@@ -167,6 +185,8 @@ def _problems(route: Route) -> list[int]:
         statuses |= {400, 401, 403, 404, 503}
     if route.body is not None:
         statuses |= {413, 415}
+    if route.mutates:
+        statuses |= {409, 422}  # the key's request is being done; the key was another request's
     return sorted(statuses | {500})
 
 
@@ -180,7 +200,7 @@ def _problem_name(status: int) -> str:
 
 def _problem(status: int) -> dict[str, Any]:
     codes = [code for code, known in STATUSES.items() if known == status]
-    extra = {401: ["WWW-Authenticate"], 503: ["Retry-After"]}.get(status, [])
+    extra = {401: ["WWW-Authenticate"], 409: ["Retry-After"], 503: ["Retry-After"]}.get(status, [])
     return {
         "description": " or ".join(f"`{code}`" for code in codes),
         "headers": {name: _header_reference(name) for name in ("X-Request-ID", *extra)},

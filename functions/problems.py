@@ -8,7 +8,13 @@ from typing import Any
 import orjson
 from azurefunctions.extensions.http.fastapi import Response
 
-from shared.domain.errors import ForbiddenError, QuantumError, UnauthenticatedError, UnavailableError
+from shared.domain.errors import (
+    ForbiddenError,
+    QuantumError,
+    StillRunningError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from shared.domain.times import rfc3339
 
 MEDIA_TYPE = "application/problem+json"
@@ -31,6 +37,7 @@ STATUSES: Mapping[str, HTTPStatus] = {
     "UNSUPPORTED_MEDIA_TYPE": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "VALIDATION_FAILED": HTTPStatus.UNPROCESSABLE_ENTITY,
     "NOT_EXECUTABLE": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "IDEMPOTENCY_KEY_REUSED": HTTPStatus.UNPROCESSABLE_ENTITY,
     "INTERNAL": HTTPStatus.INTERNAL_SERVER_ERROR,
     "UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -67,6 +74,6 @@ def _headers(error: QuantumError) -> dict[str, str]:
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, UnauthenticatedError):
         headers["WWW-Authenticate"] = 'Bearer realm="quantum"'
-    if isinstance(error, UnavailableError):
+    if isinstance(error, UnavailableError | StillRunningError):
         headers["Retry-After"] = str(min(max(error.retry_after, 1), MAX_RETRY_AFTER))
     return headers

@@ -8,6 +8,8 @@ from typing import get_origin
 
 from pydantic import BaseModel
 
+from shared.security.permissions import READS
+
 PREFIX = "/api/"
 """What the Functions host puts before every route (host.json, ``extensions.http.routePrefix``)."""
 
@@ -53,6 +55,11 @@ class Route:
         """What paths the route answers, with ``/api/``."""
         template = re.escape(PREFIX + self.path).replace(r"\{", "{").replace(r"\}", "}")
         return re.compile(re.sub(r"\{\w+\}", "[^/]+", template), re.IGNORECASE)
+
+    @cached_property
+    def mutates(self) -> bool:
+        """Whether it changes something when it succeeds."""
+        return self.method != "GET" and self.operation is not None and self.operation not in READS
 
     @property
     def tag(self) -> str:

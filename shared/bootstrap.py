@@ -16,6 +16,7 @@ from shared.services.counters import Counters
 from shared.services.endings import Endings
 from shared.services.executions import Executions
 from shared.services.health import Health
+from shared.services.idempotency import Idempotency
 from shared.services.intents import Intents
 from shared.services.lifecycle import Lifecycle
 from shared.services.members import Members
@@ -62,6 +63,7 @@ class Application:
     subscriptions: Subscriptions
     webhooks: Webhooks
     counters: Counters
+    idempotency: Idempotency
     health: Health
     warm_up: WarmUp
 
@@ -138,6 +140,12 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         subscriptions=subscriptions,
         webhooks=webhooks,
         counters=Counters(documents, clock),
+        idempotency=Idempotency(
+            documents=documents,
+            sealer=Sealer(adapters.cursor_key, purpose="answers"),
+            clock=clock,
+            ids=adapters.ids,
+        ),
         health=Health(
             documents=documents,
             events=events,

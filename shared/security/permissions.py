@@ -44,6 +44,9 @@ ROLES: Mapping[str, frozenset[str]] = {
 }
 """Role -> the operations it permits. ``executions.pause`` is also the right to resume."""
 
+READS: frozenset[str] = _READ | _AUDIT
+"""The operations that change nothing."""
+
 OPERATIONS: frozenset[str] = frozenset().union(*ROLES.values())
 """Every operation there is to permit."""
 

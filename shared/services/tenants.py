@@ -17,6 +17,7 @@ from shared.ports.documents import TENANCY, Document, Documents, Replace
 from shared.security.scope import TenantScope
 from shared.services.chains import Act, Chain, Chains
 from shared.services.members import Caller
+from shared.services.receipts import Record, once
 
 DOCUMENT: Final = "tenant"
 """The tenant's own document, and its partition, which has the chain of its audit records too."""
@@ -58,6 +59,16 @@ class Tenants:
             StaleError: the state is none of ``if_match`` (None: any will do).
             ValidationFailedError: the settings break rules; all of them are listed.
         """
+
+        async def done(_: Record) -> Tenant:
+            return await self.get(caller, id)
+
+        work = self._configure(caller, id, changes, if_match)
+        return await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
+
+    async def _configure(
+        self, caller: Caller, id: str, changes: Mapping[str, Any], if_match: Collection[str] | None
+    ) -> Tenant:
         for _ in range(ATTEMPTS):
             before = await self._document(caller, id)
             if if_match is not None and not {"*", before.etag.strip(QUOTES)} & set(if_match):
@@ -91,8 +102,7 @@ class Tenants:
             {"settings": before.body.get("settings", {})},
             {"settings": asked},
         )
-        chain = Chain(caller.scope, TENANCY, DOCUMENT)
-        record = await self._chains.linked(self._documents, chain, act, now=self._clock.now())
+        record = await self._chains.linked(self._documents, _chain(caller.scope), act, now=self._clock.now())
         replace = Replace({**before.body, "settings": asked}, if_match=before.etag)
         try:
             stored = await self._documents.transact(
@@ -111,6 +121,10 @@ class Tenants:
 
     async def _read(self, scope: TenantScope) -> Document | None:
         return await self._documents.read(scope, container=TENANCY, partition=DOCUMENT, id=DOCUMENT)
+
+
+def _chain(scope: TenantScope) -> Chain:
+    return Chain(scope, TENANCY, DOCUMENT)
 
 
 def _merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
