@@ -103,10 +103,10 @@ async def workshop(request: pytest.FixtureRequest, store: str, tmp_path: Path) -
     """The services, over SQLite unless the test is marked with ``BOTH_STORES``."""
     clock = FrozenClock()
     async with opened(store, request, tmp_path / "documents.db", now=clock.now) as documents:
-        yield _composed(documents, clock)
+        yield composed(documents, clock)
 
 
-def _composed(documents: Documents, clock: FrozenClock) -> Workshop:
+def composed(documents: Documents, clock: FrozenClock) -> Workshop:
     orchestrations, catalogue = RecordedOrchestrations(), ScriptedCatalogue()
     runs, cursors = Runs(documents), Cursors(b"k" * 32)
     chains = Chains()
