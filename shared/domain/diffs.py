@@ -3,11 +3,14 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
-from shared.domain.patches import Alignment, Key, Operation, json_patch
+from shared.domain.patches import Alignment, Key, Operation, json_patch, same
 from shared.domain.steps import long_form
 
+MAX_LINES: Final = 1_000
+"""Most lines of words."""
 MAX_SHOWN: Final = 80
 """Most characters of a value that are shown."""
 _LISTS: Final = {"steps": "step", "finally": "final step"}
@@ -28,7 +31,9 @@ class Diff:
 def diff(name: str, old: tuple[int, Mapping[str, Any]], new: tuple[int, Mapping[str, Any]]) -> Diff:
     """The difference of two numbered valid definitions of the intent ``name``."""
     patch = json_patch(old[1], new[1])
-    lines = list(_definition(old[1], new[1]))
+    lines = list(islice(_definition(old[1], new[1]), MAX_LINES + 1))
+    if len(lines) > MAX_LINES:
+        lines[MAX_LINES:] = ["… and more"]
     if patch and not lines:
         lines = ["only the spelling changed; it means the same"]
     return Diff(name, old[0], new[0], patch, lines or ["nothing changed"])
@@ -91,7 +96,7 @@ def _values(within: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iter
             yield f"{place} added: {_shown(new[name])}"
         elif isinstance(old[name], Mapping) and isinstance(new[name], Mapping):
             yield from _values(place, old[name], new[name])
-        elif json_patch(old[name], new[name]):
+        elif not same(old[name], new[name]):
             yield f"{place}: {_shown(old[name])} → {_shown(new[name])}"
 
 

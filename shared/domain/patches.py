@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from shared.domain.pointers import pointer
@@ -18,24 +19,39 @@ MAX_ALIGNED: Final = 1_000
 MAX_MOVES: Final = 100
 """Most items of a list that are moved one by one; where more have moved, the list is replaced."""
 
+MAX_OPERATIONS: Final = 5_000
+"""Longest patch that is told; where it would be longer, the whole value is replaced."""
+
 type Operation = dict[str, Any]
 type Key = tuple[str, str, int]
 
 
-def json_patch(before: Any, after: Any, at: str = "") -> list[Operation]:
+def json_patch(before: Any, after: Any) -> list[Operation]:
     """The operations that make ``after`` of ``before``; none exactly if both are the same JSON.
 
     ``1`` and ``1.0`` are the same, ``1`` and true are not.
     """
+    patch = list(islice(_operations(before, after, ""), MAX_OPERATIONS + 1))
+    return patch if len(patch) <= MAX_OPERATIONS else [_replace("", after)]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether both are the same JSON."""
+    return next(_operations(one, other, ""), None) is None
+
+
+def _operations(before: Any, after: Any, at: str) -> Iterator[Operation]:
     match before, after:
         case Mapping(), Mapping():
-            return list(_object(before, after, at))
+            yield from _object(before, after, at)
         case list(), list():
-            return _list(before, after, at)
-        case _ if before == after and isinstance(before, bool) == isinstance(after, bool):
-            return []
-        case _:
-            return [{"op": "replace", "path": at, "value": after}]
+            yield from _list(before, after, at)
+        case _ if before != after or isinstance(before, bool) != isinstance(after, bool):
+            yield _replace(at, after)
+
+
+def _replace(at: str, value: Any) -> Operation:
+    return {"op": "replace", "path": at, "value": value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +85,21 @@ def _object(before: Mapping[str, Any], after: Mapping[str, Any], at: str) -> Ite
     for name, value in after.items():
         place = at + pointer(name)
         if name in before:
-            yield from json_patch(before[name], value, place)
+            yield from _operations(before[name], value, place)
         else:
             yield {"op": "add", "path": place, "value": value}
 
 
-def _list(before: list[Any], after: list[Any], at: str) -> list[Operation]:
+def _list(before: list[Any], after: list[Any], at: str) -> Iterator[Operation]:
     if max(len(before), len(after)) <= MAX_ALIGNED:
         lists = Alignment.of(before, after)
         if len(lists.moved) <= MAX_MOVES:
-            return [*_arranged(lists, at), *_changed(lists, at)]
-    elif len(before) == len(after) and not any(map(json_patch, before, after)):
-        return []
-    return [{"op": "replace", "path": at, "value": after}]
+            yield from _arranged(lists, at)
+            yield from _changed(lists, at)
+            return
+    elif len(before) == len(after) and all(map(same, before, after)):
+        return
+    yield _replace(at, after)
 
 
 def _arranged(lists: Alignment, at: str) -> Iterator[Operation]:
@@ -110,7 +128,7 @@ def _arranged(lists: Alignment, at: str) -> Iterator[Operation]:
 def _changed(lists: Alignment, at: str) -> Iterator[Operation]:
     for position, (key, value) in enumerate(lists.after.items()):
         if key in lists.before:
-            yield from json_patch(lists.before[key], value, at + pointer(position))
+            yield from _operations(lists.before[key], value, at + pointer(position))
 
 
 def _content(item: Any) -> str:

@@ -102,7 +102,7 @@ class References:
     ) -> Hold:
         """Register ``name`` at each of the intents ``targets``, which it is about to refer to.
 
-        ``places`` says where the caller named them, for the errors.
+        ``places`` says where a version names them, for the errors; what none names is restored.
 
         Raises:
             ValidationFailedError: one is not there or archived, or a circle would close.
@@ -113,7 +113,7 @@ class References:
             return hold
 
         def error(target: str, code: str, message: str) -> FieldError:
-            return FieldError(places.get(target, "/definition"), code, message)
+            return FieldError(places.get(target, "/status"), code, message)
 
         async def each(look: Callable[[str], Awaitable[tuple[str, str] | None]]) -> list[FieldError]:
             found = await asyncio.gather(*map(look, hold.targets))

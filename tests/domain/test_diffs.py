@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.diffs import Diff, diff
+from shared.domain.diffs import MAX_LINES, Diff, diff
 
 BUILD = {"id": "build", "action": "build-container", "image": "shop:1"}
 TEST = {"id": "test", "action": "assert", "condition": "true"}
@@ -82,6 +82,13 @@ def test_a_long_value_is_cut() -> None:
     (line,) = steps([BUILD], [BUILD | {"image": "x" * 5000}])
     assert len(line) < 200
     assert line.endswith("…")
+
+
+def test_a_text_that_nobody_would_read_is_cut() -> None:
+    names = [str(number) for number in range(MAX_LINES + 1)]
+    found = between({"environment": dict.fromkeys(names, 0)}, {"environment": dict.fromkeys(names, 1)})
+    assert len(found.lines) == MAX_LINES + 1
+    assert found.lines[-1] == "… and more"
 
 
 VALUES = st.recursive(

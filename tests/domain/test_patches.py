@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.canonical import canonical_json
-from shared.domain.patches import MAX_ALIGNED, MAX_MOVES, json_patch
+from shared.domain.patches import MAX_ALIGNED, MAX_MOVES, MAX_OPERATIONS, json_patch
 
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([0.5, 1.0]) | st.text(max_size=3)
 NAMES = st.sampled_from(["id", "action", "a", "b", "", "/", "~1", "é"])
@@ -86,3 +86,9 @@ def test_what_is_too_much_to_read_is_replaced(length: int) -> None:
     after = before[::-1]
     assert json_patch(before, after) == [{"op": "replace", "path": "", "value": after}]
     assert json_patch(before, list(before)) == []
+
+
+def test_a_patch_that_nobody_would_read_replaces_the_whole() -> None:
+    before = {str(number): number for number in range(MAX_OPERATIONS + 1)}
+    after = dict.fromkeys(before, -1)
+    assert json_patch(before, after) == [{"op": "replace", "path": "", "value": after}]

@@ -92,7 +92,8 @@ async def test_what_is_restored_needs_what_it_runs(workshop: Workshop) -> None:
     await made(workshop, "a", definition=running("b"))
     await archive(workshop, "a")
     await archive(workshop, "b")
-    assert await problems(workshop.lifecycle.amend(workshop.ada, "a", {"status": "active"}))
+    restored = workshop.lifecycle.amend(workshop.ada, "a", {"status": "active"})
+    assert await problems(restored) == [("/status", "ARCHIVED")]
     await workshop.lifecycle.amend(workshop.ada, "b", {"status": "active"})
     await workshop.lifecycle.amend(workshop.ada, "a", {"status": "active"})
     with pytest.raises(ConflictError):
