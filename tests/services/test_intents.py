@@ -172,6 +172,6 @@ async def test_a_cursor_of_another_filter_is_refused(workshop: Workshop) -> None
     for name in ("a", "b"):
         await made(workshop, name)
     _, cursor = await workshop.intents.list(workshop.ada, IntentFilter(), limit=1)
-    for matching in (IntentFilter(sort="-name"), IntentFilter(labels=[("a", "b")])):
+    for matching in (IntentFilter(sort="-name"), IntentFilter(labels=["a:b"])):
         with pytest.raises(BadCursorError):
             await workshop.intents.list(workshop.ada, matching, cursor=cursor)
