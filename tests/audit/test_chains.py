@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from functions.verification import MOST_NAMED, Verification
@@ -31,6 +31,9 @@ from tests.audit.chains import (
     write,
 )
 
+UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For a machine that has more to do."""
+
 
 def by_server(chain: Written, records: list[Record]) -> list[dict[str, Any]]:
     verification = Verification(chain.now)
@@ -44,6 +47,7 @@ def offline(chain: Written, records: list[Record]) -> list[str]:
     return list(findings(Export.read(chain.export(records))))
 
 
+@UNHURRIED
 @given(HISTORIES)
 def test_a_chain_that_nobody_touched_is_whole_though_its_oldest_records_have_expired(chain: Written) -> None:
     assert by_server(chain, chain.records) == []
@@ -51,7 +55,7 @@ def test_a_chain_that_nobody_touched_is_whole_though_its_oldest_records_have_exp
 
 
 @pytest.mark.parametrize("tampering", TAMPERINGS, ids=lambda tampering: tampering.__name__)
-@settings(max_examples=25)
+@settings(UNHURRIED, max_examples=25)
 @given(chain=HISTORIES, data=st.data())
 def test_damage_is_found_and_named_by_the_server_and_offline(
     tampering: Tampering, chain: Written, data: st.DataObject
@@ -70,6 +74,7 @@ def test_damage_is_found_and_named_by_the_server_and_offline(
     assert all(any(one.message in line for line in lines) for one in found)
 
 
+@UNHURRIED
 @given(HISTORIES, st.data())
 def test_nothing_is_accused_but_what_was_touched(chain: Written, data: st.DataObject) -> None:
     assume(chain.records)
@@ -81,6 +86,7 @@ def test_nothing_is_accused_but_what_was_touched(chain: Written, data: st.DataOb
         assert touched <= found <= touched | gone
 
 
+@UNHURRIED
 @given(HISTORIES, st.data())
 def test_any_field_of_a_record_is_under_its_hash(chain: Written, data: st.DataObject) -> None:
     assume(chain.records)
@@ -93,6 +99,7 @@ def test_any_field_of_a_record_is_under_its_hash(chain: Written, data: st.DataOb
     assert record["number"] in named(damages(records, chain.link, now=chain.now, of=OF))
 
 
+@UNHURRIED
 @given(st.lists(JSON | st.dictionaries(st.text(max_size=8), JSON), max_size=4))
 def test_no_junk_breaks_the_verification(junk: list[Any]) -> None:
     chain = write([(ACT, None, 0)])
@@ -101,6 +108,7 @@ def test_no_junk_breaks_the_verification(junk: list[Any]) -> None:
     assert bool(found) is bool(junk)
 
 
+@UNHURRIED
 @given(JSON)
 def test_the_platform_and_the_contract_spell_and_hash_json_alike(value: Any) -> None:
     assert contract.canonical_json(value) == canonical.canonical_json(value)
