@@ -116,11 +116,13 @@ def _decided_at_run_time(parameters: Mapping[str, Any], problem: ParameterProble
     It may yield any value where it stands alone, and complete one that it is a part of; but it cannot make
     an object of a list, and never adds or removes a key.
     """
+    if problem.code == "UNKNOWN_PARAMETER":
+        return False
     path = written(parameters, problem.path)
     value: Any = parameters
     for part in path:
         value = value.get(part) if isinstance(value, Mapping) else value[part]
-    if problem.code in {"UNKNOWN_PARAMETER", "REQUIRED", "TYPE"}:
+    if problem.code in {"REQUIRED", "TYPE"}:
         return isinstance(value, str) and has_template(value)
     return _any_template(value)
 

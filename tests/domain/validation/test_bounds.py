@@ -40,51 +40,12 @@ def test_no_more_errors_are_told_than_anybody_reads() -> None:
     assert len(report(*steps).errors) == MAX_FINDINGS
 
 
-KEYS = st.sampled_from(
-    [
-        "id",
-        "action",
-        "depends_on",
-        "when",
-        "retry",
-        "timeout",
-        "steps",
-        "parameters",
-        "properties",
-        "pattern",
-        "$ref",
-        "type",
-        "image",
-        "url",
-        "intent",
-        "condition",
-        "password",
-        "max_attempts",
-        "finally",
-        "target",
-        "default",
-    ]
-)
-TEXTS = st.text(max_size=20) | st.sampled_from(
-    [
-        "a",
-        "build",
-        "call",
-        "check",
-        "run-intent",
-        "${{",
-        "(",
-        "((a{9}){9}){9}",
-        "#",
-        "false",
-        "steps['",
-        "https://[",
-        "object",
-        "${{ steps.a.outputs.x }}",
-        "parameters.x.map(y, y.map(z, z))",
-        "-----BEGIN PRIVATE KEY-----",
-    ]
-)
+WORDS = """id action depends_on when retry timeout steps parameters properties pattern $ref type image url
+intent condition password max_attempts finally target default"""
+PIECES = """a build call check run-intent ${{ ( ((a{9}){9}){9} # false steps[' https://[ object
+${{steps.a.outputs.x}} parameters.x.map(y,y.map(z,z)) -----BEGIN"""
+KEYS = st.sampled_from(WORDS.split())
+TEXTS = st.text(max_size=20) | st.sampled_from(PIECES.split())
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
     lambda inner: (

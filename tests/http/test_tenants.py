@@ -1,0 +1,55 @@
+from tests.http.harness import World
+
+FORBID = {"settings": {"forbidden_actions": ["assert"]}}
+
+
+async def test_an_administrator_sets_what_the_tenants_intents_may_have(world: World) -> None:
+    before = await world.send("admin", "GET", "/tenants/acme")
+    assert before.json()["settings"] == {"forbidden_actions": [], "allowed_registries": None}
+    merge = {"Content-Type": "application/merge-patch+json", "If-Match": before.headers["etag"]}
+    changed = await world.send("admin", "PATCH", "/tenants/acme", json=FORBID, headers=merge)
+    assert changed.status_code == 200, changed.text
+    after = await world.send("admin", "GET", "/tenants/acme")
+    assert (after.json(), after.headers["etag"]) == (changed.json(), changed.headers["etag"])
+    refused = await world.send(
+        "author", "POST", "/intents",
+        json={"name": "a", "definition": {"steps": [{"action": "assert", "condition": "true"}]}},
+    )  # fmt: skip
+    assert refused.status_code == 422
+    assert [error["code"] for error in refused.json()["errors"]] == ["FORBIDDEN_ACTION"]
+
+
+async def test_a_stale_etag_is_refused(world: World) -> None:
+    old = (await world.send("admin", "GET", "/tenants/acme")).headers["etag"]
+    await world.send("admin", "PATCH", "/tenants/acme", json=FORBID)
+    again = await world.send("admin", "PATCH", "/tenants/acme", json=FORBID, headers={"If-Match": old})
+    assert (again.status_code, again.json()["code"]) == (412, "STALE")
+
+
+async def test_who_has_the_state_gets_304(world: World) -> None:
+    etag = (await world.send("admin", "GET", "/tenants/acme")).headers["etag"]
+    response = await world.send("admin", "GET", "/tenants/acme", headers={"If-None-Match": etag})
+    assert response.status_code == 304
+
+
+async def test_only_an_administrator_changes_settings(world: World) -> None:
+    for user in ("viewer", "author", "operator"):
+        response = await world.send(user, "PATCH", "/tenants/acme", json=FORBID)
+        assert response.status_code == 403
+    anonymous = await world.send(None, "PATCH", "/tenants/acme", json=FORBID)
+    assert anonymous.status_code == 401
+
+
+async def test_another_tenant_is_not_there(world: World) -> None:
+    for method in ("GET", "PATCH"):
+        response = await world.send("eve", method, "/tenants/acme", json=FORBID)
+        assert response.status_code == 404
+
+
+async def test_settings_that_are_none_are_refused(world: World) -> None:
+    shape = await world.send("admin", "PATCH", "/tenants/acme", json={"settings": {"forbidden": []}})
+    assert (shape.status_code, shape.json()["errors"][0]["pointer"]) == (400, "/settings/forbidden")
+    bad = {"settings": {"allowed_registries": ["https://ghcr.io"]}}
+    rule = await world.send("admin", "PATCH", "/tenants/acme", json=bad)
+    assert rule.status_code == 422
+    assert rule.json()["errors"][0]["pointer"] == "/settings/allowed_registries/0"
