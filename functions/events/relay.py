@@ -3,6 +3,7 @@
 import azure.functions as func
 
 from functions.events.retries import for_ever
+from shared.adapters.cosmos.bodies import commit_order
 from shared.bootstrap import Application
 from shared.ports.documents import Container
 from shared.ports.resources import COSMOS_CONNECTION, DATABASE, LEASES
@@ -25,7 +26,7 @@ def _add(triggers: func.Blueprint, platform: Application, container: Container) 
     name = f"relay_{container.name}"
 
     async def relay(changes: func.DocumentList) -> None:
-        await platform.relay.publish(container, [change.data for change in changes])
+        await platform.relay.publish(container, sorted((change.data for change in changes), key=commit_order))
 
     builder = triggers.cosmos_db_trigger(
         arg_name="changes",

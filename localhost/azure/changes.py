@@ -11,11 +11,10 @@ from typing import Any, Literal
 
 from localhost.triggers.feeds import Batch
 from shared.adapters.cosmos.account import Account
-from shared.adapters.cosmos.bodies import LSN
+from shared.adapters.cosmos.bodies import commit_order
 from shared.adapters.cosmos.client import Access, Client
 from shared.adapters.cosmos.containers import TENANT_FIELD
 from shared.adapters.cosmos.faults import Deadline
-from shared.adapters.cosmos.operations import write_index
 from shared.ports.documents import Container
 
 PATIENCE = 5.0
@@ -124,8 +123,7 @@ class ChangeSource:
             async for page in pages:
                 items = [item async for item in page]
                 break
-            # Documents of a transaction share its number; their order in it is the adapter's to know.
-            items.sort(key=lambda item: (item[LSN], write_index(item)))
+            items.sort(key=commit_order)
             return items, replace(position, token=str(told[-1]["etag"]))
 
         items, following = await self._call(attempt)

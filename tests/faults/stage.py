@@ -23,9 +23,9 @@ from localhost.sqlite.documents import SqliteDocuments
 from localhost.sqlite.events import SqliteEvents
 from localhost.triggers.feeds import Batch
 from shared.adapters.cosmos.account import Account
+from shared.adapters.cosmos.bodies import commit_order
 from shared.adapters.cosmos.containers import DEFINITIONS
 from shared.adapters.cosmos.documents import CosmosDocuments
-from shared.adapters.cosmos.operations import write_index
 from shared.adapters.eventhubs.events import EventHubsEvents
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
@@ -97,7 +97,7 @@ class AzureStores:
         found: dict[tuple[str, str], list[Body]] = {}
         for one in collection.physical:
             for key, items in one.logical.items():
-                ordered = sorted(items.values(), key=lambda item: (item.lsn, write_index(item.body)))
+                ordered = sorted(items.values(), key=lambda item: (item.lsn, commit_order(item.body)))
                 found[key[0], key[1]] = [item.body for item in ordered]
         return found
 

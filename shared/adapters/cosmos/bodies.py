@@ -20,6 +20,9 @@ WRITE = "_w"
 ETAG = "_etag"
 LSN = "_lsn"
 
+type CommitOrder = tuple[int, int]
+"""A transaction's number in its physical partition, and a place in that transaction."""
+
 _ESCAPED_NAME = "_u"
 _PAIRS = {c: pair[0] + "01"[place] for pair in ('"#', "./", ">?", "[\\") for place, c in enumerate(pair)}
 # A last space is refused, too; the neighbour that stands for it comes after it.
@@ -28,6 +31,15 @@ _PLAIN = {escape: plain for plain, escape in [*_PAIRS.items(), (" ", "!0"), ("!"
 _ESCAPE = re.compile(r'["!.>\[][01]')
 _UNSAFE_IN_PATH = re.compile(r'["\\\x00-\x1f]')
 _JSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
+
+
+def commit_order(stored: Mapping[str, Json]) -> CommitOrder:
+    """Where a document of a change feed stands in the order of commits.
+
+    The documents of one transaction share their ``_lsn``, and the service promises no order among them. What
+    other stores hand over has no such marks: all of it compares as equal, and a sort leaves it as it is.
+    """
+    return stored.get(LSN, 0), int(str(stored.get(WRITE, "")).partition(":")[2] or 0)
 
 
 @dataclass(frozen=True, slots=True)

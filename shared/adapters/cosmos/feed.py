@@ -11,9 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from shared.adapters.cosmos.bodies import LSN
+from shared.adapters.cosmos.bodies import commit_order
 from shared.adapters.cosmos.client import Access
-from shared.adapters.cosmos.operations import write_index
 from shared.adapters.cosmos.sessions import HEADER, log_sequence_number
 from shared.ports.documents import Json
 
@@ -35,7 +34,7 @@ class FeedPosition:
 
     def passed(self, stored: Mapping[str, Json]) -> bool:
         """Whether the document was shown before this position."""
-        return (stored[LSN], write_index(stored)) <= (self.lsn, self.index)
+        return commit_order(stored) <= (self.lsn, self.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ async def read_page(access: Access, partition_key: list[str], *, since: int, lim
     async for page in pages:
         stored = [item async for item in page]
         break
-    stored.sort(key=lambda item: (item[LSN], write_index(item)))
+    stored.sort(key=commit_order)
     return FeedPage(stored, int(told["etag"].strip('"')), log_sequence_number(told[HEADER]))
 
 
@@ -100,7 +99,7 @@ async def look(read: ReadPage, start: FeedPosition, *, kind: str | None, limit: 
             if position.passed(item) or kind not in {None, item["kind"]}:
                 continue
             last = item is page.stored[-1]
-            here = FeedPosition(position.since, item[LSN], write_index(item))
+            here = FeedPosition(position.since, *commit_order(item))
             changes.append((item, FeedPosition(page.after) if last else here))
             if len(changes) == limit:
                 return Found(changes, changes[-1][1])

@@ -91,11 +91,6 @@ class Batch:
         return next(index for index, last in enumerate(self.last) if entry <= last)
 
 
-def write_index(stored: Mapping[str, Json]) -> int:
-    """The place in its transaction of the operation that wrote a document last."""
-    return int(str(stored.get(WRITE, "")).partition(":")[2] or 0)
-
-
 def prepare(place: Place, operations: Sequence[Operation]) -> Batch:
     """Check and encode ``operations``.
 
