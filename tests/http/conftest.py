@@ -11,7 +11,9 @@ from localhost.sqlite.documents import SqliteDocuments
 from localhost.sqlite.events import SqliteEvents
 from shared.adapters.system import SystemClock
 from shared.ports.documents import Documents
-from tests.http.harness import Failing, Identity, World, build, people
+from tests.fakes.clock import FrozenClock
+from tests.fakes.documents import InterruptedDocuments
+from tests.http.harness import Failing, Identity, Stage, World, build, people
 from tests.stores import opened
 
 FILE = "documents.db"
@@ -59,6 +61,20 @@ async def world(
         if store != "sqlite":
             await people(made.platform, identity.issuer.url)
         yield made
+
+
+@pytest.fixture
+async def stage(
+    request: pytest.FixtureRequest, store: str, data: Path, identity: Identity
+) -> AsyncIterator[Stage]:
+    """The platform, with time and store in the test's hands."""
+    clock = FrozenClock(SystemClock().now())
+    async with opened(store, request, data / FILE, now=clock.now) as real:
+        documents = InterruptedDocuments(real)
+        async with _open(documents, data, identity, clock=clock) as made:
+            if store != "sqlite":
+                await people(made.platform, identity.issuer.url)
+            yield Stage(made, documents, clock)
 
 
 @pytest.fixture
