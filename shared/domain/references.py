@@ -13,20 +13,22 @@ def referenced(definition: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for section in ("steps", "finally"):
         for position, step in enumerate(definition.get(section) or ()):
-            for name, at in _referenced(step, pointer("definition", section, position)):
-                found.setdefault(name, at)
+            for name, path in _referenced(step):
+                found.setdefault(name, pointer("definition", section, position, *path))
     return found
 
 
-def _referenced(step: Mapping[str, Any], at: str) -> Iterator[tuple[str, str]]:
+def _referenced(step: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The names in one step, each with the path to it."""
     if step.get("action") == RUN_INTENT:
-        long = step.get("parameters")
-        within = "/parameters/intent" if isinstance(long, Mapping) and "intent" in long else "/intent"
         named = parameters_of(step).get("intent")
         if isinstance(named, str) and (reference := Reference.parse(named)):
-            yield reference.name, at + within
+            long = step.get("parameters")
+            within = isinstance(long, Mapping) and "intent" in long
+            yield reference.name, ("parameters", "intent") if within else ("intent",)
     if isinstance(compensation := step.get("compensate"), Mapping):
-        yield from _referenced(compensation, at + "/compensate")
+        for name, path in _referenced(compensation):
+            yield name, ("compensate", *path)
 
 
 def held(references: Mapping[str, Collection[str]]) -> frozenset[str]:

@@ -176,12 +176,9 @@ class Registry:
     async def _commit(self, caller: Caller, old: Document | None, change: Change) -> Intent:
         now = self._clock.now()
         head = {**change.head, "updated_at": rfc3339(now)}
-        hold = await self._references.hold(
-            caller.scope,
-            head["name"],
-            _added(old.body if old else None, head),
-            places=referenced(change.version["definition"]) if change.version else {},
-        )
+        added = _added(old.body if old else None, head)
+        places = referenced(change.version["definition"]) if added and change.version else {}
+        hold = await self._references.hold(caller.scope, head["name"], added, places=places)
         before = _audited(old.body) if old else None
         act = Act(change.action, caller.origin, before, _audited(head))
         link = old.body["audit"] if old else None
