@@ -206,7 +206,11 @@ class SqliteDocuments:
             rows=self._readers.rows,
             open_cursor=self._cursors.open,
         )
-        rows = self._readers.rows(selection.sql, tuple(selection.parameters))
+        rows: list[tuple[Any, ...]] = []
+        for sql, bound in selection.statements:
+            rows = self._readers.rows(sql, bound)
+            if len(rows) > query.limit:
+                break
         shown = rows[: query.limit]
         after = None
         if len(rows) > query.limit:

@@ -6,30 +6,46 @@ values of different types and has no booleans, so conditions name the JSON type 
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from localhost.sqlite.operations import COLUMNS, sql_number
-from localhost.sqlite.search import FIELDS, Narrowing, Rows, element, indexed, narrowing
+from localhost.sqlite.search import (
+    FEW,
+    FIELDS,
+    Narrowing,
+    Rows,
+    element,
+    indexed,
+    narrowing,
+    whole_gram,
+)
 from shared.domain.errors import BadCursorError
 from shared.ports.documents import Container, Json, Path, Query, Where
 
 MINUS_INFINITY = "-9e999"
 """SQL for what a missing field sorts as; the indexes in ``documents.sql`` have it too."""
 
+RANGES: Sequence[Path] = [("updated_at",), ("created_at",)]
+"""Where an index of intents can tell how many lie in a range."""
+
 _UNSAFE_IN_PATH = re.compile(r'["\\\x00-\x1f]')
 
 type Sql = tuple[str, list[Any]]
 
 
+WALKED = 3000
+"""So many documents are looked at in the order asked for, before all that match are looked up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The statement of one page; a row is seq, body, and its position (sort values, partition, id)."""
+    """How to get one page; a row is seq, body, and its position (sort values, partition, id)."""
 
-    sql: str
-    parameters: list[Any]
+    statements: Sequence[Sql]
+    """To be tried one behind the other until one fills the page; what the last finds is all that there is."""
     context: bytes
     """What a cursor of this query is bound to."""
 
@@ -37,7 +53,7 @@ class Selection:
 def select(
     query: Query, *, tenant_id: str, now: float, rows: Rows, open_cursor: Callable[[bytes, str], bytes]
 ) -> Selection:
-    """Build the statement for a page of ``query`` with one row more, which tells whether there is a next.
+    """Build the statements for a page of ``query`` with one row more, which tells whether there is a next.
 
     Raises:
         BadCursorError: ``query.after`` is not a cursor of this query.
@@ -45,25 +61,43 @@ def select(
     """
     _check(query)
     narrowed = narrowing(query, tenant_id, rows)
-    source, conditions = _matching(query, tenant_id, now, narrowed)
+    # Without statistics SQLite would rather walk the whole tenant in the order asked for than sort the few
+    # documents that an index picks out, or sort them all: a plus keeps a term from choosing the index.
+    picks = narrowed.keys is not None if narrowed else _picks(query, tenant_id, rows)
+    source, conditions = _matching(query, tenant_id, now, narrowed, picks=picks)
     order: list[tuple[str, str]] = [
-        (_Field.at(query.container, path).value, way) for path, way in query.order
+        (("+" if picks else "") + _Field.at(query.container, path).value, way) for path, way in query.order
     ]
     ties = query.order[-1][1] if query.order else "asc"
-    order += [("id", ties)] if query.partition is not None else [("partition", ties), ("id", ties)]
+    last = ["id"] if query.partition is not None else ["partition", "id"]
+    order += [(("+" if picks else "") + name, ties) for name in last]
     context = _context(query, tenant_id)
-    # Without statistics SQLite would rather walk the whole tenant in the order asked for than sort the few
-    # documents that an index picks out: a plus keeps a term from choosing the index.
-    picks = narrowed.few if narrowed else any(_picks(where) for where in query.where)
-    order = [(("+" if picks else "") + expression, way) for expression, way in order]
+    behind: list[Sql] = []
     if query.after is not None:
-        conditions.append(_behind(order, _position(open_cursor(context, query.after), len(order))))
-    sql = (
-        f"SELECT seq, body, {', '.join(expression for expression, _ in order)} FROM {source}"  # noqa: S608 - values are bound
-        f" WHERE {_all(conditions)}"
-        f" ORDER BY {', '.join(f'{expression} {way}' for expression, way in order)} LIMIT ?"
+        behind.append(_behind(order, _position(open_cursor(context, query.after), len(order))))
+    place = ", ".join(expression for expression, _ in order)
+    direction = ", ".join(f"{expression} {way}" for expression, way in order)
+    conditions += behind
+    whole: Sql = (
+        f"SELECT seq, body, {place} FROM {source} WHERE {_all(conditions)} ORDER BY {direction} LIMIT ?",  # noqa: S608 - values are bound
+        [*_bound(conditions), query.limit + 1],
     )
-    return Selection(sql, [*_bound(conditions), query.limit + 1], context)
+    if narrowed is None or narrowed.keys is not None:
+        return Selection([whole], context)
+    near = [*_of_tenant(query, tenant_id), *behind]
+    named = ", ".join(f"{expression} AS place{n}" for n, (expression, _) in enumerate(order))
+    walk = f"SELECT key, {named} FROM documents WHERE {_all(near)} ORDER BY {direction} LIMIT {WALKED}"  # noqa: S608 - values are bound
+    wanted = [
+        *_held("walked.key", narrowed),
+        ("(expires_at IS NULL OR expires_at > ?)", [now]),
+        *(_condition(query.container, where) for where in narrowed.rest),
+    ]
+    # An outer loop keeps the order of the inner one's rows, and ends it when the page is full.
+    first = (
+        f"SELECT seq, body, {', '.join(f'place{n}' for n in range(len(order)))} FROM ({walk}) AS walked"  # noqa: S608 - values are bound
+        f" CROSS JOIN documents ON documents.key = walked.key WHERE {_all(wanted)} LIMIT ?"
+    )
+    return Selection([(first, [*_bound(near), *_bound(wanted), query.limit + 1]), whole], context)
 
 
 def tally(query: Query, by: Path, *, each: bool, tenant_id: str, now: float, rows: Rows) -> Sql:
@@ -94,34 +128,39 @@ def tally(query: Query, by: Path, *, each: bool, tenant_id: str, now: float, row
 
 def _tally_of_terms(query: Query, field: str, tenant_id: str, now: float, narrowed: Narrowing | None) -> Sql:
     """Counts by a field that the index has: through the documents if they are few, or else its terms."""
-    if narrowed and narrowed.match and not narrowed.rest:
-        conditions: list[Sql] = [
-            ("tokens MATCH ?", [narrowed.match]),
-            ("rowid NOT IN (SELECT key FROM documents WHERE expires_at <= ?)", [now]),
-            *_spoken("tokens.rowid", narrowed),
-        ]
-        matching: Sql = (f"SELECT rowid AS key FROM tokens WHERE {_all(conditions)}", _bound(conditions))  # noqa: S608 - bound
+    if narrowed and not narrowed.rest:
+        source, key, chosen = "tokens", "tokens.rowid", _sql("tokens MATCH ?", narrowed.match)
+        if narrowed.keys is not None:
+            # By another name: the words are looked for in the table itself.
+            source, key, chosen = "intents AS chosen", "chosen.key", _among(narrowed.keys)
+        conditions = [chosen, (f"rowid NOT IN ({_EXPIRED})", [now]), *_spoken(key, narrowed)]
+        matching = f"SELECT rowid AS key FROM {source} WHERE {_all(conditions)}", _bound(conditions)  # noqa: S608 - bound
     elif query.where:
         source, conditions = _matching(query, tenant_id, now, narrowed)
         matching = f"SELECT documents.key AS key FROM {source} WHERE {_all(conditions)}", _bound(conditions)  # noqa: S608 - bound
     else:
         matching = "", []
     names = [tenant_id, field]
-    if narrowed and narrowed.few:
+    if narrowed and narrowed.keys is not None:
         return (
             f"SELECT value, count(*) AS n FROM ({matching[0]}) AS matching"  # noqa: S608 - values are bound
             " CROSS JOIN postings ON postings.key = matching.key CROSS JOIN terms ON id = term"
             " WHERE tenant_id = ? AND field = ? GROUP BY value"
         ), [*matching[1], *names]
     if query.where:
-        among = f"+key IN ({matching[0]})"
+        number = f"SELECT count(*) FROM postings WHERE term = terms.id AND +key IN ({matching[0]})"  # noqa: S608 - bound
     else:
-        among, matching = "key NOT IN (SELECT key FROM documents WHERE expires_at <= ?)", ("", [now])
-    held = f"SELECT count(*) FROM postings WHERE term = terms.id AND {among}"  # noqa: S608 - bound
+        # All that the term has, but what has expired and is still there.
+        number = f"held - (SELECT count(*) FROM postings WHERE term = terms.id AND key IN ({_EXPIRED}))"  # noqa: S608 - bound
+        matching = "", [now]
+    # Materialized, so that each number is counted once and not again for every place where it stands.
     return (
-        f"SELECT value, n FROM (SELECT value, ({held}) AS n FROM terms"  # noqa: S608 - bound
-        " WHERE tenant_id = ? AND field = ?) WHERE n"
+        f"WITH counted AS MATERIALIZED (SELECT value, ({number}) AS n FROM terms"  # noqa: S608 - bound
+        " WHERE tenant_id = ? AND field = ?) SELECT value, n FROM counted WHERE n"
     ), [*matching[1], *names]
+
+
+_EXPIRED = "SELECT key FROM documents WHERE expires_at <= ? AND +container = 'registry' AND +kind = 'intent'"
 
 
 def _check(query: Query) -> None:
@@ -129,37 +168,79 @@ def _check(query: Query) -> None:
         raise ValueError(f"a page has at least one document, not {query.limit}")
 
 
-def _matching(query: Query, tenant_id: str, now: float, narrowed: Narrowing | None) -> tuple[str, list[Sql]]:
-    """What to select from, and the conditions that leave the query's documents."""
+def _matching(
+    query: Query, tenant_id: str, now: float, narrowed: Narrowing | None, *, picks: bool = True
+) -> tuple[str, list[Sql]]:
+    """What to select from, and the conditions that leave the query's documents.
+
+    Without ``picks`` they are met on a walk in the query's order, which no condition may keep SQLite from.
+    """
     source, conditions = "documents", list[Sql]()
-    if narrowed and narrowed.match is None:
-        conditions.append(("FALSE", []))
-    elif narrowed and narrowed.few:
-        source = "tokens CROSS JOIN documents ON documents.key = tokens.rowid"
-        conditions.append(("tokens MATCH ?", [narrowed.match]))
+    if narrowed and narrowed.keys is not None:
+        source = "documents NOT INDEXED"  # but by their keys
+        conditions.append(_among(narrowed.keys))
     elif narrowed:
         conditions.append(("+key IN (SELECT rowid FROM tokens WHERE tokens MATCH ?)", [narrowed.match]))
+    conditions += _of_tenant(query, tenant_id)
+    conditions.append(("(expires_at IS NULL OR expires_at > ?)", [now]))
+    conditions += _spoken("documents.key", narrowed) if narrowed else []
+    walked = query.order[0][0] if query.order else None
+    for where in narrowed.rest if narrowed else query.where:
+        aside = indexed(query) and not picks and where.path != walked
+        conditions.append(_condition(query.container, where, aside=aside))
+    return source, conditions
+
+
+def _of_tenant(query: Query, tenant_id: str) -> list[Sql]:
     # Written into the text, not bound: SQLite takes a partial index only if it can see the values.
-    conditions += [
+    conditions: list[Sql] = [
         (f"container = {_literal(query.container.name)} AND kind = {_literal(query.kind)}", []),
         ("tenant_id = ?", [tenant_id]),
-        ("(expires_at IS NULL OR expires_at > ?)", [now]),
     ]
     if query.partition is not None:
         conditions.append(("partition = ?", [query.partition]))
-    conditions += _spoken("documents.key", narrowed) if narrowed else []
-    rest = narrowed.rest if narrowed else query.where
-    return source, [*conditions, *(_condition(query.container, where) for where in rest)]
+    return conditions
 
 
 def _spoken(key: str, narrowed: Narrowing) -> list[Sql]:
-    """That the words are in the text of the document with that key, and not only their grams."""
+    """That the long words are in the text of the document with that key, and not only their grams."""
+    return _written(key, [word for word in narrowed.words if not whole_gram(word)])
+
+
+def _held(key: str, narrowed: Narrowing) -> list[Sql]:
+    """That the document with that key has the terms and the words, without the inverted index."""
+    chosen = [f"({', '.join(map(str, choices))})" for choices in narrowed.terms]
+    terms: list[Sql] = [
+        (f"EXISTS (SELECT 1 FROM postings WHERE postings.key = {key} AND term IN {choices})", [])  # noqa: S608 - numbers
+        for choices in chosen
+    ]
+    return [*terms, *_written(key, narrowed.words)]
+
+
+def _written(key: str, words: Sequence[str]) -> list[Sql]:
     text = f"SELECT text FROM intents WHERE intents.key = {key}"  # noqa: S608 - a column's name
-    return [(f"instr(({text}), ?)", [word]) for word in narrowed.words]
+    return [(f"instr(({text}), ?)", [word]) for word in words]
 
 
-def _picks(where: Where) -> bool:
-    return where.op == "in" and where.path[0] in COLUMNS
+def _picks(query: Query, tenant_id: str, rows: Rows) -> bool:
+    """Whether a condition leaves so few documents that they are better sorted than met on a walk."""
+    if not indexed(query):
+        return any(where.op == "in" and where.path[0] in COLUMNS for where in query.where)
+    ranges = [where for where in query.where if where.path in RANGES and where.op in {"<", "<=", ">", ">="}]
+    if not ranges:
+        return False
+    conditions = [*_of_tenant(query, tenant_id), *(_condition(query.container, where) for where in ranges)]
+    some = f"SELECT count(*) FROM (SELECT 1 FROM documents WHERE {_all(conditions)} LIMIT {FEW})"  # noqa: S608 - values are bound
+    ((found,),) = rows(some, _bound(conditions))
+    return bool(found < FEW)
+
+
+def _among(keys: Sequence[int]) -> Sql:
+    return _sql("key IN (SELECT value FROM json_each(?))", orjson.dumps(keys).decode())
+
+
+def _sql(text: str, *bound: Any) -> Sql:
+    return text, [*bound]
 
 
 def _all(conditions: Sequence[Sql]) -> str:
@@ -238,8 +319,11 @@ class _Field:
         return cls(f"coalesce({value}, {MINUS_INFINITY})", kind, json_path)
 
 
-def _condition(container: Container, where: Where) -> Sql:
+def _condition(container: Container, where: Where, *, aside: bool = False) -> Sql:
+    """The condition; ``aside``: no index is to be chosen for it."""
     field, value = _Field.at(container, where.path), where.value
+    if aside:
+        field = replace(field, value="+" + field.value)
     match where.op:
         case "=":
             return _equal(field, value)

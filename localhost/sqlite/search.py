@@ -40,7 +40,7 @@ _TERM = "SELECT id FROM terms WHERE tenant_id = ? AND field = ? AND value = ?"
 _UNTOLD = "SELECT key, gone, terms, text FROM untold ORDER BY n"
 _ADD = "INSERT INTO tokens (rowid, held) VALUES (?, ?)"
 _REMOVE = "INSERT INTO tokens (tokens, rowid, held) VALUES ('delete', ?, ?)"
-_SOME = "SELECT count(*) FROM (SELECT 1 FROM tokens WHERE tokens MATCH ? LIMIT ?)"
+_SOME = "SELECT rowid FROM tokens WHERE tokens MATCH ? LIMIT ?"
 
 
 def install(connection: sqlite3.Connection) -> None:
@@ -90,6 +90,11 @@ def _sought(word: str) -> set[str]:
     return {digits[place : place + _GRAM] for place in range(0, len(digits) - 2 * _UNIT, _UNIT)}
 
 
+def whole_gram(word: str) -> bool:
+    """Whether a text has the word exactly if it has the word's token."""
+    return len(_digits(word)) <= _GRAM and "\n" not in word
+
+
 def _digits(text: str) -> str:
     return text.encode("utf-16-be").hex()
 
@@ -103,12 +108,14 @@ def element(name: str) -> str:
 class Narrowing:
     """The part of a query's conditions that the index answers, and the rest.
 
-    ``match`` is a full-text query, and each of ``words`` must be in the text besides. ``few`` tells whether
-    fewer than :data:`FEW` documents match it; with None there are none.
+    A document has one of each of ``terms`` (by their numbers) and all ``words``. ``match`` is the full-text
+    query for that, but for words that are longer than a gram; ``keys`` are the documents that match it, if
+    they are fewer than :data:`FEW`.
     """
 
-    match: str | None
-    few: bool
+    match: str
+    keys: Sequence[int] | None
+    terms: Sequence[Sequence[int]]
     words: Sequence[str]
     rest: Sequence[Where]
 
@@ -132,20 +139,19 @@ def narrowing(query: Query, tenant_id: str, rows: Rows) -> Narrowing | None:
         elif where.op == "text" and where.path == (TEXT,) and where.value:
             word = str(where.value).casefold()
             sought |= _sought(word)
-            words += [word] if len(_digits(word)) > _GRAM or "\n" in word else []
+            words.append(word)
         else:
             rest.append(where)
-    if sought and not needed:
-        needed.append([EVERYTHING])
-    if not needed:
+    if not needed and not words:
         return None
-    known = [[row[0] for term in choices for row in rows(_TERM, (tenant_id, *term))] for choices in needed]
+    asked = needed or [[EVERYTHING]]
+    known = [[row[0] for term in choices for row in rows(_TERM, (tenant_id, *term))] for choices in asked]
     if not all(known):
-        return Narrowing(match=None, few=True, words=words, rest=rest)
+        return Narrowing("", [], [], words, rest)
     terms = ["(" + " OR ".join(f"t{number}" for number in numbers) + ")" for numbers in known]
     match = " AND ".join([*terms, *sorted(sought)])
-    ((found,),) = rows(_SOME, (match, FEW))
-    return Narrowing(match, found < FEW, words, rest)
+    keys = [key for (key,) in rows(_SOME, (match, FEW))]
+    return Narrowing(match, keys if len(keys) < FEW else None, known if needed else [], words, rest)
 
 
 def _choices(where: Where) -> list[Term] | None:

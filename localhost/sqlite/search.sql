@@ -15,6 +15,7 @@ CREATE TABLE IF NOT EXISTS terms (
     tenant_id TEXT NOT NULL,
     field     TEXT NOT NULL,
     value     TEXT NOT NULL,
+    held      INTEGER NOT NULL DEFAULT 0,  -- by so many documents
     UNIQUE (tenant_id, field, value)
 );
 
@@ -48,6 +49,7 @@ CREATE TRIGGER IF NOT EXISTS intents_indexed AFTER INSERT ON intents BEGIN
     INSERT INTO postings
         SELECT new.key, terms.id FROM json_each(new.terms) AS given
         CROSS JOIN terms ON tenant_id = new.tenant_id AND field = given.value ->> 0 AND terms.value = given.value ->> 1;
+    UPDATE terms SET held = held + 1 WHERE id IN (SELECT term FROM postings WHERE key = new.key);
     INSERT INTO untold (key, gone, terms, text)
         SELECT new.key, 0, group_concat('t' || term, ' '), new.text FROM postings WHERE key = new.key;
 END;
@@ -55,6 +57,7 @@ END;
 CREATE TRIGGER IF NOT EXISTS intents_unindexed AFTER DELETE ON intents BEGIN
     INSERT INTO untold (key, gone, terms, text)
         SELECT old.key, 1, group_concat('t' || term, ' '), old.text FROM postings WHERE key = old.key;
+    UPDATE terms SET held = held - 1 WHERE id IN (SELECT term FROM postings WHERE key = old.key);
     DELETE FROM postings WHERE key = old.key;
 END;
 

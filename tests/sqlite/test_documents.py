@@ -274,7 +274,8 @@ async def test_the_platforms_queries_are_served_by_an_index(
         rows=lambda *_: [],
         open_cursor=lambda *_: encode_position(position),
     )
-    details = plan(path, selection.sql, selection.parameters)
+    ((sql, bound),) = selection.statements
+    details = plan(path, sql, bound)
     assert any(f"SEARCH documents USING INDEX {index} " in detail for detail in details), details
     sorts = any("TEMP B-TREE" in detail for detail in details)
     assert sorts is (name == "stranded executions"), details
