@@ -2,82 +2,31 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shared.adapters.system import RandomIds
-from shared.domain.canonical import content_hash
 from shared.domain.errors import KeyReusedError, StillRunningError, UnavailableError
 from shared.domain.intents import NewIntent, NewVersion
-from shared.ports.documents import COUNTERS, Container, Document
-from shared.services.idempotency import LEASE, LIFE, TURN, Answer, Idempotency
+from shared.ports.documents import Container
+from shared.services.idempotency import LEASE, LIFE, TURN, Answer
 from shared.services.members import Caller
-from shared.services.sealing import Sealer
-from tests.fakes.clock import FrozenClock
-from tests.fakes.documents import InterruptedDocuments, Killed, Moment
-from tests.services.conftest import Workshop, caller, composed
-from tests.stores import BOTH_STORES, opened
+from tests.fakes.documents import Killed, Moment
+from tests.services.conftest import caller
+from tests.services.desk import DONE, Desk, open_desk
+from tests.stores import BOTH_STORES
 
 pytestmark = BOTH_STORES
 
-DONE = Answer(201, {"ETag": '"1"', "Location": "/there"}, '{"made": true}')
 LEASE_SECONDS = LEASE.total_seconds()
 DAY = LIFE.total_seconds()
 
 
-@dataclass
-class Desk:
-    """The use case over a store that can be interrupted, and the turns that there were."""
-
-    workshop: Workshop
-    documents: InterruptedDocuments
-    idempotency: Idempotency
-    turns: list[str]
-
-    async def send(
-        self, answer: Answer = DONE, *, key: str = "k", request: str = "r", by: Caller | None = None
-    ) -> Answer:
-        async def work(caller: Caller) -> Answer:
-            assert caller.turn is not None
-            self.turns.append(caller.turn.id)
-            return answer
-
-        return await self.idempotency.once(by or self.workshop.ada, key, request, work)
-
-    async def die(self, key: str = "k") -> None:
-        """Begin a turn that nothing comes of."""
-
-        async def work(caller: Caller) -> Answer:
-            assert caller.turn is not None
-            self.turns.append(caller.turn.id)
-            raise Killed
-
-        with pytest.raises(Killed):
-            await self.idempotency.once(self.workshop.ada, key, "r", work)
-
-    def wait(self, seconds: float) -> None:
-        self.workshop.clock.advance(seconds)
-
-    async def records(self) -> list[Document]:
-        principal = self.workshop.ada.principal
-        digest = content_hash([principal.issuer, principal.subject, "k"])
-        found = await self.workshop.documents.changes(
-            self.workshop.ada.scope, container=COUNTERS, partition=f"idempotency:{digest}"
-        )
-        return [change.document for change in found]
-
-
 @pytest.fixture
 async def desk(request: pytest.FixtureRequest, store: str, tmp_path: Path) -> AsyncIterator[Desk]:
-    clock = FrozenClock()
-    async with opened(store, request, tmp_path / "documents.db", now=clock.now) as real:
-        documents = InterruptedDocuments(real)
-        sealer = Sealer(b"k" * 32, purpose="answers")
-        idempotency = Idempotency(documents=documents, sealer=sealer, clock=clock, ids=RandomIds(clock))
-        yield Desk(composed(documents, clock), documents, idempotency, [])
+    async with open_desk(request, store, tmp_path) as made:
+        yield made
 
 
 async def test_a_request_that_is_sent_again_gets_the_same_answer_and_is_done_once(desk: Desk) -> None:
