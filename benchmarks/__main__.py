@@ -11,12 +11,12 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import cold, edge, executions, replay
+from benchmarks import cold, edge, executions, replay, search
 from benchmarks.client import Api
 from benchmarks.report import line, spread
 from examples import hosting
 
-WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "A", "R", "C1")
+WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "A", "R", "C1", "S1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,13 @@ class Size:
     starts: int
     requests: int
     cold_starts: int
+    intents: int
+    other_tenants: tuple[int, int]
+    lists: int
 
 
-FULL = Size(50, 200, 3, (200, 1000), (100, 500, 1000), 3, 5, 4000, 11)
-QUICK = Size(10, 50, 1, (200,), (50, 200), 1, 2, 800, 3)
+FULL = Size(50, 200, 3, (200, 1000), (100, 500, 1000), 3, 5, 4000, 11, 100_000, (100, 1000), 40)
+QUICK = Size(10, 50, 1, (200,), (50, 200), 1, 2, 800, 3, 5_000, (20, 50), 10)
 
 
 async def run(size: Size, only: list[str], folder: Path) -> None:
@@ -45,6 +48,8 @@ async def run(size: Size, only: list[str], folder: Path) -> None:
         cold.starts(size.cold_starts, folder / "cold")
     if "W6" in only:
         await start_up(size.starts, folder / "start")
+    if "S1" in only:
+        await search.lists(size.intents, size.other_tenants, size.lists, folder / "search")
     if {"W1", "W2", "W3", "W4", "A"} & set(only):
         host = hosting.start(folder / "main", log=folder / "main.log")
         try:
