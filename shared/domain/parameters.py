@@ -5,7 +5,10 @@ Two things are narrower than in JSON Schema at large, because tenants write sche
 engine of our expression language, linear in time), never ones that backtrack.
 """
 
-from collections.abc import Iterator, Mapping
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +20,17 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 ROOT: Final = "/parameters"
+MAX_PATTERNS: Final = 1000
+"""What the regular expressions of a schema may weigh: reading them takes up to 0.4 ms for each unit."""
+MAX_REFERENCES: Final = 5000
+"""How many a ``$ref`` may be followed for one set of values: two in each of thirty parts would be 2**30."""
+
+_CLASS: Final = re.compile(r"\\[wWdDpPbB]")
+"""The classes of all Unicode, hundreds of ranges each; the others are small."""
+_REPEATED: Final = re.compile(r"\{(\d{1,9})(?:,(\d{0,9}))?\}")
+
+_followed: ContextVar[list[int] | None] = ContextVar("_followed", default=None)
+"""One entry for each ``$ref`` that was followed for the values at hand; None: nobody counts."""
 
 
 def warm_up() -> None:
@@ -35,6 +49,13 @@ def schema_errors(schema: Mapping[str, Any], at: str) -> list[FieldError]:
     ]
     if not errors and schema.get("type", "object") != "object":
         errors.append(FieldError(f"{at}/type", "SCHEMA", "parameters are an object: its type is 'object'"))
+    weight = sum(map(_weight, _patterns(schema)))
+    if weight > MAX_PATTERNS:
+        message = (
+            f"its regular expressions weigh {weight}, at most {MAX_PATTERNS} are allowed (each \\w, \\d or "
+            "\\p counts as often as it is repeated): write [A-Za-z0-9_] for \\w, or repeat less"
+        )
+        return [*errors, FieldError(at, "TOO_LARGE", message)]
     return errors + list(_restrictions(schema, at))
 
 
@@ -70,6 +91,7 @@ def _violations(
 
     # A registry of its own: the default one would fetch a remote $ref.
     validator = _dialect()(dict(schema), registry=Registry())
+    _followed.set([0])
     try:
         for error in validator.iter_errors(values):
             path = list(error.absolute_path)
@@ -80,8 +102,10 @@ def _violations(
                 yield path, "TYPE" if error.validator == "type" else "VALUE", error.message
     except Unresolvable as error:
         yield [], "SCHEMA", f"the intent's parameter schema refers to {error.ref!r}, which it does not have"
-    except RecursionError:
+    except (RecursionError, _EndlessError):
         yield [], "SCHEMA", "the intent's parameter schema refers to itself without an end"
+    finally:
+        _followed.set(None)
 
 
 @cache
@@ -104,8 +128,44 @@ def _dialect() -> "type[Validator]":
         if not matches:
             yield ValidationError(f"{instance!r} does not match {expression!r}")
 
-    dialect: type[Validator] = extend(Draft202012Validator, {"pattern": pattern})  # type: ignore[no-untyped-call]
+    def counted(keyword: str) -> Callable[..., Iterator[ValidationError]]:
+        def follow(*given: Any) -> Iterator[ValidationError]:
+            followed = _followed.get()
+            if followed is not None:
+                followed[0] += 1
+                if followed[0] > MAX_REFERENCES:
+                    raise _EndlessError
+            return original(*given) or iter(())
+
+        original = Draft202012Validator.VALIDATORS[keyword]
+        return follow
+
+    keywords = {"pattern": pattern, "$ref": counted("$ref"), "$dynamicRef": counted("$dynamicRef")}
+    dialect: type[Validator] = extend(Draft202012Validator, keywords)  # type: ignore[no-untyped-call]
     return dialect
+
+
+class _EndlessError(Exception):
+    """References were followed more often than any values are worth."""
+
+
+def _patterns(schema: Any) -> Iterator[str]:
+    """Every ``pattern`` in a schema."""
+    match schema:
+        case Mapping():
+            for key, value in schema.items():
+                if key == "pattern" and isinstance(value, str):
+                    yield value
+                yield from _patterns(value)
+        case list():
+            for item in schema:
+                yield from _patterns(item)
+
+
+def _weight(pattern: str) -> int:
+    """How long a regular expression takes to be read: classes of Unicode, times all repetitions."""
+    repeats = (max(int(low), int(high or 0), 1) for low, high in _REPEATED.findall(pattern))
+    return len(_CLASS.findall(pattern)) * math.prod(repeats) + len(pattern) // 100
 
 
 def _matches(expression: str, text: str) -> bool:

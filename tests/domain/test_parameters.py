@@ -73,3 +73,35 @@ def test_what_is_wrong_with_a_schema_is_told_with_its_place(schema: dict[str, An
 
 def test_a_good_schema_has_no_errors() -> None:
     assert schema_errors(SCHEMA, "/at") == list[FieldError]()
+
+
+def test_regular_expressions_that_take_long_to_read_are_refused_unread() -> None:
+    patterns = {f"p{number}": {"type": "string", "pattern": r"\w{500}"} for number in range(300)}
+    assert [(error.pointer, error.code) for error in schema_errors({"properties": patterns}, "/at")] == [
+        ("/at", "TOO_LARGE")
+    ]
+    usual = {f"p{number}": {"type": "string", "pattern": r"^\w[\w.-]{0,62}$"} for number in range(7)}
+    assert schema_errors({"properties": usual}, "/at") == []
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$defs": {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(40)} | {"a40": {}},
+         "$ref": "#/$defs/a0"},
+        {"properties": {"x": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}},
+    ],
+    ids=["chain", "tree"],
+)  # fmt: skip
+def test_references_that_double_at_every_turn_come_to_an_end(schema: dict[str, Any]) -> None:
+    values: dict[str, Any] = {}
+    for _ in range(40):
+        values = {"x": values}
+    _, errors = validate_parameters(schema, values)
+    assert "without an end" in errors[0].message
+
+
+def test_a_schema_that_refers_to_itself_for_a_tree_is_a_good_one() -> None:
+    schema = {"properties": {"children": {"type": "array", "items": {"$ref": "#"}}}}
+    wide: dict[str, Any] = {"children": [{"children": [{}] * 30}] * 30}
+    assert validate_parameters(schema, wide) == (wide, [])
