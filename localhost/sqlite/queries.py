@@ -75,29 +75,42 @@ def select(
     behind: list[Sql] = []
     if query.after is not None:
         behind.append(_behind(order, _position(open_cursor(context, query.after), len(order))))
-    place = ", ".join(expression for expression, _ in order)
-    direction = ", ".join(f"{expression} {way}" for expression, way in order)
     conditions += behind
-    whole: Sql = (
-        f"SELECT seq, body, {place} FROM {source} WHERE {_all(conditions)} ORDER BY {direction} LIMIT ?",  # noqa: S608 - values are bound
-        [*_bound(conditions), query.limit + 1],
-    )
+    if not indexed(query):
+        return Selection([_sorted("seq, body", source, conditions, order, query.limit + 1)], context)
+    whole = _with_bodies(_sorted("key", source, conditions, order, query.limit + 1), order)
     if narrowed is None or narrowed.keys is not None:
         return Selection([whole], context)
-    near = [*_of_tenant(query, tenant_id), *behind]
-    named = ", ".join(f"{expression} AS place{n}" for n, (expression, _) in enumerate(order))
-    walk = f"SELECT key, {named} FROM documents WHERE {_all(near)} ORDER BY {direction} LIMIT {WALKED}"  # noqa: S608 - values are bound
+    walk = _sorted("key", "documents", [*_of_tenant(query, tenant_id), *behind], order, WALKED)
     wanted = [
-        *_held("walked.key", narrowed),
+        *_held("placed.key", narrowed),
         ("(expires_at IS NULL OR expires_at > ?)", [now]),
         *(_condition(query.container, where) for where in narrowed.rest),
     ]
-    # An outer loop keeps the order of the inner one's rows, and ends it when the page is full.
-    first = (
-        f"SELECT seq, body, {', '.join(f'place{n}' for n in range(len(order)))} FROM ({walk}) AS walked"  # noqa: S608 - values are bound
-        f" CROSS JOIN documents ON documents.key = walked.key WHERE {_all(wanted)} LIMIT ?"
+    text, bound = _with_bodies(walk, order)
+    first = f"{text} WHERE {_all(wanted)} LIMIT ?", [*bound, *_bound(wanted), query.limit + 1]
+    return Selection([first, whole], context)
+
+
+def _sorted(
+    columns: str, source: str, conditions: Sequence[Sql], order: Sequence[tuple[str, str]], limit: int
+) -> Sql:
+    """The first rows in order: the columns, and their places."""
+    places = ", ".join(f"{expression} AS place{number}" for number, (expression, _) in enumerate(order))
+    direction = ", ".join(f"{expression} {way}" for expression, way in order)
+    text = f"SELECT {columns}, {places} FROM {source} WHERE {_all(conditions)} ORDER BY {direction} LIMIT ?"  # noqa: S608 - values are bound
+    return text, [*_bound(conditions), limit]
+
+
+def _with_bodies(keys: Sql, order: Sequence[tuple[str, str]]) -> Sql:
+    """Rows as a selection has them, of sorted keys: bodies are large, and are not sorted with them."""
+    places = ", ".join(f"place{number}" for number in range(len(order)))
+    # The outer loop keeps the order of the inner one's rows.
+    text = (
+        f"SELECT seq, body, {places} FROM ({keys[0]}) AS placed"  # noqa: S608 - values are bound
+        " CROSS JOIN documents ON documents.key = placed.key"
     )
-    return Selection([(first, [*_bound(near), *_bound(wanted), query.limit + 1]), whole], context)
+    return text, keys[1]
 
 
 def tally(query: Query, by: Path, *, each: bool, tenant_id: str, now: float, rows: Rows) -> Sql:
