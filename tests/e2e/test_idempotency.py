@@ -1,0 +1,94 @@
+"""Kill -9 while keyed requests come in, each several times at once: none is done twice, and all are done."""
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import monotonic, sleep
+
+import httpx
+
+from examples import hosting
+from tests.e2e.api import Api
+
+KEYS = 120
+SENDERS = 8
+SECONDS = 90.0
+"""For all to be answered: a request that the host died over has its next turn after half a minute."""
+
+
+def test_no_keyed_execution_is_made_twice_though_the_host_is_killed(
+    tmp_path: Path, stores: dict[str, str]
+) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    data, log = tmp_path / "data", tmp_path / "host.log"
+    host = hosting.start(data, log=log, **stores)
+    try:
+        with Api(host) as api:
+            intent = api.create([{"id": "a", "action": "assert", "condition": "true"}])
+        keys = [f"key-{number}" for number in range(KEYS)] * 2
+        rng.shuffle(keys)
+        told = _until_killed(host, intent, keys, after=rng.randrange(KEYS // 2, KEYS))
+        host = hosting.start(data, log=log, **stores)
+        with Api(host) as api:
+            answers = {key: _persist(api, intent, key) for key in keys}
+            made = list(_executions(api))
+            for execution in made:
+                assert list(api.events(execution))[-1]["type"] == "execution_completed"
+    finally:
+        host.kill()
+    assert Counter(made) == Counter(answers.values())
+    for key, execution in told:
+        assert answers[key] == execution
+
+
+def _until_killed(host: hosting.Host, intent: str, keys: list[str], *, after: int) -> list[tuple[str, str]]:
+    """Send all at once and kill the host when so many are answered; the executions that were told of."""
+    told: list[tuple[str, str]] = []
+    enough = threading.Event()
+
+    def send(key: str) -> None:
+        try:
+            response = _send(api, intent, key)
+        except httpx.TransportError:
+            return
+        if response.status_code == 202:
+            told.append((key, response.json()["execution_id"]))
+        if len(told) >= after:
+            enough.set()
+
+    with Api(host) as api, ThreadPoolExecutor(SENDERS) as senders:
+        for key in keys:
+            senders.submit(send, key)
+        assert enough.wait(SECONDS)
+        host.kill()
+        senders.shutdown(cancel_futures=True)
+    return told
+
+
+def _persist(api: Api, intent: str, key: str) -> str:
+    """Send it until it is answered."""
+    deadline = monotonic() + SECONDS
+    while (response := _send(api, intent, key)).status_code != 202:
+        assert response.status_code in {409, 503}, response.text
+        assert monotonic() < deadline, response.text
+        sleep(int(response.headers["retry-after"]))
+    return str(response.json()["execution_id"])
+
+
+def _send(api: Api, intent: str, key: str) -> httpx.Response:
+    return api.client.post(f"/intents/{intent}/execute", headers={"Idempotency-Key": key})
+
+
+def _executions(api: Api) -> Iterator[str]:
+    page: dict[str, str | None] = {"limit": "200"}
+    while True:
+        listed = api.client.get("/executions", params=page).json()
+        yield from (item["execution_id"] for item in listed["items"])
+        if listed["next_cursor"] is None:
+            return
+        page["cursor"] = listed["next_cursor"]
