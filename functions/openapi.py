@@ -10,10 +10,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from functions.idempotency import HEADER, REPLAYED
+from functions.links import following, links
 from functions.problems import MEDIA_TYPE, STATUSES
 from functions.route import EVENT_STREAM, NDJSON, PREFIX, Route
 from functions.routes import ROUTES
 from quantum.contract.problems import Problem
+from shared.domain.ids import ULID
+from shared.domain.intents import NAME
+from shared.security.scope import TENANT_ID
 
 _JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
@@ -29,8 +33,19 @@ _HEADERS: Mapping[str, Any] = {
     "Retry-After": "Seconds to wait before the next attempt.",
     "WWW-Authenticate": "The kind of token that is needed.",
 }
+_STRING = {"type": "string"}
+_SLUG = {"type": "string", "pattern": f"^{NAME.pattern}$"}
+_TENANT = {"type": "string", "pattern": f"^{TENANT_ID.pattern}$"}
+_PATH_SCHEMAS: Mapping[str, Any] = {
+    "{name}": _SLUG,
+    "{version}": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+    "executions/{id}": {"type": "string", "pattern": f"^{ULID.pattern}$"},
+    "intents/{id}": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,72}$"},
+    "tenants/{id}": _TENANT,
+}
+"""What a path's parameters look like, by the end of the path with them; nothing else is there to be found."""
 _PARAMETERS: Mapping[str, Any] = {
-    "TenantID": ("X-Tenant-ID", "The tenant to act in; only members of several tenants need it."),
+    "TenantID": ("X-Tenant-ID", "The tenant to act in; only members of several tenants need it.", _TENANT),
     "RequestID": ("X-Request-ID", "A name for this request; one is made if it is absent or unfit."),
     "IfNoneMatch": ("If-None-Match", "The ETag the client has: 304 if it is still the state."),
     "IfMatch": ("If-Match", "The ETag of the state to change: 412 if it is another by now."),
@@ -72,7 +87,11 @@ def document() -> dict[str, Any]:
             "schemas": _schemas(),
             "headers": {name: _header(text) for name, text in _HEADERS.items()},
             "parameters": {key: _header_parameter(*value) for key, value in _PARAMETERS.items()}
-            | {"IdempotencyKey": _KEY},
+            | {
+                "IdempotencyKey": _KEY,
+                "RequiredIfMatch": {**_header_parameter(*_PARAMETERS["IfMatch"]), "required": True},
+            },
+            "links": links(),
             "responses": {_problem_name(status): _problem(status) for status in _all_problems()},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
@@ -112,17 +131,24 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     if _conditional(route):
         names.append("IfNoneMatch")
     if 412 in route.problems:
-        names.append("IfMatch")
+        names.append("RequiredIfMatch" if 428 in route.problems else "IfMatch")
     if route.mutates:
         names.append("IdempotencyKey")
     if route.streams == EVENT_STREAM:
         names.append("LastEventID")
-    path = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"\{(\w+)\}", route.path)
-    ]
     references = [{"$ref": f"#/components/parameters/{name}"} for name in names]
-    return [*path, *_query_parameters(route), *references]
+    return [*_path_parameters(route), *_query_parameters(route), *references]
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    return [
+        {"name": found[1], "in": "path", "required": True, "schema": _path_schema(route.path[: found.end()])}
+        for found in re.finditer(r"\{(\w+)\}", route.path)
+    ]
+
+
+def _path_schema(path: str) -> Any:
+    return next(schema for end, schema in _PATH_SCHEMAS.items() if path.endswith(end))
 
 
 def _query_parameters(route: Route) -> list[dict[str, Any]]:
@@ -159,6 +185,8 @@ def _responses(route: Route) -> dict[str, Any]:
     if route.streams:
         text = _STREAMS[route.streams]
         success["content"][route.streams] = {"schema": {"type": "string", "description": text}}
+    if leads_to := following(route):
+        success["links"] = {other.name: {"$ref": "#/components/links/" + other.name} for other in leads_to}
     responses: dict[str, Any] = {str(route.status): success}
     if _conditional(route):
         responses["304"] = {"description": "Still the state that If-None-Match names"}
@@ -216,8 +244,8 @@ def _header_reference(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/headers/{name}"}
 
 
-def _header_parameter(name: str, text: str) -> dict[str, Any]:
-    return {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+def _header_parameter(name: str, text: str, schema: Mapping[str, Any] = _STRING) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": text, "schema": schema}
 
 
 def _schemas() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from quantum.contract.pages import Page, Paging
 from quantum.contract.problems import FieldError
@@ -15,6 +15,11 @@ type IntentSort = Literal["name", "-name", "created_at", "-created_at", "updated
 _LABEL = r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?:[^\x00-\x1f]*$"
 """A label's name as it may be given to an intent, a colon, and the value."""
 _NAME = "A slug like a DNS label, unique in its tenant; it may not end in `-v` and a number."
+_SLUG: dict[str, JsonValue] = {
+    "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+    "not": {"pattern": "-v[0-9]+$"},
+}
+"""Only told: what breaks it is answered with all that is wrong with an intent."""
 _DEFINITION = {
     "target": "production",
     "steps": [
@@ -29,7 +34,7 @@ class CreateIntent(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    name: str = Field(description=_NAME, examples=["deploy-application"])
+    name: str = Field(description=_NAME, examples=["deploy-application"], json_schema_extra=_SLUG)
     definition: dict[str, Any] = Field(
         description="What should happen: target, parameters (JSON Schema), steps, finally.",
         examples=[_DEFINITION],
