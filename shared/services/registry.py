@@ -17,6 +17,7 @@ from shared.domain.errors import (
     FieldError,
     NotFoundError,
     StaleError,
+    UnavailableError,
 )
 from shared.domain.intents import HEAD, Intent
 from shared.domain.references import held, referenced, references_from
@@ -136,7 +137,7 @@ class Registry:
         Raises:
             NotFoundError: there is no such intent.
             StaleError: its state is, or when it was to be written was, none of ``if_match``.
-            ConflictError: others changed it again and again.
+            UnavailableError: others changed it again and again.
         """
         return await self.once(caller, name, self._change(caller, name, decide, if_match))
 
@@ -171,7 +172,7 @@ class Registry:
                     raise StaleError from error
                 if caller.turn and isinstance(error, DocumentExistsError):
                     raise  # its own receipt, as a rule
-        raise ConflictError(f"The intent {name!r} is being changed by many at once; try again")
+        raise UnavailableError(f"The intent {name!r} is being changed by many at once; try again")
 
     async def _commit(self, caller: Caller, old: Document | None, change: Change) -> Intent:
         now = self._clock.now()
