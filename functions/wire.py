@@ -17,7 +17,7 @@ from shared.domain.stats import DayStats
 from shared.domain.subscriptions import Delivery, Subscription
 from shared.domain.tenants import Tenant
 from shared.domain.times import parse_rfc3339
-from shared.domain.validation.stages import Report
+from shared.domain.validation.report import Report
 from shared.services.health import VITAL
 
 _BASE = PREFIX + "v1"

@@ -9,7 +9,7 @@ from shared.domain.intents import HEAD, Reference, version_document_id
 from shared.domain.models import not_available
 from shared.domain.plans import Plan
 from shared.domain.pointers import pointer
-from shared.domain.validation.stages import Report, validate
+from shared.domain.validation.report import Report
 from shared.domain.validation.subject import MAX_TARGETS, Context, Sent, Target, named_intents
 from shared.ports.actions import Catalogue
 from shared.ports.documents import REGISTRY, Document, Documents
@@ -46,8 +46,8 @@ class Validation:
             intents=await self._targets(caller.scope, named_intents(sent.definition)),
         )
         if _is_small(sent.definition):
-            return validate(sent, context)
-        return await asyncio.to_thread(validate, sent, context)
+            return _validate(sent, context)
+        return await asyncio.to_thread(_validate, sent, context)
 
     async def require(self, caller: Caller, sent: Sent) -> Report:
         """The report of an intent that may be stored.
@@ -67,7 +67,7 @@ class Validation:
             NotExecutableError: it has what this release does not know, or cannot do yet.
         """
         actions = self._catalogue.specs()
-        report = validate(Sent(definition), Context(actions=actions))
+        report = _validate(Sent(definition), Context(actions=actions))
         errors: list[FieldError] = [error for error in report.errors if error.stage == "schema"]
         for index, step in enumerate(definition.get("steps") or ()):
             spec = actions.get(step["action"]) if not errors else None
@@ -107,6 +107,13 @@ class Validation:
 
     async def _read(self, scope: TenantScope, name: str, id: str) -> Document | None:
         return await self._documents.read(scope, container=REGISTRY, partition=name, id=id)
+
+
+def _validate(sent: Sent, context: Context) -> Report:
+    # Late, for a quick cold start: the rules are 10 ms of it.
+    from shared.domain.validation.stages import validate
+
+    return validate(sent, context)
 
 
 def _is_small(definition: Any) -> bool:

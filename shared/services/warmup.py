@@ -17,3 +17,4 @@ class WarmUp:
         for action in self._actions:
             action.warm_up()
         parameters.warm_up()
+        import shared.domain.validation.stages  # noqa: F401 - for its effect

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.domain.actions import ActionSpec, ParameterProblem
-from shared.domain.validation.stages import Finding, validate
+from shared.domain.validation.report import Finding
+from shared.domain.validation.stages import validate
 from shared.domain.validation.subject import Context, Sent
 
 

@@ -1,15 +1,13 @@
 """Validation: three stages, each a plain list of rules, and every error of all of them at once."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Final, Literal
+from typing import Final
 
 from shared.domain.errors import FieldError
 from shared.domain.validation import bounds, business, schema, security
+from shared.domain.validation.report import Finding, Report, StageName
 from shared.domain.validation.subject import Context, Rule, Sent, Subject
-
-type StageName = Literal["schema", "business", "security"]
 
 MAX_FINDINGS: Final = 200
 """Most errors and most warnings that are told: who has so many mends these first."""
@@ -23,21 +21,6 @@ _ADVICE: Final[Sequence[tuple[StageName, Sequence[Rule]]]] = (
     ("business", business.ADVICE),
     ("security", security.ADVICE),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding(FieldError):  # noqa: N818 - a field's error is no exception
-    """What a rule found, and the stage of validation that it belongs to."""
-
-    stage: StageName
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What validation found: what has ``errors`` is not stored, ``warnings`` are for its author."""
-
-    errors: Sequence[Finding]
-    warnings: Sequence[Finding] = ()
 
 
 def validate(sent: Sent, context: Context) -> Report:

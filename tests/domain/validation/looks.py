@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from shared.domain.validation.stages import Report, validate
+from shared.domain.validation.report import Report
+from shared.domain.validation.stages import validate
 from shared.domain.validation.subject import Context, Sent
 from tests.domain.actions import ACTIONS
 
