@@ -93,7 +93,9 @@ def test_a_failure_that_is_tolerated_does_not_stop_what_depends_on_it(api: Api) 
 
 
 def test_a_step_whose_condition_does_not_hold_is_skipped(api: Api) -> None:
-    execution = api.run([transform("no") | {"when": "size(execution.id) == 0"}, transform("yes", "no") | {"when": "1 < 2"}])
+    execution = api.run(
+        [transform("no") | {"when": "size(execution.id) == 0"}, transform("yes", "no") | {"when": "1 < 2"}]
+    )
     assert step_states(execution) == {"no": "skipped", "yes": "completed"}
     assert execution["status"] == "completed"
 
