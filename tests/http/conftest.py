@@ -13,7 +13,7 @@ from shared.adapters.system import SystemClock
 from shared.ports.documents import Documents
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments
-from tests.http.harness import Failing, Identity, Stage, World, build, people
+from tests.http.harness import Failing, Identity, Opening, Stage, World, build, people
 from tests.stores import opened
 
 FILE = "documents.db"
@@ -50,16 +50,26 @@ def data(tmp_path: Path, seed: Path) -> Path:
 
 
 @pytest.fixture
-async def world(
-    request: pytest.FixtureRequest, store: str, data: Path, identity: Identity
-) -> AsyncIterator[World]:
+def opening(request: pytest.FixtureRequest, store: str, data: Path, identity: Identity) -> Opening:
+    """Opens the platform in whatever event loop it is to live in; see ``world``."""
+
+    @asynccontextmanager
+    async def open_() -> AsyncIterator[World]:
+        async with (
+            opened(store, request, data / FILE, now=SystemClock().now) as documents,
+            _open(documents, data, identity) as made,
+        ):
+            if store != "sqlite":
+                await people(made.platform, identity.issuer.url)
+            yield made
+
+    return open_
+
+
+@pytest.fixture
+async def world(opening: Opening) -> AsyncIterator[World]:
     """The platform, over SQLite unless the test is marked with ``BOTH_STORES``."""
-    async with (
-        opened(store, request, data / FILE, now=SystemClock().now) as documents,
-        _open(documents, data, identity) as made,
-    ):
-        if store != "sqlite":
-            await people(made.platform, identity.issuer.url)
+    async with opening() as made:
         yield made
 
 

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -86,6 +87,9 @@ class World:
         """What is stored in acme's registry."""
         response = await self.send("viewer", "GET", "/intents")
         return [item["name"] for item in response.json()["items"]]
+
+
+type Opening = Callable[[], AbstractAsyncContextManager[World]]
 
 
 @dataclass(frozen=True)
