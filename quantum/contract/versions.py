@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from quantum.contract.pages import Page
 
@@ -14,6 +14,14 @@ MESSAGE = Field(
     description="What this version is about, for its history.",
     examples=["Two replicas more for the sale"],
 )
+
+
+def _integral(value: Any) -> Any:
+    """2.0 as 2: to JSON Schema both are the same integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+type VersionNumber = Annotated[int, Field(ge=1, le=999_999_999), BeforeValidator(_integral)]
 
 
 def _no_default(schema: dict[str, Any]) -> None:
@@ -50,9 +58,8 @@ class PatchIntent(BaseModel):
     labels: dict[str, str | None] | None = Field(
         default=None, description="Labels to set; a label of null is taken away.", examples=[{"team": "web"}]
     )
-    active_version: int = Field(
+    active_version: VersionNumber = Field(
         default=None,  # type: ignore[assignment]  # as above
-        ge=1,
         description="Put this later version to use.",
         json_schema_extra=_no_default,
     )
@@ -68,7 +75,7 @@ class RollbackIntent(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    version: int = Field(ge=1, examples=[1])
+    version: VersionNumber = Field(examples=[1])
     message: str | None = MESSAGE
 
 
@@ -97,11 +104,11 @@ class DiffQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     old: Annotated[
-        int | None,
-        Field(ge=1, alias="from", description="The version before; as a rule, the one before `to`."),
+        VersionNumber | None,
+        Field(alias="from", description="The version before; as a rule, the one before `to`."),
     ] = None
     new: Annotated[
-        int | None, Field(ge=1, alias="to", description="The version after; as a rule, the latest.")
+        VersionNumber | None, Field(alias="to", description="The version after; as a rule, the latest.")
     ] = None
 
 
