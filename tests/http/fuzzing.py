@@ -1,0 +1,176 @@
+"""Requests made of the contract by schemathesis, and what of their answers the contract does not say."""
+
+import itertools
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import schemathesis
+from schemathesis import Case, HookContext
+from schemathesis.config import OperationConfig, SchemathesisConfig
+from schemathesis.core.failures import AcceptedNegativeData, Failure
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.core.transport import Response
+from schemathesis.engine import events, from_schema
+from schemathesis.engine.recorder import ScenarioRecorder
+from schemathesis.openapi.checks import RejectedPositiveData
+from schemathesis.python.asgi import ASGIClient, get_client, shutdown_lifespans
+from starlette.types import Receive, Scope, Send
+
+from functions.bodies import MAX_DEPTH, MAX_INTEGER
+from functions.idempotency import KEY
+from tests.http.harness import Opening, World
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+DEFINITIONS: Sequence[dict[str, Any]] = (
+    {"steps": [{"action": "wait", "seconds": 1}]},
+    {"parameters": {"type": "object"}, "steps": [{"action": "assert", "condition": "true"}]},
+    {"steps": [{"action": "run-intent", "intent": "other"}]},
+)
+"""What can be executed: hardly anything that is made of the contract alone can."""
+_KEYS = itertools.count(1)
+
+
+class Served:
+    """The platform as an ASGI app which lives in the event loop of schemathesis."""
+
+    world: World
+
+    def __init__(self, opening: Opening) -> None:
+        self._opening = opening
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self.world.app({**scope, "headers": list(_with_fresh_key(scope))}, receive, send)
+            return
+        async with self._opening() as self.world:
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _with_fresh_key(scope: Scope) -> Iterator[tuple[bytes, bytes]]:
+    """Give each request a key of its own: one that was used answers 422 before anything is looked at."""
+    for name, value in scope["headers"]:
+        fresh = name == b"idempotency-key" and KEY.fullmatch(value.decode("latin-1"))
+        yield name, (b"key-%d" % next(_KEYS) if fresh else value)
+
+
+def client_of(app: Served) -> ASGIClient:
+    return get_client(cast("Any", app))  # the types of Starlette and schemathesis differ in nothing but words
+
+
+@contextmanager
+def serving(opening: Opening) -> Iterator[Served]:
+    app = Served(opening)
+    try:
+        with client_of(app):
+            yield app
+    finally:
+        shutdown_lifespans()
+
+
+@dataclass
+class Findings:
+    """What a run came to: how often an operation answered with each status, and what should not have been."""
+
+    statuses: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
+    faults: dict[tuple[str | None, ...], str] = field(default_factory=dict[tuple[str | None, ...], str])
+    """One example of each kind."""
+
+    def served(self) -> set[str]:
+        """The operations that were asked something they could do."""
+        return {operation for operation, status in self.statuses if status < 300}
+
+    def add(self, recorder: ScenarioRecorder) -> None:
+        for case_id, interaction in recorder.interactions.items():
+            if interaction.response is not None:
+                operation = recorder.cases[case_id].value.operation.label
+                self.statuses[operation, interaction.response.status_code] += 1
+        for case_id, checks in recorder.checks.items():
+            for check in checks:
+                if check.failure_info is not None:
+                    failure = check.failure_info.failure
+                    text = f"{check.name}: {failure}\n{check.failure_info.code_sample}\n"
+                    answer = recorder.interactions[case_id].response
+                    text += answer.content.decode(errors="replace")[:1000] if answer else ""
+                    self.faults.setdefault((check.name, failure.operation, failure.title), text)
+
+
+def fuzz(app: Served, user: str, config: SchemathesisConfig) -> Findings:
+    """What ``user`` is answered to all that the contract leads schemathesis to ask."""
+    schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app, config=config)
+    schema.config.headers = app.world.headers(user)
+    findings = Findings()
+    for event in from_schema(schema).execute():
+        match event:
+            case events.ScenarioFinished():
+                findings.add(event.recorder)
+            case events.NonFatalError():
+                findings.faults["error", event.label] = f"{event.label}: {event.info.message}"
+            case events.FatalError():
+                raise event.exception
+    return findings
+
+
+def aim(app: Served, config: SchemathesisConfig) -> None:
+    """Make one resource of each kind, and ask of these: most names that are made stand for nothing."""
+    with client_of(app) as client:
+
+        def send(user: str, method: str, path: str, body: Any) -> Any:
+            headers = app.world.headers(user)
+            response = client.request(method, "/api/v1" + path, headers=headers, json=body)
+            assert response.ok, response.text
+            return response.json()
+
+        send("author", "POST", "/intents", {"name": "deploy", "definition": DEFINITIONS[0]})
+        hook = {"url": "https://hooks.example.com/", "events": ["*"]}
+        send("admin", "PUT", "/subscriptions/hook", hook)
+        execution = send("operator", "POST", "/intents/deploy/execute", {})["execution_id"]
+    targets = {
+        r"/intents/\{id\}": ("id", "deploy"),
+        r"/intents/\{name\}": ("name", "deploy"),
+        r"/executions/\{id\}": ("id", execution),
+        r"/subscriptions/\{name\}": ("name", "hook"),
+    }
+    for path, (name, value) in targets.items():
+        pinned = {"include-path-regex": path, "parameters": {f"path.{name}": value}}
+        config.projects.default.operations.operations.append(OperationConfig.from_dict(pinned))
+
+
+@schemathesis.hook
+def map_case(context: HookContext, case: Case[Any]) -> Case[Any]:
+    """Let what is right by its form go far: a new name, steps that run, a state that is met at times."""
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return case
+    if isinstance(case.body, dict) and "definition" in case.body:
+        body: dict[str, Any] = case.body
+        number = zlib.crc32(repr(body).encode("utf-8", "replace"))
+        body["definition"] = body["definition"] | DEFINITIONS[number % len(DEFINITIONS)]
+        if context.operation is not None and context.operation.label == "POST /api/v1/intents":
+            body["name"] = f"intent-{number}"
+    if "If-Match" in case.headers and len(case.headers["If-Match"]) % 2 == 0:
+        case.headers["If-Match"] = "*"
+    return case
+
+
+@schemathesis.hook
+def filter_failure(context: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
+    """Let be refused what JSON Schema has no words for: a made-up cursor, what RFC 7493 (I-JSON) forbids."""
+    if isinstance(failure, AcceptedNegativeData):  # a path that was bad until it was put right by `aim`
+        return case.meta is None or case.meta.phase.data.parameter_location is not ParameterLocation.PATH
+    if not isinstance(failure, RejectedPositiveData):
+        return True
+    return "cursor" not in case.query and "Last-Event-ID" not in case.headers and _kept(case.body)
+
+
+def _kept(value: Any, depth: int = 0) -> bool:
+    if isinstance(value, dict | list):
+        items = value.values() if isinstance(value, dict) else value
+        return depth < MAX_DEPTH and all(_kept(item, depth + 1) for item in items)
+    return not isinstance(value, int) or abs(value) <= MAX_INTEGER
