@@ -31,18 +31,23 @@ def unique_ids(subject: Subject) -> Iterator[FieldError]:
 def dependencies(subject: Subject) -> Iterator[FieldError]:
     """That steps depend on others that there are, by ``depends_on`` and by expressions."""
     known = subject.known
-    for entry in subject.entries:
+    last = frozenset(entry.id for entry in subject.entries if entry.last)
+    for entry in subject.speaking:
         for index, name in enumerate(entry.depends_on):
             place = entry.at + pointer("depends_on", index)
             if name == entry.id:
                 yield FieldError(place, "CYCLE", f"step '{name}' depends on itself")
             elif name not in known:
                 yield _unknown_step(entry, name, place, "depends on", known)
+            elif (name in last) != entry.last:
+                yield _out_of_order(entry, name, place)
         for place, name in _named_in_expressions(entry):
             if name == entry.id:
                 yield FieldError(place, "CYCLE", f"step '{name}' refers to its own results")
             elif name not in known:
                 yield _unknown_step(entry, name, place, "refers to", known)
+            elif name in last and not entry.last:
+                yield _out_of_order(entry, name, place)
 
 
 def _named_in_expressions(entry: Entry) -> Iterator[tuple[str, str]]:
@@ -54,10 +59,20 @@ def _named_in_expressions(entry: Entry) -> Iterator[tuple[str, str]]:
 
 def _unknown_step(entry: Entry, name: str, place: str, does: str, known: frozenset[str]) -> FieldError:
     message = (
-        f"step '{entry.id}' {does} '{name}', which is not a step of this intent"
+        f"{entry.title} {does} '{name}', which is not a step of this intent"
         f"{did_you_mean(name, known - {entry.id})}"
     )
     return FieldError(place, "UNKNOWN_STEP", message)
+
+
+def _out_of_order(entry: Entry, name: str, place: str) -> FieldError:
+    if entry.last:
+        message = (
+            f"step '{entry.id}' is in finally and runs after '{name}' anyway: depend on steps of finally only"
+        )
+    else:
+        message = f"step '{entry.id}' cannot wait for '{name}', which is in finally and runs last"
+    return FieldError(place, "FINALLY", message)
 
 
 def no_cycles(subject: Subject) -> Iterator[FieldError]:
@@ -72,16 +87,10 @@ def no_cycles(subject: Subject) -> Iterator[FieldError]:
         yield FieldError(place, "CYCLE", f"these steps wait for each other: {path}; remove one dependency")
 
 
-def reachable_steps(subject: Subject) -> Iterator[FieldError]:
-    """That every step may run: no condition is false whatever happens, nor needs results of such a step."""
-    never = {entry.id for entry in subject.entries if _never_runs(entry)}
+def reachable_results(subject: Subject) -> Iterator[FieldError]:
+    """That no step needs the outputs of one whose condition is false whatever happens."""
+    never = _never_run(subject)
     for entry in subject.entries if never else ():
-        if entry.id in never:
-            message = (
-                f"step '{entry.id}' can never run: its condition names nothing that changes and is false; "
-                "mend the condition, or remove the step"
-            )
-            yield FieldError(entry.condition_at, "UNREACHABLE", message)
         for place, name in _results_named(entry):
             if name in never and entry.id not in never:
                 message = (
@@ -89,6 +98,22 @@ def reachable_steps(subject: Subject) -> Iterator[FieldError]:
                     f"mend the condition of '{name}', or do without its outputs"
                 )
                 yield FieldError(place, "UNREACHABLE", message)
+
+
+def unreachable_steps(subject: Subject) -> Iterator[FieldError]:
+    """Steps whose condition is false whatever happens: somebody may have switched them off for a while."""
+    never = _never_run(subject)
+    for entry in subject.entries if never else ():
+        if entry.id in never:
+            message = (
+                f"step '{entry.id}' never runs: its condition names nothing that changes and is false; "
+                "mend the condition, or remove the step"
+            )
+            yield FieldError(entry.condition_at, "UNREACHABLE", message)
+
+
+def _never_run(subject: Subject) -> frozenset[str]:
+    return frozenset(entry.id for entry in subject.entries if _never_runs(entry))
 
 
 def _never_runs(entry: Entry) -> bool:
@@ -156,12 +181,12 @@ def _undeclared(subject: Subject, why: str) -> Iterator[FieldError]:
     properties = subject.declared.get("properties", {})
     if not isinstance(properties, Mapping):
         return
-    for entry in subject.entries:
+    for entry in subject.speaking:
         for expression in entry.expressions:
             for name in expression.use.parameters if expression.use else ():
                 if name is not None and name not in properties:
                     message = (
-                        f"step '{entry.id}' uses parameter '{name}', {why}; "
+                        f"{entry.title} uses parameter '{name}', {why}; "
                         f"declare it{did_you_mean(name, properties)}"
                     )
                     yield FieldError(expression.at, "UNKNOWN_PARAMETER", message)
@@ -209,7 +234,7 @@ def unused_parameters(subject: Subject) -> Iterator[FieldError]:
         yield from _undeclared(subject, "which is not declared")
     used = {
         name
-        for entry in subject.entries
+        for entry in subject.speaking
         for expression in entry.expressions
         for name in (expression.use.parameters if expression.use else (None,))
     }
@@ -260,12 +285,13 @@ RULES: Final[Sequence[Rule]] = (
     unique_ids,
     dependencies,
     no_cycles,
-    reachable_steps,
+    reachable_results,
     time_budgets,
     declared_names,
     references,
 )
 ADVICE: Final[Sequence[Rule]] = (
+    unreachable_steps,
     unused_parameters,
     descriptions,
     deprecated_references,
