@@ -10,6 +10,7 @@ from functions.http import (
     audit,
     executions,
     intents,
+    schedules,
     stats,
     subscriptions,
     system,
@@ -18,14 +19,16 @@ from functions.http import (
     versions,
 )
 from functions.timers import recovery
+from functions.timers import schedules as timed_schedules
 from shared.bootstrap import Application
 
-HTTP = (intents, versions, validation, executions, audit, tenants, subscriptions, stats, system)
+HTTP = (intents, versions, validation, executions, audit, tenants, schedules, subscriptions, stats, system)
 DURABLE = (durable_executions, durable_webhooks)
 EVENTS = (relay, webhooks, counters)
+TIMERS = (recovery, timed_schedules)
 
 
 def register(app: df.DFApp, platform: Application) -> None:
     """Register the functions of every blueprint with ``app``."""
-    for module in (*HTTP, *DURABLE, *EVENTS, recovery, warmup):
+    for module in (*HTTP, *DURABLE, *EVENTS, *TIMERS, warmup):
         app.register_functions(module.blueprint(platform))

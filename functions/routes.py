@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from functions import schedule_routes
 from functions.route import EVENT_STREAM, NDJSON, Route
 from quantum.contract.audit import AuditPage, AuditQuery, ChainPage, TenantVerification, VerificationQuery
 from quantum.contract.events import EventPage
@@ -356,8 +357,13 @@ DOCS = Route(
     response=None,
 )
 
-ROUTES: Sequence[Route] = tuple(value for value in list(globals().values()) if isinstance(value, Route))
-"""Every route above, in that order."""
+ROUTES: Sequence[Route] = tuple(
+    value
+    for table in (dict(globals()), vars(schedule_routes))
+    for value in table.values()
+    if isinstance(value, Route)
+)
+"""Every route above, in that order, and those of schedules."""
 
 UNKNOWN = Route(
     name="unknown_route",

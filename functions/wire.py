@@ -13,6 +13,7 @@ from shared.domain.diffs import Diff
 from shared.domain.events import Event
 from shared.domain.executions import Execution
 from shared.domain.intents import Deprecation, Facet, Intent
+from shared.domain.schedules import Schedule
 from shared.domain.stats import DayStats
 from shared.domain.subscriptions import Delivery, Subscription
 from shared.domain.tenants import Tenant
@@ -117,6 +118,7 @@ def execution_head(value: Execution) -> dict[str, Any]:
         "started_at": value.started_at,
         "finished_at": value.finished_at,
         "created_by": value.created_by,
+        "schedule": value.schedule,
         "links": links(value),
     }
 
@@ -162,6 +164,26 @@ def subscription(value: Subscription, secret: str | None = None) -> dict[str, An
 
 def delivery(value: Delivery) -> dict[str, Any]:
     return asdict(value)
+
+
+def schedule(value: Schedule) -> dict[str, Any]:
+    status, reason = value.standing
+    firings = value.firings
+    return {
+        "name": value.name,
+        **value.wanted.to_json(),
+        "status": status,
+        "reason": reason,
+        "next_fire_times": value.upcoming,
+        "waiting": firings.queue,
+        "last_execution": firings.last_execution,
+        "last_skip": firings.last_skip,
+        "last_error": firings.last_error,
+        "created_at": value.created_at,
+        "created_by": value.created_by,
+        "updated_at": value.updated_at,
+        "updated_by": value.updated_by,
+    }
 
 
 def day(value: DayStats) -> dict[str, Any]:

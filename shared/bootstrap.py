@@ -10,11 +10,13 @@ from shared.modules.catalogue import BuiltInActions
 from shared.modules.webhooks import GuardedWebhooks
 from shared.ports.adapters import Adapters
 from shared.security.egress import EgressPolicy
+from shared.services.agenda import Agenda
 from shared.services.audit import Audit
 from shared.services.chains import Chains
 from shared.services.counters import Counters
 from shared.services.endings import Endings
 from shared.services.executions import Executions
+from shared.services.firings import FiringSchedules
 from shared.services.health import Health
 from shared.services.idempotency import Idempotency
 from shared.services.intents import Intents
@@ -25,6 +27,7 @@ from shared.services.references import References
 from shared.services.registry import Registry
 from shared.services.relay import Relay
 from shared.services.runs import Runs
+from shared.services.schedules import Schedules
 from shared.services.schemas import Schemas
 from shared.services.sealing import Sealer
 from shared.services.steps import Parts, Steps
@@ -54,6 +57,8 @@ class Application:
     versions: Versions
     lifecycle: Lifecycle
     executions: Executions
+    schedules: Schedules
+    firing_schedules: FiringSchedules
     audit: Audit
     streams: Streams
     steps: Steps
@@ -105,6 +110,7 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         ids=adapters.ids,
         telemetry=telemetry,
     )
+    agenda = Agenda(documents, clock)
     sealer = Sealer(adapters.cursor_key, purpose="webhook secrets")
     subscriptions = Subscriptions(
         documents=documents, chains=chains, cursors=cursors, clock=clock, sealer=sealer
@@ -131,6 +137,18 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         ),
         lifecycle=Lifecycle(documents=documents, registry=registry, references=references, clock=clock),
         executions=executions,
+        schedules=Schedules(
+            documents=documents,
+            agenda=agenda,
+            chains=chains,
+            intents=intents,
+            validation=validation,
+            cursors=cursors,
+            clock=clock,
+        ),
+        firing_schedules=FiringSchedules(
+            documents=documents, agenda=agenda, members=members, executions=executions, clock=clock
+        ),
         audit=Audit(documents=documents, cursors=cursors),
         streams=Streams(documents=documents, heartbeat_seconds=settings.heartbeat_seconds),
         steps=Steps(Parts(documents, runs, catalogue, clock, telemetry)),

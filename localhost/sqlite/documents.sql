@@ -81,5 +81,8 @@ CREATE INDEX IF NOT EXISTS audit_by_action
 CREATE INDEX IF NOT EXISTS members_by_user
     ON documents (tenant_id, coalesce(user, -9e999), partition, id)
     WHERE container = 'tenancy' AND kind = 'member';
+CREATE INDEX IF NOT EXISTS agenda_by_due
+    ON documents (tenant_id, partition, coalesce(json_extract(body, '$."due"'), -9e999), id)
+    WHERE container = 'tenancy' AND kind = 'due';
 
 COMMIT;

@@ -77,6 +77,13 @@ class StepState(BaseModel):
     error: dict[str, Any] | None
 
 
+class ExecutionSchedule(BaseModel):
+    """The schedule that started an execution."""
+
+    name: str = Field(examples=["nightly"])
+    scheduled_at: str = Field(description="The time that was due. RFC 3339, UTC.")
+
+
 class ExecutionHead(BaseModel):
     """One run of an intent, without its steps."""
 
@@ -91,7 +98,11 @@ class ExecutionHead(BaseModel):
     created_at: str
     started_at: str | None
     finished_at: str | None
-    created_by: str = Field(examples=["ada@tenant-123"])
+    created_by: str = Field(
+        description="In whose name it runs: of a scheduled one, who wrote the schedule.",
+        examples=["ada@tenant-123"],
+    )
+    schedule: ExecutionSchedule | None = Field(description="What started it; null: `created_by` did.")
     links: Links
 
 

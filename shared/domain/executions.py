@@ -88,6 +88,7 @@ class StepState:
 class Execution:
     """One run of an intent. ``steps`` is empty where only the head was asked for.
 
+    ``schedule`` is the one that started it, ``{"name", "scheduled_at"}``; None: a member did.
     ``deprecation`` is its intent's, for who has just started it.
     """
 
@@ -100,10 +101,12 @@ class Execution:
     progress: Progress
     created_at: str
     created_by: str
+    schedule: Mapping[str, str] | None = None
     started_at: str | None = None
     finished_at: str | None = None
     error: Mapping[str, Any] | None = None
     steps: Sequence[StepState] = ()
+    outputs: Mapping[str, Any] | None = None
     deprecation: Deprecation | None = None
 
 
@@ -112,7 +115,8 @@ class Attempt:
     """One attempt of one step, as the orchestrator asks an activity for it.
 
     ``first`` marks the steps that start an execution. ``token`` is what a pending action left to be
-    polled with, None before the action has begun.
+    polled with, None before the action has begun. ``ending`` is what the execution has come to when the
+    attempt is one of what runs at last.
     """
 
     tenant_id: str
@@ -121,6 +125,7 @@ class Attempt:
     attempt: int
     first: bool = False
     token: Any = None
+    ending: TerminalStatus | None = None
 
     @classmethod
     def from_json(cls, payload: Mapping[str, Any]) -> "Attempt":

@@ -37,7 +37,7 @@ from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Patc
 from shared.ports.orchestrations import Orchestrations
 from shared.ports.telemetry import NO_TELEMETRY, Carrier, Telemetry
 from shared.security.scope import TenantScope
-from shared.services.attempts import HEAD
+from shared.services.attempts import HEAD, OUTPUTS
 from shared.services.chains import Act, Chain, Chains
 from shared.services.intents import Intents
 from shared.services.members import Caller
@@ -94,9 +94,13 @@ class Executions:
             NotFoundError: there is no such intent.
             NotExecutableError: its definition cannot be executed as it stands.
             ValidationFailedError: the parameters do not fit what the intent declares.
+            DocumentExistsError: this time of a schedule was executed before.
         """
-        # A request that may be sent again names its one execution by its turn.
-        execution_id = caller.turn.id if caller.turn else self._ids.new()
+        # What may be asked for again names its one execution: a request by its turn, a schedule by its time.
+        if caller.firing:
+            execution_id = caller.firing.execution_id(caller.scope.tenant_id)
+        else:
+            execution_id = caller.turn.id if caller.turn else self._ids.new()
         work = self._execute(caller, intent_id, parameters, execution_id)
 
         async def done(_: Record) -> Execution:
@@ -155,10 +159,11 @@ class Executions:
             "status": "pending",
             "parameters": dict(parameters),
             "plan_hash": plan.hash,
-            "progress": {"total": len(plan.steps), "completed": 0, "failed": 0, "skipped": 0},
+            "progress": {"total": len(plan.every_step), "completed": 0, "failed": 0, "skipped": 0},
             "error": None,
             "created_at": rfc3339(self._clock.now()),
             "created_by": caller.principal.name,
+            "schedule": caller.firing.to_json() if caller.firing else None,
             "started_at": None,
             "finished_at": None,
         }
@@ -166,6 +171,8 @@ class Executions:
     async def _store(self, caller: Caller, head: dict[str, Any], plan: Plan, trace: Carrier) -> None:
         now = self._clock.now()
         made = {"intent_id": head["intent_id"], "parameters": head["parameters"], "plan_hash": plan.hash}
+        if caller.firing:
+            made |= {"schedule": head["schedule"], "created_by": head["created_by"]}
         act = Act("execution.create", caller.origin, None, made)
         entry = self._chains.add(_chain(caller.scope, head["execution_id"]), None, act, now=now)
         head["audit"] = entry.link
@@ -173,7 +180,7 @@ class Executions:
             key="execution",
             type="execution_started",
             now=now,
-            data={"intent_id": head["intent_id"], "total": len(plan.steps)},
+            data={"intent_id": head["intent_id"], "total": len(plan.every_step)},
             trace=trace,
         )
         await self._documents.transact(
@@ -212,8 +219,14 @@ class Executions:
         if run is None:
             raise NotFoundError(f"There is no execution {execution_id}")
         stored = await self._runs.step_documents(caller.scope, execution_id)
-        states = [_step_state(step.id, step.action, stored.get(step.id)) for step in run.plan.steps]
-        return _execution(head.body, states)
+        states = [_step_state(step.id, step.action, stored.get(step.id)) for step in run.plan.every_step]
+        outputs = None
+        if run.plan.outputs and head.body["status"] == "completed":
+            document = await self._documents.read(
+                caller.scope, container=EXECUTIONS, partition=execution_id, id=OUTPUTS
+            )
+            outputs = document.body["outputs"] if document else None
+        return replace(_execution(head.body, states), outputs=outputs)
 
     async def _head_document(self, scope: TenantScope, execution_id: str) -> Document:
         head = await self._documents.read(scope, container=EXECUTIONS, partition=execution_id, id=HEAD)
@@ -351,6 +364,7 @@ def _execution(head: Mapping[str, Any], steps: Sequence[StepState] = ()) -> Exec
         progress=Progress(counts["total"], counts["completed"], counts["failed"], counts["skipped"]),
         created_at=head["created_at"],
         created_by=head["created_by"],
+        schedule=head.get("schedule"),
         started_at=head["started_at"],
         finished_at=head["finished_at"],
         error=head["error"],

@@ -27,10 +27,12 @@ from shared.domain.errors import (
     DocumentExistsError,
     DocumentStaleError,
     FieldError,
+    ForbiddenError,
     NotFoundError,
     UnauthenticatedError,
     ValidationFailedError,
 )
+from shared.domain.schedules import Firing
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import TENANCY, Create, Document, Documents, Operation, Patch, Path, Query
@@ -57,17 +59,23 @@ type _Key = tuple[str, str, PrincipalKind | None, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated principal, its right to its tenant's documents, and the request it asks with."""
+    """An authenticated principal, its right to its tenant's documents, and the request it asks with.
+
+    With ``firing`` nobody asks: the platform does it in the principal's name, because a schedule says so.
+    """
 
     principal: Principal
     scope: TenantScope
     request_id: str = ""
     address: str | None = None
     turn: Turn | None = None
+    firing: Firing | None = None
 
     @property
     def origin(self) -> Origin:
         """What the audit records of this request say of it."""
+        if self.firing is not None:
+            return Origin(f"schedule:{self.firing.schedule}@{self.scope.tenant_id}")
         return Origin(self.principal.name, self.request_id, self.address, self.turn)
 
 
@@ -99,6 +107,22 @@ class Members:
         if len(self._callers) > CALLERS_KEPT:
             self._callers.popitem(last=False)
         return caller
+
+    async def acting(
+        self, scope: TenantScope, firing: Firing, *, user: str, issuer: str, subject: str
+    ) -> Caller:
+        """The member in whose name a schedule fires, with the roles it has now.
+
+        Raises:
+            ForbiddenError: it is a member no more.
+        """
+        member = await self._member(scope, user)
+        if member is None or not _is(member, issuer, subject):
+            raise ForbiddenError(
+                f"{user}@{scope.tenant_id}, in whose name this schedule fires, is a member no more;"
+                " a member who puts it again takes it over"
+            )
+        return Caller(_principal(scope.tenant_id, member), scope, firing=firing)
 
     async def tenants(self, issuer: str, subject: str) -> Mapping[str, str]:
         """The tenants that identity is a member of, and its user name in each."""
@@ -170,7 +194,7 @@ class Members:
         scope = TenantScope(tenant_id)
         user = tenants[tenant_id]
         member = await self._member(scope, user)
-        if member is None or not _is(member, identity):
+        if member is None or not _is(member, identity.issuer, identity.subject):
             if tenant_header is None:
                 raise UnauthenticatedError(f"{user}@{tenant_id} is a member no more")
             raise NotFoundError(f"There is no tenant {tenant_id!r}")
@@ -255,8 +279,8 @@ def _partition(issuer: str, subject: str) -> str:
     return hashlib.sha256(f"{len(issuer)}:{issuer}{subject}".encode()).hexdigest()
 
 
-def _is(member: Document, identity: Identity) -> bool:
-    return (member.body["issuer"], member.body["subject"]) == (identity.issuer, identity.subject)
+def _is(member: Document, issuer: str, subject: str) -> bool:
+    return (member.body["issuer"], member.body["subject"]) == (issuer, subject)
 
 
 def _principal(tenant_id: str, member: Document) -> Principal:

@@ -80,6 +80,17 @@ async def _cancel(world: World, name: str) -> Request:
     return Request("POST", f"/executions/{execution}/cancel")
 
 
+async def _put_schedule(world: World, name: str) -> Request:
+    await world.intent(name)
+    return Request("PUT", f"/schedules/{name}", {"intent": name, "cron": "@daily"})
+
+
+async def _delete_schedule(world: World, name: str) -> Request:
+    put = await _put_schedule(world, name)
+    assert (await world.send("admin", "PUT", put.path, json=put.body)).is_success
+    return Request("DELETE", put.path)
+
+
 async def _put_subscription(world: World, name: str) -> Request:
     return Request("PUT", f"/subscriptions/{name}", HOOK)
 
@@ -101,6 +112,8 @@ REQUESTS: Mapping[str, Callable[[World, str], Awaitable[Request]]] = {
     "roll_back_intent": _roll_back,
     "execute_intent": _execute,
     "cancel_execution": _cancel,
+    "put_schedule": _put_schedule,
+    "delete_schedule": _delete_schedule,
     "put_subscription": _put_subscription,
     "delete_subscription": _delete_subscription,
     "patch_tenant": _patch_tenant,
@@ -192,6 +205,7 @@ _OTHER: Mapping[str, dict[str, Any]] = {
     "put_intent": {"message": "another"},
     "patch_intent": {"description": "another"},
     "roll_back_intent": {"message": "another"},
+    "put_schedule": {"catch_up": 2},
     "put_subscription": {"enabled": False},
     "patch_tenant": {"settings": {"allowed_registries": None}},
 }

@@ -94,7 +94,9 @@ DEFINITIONS = (
     ContainerDefinition(
         EXECUTIONS, fields=[("status",), ("intent",), ("intent_id",), *_AUDIT], orders=_by("created_at")
     ),
-    ContainerDefinition(TENANCY, fields=[("user",), ("status",), *_AUDIT], orders=_by("name", "created_at")),
+    ContainerDefinition(
+        TENANCY, fields=[("user",), ("status",), *_AUDIT], orders=_by("name", "created_at", "due")
+    ),
     ContainerDefinition(COUNTERS, orders=_by("date")),
 )
 """Every container of the database, with what the services' lists filter and sort by."""

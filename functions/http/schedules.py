@@ -1,0 +1,51 @@
+"""HTTP: schedules."""
+
+import azure.durable_functions as df
+from azurefunctions.extensions.http.fastapi import Response
+
+from functions import schedule_routes, triggers, wire
+from functions.edge import Call
+from functions.replies import entity_tag, if_match, no_content, reply
+from quantum.contract.pages import Paging
+from quantum.contract.schedules import PutSchedule
+from shared.bootstrap import Application
+from shared.domain.schedules import NewSchedule
+from shared.domain.times import rfc3339
+
+
+def blueprint(platform: Application) -> df.Blueprint:
+    return triggers.blueprint(
+        platform,
+        {
+            schedule_routes.LIST_SCHEDULES: list_,
+            schedule_routes.GET_SCHEDULE: get,
+            schedule_routes.PUT_SCHEDULE: put,
+            schedule_routes.DELETE_SCHEDULE: delete,
+        },
+    )
+
+
+async def list_(platform: Application, call: Call) -> Response:
+    query: Paging = call.query
+    found, following = await platform.schedules.list(call.caller, limit=query.limit, cursor=query.cursor)
+    return reply(wire.page([wire.schedule(one) for one in found], following))
+
+
+async def get(platform: Application, call: Call) -> Response:
+    found = await platform.schedules.get(call.caller, call.name)
+    return reply(wire.schedule(found), headers={"ETag": entity_tag(found.etag)})
+
+
+async def put(platform: Application, call: Call) -> Response:
+    body: PutSchedule = call.body
+    times = {
+        name: rfc3339(time) if time else None for name, time in (("start", body.start), ("end", body.end))
+    }
+    wanted = NewSchedule(**body.model_dump() | times)
+    stored = await platform.schedules.put(call.caller, call.name, wanted, if_match=if_match(call.headers))
+    return reply(wire.schedule(stored), headers={"ETag": entity_tag(stored.etag)})
+
+
+async def delete(platform: Application, call: Call) -> Response:
+    await platform.schedules.delete(call.caller, call.name)
+    return no_content()
