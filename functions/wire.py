@@ -124,7 +124,8 @@ def execution_head(value: Execution) -> dict[str, Any]:
 
 
 def execution(value: Execution) -> dict[str, Any]:
-    return execution_head(value) | {"steps": [step.to_json() for step in value.steps]}
+    steps = [step.to_json() for step in value.steps]
+    return execution_head(value) | {"steps": steps, "outputs": value.outputs}
 
 
 def accepted(value: Execution) -> dict[str, Any]:

@@ -110,6 +110,9 @@ class Execution(ExecutionHead):
     """One run of an intent, with each step."""
 
     steps: list[StepState]
+    outputs: dict[str, Any] | None = Field(
+        description="What it came to, as its definition's `outputs` say, once it has completed."
+    )
 
 
 class ExecutionQuery(Paging):

@@ -10,11 +10,10 @@ from shared.domain.steps import Step, long_form
 MAX_STEPS: Final = 1000
 MAX_DEPTH: Final = 32
 """How deep objects and lists may be nested in a definition."""
-LATER_SECTIONS: Final = frozenset({"finally"})
 
 
 class Definition(BaseModel):
-    """A whole definition; keys beside these three are descriptive (``version``, ``environment``)."""
+    """A whole definition; keys beside these are descriptive (``version``, ``environment``)."""
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)
 
@@ -25,6 +24,21 @@ class Definition(BaseModel):
         default={}, description="What an execution may be given, as a JSON Schema (2020-12) of an object."
     )
     steps: list[Step] = Field(default=[], description="What to do.")
+    finally_: list[Step] = Field(
+        default=[],
+        alias="finally",
+        description="What to do at last, whether the steps went well, failed or were cancelled.",
+    )
+    outputs: dict[str, Any] = Field(
+        default={},
+        description="What an execution that completes comes to.",
+        examples=[{"image": "${{ steps.build.outputs.image }}"}],
+    )
+
+    @property
+    def every_step(self) -> list[Step]:
+        """The steps, and those of ``finally`` behind them."""
+        return [*self.steps, *self.finally_]
 
 
 def parse_definition(raw: Mapping[str, Any]) -> Definition:
@@ -33,5 +47,10 @@ def parse_definition(raw: Mapping[str, Any]) -> Definition:
     Raises:
         pydantic.ValidationError: it has not.
     """
-    steps = [long_form(step, position) for position, step in enumerate(raw.get("steps") or [], start=1)]
-    return Definition.model_validate({**raw, "steps": steps})
+    sections: dict[str, list[dict[str, Any]]] = {"steps": [], "finally": []}
+    position = 0
+    for section, steps in sections.items():
+        for step in raw.get(section) or ():
+            position += 1
+            steps.append(long_form(step, position))
+    return Definition.model_validate({**raw, **sections, "outputs": raw.get("outputs") or {}})

@@ -1,11 +1,12 @@
 """Plans: a definition made ready to run, as a snapshot that later edits never touch.
 
 Steps become a graph: ``depends_on`` and every reference to another step's results make an edge. A
-definition that names no edge at all runs top to bottom.
+definition that names no edge at all runs top to bottom. The steps of ``finally`` are a graph of their own,
+which runs when that of the others has come to its end.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -66,10 +67,18 @@ class PlanStep:
 # Without slots: the cached properties live in the instance's dictionary.
 @dataclass(frozen=True)
 class Plan:
-    """What one execution will do. Steps stand in the definition's order."""
+    """What one execution will do. Steps stand in the definition's order.
+
+    Attributes:
+        steps: what it is for.
+        last: what runs at last (``finally``), however the steps went; ``depends_on`` is among these.
+        outputs: what it comes to if it completes, with expressions.
+    """
 
     target: str | None
     steps: tuple[PlanStep, ...]
+    last: tuple[PlanStep, ...] = ()
+    outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def step(self, id: str) -> PlanStep:
         """The step ``id``.
@@ -81,12 +90,20 @@ class Plan:
 
     @cached_property
     def _by_id(self) -> dict[str, PlanStep]:
-        return {step.id: step for step in self.steps}
+        return {step.id: step for step in self.every_step}
+
+    @cached_property
+    def every_step(self) -> tuple[PlanStep, ...]:
+        return self.steps + self.last
 
     @cached_property
     def referenced(self) -> frozenset[str]:
-        """The steps whose results another step names."""
-        return frozenset[str]().union(*(step.references for step in self.steps))
+        """The steps whose results another step, or an output, names."""
+        return self.named_in_outputs.union(*(step.references for step in self.every_step))
+
+    @cached_property
+    def named_in_outputs(self) -> frozenset[str]:
+        return references(self.outputs, self._by_id) if self.outputs else frozenset()
 
     @cached_property
     def hash(self) -> str:
@@ -94,26 +111,49 @@ class Plan:
         return content_hash(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
-        return {"target": self.target, "steps": [step.to_json() for step in self.steps]}
+        return {
+            "target": self.target,
+            "steps": [step.to_json() for step in self.steps],
+            **({"finally": [step.to_json() for step in self.last]} if self.last else {}),
+            **({"outputs": dict(self.outputs)} if self.outputs else {}),
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Plan":
-        return cls(data["target"], tuple(PlanStep.from_json(step) for step in data["steps"]))
+        return cls(
+            data["target"],
+            tuple(PlanStep.from_json(step) for step in data["steps"]),
+            tuple(PlanStep.from_json(step) for step in data.get("finally", ())),
+            data.get("outputs", {}),
+        )
 
 
 def make_plan(definition: Definition, *, actions: Mapping[str, ActionSpec]) -> Plan:
     """The plan of a valid definition."""
-    known = {step.id: position for position, step in enumerate(definition.steps)}
-    named = [_references(step, known, actions[step.action]) for step in definition.steps]
-    in_order = not any(named) and not any(step.depends_on for step in definition.steps)
-    steps: list[PlanStep] = []
-    for step, referenced in zip(definition.steps, named, strict=True):
-        needed: Collection[str] = {*step.depends_on, *referenced}
-        if in_order and steps:
-            needed = [steps[-1].id]
+    known = {step.id: position for position, step in enumerate(definition.every_step)}
+    return Plan(
+        definition.target,
+        _graph(definition.steps, known, actions),
+        _graph(definition.finally_, known, actions),
+        definition.outputs,
+    )
+
+
+def _graph(
+    steps: Sequence[Step], known: Mapping[str, int], actions: Mapping[str, ActionSpec]
+) -> tuple[PlanStep, ...]:
+    """``steps`` with the edges between them; ``known`` are the positions of all steps that there are."""
+    named = [_references(step, known, actions[step.action]) for step in steps]
+    own = frozenset(step.id for step in steps)
+    in_order = not any(own & names for names in named) and not any(step.depends_on for step in steps)
+    planned: list[PlanStep] = []
+    for step, referenced in zip(steps, named, strict=True):
+        needed: Collection[str] = {*step.depends_on, *(referenced & own)}
+        if in_order and planned:
+            needed = [planned[-1].id]
         ordered = tuple(sorted(needed, key=known.__getitem__))
-        steps.append(_plan_step(step, ordered, referenced, actions[step.action]))
-    return Plan(definition.target, tuple(steps))
+        planned.append(_plan_step(step, ordered, referenced, actions[step.action]))
+    return tuple(planned)
 
 
 def _references(step: Step, known: Collection[str], spec: ActionSpec) -> frozenset[str]:

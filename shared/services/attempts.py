@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import orjson
+
 from shared.domain.events import STEP_TERMINAL
 from shared.domain.executions import Attempt, StepStatus
 from shared.domain.plans import PlanStep
@@ -19,6 +21,11 @@ from shared.services.runs import step_document_id
 
 HEAD: Final = "execution"
 """The id of an execution's head document."""
+OUTPUTS: Final = "outputs"
+"""The id, and the kind, of the document with what an execution came to."""
+
+MAX_OUTPUT_BYTES = 512 * 1024
+"""The largest outputs of a step or an execution: a document and an event each hold them."""
 
 
 class AttemptRecord:
@@ -115,3 +122,14 @@ def running(now: datetime) -> Operation:
     """Mark a pending execution as running; refused as stale when it is anything else by now."""
     changes: dict[Path, Any] = {("status",): "running", ("started_at",): rfc3339(now)}
     return Patch(HEAD, set=changes, where={("status",): "pending"})
+
+
+def unstorable(outputs: Mapping[str, Any]) -> str | None:
+    """Why the outputs cannot be kept, or None: a store takes 64-bit numbers and a document of 2 MB."""
+    try:
+        size = len(orjson.dumps(outputs))
+    except TypeError as error:
+        return f"the outputs cannot be stored as JSON: {error}"
+    if size > MAX_OUTPUT_BYTES:
+        return f"the outputs are {size} bytes; at most {MAX_OUTPUT_BYTES} can be kept"
+    return None

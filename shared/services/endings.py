@@ -7,13 +7,14 @@ from typing import Any
 from shared import logs
 from shared.domain.errors import DocumentExistsError
 from shared.domain.executions import STEP_TERMINAL_STATUSES, TerminalStatus
+from shared.domain.expressions import ExpressionError, resolve
 from shared.domain.metrics import EXECUTIONS_FINISHED
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Create, Documents, Operation, Patch, Replace
 from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
-from shared.services.attempts import HEAD
+from shared.services.attempts import HEAD, OUTPUTS, unstorable
 from shared.services.records import event
 from shared.services.runs import Run, Runs, step_document_id
 
@@ -45,9 +46,16 @@ class Endings:
             if run is None:
                 raise LookupError(f"there is no execution {execution_id}")
             await self._tell_unrun(scope, execution_id, run, payload)
+            status: TerminalStatus = payload["status"]
             cause = await self._cause(scope, execution_id, payload["failed"])
-            if await self._end(scope, execution_id, run, payload["status"], cause):
-                self._observe(scope, execution_id, run, payload["status"], cause)
+            outputs = None
+            if status == "completed" and run.plan.outputs:
+                try:
+                    outputs = await self._outputs(scope, execution_id, run)
+                except ExpressionError as error:
+                    status, cause = "failed", {"code": "OUTPUTS", "message": f"the outputs: {error}"}
+            if await self._end(scope, execution_id, run, status, cause, outputs):
+                self._observe(scope, execution_id, run, status, cause)
             self._runs.forget(scope, execution_id)
 
     def _observe(
@@ -132,6 +140,20 @@ class Endings:
             **({"also_failed": list(failed[1:])} if len(failed) > 1 else {}),
         }
 
+    async def _outputs(self, scope: TenantScope, execution_id: str, run: Run) -> Mapping[str, Any]:
+        """What the execution comes to; the same each time, for all that it is made of is final.
+
+        Raises:
+            ExpressionError: the plan's outputs cannot be made.
+        """
+        results = await self._runs.step_results(scope, execution_id, run, run.plan.named_in_outputs)
+        outputs: Mapping[str, Any] = resolve(
+            run.plan.outputs, run.names(scope, execution_id, results, status="completed")
+        )
+        if (reason := unstorable(outputs)) is not None:
+            raise ExpressionError("outputs", reason)
+        return outputs
+
     async def _end(
         self,
         scope: TenantScope,
@@ -139,13 +161,18 @@ class Endings:
         run: Run,
         status: TerminalStatus,
         cause: Mapping[str, Any] | None,
+        outputs: Mapping[str, Any] | None,
     ) -> bool:
         """Record the end; False when an earlier delivery has."""
         now = self._clock.now()
         end = Patch(HEAD, set={("status",): status, ("error",): cause, ("finished_at",): rfc3339(now)})
-        data = {"error": cause} if cause else {}
+        data: dict[str, Any] = {"error": cause} if cause else {}
+        operations: list[Operation] = [end]
+        if outputs is not None:
+            data["result"] = outputs
+            operations.append(Create({"id": OUTPUTS, "kind": OUTPUTS, "outputs": outputs}))
         told = event(key="execution", type=f"execution_{status}", now=now, data=data, trace=run.trace)
-        return await self._once(scope, execution_id, [Create(told), end])
+        return await self._once(scope, execution_id, [Create(told), *operations])
 
     async def _once(self, scope: TenantScope, execution_id: str, operations: Sequence[Operation]) -> bool:
         try:

@@ -51,7 +51,28 @@ class Run:
     """About what it takes in memory; counted once, so that it is the same when it goes."""
 
     def __post_init__(self) -> None:
-        self.bytes = len(orjson.dumps(self.parameters)) + BYTES_PER_STEP * len(self.plan.steps)
+        self.bytes = len(orjson.dumps(self.parameters)) + BYTES_PER_STEP * len(self.plan.every_step)
+
+    def names(
+        self,
+        scope: TenantScope,
+        execution_id: str,
+        steps: Mapping[str, Mapping[str, Any]],
+        **execution: Any,
+    ) -> dict[str, Any]:
+        """What expressions may name: ``steps`` are the results, ``execution`` more facts of the execution."""
+        return {
+            "parameters": self.parameters,
+            "target": self.plan.target,
+            "steps": steps,
+            "execution": {
+                "id": execution_id,
+                "intent_id": self.intent_id,
+                "tenant_id": scope.tenant_id,
+                "created_by": self.created_by,
+                **execution,
+            },
+        }
 
     def finish(self, step: str, status: str, outputs: Mapping[str, Any] | None) -> Mapping[str, Any]:
         """What a step came to, kept for the steps behind it unless it is large."""

@@ -50,12 +50,14 @@ class Schemas:
         defs["Step"] = self._step(defs)
         properties = _properties(Definition, defs)
         properties["parameters"] = {**properties["parameters"], "$ref": DIALECT}
-        properties["steps"] = {
-            "description": properties["steps"]["description"],
-            "type": ["array", "null"],
-            "maxItems": MAX_STEPS,
-            "items": {"$ref": "#/$defs/Step"},
-        }
+        for section in ("steps", "finally"):
+            properties[section] = {
+                "description": properties[section]["description"],
+                "type": ["array", "null"],
+                "maxItems": MAX_STEPS,
+                "items": {"$ref": "#/$defs/Step"},
+            }
+        properties["outputs"] = _or(_NULL, properties["outputs"])
         definition: Schema = {
             "$anchor": "definition",
             "type": "object",

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 from pydantic import ValidationError
 
 from shared import logs
@@ -29,11 +28,9 @@ from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Documents, Operation
 from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
-from shared.services.attempts import HEAD, AttemptRecord, running
+from shared.services.attempts import HEAD, AttemptRecord, running, unstorable
 from shared.services.runs import Run, Runs, step_document_id
 
-MAX_OUTPUT_BYTES = 512 * 1024
-"""The largest outputs of a step: the step's document and its event each hold them."""
 RECORD_PATIENCE = 600.0
 """Seconds for which what an action came to is kept in memory while the store is away."""
 RECORD_PAUSE, RECORD_LONGEST_PAUSE = 0.5, 10.0
@@ -141,18 +138,20 @@ class _Attempt:
         results = await self._parts.runs.step_results(
             self._scope, self._attempt.execution_id, self._run, self._step.references
         )
-        return {
-            "parameters": self._run.parameters,
-            "target": self._run.plan.target,
-            "steps": results,
-            "execution": {
-                "id": self._attempt.execution_id,
-                "intent_id": self._run.intent_id,
-                "tenant_id": self._scope.tenant_id,
-                "created_by": self._run.created_by,
-                "attempt": self._attempt.attempt,
-            },
-        }
+        ending = self._attempt.ending
+        if ending is not None:
+            unrun: Mapping[str, Any] = {
+                "status": "cancelled" if ending == "cancelled" else "skipped",
+                "outputs": {},
+            }
+            results = dict.fromkeys(self._step.references, unrun) | results
+        return self._run.names(
+            self._scope,
+            self._attempt.execution_id,
+            results,
+            attempt=self._attempt.attempt,
+            status=ending or "running",
+        )
 
     def _parameters(self, names: Mapping[str, Any]) -> Any:
         return self._action.Parameters.model_validate(expressions.resolve(self._step.parameters, names))
@@ -211,7 +210,7 @@ class _Attempt:
             _log.exception("action %s of %s failed unexpectedly", self._step.action, self._attempt)
             broken = f"the action {self._step.action} failed unexpectedly; the platform's log has the details"
             raise ActionError("INTERNAL", broken, retryable=True) from error
-        if isinstance(result, Completed) and (reason := _unstorable(result.outputs)) is not None:
+        if isinstance(result, Completed) and (reason := unstorable(result.outputs)) is not None:
             raise ActionError("OUTPUTS", reason, retryable=False)
         return result
 
@@ -232,6 +231,8 @@ class _Attempt:
                 await asyncio.wait({task})
 
     async def _cancelling(self) -> bool:
+        if self._attempt.ending is not None:
+            return False  # what runs at last runs when the execution was cancelled, too
         try:
             head = await self._parts.documents.read(
                 self._scope, container=EXECUTIONS, partition=self._attempt.execution_id, id=HEAD
@@ -365,17 +366,6 @@ class _Attempt:
         if stored["status"] == "waiting":
             return Outcome("pending", token=stored["token"])
         return None
-
-
-def _unstorable(outputs: Mapping[str, Any]) -> str | None:
-    """Why the outputs cannot be kept, or None: a store takes 64-bit numbers and a document of 2 MB."""
-    try:
-        size = len(orjson.dumps(outputs))
-    except TypeError as error:
-        return f"the step's outputs cannot be stored as JSON: {error}"
-    if size > MAX_OUTPUT_BYTES:
-        return f"the step's outputs are {size} bytes; at most {MAX_OUTPUT_BYTES} can be kept"
-    return None
 
 
 class _CancelledError(Exception):

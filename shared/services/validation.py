@@ -69,11 +69,12 @@ class Validation:
         actions = self._catalogue.specs()
         report = _validate(Sent(definition), Context(actions=actions))
         errors: list[FieldError] = [error for error in report.errors if error.stage == "schema"]
-        for index, step in enumerate(definition.get("steps") or ()):
-            spec = actions.get(step["action"]) if not errors else None
-            if spec is not None and not spec.available:
-                place = pointer("definition", "steps", index, "action")
-                errors.append(not_available(place, f"executing the action '{spec.name}'"))
+        for section in ("steps", "finally"):
+            for index, step in enumerate(definition.get(section) or ()):
+                spec = actions.get(step["action"]) if not errors else None
+                if spec is not None and not spec.available:
+                    place = pointer("definition", section, index, "action")
+                    errors.append(not_available(place, f"executing the action '{spec.name}'"))
         if errors:
             raise NotExecutableError(errors=errors)
 
@@ -84,7 +85,7 @@ class Validation:
             NotExecutableError: they forbid one.
         """
         forbidden = frozenset((await self._tenants.settings(scope)).forbidden_actions)
-        for name in sorted(forbidden & {step.action for step in plan.steps} if forbidden else ()):
+        for name in sorted(forbidden & {step.action for step in plan.every_step} if forbidden else ()):
             raise NotExecutableError(f"The administrators of this tenant forbid the action '{name}'")
 
     async def _targets(self, scope: TenantScope, names: Sequence[str]) -> Mapping[str, Target]:
@@ -117,5 +118,7 @@ def _validate(sent: Sent, context: Context) -> Report:
 
 
 def _is_small(definition: Any) -> bool:
-    steps = definition.get("steps") if isinstance(definition, Mapping) else None
-    return not isinstance(steps, list) or len(steps) <= FEW_STEPS
+    sections = (
+        [definition.get(name) for name in ("steps", "finally")] if isinstance(definition, Mapping) else ()
+    )
+    return sum(len(section) for section in sections if isinstance(section, list)) <= FEW_STEPS

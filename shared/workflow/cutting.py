@@ -25,8 +25,18 @@ type _Graph = Mapping[str, Sequence[str]]
 
 def work_of(plan: Plan, *, tenant_id: str, execution_id: str) -> Work:
     """The input of the orchestration that runs ``plan``."""
-    tolerant = frozenset(step.id for step in plan.steps if step.continue_on_error)
-    return Work(tenant_id, execution_id, cut({step.id: step.depends_on for step in plan.steps}), tolerant)
+    nodes = cut({step.id: step.depends_on for step in plan.steps})
+    last = cut({step.id: step.depends_on for step in plan.last}) if plan.last else []
+    for node in last:  # a node's key names its orchestration, so no two have the same
+        node.key += len(nodes)
+        node.after = [key + len(nodes) for key in node.after]
+    return Work(
+        tenant_id=tenant_id,
+        execution_id=execution_id,
+        nodes=nodes,
+        tolerant=frozenset(step.id for step in plan.every_step if step.continue_on_error),
+        last=last,
+    )
 
 
 def cut(depends_on: _Graph, *, small: int = SMALL, bundle: int = BUNDLE) -> list[Node]:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from shared.workflow.context import Context, Steps, Task
+from shared.workflow.phases import ended, following
 from shared.workflow.work import Lane, Node, Result, Work
 
 CANCEL: Final = "cancel"
@@ -19,22 +20,16 @@ CANCEL: Final = "cancel"
 
 def execution(context: Context, data: dict[str, Any]) -> Steps[None]:
     """Run the :class:`Work` in ``data`` and record how the execution ended."""
-    work = Work.from_json(data)
-    run = _Run(context, work)
-    result = yield from run.to_end()
-    if result is None:
-        return
-    status = "cancelled" if run.cancelling else "failed" if result.failed else "completed"
-    yield context.finish(
-        {
-            "tenant_id": work.tenant_id,
-            "execution_id": work.execution_id,
-            "status": status,
-            "failed": result.failed,
-            "blocked": result.blocked,
-            "cancelled": result.cancelled,
-        }
-    )
+    work: Work | None = Work.from_json(data)
+    while work is not None:
+        run = _Run(context, work)
+        result = yield from run.to_end()
+        if result is None:
+            return
+        end = ended(work, result, cancelled=run.cancelling)
+        names = {"tenant_id": work.tenant_id, "execution_id": work.execution_id}
+        work = following(work, end)
+    yield context.finish(names | end)
 
 
 def segment(context: Context, data: dict[str, Any]) -> Steps[dict[str, Any] | None]:
@@ -76,13 +71,15 @@ class _Run:
 
     def to_end(self) -> Steps[Result | None]:
         """Run everything; None when the rest goes on in a new generation."""
-        cancel = self._context.wait_event(CANCEL)
-        self._context.watch(cancel)
+        # What runs at last cannot be cancelled.
+        cancel = self._context.wait_event(CANCEL) if self._work.phase == "steps" else None
+        if cancel is not None:
+            self._context.watch(cancel)
         while True:
-            if cancel.is_complete and not self.cancelling:
+            if cancel is not None and cancel.is_complete and not self.cancelling:
                 self._cancel()
             if self._renewable():
-                self._context.continue_as_new(self._rest().to_json(), [cancel])
+                self._context.continue_as_new(self._rest().to_json(), [cancel] if cancel is not None else [])
                 return None
             self._launch()
             if not self._flights:
@@ -134,6 +131,8 @@ class _Run:
             "first": self._first,
             "token": lane.token,
         }
+        if self._work.phase != "steps":
+            request["ending"] = self._work.end["status"]
         self._fly(_Flight(self._context.run_step(request), node, lane))
 
     def _begin_segment(self, node: Node) -> None:
@@ -146,6 +145,8 @@ class _Run:
             tolerant=work.tolerant & steps,
             renew_after=work.renew_after,
             first=self._first,
+            phase=work.phase,
+            end=work.end,
         )
         self._fly(_Flight(self._context.run_segment(self._instance(node), part.to_json()), node))
 

@@ -9,7 +9,10 @@ differently without disturbing what is running.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+type Phase = Literal["steps", "finally"]
+"""What an execution is at: its steps, and when they have come to their end, those that run at last."""
 
 RENEW_AFTER: Final = 12
 """Completions after which an orchestration forgets its history, at the next moment when nothing runs."""
@@ -111,7 +114,12 @@ class Work:
     first: bool = True
     """Whether this is the very beginning of the execution."""
     so_far: Result = field(default_factory=Result)
-    """What the generations before this one came to."""
+    """What the generations before this one came to, in this phase."""
+    phase: Phase = "steps"
+    last: list[Node] = field(default_factory=list[Node])
+    """What runs when the steps have come to their end."""
+    end: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What the phases before this one came to: ``status``, ``failed``, ``blocked``, ``cancelled``."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -122,6 +130,8 @@ class Work:
             "renew_after": self.renew_after,
             "first": self.first,
             "so_far": self.so_far.to_json(),
+            **({"phase": self.phase, "end": self.end} if self.phase != "steps" else {}),
+            **({"last": [node.to_json() for node in self.last]} if self.last else {}),
         }
 
     @classmethod
@@ -134,4 +144,7 @@ class Work:
             renew_after=data["renew_after"],
             first=data["first"],
             so_far=Result.from_json(data["so_far"]),
+            phase=data.get("phase", "steps"),
+            last=[Node.from_json(node) for node in data.get("last", ())],
+            end=data.get("end", {}),
         )

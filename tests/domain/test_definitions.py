@@ -57,10 +57,10 @@ def test_every_error_is_found_at_once() -> None:
         {"action": "deploy", "replicas": "three"},
         {},
         target=3,
-        **{"finally": []},
+        **{"finally": {}},
     ) == {
         "/target": "TYPE",
-        "/finally": "NOT_AVAILABLE",
+        "/finally": "TYPE",
         "/steps/0/action": "UNKNOWN_ACTION",
         "/steps/1/depends_on/0": "UNKNOWN_STEP",
         "/steps/1/depends_on/1": "CYCLE",

@@ -90,11 +90,11 @@ def no_cycles(subject: Subject) -> Iterator[FieldError]:
 def reachable_results(subject: Subject) -> Iterator[FieldError]:
     """That no step needs the outputs of one whose condition is false whatever happens."""
     never = _never_run(subject)
-    for entry in subject.entries if never else ():
+    for entry in subject.speaking if never else ():
         for place, name in _results_named(entry):
             if name in never and entry.id not in never:
                 message = (
-                    f"step '{entry.id}' needs the outputs of '{name}', which can never run; "
+                    f"{entry.title} needs the outputs of '{name}', which can never run; "
                     f"mend the condition of '{name}', or do without its outputs"
                 )
                 yield FieldError(place, "UNREACHABLE", message)

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from shared.domain import intents
 from shared.domain.actions import ParameterProblem, did_you_mean
-from shared.domain.definitions import LATER_SECTIONS, MAX_STEPS, Definition
+from shared.domain.definitions import MAX_STEPS, Definition
 from shared.domain.errors import FieldError
 from shared.domain.expressions import FIELDS, FUNCTIONS, LATER, NAMES
 from shared.domain.models import model_errors, not_available
@@ -38,9 +38,10 @@ def sections(subject: Subject) -> Iterator[FieldError]:
     if not isinstance(subject.sent.definition, Mapping):
         yield FieldError(_ROOT, "TYPE", "a definition is a JSON object")
         return
-    yield from model_errors(_DEFINITION, {**subject.definition, "steps": []}, _ROOT)
-    for section in sorted(LATER_SECTIONS & subject.definition.keys()):
-        yield not_available(_ROOT + pointer(section), f"'{section}'")
+    own = {key: value for key, value in subject.definition.items() if key not in subject.sections}
+    if own.get("outputs") is None:
+        own.pop("outputs", None)
+    yield from model_errors(_DEFINITION, own, _ROOT)
 
 
 def declared_parameters(subject: Subject) -> Iterator[FieldError]:
@@ -50,18 +51,17 @@ def declared_parameters(subject: Subject) -> Iterator[FieldError]:
 
 
 def list_of_steps(subject: Subject) -> Iterator[FieldError]:
-    """That steps is a list of objects, and not too long."""
-    steps = subject.definition.get("steps")
-    if steps is None:
-        return
-    if not isinstance(steps, list):
-        yield FieldError(STEPS, "TYPE", "steps is a list of objects")
-    elif len(steps) > MAX_STEPS:
-        message = f"a definition has at most {MAX_STEPS} steps, this one has {len(steps)}"
+    """That steps and finally are lists of objects, and not too long."""
+    if subject.count > MAX_STEPS:
+        message = f"a definition has at most {MAX_STEPS} steps, this one has {subject.count}"
         yield FieldError(STEPS, "TOO_MANY", message + "; divide it into several intents")
-    for position, step in enumerate(subject.steps):
-        if not isinstance(step, Mapping):
-            yield FieldError(STEPS + pointer(position), "TYPE", "a step is a JSON object with an 'action'")
+    for section, steps in subject.sections.items():
+        if subject.definition.get(section) is not None and not isinstance(steps, list):
+            yield FieldError(_ROOT + pointer(section), "TYPE", f"{section} is a list of objects")
+        for position, step in enumerate(steps if subject.count <= MAX_STEPS else ()):
+            if not isinstance(step, Mapping):
+                place = _ROOT + pointer(section, position)
+                yield FieldError(place, "TYPE", "a step is a JSON object with an 'action'")
 
 
 def keywords(subject: Subject) -> Iterator[FieldError]:
@@ -141,7 +141,7 @@ def _any_template(value: Any) -> bool:
 
 def expressions(subject: Subject) -> Iterator[FieldError]:
     """That each expression can be read, and uses names and functions that there are."""
-    for entry in subject.entries:
+    for entry in subject.speaking:
         for expression in entry.expressions:
             yield from _expression_errors(entry, expression, subject.known)
     if subject.too_many_expressions:
@@ -150,36 +150,34 @@ def expressions(subject: Subject) -> Iterator[FieldError]:
 
 
 def _expression_errors(entry: Entry, expression: Expression, known: frozenset[str]) -> Iterator[FieldError]:
-    step, at, use = entry.id, expression.at, expression.use
+    who, at, use = entry.title, expression.at, expression.use
     if use is None:
-        yield FieldError(at, "EXPRESSION", f"step '{step}': {expression.unreadable}")
+        yield FieldError(at, "EXPRESSION", f"{who}: {expression.unreadable}")
         return
     for access in use.accesses:
-        yield from _access_errors(access, at=at, step=step, known=known)
+        yield from _access_errors(access, at=at, who=who, known=known)
     for name in use.unknown:
         if name in LATER:
-            yield FieldError(at, "NOT_AVAILABLE", f"step '{step}': {LATER[name]}")
+            yield FieldError(at, "NOT_AVAILABLE", f"{who}: {LATER[name]}")
             continue
         message = (
-            f"step '{step}': '{name}' in expression '{expression.source}' is not a name that expressions "
+            f"{who}: '{name}' in expression '{expression.source}' is not a name that expressions "
             f"know ({', '.join(sorted(NAMES))}){did_you_mean(name, NAMES)}"
         )
         yield FieldError(at, "UNKNOWN_NAME", message)
     for name in use.functions:
-        message = (
-            f"step '{step}': there is no function '{name}' in expressions{did_you_mean(name, FUNCTIONS)}"
-        )
+        message = f"{who}: there is no function '{name}' in expressions{did_you_mean(name, FUNCTIONS)}"
         yield FieldError(at, "UNKNOWN_FUNCTION", message)
 
 
-def _access_errors(access: StepAccess, *, at: str, step: str, known: frozenset[str]) -> Iterator[FieldError]:
+def _access_errors(access: StepAccess, *, at: str, who: str, known: frozenset[str]) -> Iterator[FieldError]:
     """What is wrong with a ``steps.<id>.<field>``, apart from whether there is such a step."""
     if access.step is None:
-        message = f"step '{step}': name one step, as steps.<id>.outputs or steps['<id>'].outputs"
+        message = f"{who}: name one step, as steps.<id>.outputs or steps['<id>'].outputs"
         yield FieldError(at, "EXPRESSION", message)
     elif access.step in known and access.field is not None and access.field not in FIELDS:
         message = (
-            f"step '{step}': a step has {' and '.join(sorted(FIELDS))}, not '{access.field}'"
+            f"{who}: a step has {' and '.join(sorted(FIELDS))}, not '{access.field}'"
             f"{did_you_mean(access.field, FIELDS)}"
         )
         yield FieldError(at, "UNKNOWN_NAME", message)

@@ -19,6 +19,7 @@ from shared.domain.templates import OPEN
 from shared.domain.tenants import NO_SETTINGS, TenantSettings
 
 STEPS: Final = "/definition/steps"
+OUTPUTS: Final = "/definition/outputs"
 MAX_EXPRESSIONS: Final = 128 * 1024
 """Characters in all expressions of a definition together: reading them costs up to 20 µs each."""
 
@@ -86,11 +87,18 @@ class Entry:
     """Its action, if there is such a one."""
     parameters: Mapping[str, Any]
     """Its action's, with conditions in ``${{ }}``."""
+    last: bool = False
+    """Whether it is one of ``finally``."""
     expressions: list[Expression] = field(default_factory=list[Expression])
 
     @property
     def id(self) -> str:
         return str(self.step["id"])
+
+    @property
+    def title(self) -> str:
+        """How messages name it."""
+        return "the outputs" if self.at == OUTPUTS else f"step '{self.id}'"
 
     @property
     def condition_at(self) -> str:
@@ -132,28 +140,47 @@ class Subject:
         self.sent = sent
         self.context = context
         self.definition: Mapping[str, Any] = sent.definition if isinstance(sent.definition, Mapping) else {}
-        steps = self.definition.get("steps")
-        self.steps: Sequence[Any] = steps if isinstance(steps, list) and len(steps) <= MAX_STEPS else ()
+        self.sections = {
+            name: section if isinstance(section := self.definition.get(name), list) else ()
+            for name in ("steps", "finally")
+        }
+        self.count = sum(map(len, self.sections.values()))
         self.too_many_expressions = False
 
     @cached_property
     def entries(self) -> list[Entry]:
-        """The steps that are objects."""
-        entries = [
-            _entry(step, position, self.context.actions)
-            for position, step in enumerate(self.steps)
-            if isinstance(step, Mapping)
-        ]
-        known = _one(frozenset(entry.id for entry in entries))
+        """The steps that are objects, those of ``finally`` last."""
+        entries: list[Entry] = []
+        before = 0
+        for section, steps in self.sections.items() if self.count <= MAX_STEPS else ():
+            for index, step in enumerate(steps):
+                if isinstance(step, Mapping):
+                    at = pointer("definition", section, index)
+                    entries.append(_entry(step, at, before + index + 1, section, self.context.actions))
+            before = len(steps)
+        self._read([*entries, self._outputs], _one(frozenset(entry.id for entry in entries)))
+        return entries
+
+    @cached_property
+    def speaking(self) -> list[Entry]:
+        """All that has expressions: the steps, and the outputs as if they were a step."""
+        return [*self.entries, self._outputs]
+
+    @cached_property
+    def _outputs(self) -> Entry:
+        outputs = self.definition.get("outputs")
+        outputs = outputs if isinstance(outputs, Mapping) else {}
+        return Entry({}, {"id": "outputs", "parameters": outputs}, OUTPUTS, None, outputs, last=True)
+
+    def _read(self, entries: Sequence[Entry], known: frozenset[str]) -> None:
         left = MAX_EXPRESSIONS
         for entry in entries:
             for at, text in _texts_of(entry):
                 left -= len(text)
                 if left < 0:
                     self.too_many_expressions = True
-                    return entries
+                    return
                 entry.expressions.extend(_expressions(entry, at, text, known))
-        return entries
 
     @cached_property
     def known(self) -> frozenset[str]:
@@ -173,14 +200,15 @@ def _one(known: frozenset[str]) -> frozenset[str]:
     return known
 
 
-def _entry(raw: Mapping[str, Any], position: int, actions: Mapping[str, ActionSpec]) -> Entry:
-    step = long_form(raw, position + 1)
+def _entry(
+    raw: Mapping[str, Any], at: str, position: int, section: str, actions: Mapping[str, ActionSpec]
+) -> Entry:
+    step = long_form(raw, position)
     name = raw.get("action")
     spec = actions.get(name) if isinstance(name, str) else None
     parameters = step["parameters"]
-    return Entry(
-        raw, step, STEPS + pointer(position), spec, spec.spelled_out(parameters) if spec else parameters
-    )
+    spelled = spec.spelled_out(parameters) if spec else parameters
+    return Entry(raw, step, at, spec, spelled, last=section == "finally")
 
 
 def _texts_of(entry: Entry) -> Iterator[tuple[str, str]]:
@@ -211,13 +239,14 @@ def _expression(at: str, source: str, known: frozenset[str]) -> Expression:
 
 def named_intents(definition: Any) -> list[str]:
     """The intents that ``run-intent`` steps name, each once, whatever else is wrong with the definition."""
-    steps = definition.get("steps") if isinstance(definition, Mapping) else None
     names: dict[str, None] = {}
-    for step in steps if isinstance(steps, list) else ():
-        if isinstance(step, Mapping) and step.get("action") == RUN_INTENT:
-            name = parameters_of(step).get("intent")
-            if isinstance(name, str) and OPEN not in name:
-                names[name] = None
+    for section in ("steps", "finally") if isinstance(definition, Mapping) else ():
+        steps = definition.get(section)
+        for step in steps if isinstance(steps, list) else ():
+            if isinstance(step, Mapping) and step.get("action") == RUN_INTENT:
+                name = parameters_of(step).get("intent")
+                if isinstance(name, str) and OPEN not in name:
+                    names[name] = None
     return list(names)
 
 
