@@ -148,7 +148,7 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _path_schema(path: str) -> Any:
-    return next(schema for end, schema in _PATH_SCHEMAS.items() if path.endswith(end))
+    return next((schema for end, schema in _PATH_SCHEMAS.items() if path.endswith(end)), _STRING)
 
 
 def _query_parameters(route: Route) -> list[dict[str, Any]]:

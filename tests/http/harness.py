@@ -32,6 +32,7 @@ from shared.domain.errors import UnavailableError
 from shared.ports.adapters import Adapters
 from shared.ports.clock import Clock
 from shared.ports.documents import REGISTRY, Container, Document, Documents
+from shared.security.permissions import ROLES as PERMISSIONS
 from shared.security.scope import TenantScope
 from shared.settings import Settings
 from tests.fakes.clock import FrozenClock
@@ -40,7 +41,8 @@ from tests.fakes.orchestrations import RecordedOrchestrations
 
 URL = "http://127.0.0.1:7071"
 STARTER = '{"rpcBaseUrl": "http://127.0.0.1:1"}'
-ROLES = ("viewer", "author", "operator", "admin")
+ROLES = tuple(PERMISSIONS)
+"""Of each there is a member of that name."""
 MAX_BODY = 64 * 1024
 CLOCK = SystemClock()
 

@@ -1,0 +1,181 @@
+"""The same questions asked of every route in the table: who may use it, what is taken and what is refused.
+
+A new route is asked them too; what it needs beyond the table stands in the few lists here.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from functions.route import Route
+from functions.routes import PUT_INTENT, PUT_SUBSCRIPTION, ROUTES
+from functions.schedule_routes import PUT_SCHEDULE
+from shared.security.permissions import ROLES as PERMISSIONS
+from tests.http.harness import ROLES, World
+
+DEFINITION = {"steps": [{"id": "a", "action": "assert", "condition": "true"}]}
+BODIES: Mapping[str, Any] = {
+    "create_intent": {"name": "mine", "definition": DEFINITION},
+    "put_intent": {"definition": {"target": "elsewhere", **DEFINITION}},
+    "patch_intent": {"description": "changed"},
+    "validate_intent": {"definition": DEFINITION},
+    "roll_back_intent": {"version": 1},
+    "execute_intent": {},
+    "put_schedule": {"intent": "deploy", "cron": "@daily"},
+    "put_subscription": {"url": "https://hooks.example.com/", "events": ["*"]},
+    "patch_tenant": {"settings": {"forbidden_actions": []}},
+}
+"""A valid body for each route that has one."""
+
+OWN = {PUT_SCHEDULE.name, PUT_SUBSCRIPTION.name}
+"""Routes that make something of the caller's own where another tenant has one of that name."""
+
+OWNED = ("subscriptions", "schedules", "intents")
+CLOSED = [route for route in ROUTES if route.operation is not None]
+PLACED = [route for route in CLOSED if "{" in route.path and route.name not in OWN]
+WITH_BODY = [route for route in CLOSED if route.body is not None]
+
+
+def named(route: Route) -> str:
+    return route.name
+
+
+async def resources(world: World) -> Mapping[str, str]:
+    """One resource of each kind that acme has, by the noun in its path."""
+    execution = await world.execution()
+    body: Any = {"definition": {"target": "production", **DEFINITION}}
+    changed = await world.send("author", "PUT", "/intents/deploy", json=body, headers={"If-Match": "*"})
+    assert changed.is_success
+    made = {"subscriptions": "hook", "schedules": "nightly"}
+    for noun, name in made.items():
+        body = BODIES[f"put_{noun.removesuffix('s')}"]
+        assert (await world.send("admin", "PUT", f"/{noun}/{name}", json=body)).is_success
+    return {"intents": "deploy", "executions": execution, "tenants": "acme", **made}
+
+
+def path_of(route: Route, having: Mapping[str, str] | None = None) -> str:
+    """The path to what there is, or else to what there is not."""
+    noun = route.path.split("/")[1]
+    name = having[noun] if having and "{" in route.path else "nothing"
+    return "/" + re.sub(r"\{(id|name)\}", name, route.path).replace("{version}", "1").removeprefix("v1/")
+
+
+async def ask(
+    world: World, user: str | None, route: Route, having: Mapping[str, str] | None = None
+) -> httpx.Response:
+    headers = {"If-Match": "*"} if route is PUT_INTENT else {}
+    body = {"json": BODIES[route.name]} if route.body is not None else {}
+    return await world.send(user, route.method, path_of(route, having), headers=headers, **body)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=named)
+async def test_a_valid_request_has_the_success_of_the_table(world: World, route: Route) -> None:
+    response = await ask(world, "admin", route, await resources(world))
+    assert response.status_code == route.status, response.text
+
+
+async def test_an_anonymous_caller_is_refused_by_every_route_but_the_open_ones(world: World) -> None:
+    having = await resources(world)
+    for route in ROUTES:
+        path = path_of(route, having)
+        response = await world.send(None, route.method, path, content=b"{not json")
+        if route.operation is None:
+            assert response.status_code == 200, route.name
+        else:
+            assert response.status_code == 401, route.name
+            assert response.json()["code"] == "UNAUTHENTICATED"
+            assert response.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_role_opens_exactly_the_routes_its_permissions_say(world: World, role: str) -> None:
+    having = await resources(world)
+    refused = [route for route in CLOSED if route.operation not in PERMISSIONS[role]]
+    for route in refused:
+        for response in (await ask(world, role, route, having), await ask(world, role, route)):
+            assert response.status_code == 403, route.name
+            assert response.json()["policies"] == [f"role:{role}"]
+    for route in CLOSED:
+        if route not in refused:
+            response = await ask(world, role, route)
+            assert response.status_code in {route.status, 404}, route.name
+
+
+@pytest.mark.parametrize("route", PLACED, ids=named)
+async def test_what_is_another_tenants_does_not_exist(world: World, route: Route) -> None:
+    other = await ask(world, "eve", route, await resources(world))
+    absent = await ask(world, "eve", route)
+    assert (other.status_code, absent.status_code) == (404, 404)
+    differing = ("detail", "instance", "request_id", "timestamp")
+    problems = [
+        {name: value for name, value in response.json().items() if name not in differing}
+        for response in (other, absent)
+    ]
+    assert problems[0] == problems[1]
+
+
+@pytest.mark.parametrize("route", [route for route in CLOSED if route not in PLACED], ids=named)
+async def test_what_names_no_other_tenants_resource_tells_nothing_of_one(world: World, route: Route) -> None:
+    having = await resources(world)
+    shown = [await world.send("admin", "GET", f"/{noun}") for noun in OWNED]
+    if route is PUT_SCHEDULE:  # what it executes is to be eve's, too
+        await world.send("eve", "POST", "/intents", json=BODIES["create_intent"] | {"name": "deploy"})
+    response = await ask(world, "eve", route, having)
+    assert response.status_code == route.status, response.text
+    assert not [name for name in (having["executions"], "acme") if name in response.text]
+    assert [(await world.send("admin", "GET", f"/{noun}")).json() for noun in OWNED] == [
+        before.json() for before in shown
+    ]
+
+
+def test_only_what_makes_something_of_the_callers_own_is_excepted() -> None:
+    assert {route.name for route in CLOSED if route.method == "PUT"} > OWN
+    assert len(OWN) <= 2
+
+
+async def test_an_unknown_query_parameter_is_refused_by_name(world: World) -> None:
+    for route in CLOSED:
+        response = await world.send("admin", route.method, path_of(route), params={"lable": "team:web"})
+        assert response.status_code == 400, route.name
+        assert response.json()["errors"][0]["pointer"] == "/query/lable"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({"content": b"{not json", "headers": {"Content-Type": "application/json"}}, 400),
+        ({"content": b"a: [", "headers": {"Content-Type": "application/yaml"}}, 400),
+        ({"json": []}, 400),
+        ({"content": b"a=b", "headers": {"Content-Type": "application/x-www-form-urlencoded"}}, 415),
+        ({"json": {"description": "x" * 70_000}}, 413),
+    ],
+    ids=["no-json", "no-yaml", "no-object", "a-form", "too-large"],
+)
+async def test_a_body_that_is_none_is_refused_and_stores_nothing(
+    world: World, sent: dict[str, Any], status: int
+) -> None:
+    having = await resources(world)
+    before = (await world.send("admin", "GET", "/audit")).json()
+    for route in WITH_BODY:
+        response = await world.send("admin", route.method, path_of(route, having), **sent)
+        assert response.status_code == status, route.name
+    assert (await world.send("admin", "GET", "/audit")).json() == before
+
+
+@pytest.mark.parametrize("route", WITH_BODY, ids=named)
+async def test_an_unknown_field_is_refused_by_name(world: World, route: Route) -> None:
+    body = {**BODIES[route.name], "lable": 1}
+    path = path_of(route, await resources(world))
+    response = await world.send("admin", route.method, path, json=body)
+    if route.name in TOLERANT:
+        assert response.status_code == route.status
+    else:
+        assert response.status_code == 400
+        assert [error["pointer"] for error in response.json()["errors"]] == ["/lable"]
+
+
+TOLERANT = {"validate_intent"}
+"""Routes that leave aside what they do not know: an intent as it was got may be validated."""
