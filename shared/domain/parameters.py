@@ -12,14 +12,18 @@ from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from shared.domain.actions import did_you_mean
 from shared.domain.errors import FieldError
 from shared.domain.expressions import ExpressionError, evaluate
 from shared.domain.pointers import pointer_along
 
 if TYPE_CHECKING:
+    from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
 ROOT: Final = "/parameters"
+TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
+"""What a JSON Schema's ``type`` may be."""
 MAX_PATTERNS: Final = 1000
 """What the regular expressions of a schema may weigh: reading them takes up to 0.4 ms for each unit."""
 MAX_REFERENCES: Final = 5000
@@ -44,7 +48,7 @@ def schema_errors(schema: Mapping[str, Any], at: str) -> list[FieldError]:
     """What is wrong with the declared ``schema``, with pointers under ``at``."""
     dialect = _dialect()
     errors = [
-        FieldError(pointer_along(at, list(error.absolute_path)), "SCHEMA", error.message)
+        FieldError(pointer_along(at, list(error.absolute_path)), "SCHEMA", _told(error))
         for error in dialect(dialect.META_SCHEMA).iter_errors(dict(schema))
     ]
     if not errors and schema.get("type", "object") != "object":
@@ -57,6 +61,14 @@ def schema_errors(schema: Mapping[str, Any], at: str) -> list[FieldError]:
         )
         return [*errors, FieldError(at, "TOO_LARGE", message)]
     return errors + list(_restrictions(schema, at))
+
+
+def _told(error: "ValidationError") -> str:
+    """What a schema's author should do; the library's words name the meta-schema's parts, not the mistake."""
+    if list(error.absolute_path)[-1:] == ["type"] and isinstance(error.instance, str):
+        known = ", ".join(TYPES)
+        return f"{error.instance!r} is not a type; use one of {known}{did_you_mean(error.instance, TYPES)}"
+    return error.message
 
 
 def validate_parameters(

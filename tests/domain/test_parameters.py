@@ -105,3 +105,10 @@ def test_a_schema_that_refers_to_itself_for_a_tree_is_a_good_one() -> None:
     schema = {"properties": {"children": {"type": "array", "items": {"$ref": "#"}}}}
     wide: dict[str, Any] = {"children": [{"children": [{}] * 30}] * 30}
     assert validate_parameters(schema, wide) == (wide, [])
+
+
+def test_a_misspelt_type_is_told_with_the_types_that_there_are() -> None:
+    (error,) = schema_errors({"properties": {"region": {"type": "strin"}}}, "/at")
+    assert error.pointer == "/at/properties/region/type"
+    assert error.message.startswith("'strin' is not a type; use one of array, boolean,")
+    assert error.message.endswith("did you mean 'string'?")
