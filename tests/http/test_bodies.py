@@ -88,6 +88,14 @@ async def test_json_by_any_of_its_names_is_taken(world: World, content_type: str
     assert response.status_code == 201
 
 
+@pytest.mark.parametrize("value", [{}, [], 1, 1.5, True])
+async def test_a_time_that_is_no_text_is_refused_with_its_place(world: World, value: Any) -> None:
+    body = {"intent": "deploy", "cron": "@daily", "end": value}
+    response = await world.send("operator", "PUT", "/schedules/nightly", json=body)
+    assert response.status_code == 400
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/end"]
+
+
 async def test_a_body_that_announces_too_much_is_413_unread(world: World) -> None:
     read: list[int] = []
 
