@@ -26,10 +26,7 @@ type _Graph = Mapping[str, Sequence[str]]
 def work_of(plan: Plan, *, tenant_id: str, execution_id: str) -> Work:
     """The input of the orchestration that runs ``plan``."""
     nodes = cut({step.id: step.depends_on for step in plan.steps})
-    last = cut({step.id: step.depends_on for step in plan.last}) if plan.last else []
-    for node in last:  # a node's key names its orchestration, so no two have the same
-        node.key += len(nodes)
-        node.after = [key + len(nodes) for key in node.after]
+    last = cut({step.id: step.depends_on for step in plan.last}, first_key=len(nodes))
     return Work(
         tenant_id=tenant_id,
         execution_id=execution_id,
@@ -39,8 +36,11 @@ def work_of(plan: Plan, *, tenant_id: str, execution_id: str) -> Work:
     )
 
 
-def cut(depends_on: _Graph, *, small: int = SMALL, bundle: int = BUNDLE) -> list[Node]:
-    """The nodes of an acyclic graph of steps, each after those that it waits for."""
+def cut(depends_on: _Graph, *, first_key: int = 0, small: int = SMALL, bundle: int = BUNDLE) -> list[Node]:
+    """The nodes of an acyclic graph of steps, each after those that it waits for.
+
+    Keys begin at ``first_key``: a node's key names its orchestration, so no two of an execution are equal.
+    """
     needed = _reduced(depends_on)
     dependents: dict[str, list[str]] = {step: [] for step in needed}
     for step, before in needed.items():
@@ -48,8 +48,8 @@ def cut(depends_on: _Graph, *, small: int = SMALL, bundle: int = BUNDLE) -> list
             dependents[dependency].append(step)
     lanes = _lanes(needed, dependents)
     if len(needed) <= small:
-        return _nodes([[lane] for lane in lanes], needed)
-    nodes = _nodes(_bundles(lanes, needed, dependents, bundle), needed)
+        return _nodes([[lane] for lane in lanes], needed, first_key)
+    nodes = _nodes(_bundles(lanes, needed, dependents, bundle), needed, first_key)
     _set_apart(nodes)
     return nodes
 
@@ -102,15 +102,15 @@ def _bundles(
     return bundles
 
 
-def _nodes(bundles: Sequence[Sequence[list[str]]], needed: _Graph) -> list[Node]:
-    node_of = {step: key for key, lanes in enumerate(bundles) for lane in lanes for step in lane}
+def _nodes(bundles: Sequence[Sequence[list[str]]], needed: _Graph, first_key: int) -> list[Node]:
+    node_of = {step: key for key, lanes in enumerate(bundles, first_key) for lane in lanes for step in lane}
     return [
         Node(
             key=key,
             lanes=[Lane(lane) for lane in lanes],
             after=sorted({node_of[step] for lane in lanes for step in needed[lane[0]]}),
         )
-        for key, lanes in enumerate(bundles)
+        for key, lanes in enumerate(bundles, first_key)
     ]
 
 

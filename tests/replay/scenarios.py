@@ -28,12 +28,14 @@ class Scenario:
     small: int = 30
     bundle: int = 20
     renew_after: int = 12
+    last: Graph = field(default_factory=dict[str, Sequence[str]])
 
     def record(self) -> Recorder:
         """Run it through the registered functions, each activity taking a second."""
         recorder = Recorder()
         nodes = cut(self.graph, small=self.small, bundle=self.bundle)
-        work = Work("acme", "execution", nodes, self.tolerant, renew_after=self.renew_after)
+        last = cut(self.last, first_key=len(nodes), small=self.small, bundle=self.bundle)
+        work = Work("acme", "execution", nodes, self.tolerant, renew_after=self.renew_after, last=last)
         World(recorder, self._actor()).run(work.to_json(), cancel_at=self.cancel_at)
         return recorder
 
@@ -68,6 +70,11 @@ SCENARIOS: Mapping[str, Scenario | Delivery] = {
     "renewed": Scenario(chain("s", 5), {"s2": [PENDING, DONE]}, renew_after=2),
     "segmented": Scenario({**chain("a", 5), **chain("b", 4)}, {"b1": [FAILED]}, small=0, bundle=4),
     "segmented-cancel": Scenario({**chain("a", 5), **chain("b", 4)}, small=0, bundle=4, cancel_at=2.5),
+    "finally": Scenario(chain("s", 2), last=chain("f", 2)),
+    "finally-failure": Scenario(chain("s", 2), {"s0": [FAILED], "f0": [FAILED]}, last=chain("f", 2)),
+    "finally-cancel": Scenario(chain("s", 2), {"f0": [PENDING]}, last=chain("f", 1), cancel_at=0.5),
+    "finally-renewed": Scenario(chain("s", 3), {"f1": [PENDING]}, last=chain("f", 3), renew_after=2),
+    "finally-segmented": Scenario(chain("s", 1), last={**chain("a", 5), **chain("b", 4)}, small=0, bundle=4),
     "webhook": Delivery([None]),
     "webhook-retried": Delivery([5.5, 14.0, None]),
 }

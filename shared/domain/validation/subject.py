@@ -98,7 +98,7 @@ class Entry:
     @property
     def title(self) -> str:
         """How messages name it."""
-        return "the outputs" if self.at == OUTPUTS else f"step '{self.id}'"
+        return "an output" if self.at == OUTPUTS else f"step '{self.id}'"
 
     @property
     def condition_at(self) -> str:
