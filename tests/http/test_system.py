@@ -15,6 +15,7 @@ from functions.problems import STATUSES
 from functions.routes import ROUTES, UNKNOWN
 from shared import logs
 from shared.domain.errors import QuantumError
+from shared.domain.intents import NAME, name_errors
 from tests.http.harness import World
 
 
@@ -52,6 +53,28 @@ def test_every_reference_in_the_contract_leads_somewhere() -> None:
         for part in reference.split("/"):
             at = at[part]
         assert at
+
+
+def test_every_link_in_the_contract_fills_the_whole_path_it_leads_to() -> None:
+    document = openapi.document()
+    operations = {
+        operation["operationId"]: (path, operation)
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+    }
+    for link in document["components"]["links"].values():
+        path, operation = operations[link["operationId"]]
+        filled = {name.partition(".")[2] for name in link["parameters"] if name.startswith("path.")}
+        assert filled == set(re.findall(r"\{(\w+)\}", path))
+        headers = {one["$ref"].rpartition("/")[2] for one in operation["parameters"] if "$ref" in one}
+        assert ("header.If-Match" in link["parameters"]) == ("RequiredIfMatch" in headers)
+
+
+def test_the_contract_tells_the_names_that_intents_may_have() -> None:
+    told = openapi.document()["components"]["schemas"]["CreateIntent"]["properties"]["name"]
+    assert told["pattern"] == f"^{NAME.pattern}$"
+    for name in ("deploy-v1", "v1", "a-v", "x-v10"):
+        assert (re.search(told["not"]["pattern"], name) is None) == (not name_errors(name))
 
 
 def test_the_contract_says_what_each_operation_needs() -> None:

@@ -165,6 +165,17 @@ async def test_a_rollback_to_what_is_no_version_is_refused(
     assert response.status_code == status
 
 
+async def test_a_number_with_a_zero_fraction_is_the_integer_it_is_to_json_schema(world: World) -> None:
+    await world.intent("deploy")
+    await put(world, SECOND, activate=False)
+    activated = await world.send("author", "PATCH", "/intents/deploy", json={"active_version": 2.0})
+    rolled_back = await world.send("author", "POST", "/intents/deploy/rollback", json={"version": 1.0})
+    assert [answer.json()["active_version"] for answer in (activated, rolled_back)] == [2, 3]
+    for no_version in (1.5, "1", True, 0, 10**9):
+        refused = await world.send("author", "POST", "/intents/deploy/rollback", json={"version": no_version})
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/version")
+
+
 async def test_a_stale_rollback_is_412(world: World) -> None:
     await world.intent("deploy")
     stale = await etag(world)
