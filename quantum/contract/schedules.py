@@ -1,9 +1,10 @@
 """Schedules on the wire: intents that are executed by themselves."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
+from quantum.contract.numbers import integral
 from quantum.contract.pages import Page
 from quantum.contract.times import Moment
 
@@ -24,18 +25,28 @@ _OVERLAP = (
 _CATCH_UP = "How many of the times that were missed (by more than a minute) are made up, the latest ones."
 _SCHEDULED = "The time that was due. RFC 3339, UTC."
 
+# Only told: what breaks these is answered with all that is wrong with a schedule.
+_EXPRESSION: dict[str, JsonValue] = {"pattern": r"^(@[a-z]+|[^ ]+( [^ ]+){4})$"}
+_REFERENCE: dict[str, JsonValue] = {"pattern": "^[a-z0-9][a-z0-9-]{0,72}$"}
+_NAMED: dict[str, JsonValue] = {"pattern": "^[A-Z][A-Za-z0-9_+/-]*$"}
+_BOUNDED: dict[str, JsonValue] = {"minimum": 0, "maximum": 100}
+
 
 class PutSchedule(BaseModel):
     """A schedule as it shall be; it executes in the name of who puts it."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    intent: str = Field(description=_INTENT, examples=["deploy-application"])
-    cron: str = Field(description=_CRON, examples=["30 2 * * 1-5"])
-    timezone: str = Field(default="UTC", description=_ZONE, examples=["Europe/Berlin"])
+    intent: str = Field(description=_INTENT, examples=["deploy-application"], json_schema_extra=_REFERENCE)
+    cron: str = Field(description=_CRON, examples=["30 2 * * 1-5"], json_schema_extra=_EXPRESSION)
+    timezone: str = Field(
+        default="UTC", description=_ZONE, examples=["Europe/Berlin"], json_schema_extra=_NAMED
+    )
     parameters: dict[str, Any] = Field(default={}, description="What each execution gets.")
     overlap: Overlap = Field(default="skip", description=_OVERLAP)
-    catch_up: int = Field(default=1, description=f"{_CATCH_UP} From 0 to 100.", examples=[1])
+    catch_up: Annotated[int, BeforeValidator(integral)] = Field(
+        default=1, description=_CATCH_UP, json_schema_extra=_BOUNDED
+    )
     paused: bool = Field(default=False, description="Whether it rests; no time of the meantime is made up.")
     start: Moment | None = Field(default=None, description="It fires at no time before. RFC 3339.")
     end: Moment | None = Field(default=None, description="It fires at no time after. RFC 3339.")

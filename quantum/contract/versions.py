@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from quantum.contract.numbers import integral
 from quantum.contract.pages import Page
 
 type VersionState = Literal["draft", "active", "superseded"]
@@ -16,12 +17,7 @@ MESSAGE = Field(
 )
 
 
-def _integral(value: Any) -> Any:
-    """2.0 as 2: to JSON Schema both are the same integer."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-type VersionNumber = Annotated[int, Field(ge=1, le=999_999_999), BeforeValidator(_integral)]
+type VersionNumber = Annotated[int, Field(ge=1, le=999_999_999), BeforeValidator(integral)]
 
 
 def _no_default(schema: dict[str, Any]) -> None:

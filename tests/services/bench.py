@@ -29,7 +29,7 @@ from tests.stores import opened
 
 START = datetime.fromisoformat("2026-01-02T03:04:05Z")
 STEP = {"id": "a", "action": "act"}
-OWNER = {"issuer": "urn:test", "subject": "ada"}
+ISSUER = "urn:test"
 
 
 class NoTokens:
@@ -130,7 +130,7 @@ async def open_bench(request: pytest.FixtureRequest, store: str, folder: Path) -
         workshop.catalogue.add("act", lambda _parameters, _context: pytest.fail("nothing runs here"))
         members, agenda = Members(documents, NoTokens(), clock), Agenda(documents, clock)
         await members.ensure_tenant("acme")
-        await members.ensure_member("acme", user="ada", roles=["admin"], **OWNER)
+        await members.ensure_member("acme", user="ada", roles=["admin"], issuer=ISSUER, subject="ada")
         await workshop.intents.create(workshop.ada, NewIntent(name="deploy", definition={"steps": [STEP]}))
         schedules = Schedules(
             documents=documents,

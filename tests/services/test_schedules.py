@@ -16,11 +16,11 @@ from shared.domain.errors import (
     ValidationFailedError,
 )
 from shared.domain.intents import NewIntent, NewVersion
-from shared.domain.schedules import NewSchedule
+from shared.domain.schedules import MAX_SCHEDULES, NewSchedule
 from shared.ports.documents import EXECUTIONS, TENANCY, Create, Patch, Replace
 from shared.services import schedules
 from tests.fakes.documents import Killed
-from tests.services.bench import OWNER, STEP, Bench, open_bench
+from tests.services.bench import ISSUER, STEP, Bench, open_bench
 from tests.services.conftest import caller
 from tests.stores import BOTH_STORES
 
@@ -101,8 +101,7 @@ async def test_schedules_are_listed_by_name_and_deleted(bench: Bench) -> None:
 
 async def test_a_tenant_has_only_so_many_schedules(bench: Bench) -> None:
     bodies = [
-        {"id": f"s{number}", "kind": "schedule", "name": f"s{number}"}
-        for number in range(schedules.MAX_SCHEDULES)
+        {"id": f"s{number}", "kind": "schedule", "name": f"s{number}"} for number in range(MAX_SCHEDULES)
     ]
     for start in range(0, len(bodies), 100):
         await bench.documents.transact(
@@ -247,7 +246,7 @@ async def test_who_may_not_execute_any_more_does_not_execute_by_schedule_either(
     bench: Bench, change: dict[str, Any], says: str
 ) -> None:
     await bench.put()
-    member: dict[str, Any] = {"user": "ada", "roles": ["admin"], **OWNER, **change}
+    member: dict[str, Any] = {"user": "ada", "roles": ["admin"], "issuer": ISSUER, "subject": "ada", **change}
     if "subject" in change:
         await replace_member(bench, member)
     else:

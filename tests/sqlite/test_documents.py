@@ -254,6 +254,16 @@ PLANS: dict[str, tuple[Query, str]] = {
         ),
         "audit_by_action",
     ),
+    "schedules to be looked at": (
+        Query(
+            TENANCY,
+            "due",
+            partition="agenda",
+            where=[Where(("due",), "<=", "2025")],
+            order=[(("due",), "asc")],
+        ),
+        "agenda_by_due",
+    ),
     "audit chains": (Query(REGISTRY, "audit"), "documents_by_id"),
 }
 
