@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from shared.adapters.cosmos.account import Account
 from shared.adapters.cosmos.containers import DEFINITIONS
 from shared.adapters.cosmos.documents import CosmosDocuments
+from shared.adapters.cosmos.store import CosmosStore
 from shared.domain.errors import UnavailableError
 from shared.ports.documents import TENANCY
 from tests.contracts.shelf import ACME, Shelf
@@ -17,6 +19,9 @@ from tests.cosmos.server import CosmosServer
 from tests.managed_identity import identity
 
 __all__ = ["identity"]
+
+DEADLINE = 60.0
+"""Seconds for what takes none, however busy the machine is."""
 
 
 @dataclass
@@ -34,7 +39,7 @@ class Meter:
 
 async def served[T](call: Callable[[], Awaitable[T]]) -> T:
     """What the call gives once the store serves again."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE):
         while True:
             try:
                 return await call()
@@ -69,12 +74,24 @@ def account(server: CosmosServer) -> Account:
 
 @pytest.fixture
 async def documents(account: Account, meter: Meter) -> AsyncIterator[CosmosDocuments]:
-    """Open, and with a patience of a second."""
-    store = CosmosDocuments(account, patience=1, on_request_units=meter)
+    """Open, and patient: what passes, passes on a busy machine, too."""
+    store = CosmosDocuments(account, patience=DEADLINE, on_request_units=meter)
     await store.read(ACME, container=TENANCY, partition="p", id="opens it")
     meter.told.clear()
     yield store
     await store.close()
+
+
+@asynccontextmanager
+async def impatient(account: Account, patience: float) -> AsyncIterator[CosmosStore]:
+    """A store that took its time to open, and waits no longer than ``patience`` seconds from now on."""
+    store = CosmosStore(account, patience=DEADLINE, on_request_units=Meter())
+    try:
+        await store.read(ACME, container=TENANCY, partition="p", id="opens it")
+        store.patience = patience
+        yield store
+    finally:
+        await store.close()
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ async def cosmos_documents(
         server.make(database, definitions, scans=scans)
     else:
         await ensure_containers(endpoint, database, key=key, definitions=definitions)
-    store = CosmosDocuments(Account(endpoint, database, key=key))
+    store = CosmosDocuments(Account(endpoint, database, key=key), patience=60)
     try:
         yield store
     finally:

@@ -12,7 +12,7 @@ from shared.adapters.cosmos.errors import CosmosMisconfiguredError, CosmosUnavai
 from shared.domain.errors import UnavailableError
 from shared.ports.documents import TENANCY, Container
 from tests.contracts.shelf import Shelf
-from tests.cosmos.conftest import Meter, served
+from tests.cosmos.conftest import DEADLINE, Meter, served
 from tests.cosmos.server import CosmosServer, Fault
 
 ANOTHER_KEY = "YW5vdGhlciBrZXk="
@@ -21,9 +21,11 @@ ANOTHER_KEY = "YW5vdGhlciBrZXk="
 async def reason(
     account: Account,
     error: type[CosmosUnavailableError] = CosmosMisconfiguredError,
+    *,
+    patience: float = DEADLINE,
 ) -> str:
     """Why the account cannot be used, which is not what the caller is told."""
-    store = CosmosDocuments(account, patience=4)
+    store = CosmosDocuments(account, patience=patience)
     with pytest.raises(error) as raised:
         await Shelf(store).read("a")
     assert raised.value.message == UnavailableError.title
@@ -52,7 +54,7 @@ def test_what_cannot_be_an_account_is_refused_when_the_adapter_is_made(
 
 async def test_an_endpoint_where_nobody_listens_is_named(account: Account) -> None:
     nowhere = replace(account, endpoint="http://127.0.0.1:9")
-    assert "cannot be reached" in await reason(nowhere, CosmosUnavailableError)
+    assert "cannot be reached" in await reason(nowhere, CosmosUnavailableError, patience=2)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ async def test_an_endpoint_of_something_else_is_named(
 
 async def test_a_page_in_place_of_an_account_is_named(server: CosmosServer, account: Account) -> None:
     server.faults.append(Fault("account", raw=b"<html>", times=10_000))
-    assert "no answer" in await reason(account, CosmosUnavailableError)
+    assert "no answer" in await reason(account, CosmosUnavailableError, patience=2)
 
 
 async def test_a_missing_database_is_named(account: Account) -> None:
@@ -104,7 +106,7 @@ async def test_access_that_is_withdrawn_is_named(documents: CosmosDocuments, ser
 
 
 async def test_a_database_that_comes_later_is_found(server: CosmosServer, account: Account) -> None:
-    store = CosmosDocuments(replace(account, database="later"), patience=0.5)
+    store = CosmosDocuments(replace(account, database="later"), patience=DEADLINE)
     with pytest.raises(CosmosMisconfiguredError):
         await Shelf(store).read("a")
     await ensure_containers(server.endpoint, "later", key=server.key)
@@ -115,7 +117,7 @@ async def test_a_database_that_comes_later_is_found(server: CosmosServer, accoun
 
 async def test_a_start_lives_through_faults(server: CosmosServer, account: Account) -> None:
     server.faults += [Fault("account", 503), Fault("container", 429, times=2), Fault("read", hang_up=True)]
-    store = CosmosDocuments(account, patience=5)
+    store = CosmosDocuments(account, patience=DEADLINE)
     await Shelf(store).create("a")
     assert server.faults == []
     await store.close()

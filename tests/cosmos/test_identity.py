@@ -20,7 +20,7 @@ from shared.adapters.cosmos.documents import CosmosDocuments
 from shared.adapters.cosmos.errors import CosmosMisconfiguredError
 from shared.domain.causes import REFUSED
 from tests.contracts.shelf import Shelf
-from tests.cosmos.conftest import served
+from tests.cosmos.conftest import DEADLINE, served
 from tests.cosmos.server import CosmosServer
 from tests.managed_identity import IdentityEndpoint
 
@@ -55,7 +55,7 @@ async def test_a_managed_identity_is_used_where_no_key_is_given(
     tls_server: CosmosServer, identity: type[IdentityEndpoint]
 ) -> None:
     identity.token = tls_server.token
-    store = CosmosDocuments(Account(tls_server.endpoint, "db", identity="client-id"))
+    store = CosmosDocuments(Account(tls_server.endpoint, "db", identity="client-id"), patience=DEADLINE)
     await Shelf(store).create("a")
     assert await Shelf(store).read("a")
     await store.close()
@@ -67,7 +67,7 @@ async def test_an_identity_without_a_role_is_named(
     tls_server: CosmosServer, identity: type[IdentityEndpoint]
 ) -> None:
     identity.token = "of another account"
-    store = CosmosDocuments(Account(tls_server.endpoint, "db"), patience=4)
+    store = CosmosDocuments(Account(tls_server.endpoint, "db"), patience=DEADLINE)
     with pytest.raises(CosmosMisconfiguredError, match="identity is refused"):
         await Shelf(store).read("a")
     await store.close()
@@ -77,7 +77,7 @@ async def test_a_token_that_is_refused_is_asked_for_anew_without_a_restart(
     tls_server: CosmosServer, identity: type[IdentityEndpoint]
 ) -> None:
     identity.token = tls_server.token
-    store = CosmosDocuments(Account(tls_server.endpoint, "db"), patience=4)
+    store = CosmosDocuments(Account(tls_server.endpoint, "db"), patience=DEADLINE)
     await Shelf(store).read("a")
     tls_server.token = "another: the identity's access was renewed"
     with pytest.raises(CosmosMisconfiguredError, match="identity is refused") as raised:

@@ -21,7 +21,7 @@ from shared.adapters.cosmos.containers import DEFINITIONS, TENANT_FIELD
 from shared.adapters.cosmos.errors import CosmosMisconfiguredError, CosmosUnavailableError
 from shared.adapters.cosmos.faults import Deadline, never_in_doubt, persist
 from shared.adapters.cosmos.sessions import Sessions
-from shared.domain.causes import BUSY, MISFIT, MISSING, REFUSED, SLOW, UNREACHABLE
+from shared.domain.causes import BUSY, MISFIT, MISSING, REFUSED, UNREACHABLE
 from shared.domain.paging import Cursors
 from shared.ports.documents import TENANCY, Container
 
@@ -90,17 +90,14 @@ class Client:
         """
         if self._database is not None:
             return self._database
-        # One attempt for all who ask meanwhile: they wait beside each other, not one behind the other.
+        # One attempt for all who ask meanwhile: they wait beside each other, not one behind the other. It
+        # ends with the patience of the first, and says why.
         loop = asyncio.get_running_loop()
         if self._opening is None or (self._opening.done() and loop.time() >= self._opens_again):
             self._opening = loop.create_task(self._opened(deadline))
             self._opening.add_done_callback(_look_at)
-        try:
-            with self._counted():
-                async with asyncio.timeout(max(deadline.left(), 0)):
-                    return await asyncio.shield(self._opening)
-        except TimeoutError as error:
-            raise CosmosUnavailableError("Cosmos DB is still being opened", SLOW) from error
+        with self._counted():
+            return await asyncio.shield(self._opening)
 
     async def call[T](
         self,

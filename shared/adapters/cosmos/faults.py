@@ -97,7 +97,7 @@ async def persist[T](
         except (AzureError, TimeoutError) as error:
             trouble = trouble_of(error)
             if last is not None and isinstance(error, TimeoutError) and deadline.left() <= 0:
-                trouble = replace(trouble, cause=last.cause)  # that is where the time went
+                trouble = replace(last, sent=trouble.sent)  # that is where the time went
             last = trouble
             if trouble.sent and in_doubt is not never_in_doubt:
                 message = _IN_DOUBT

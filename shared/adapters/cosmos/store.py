@@ -54,7 +54,8 @@ class CosmosStore:
     def __init__(self, account: Account, *, patience: float, on_request_units: RequestUnits) -> None:
         """See :class:`shared.adapters.cosmos.documents.CosmosDocuments`."""
         self._client = Client(account, on_request_units)
-        self._patience = patience
+        self.patience = patience
+        """Seconds that a call goes on; calls that begin from now on heed a change."""
         self._signals = Signals()
 
     async def close(self) -> None:
@@ -143,7 +144,7 @@ class CosmosStore:
         ]
 
     def _deadline(self) -> Deadline:
-        return Deadline(self._patience)
+        return Deadline(self.patience)
 
     async def _select(
         self,
