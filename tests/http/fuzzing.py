@@ -3,7 +3,7 @@
 import itertools
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,16 @@ DEFINITIONS: Sequence[dict[str, Any]] = (
     {"steps": [{"action": "run-intent", "intent": "other"}]},
 )
 """What can be executed: hardly anything that is made of the contract alone can."""
+FIT: Mapping[str, Any] = {
+    "labels": {"team": "web"},
+    "url": "https://hooks.example.com/",
+    "events": ["*"],
+    "secret": None,
+    "cron": "@daily",
+    "timezone": "UTC",
+    "catch_up": 1,
+}
+"""Values that keep the rules beyond the schema: those that are made up break them nearly always."""
 _KEYS = itertools.count(1)
 
 
@@ -151,12 +161,15 @@ def map_case(context: HookContext, case: Case[Any]) -> Case[Any]:
     """Let what is right by its form go far: a new name, steps that run, a state that is met at times."""
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return case
-    if isinstance(case.body, dict) and "definition" in case.body:
+    if isinstance(case.body, dict):
         body: dict[str, Any] = case.body
         number = zlib.crc32(repr(body).encode("utf-8", "replace"))
-        body["definition"] = body["definition"] | DEFINITIONS[number % len(DEFINITIONS)]
+        if "definition" in body:
+            body["definition"] = body["definition"] | DEFINITIONS[number % len(DEFINITIONS)]
         if context.operation is not None and context.operation.label == "POST /api/v1/intents":
             body["name"] = f"intent-{number}"
+        if number % 4:
+            body |= {name: FIT[name] for name in body.keys() & FIT.keys()}
     if "If-Match" in case.headers and len(case.headers["If-Match"]) % 2 == 0:
         case.headers["If-Match"] = "*"
     return case
