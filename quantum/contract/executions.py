@@ -64,6 +64,16 @@ class Progress(BaseModel):
     percent: int = Field(ge=0, le=100)
 
 
+class CompensationState(BaseModel):
+    """How undoing a step stands."""
+
+    status: StepStatus
+    attempts: int
+    started_at: str
+    finished_at: str | None
+    error: dict[str, Any] | None
+
+
 class StepState(BaseModel):
     """How one step stands."""
 
@@ -75,6 +85,9 @@ class StepState(BaseModel):
     finished_at: str | None
     outputs: dict[str, Any] | None
     error: dict[str, Any] | None
+    compensation: CompensationState | None = Field(
+        description="Of a step that completed and has a `compensate`, once its execution came to a bad end."
+    )
 
 
 class ExecutionSchedule(BaseModel):

@@ -70,6 +70,8 @@ class StepState:
     finished_at: str | None = None
     outputs: Mapping[str, Any] | None = None
     error: Mapping[str, Any] | None = None
+    compensation: Mapping[str, Any] | None = None
+    """How undoing it stands: ``status``, ``attempts``, ``started_at``, ``finished_at``, ``error``."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -81,6 +83,7 @@ class StepState:
             "finished_at": self.finished_at,
             "outputs": self.outputs,
             "error": self.error,
+            "compensation": self.compensation,
         }
 
 
@@ -116,7 +119,7 @@ class Attempt:
 
     ``first`` marks the steps that start an execution. ``token`` is what a pending action left to be
     polled with, None before the action has begun. ``ending`` is what the execution has come to when the
-    attempt is one of what runs at last.
+    attempt is one of what comes after its steps; with ``compensates`` it is to undo the step.
     """
 
     tenant_id: str
@@ -126,6 +129,12 @@ class Attempt:
     first: bool = False
     token: Any = None
     ending: TerminalStatus | None = None
+    compensates: bool = False
+
+    @property
+    def key(self) -> str:
+        """What is done, whichever attempt it is: the same for all of them, and unique in the execution."""
+        return f"{self.step}/compensation" if self.compensates else self.step
 
     @classmethod
     def from_json(cls, payload: Mapping[str, Any]) -> "Attempt":

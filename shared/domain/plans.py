@@ -33,6 +33,8 @@ class PlanStep:
     retry: Retry
     continue_on_error: bool
     side_effect: SideEffect
+    compensate: "PlanStep | None" = None
+    """What undoes it, under its id."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -46,6 +48,7 @@ class PlanStep:
             "retry": self.retry.model_dump(),
             "continue_on_error": self.continue_on_error,
             "side_effect": self.side_effect,
+            **({"compensate": self.compensate.to_json()} if self.compensate else {}),
         }
 
     @classmethod
@@ -61,6 +64,7 @@ class PlanStep:
             retry=Retry.model_validate(data["retry"]),
             continue_on_error=data["continue_on_error"],
             side_effect=data["side_effect"],
+            compensate=cls.from_json(data["compensate"]) if "compensate" in data else None,
         )
 
 
@@ -96,10 +100,17 @@ class Plan:
     def every_step(self) -> tuple[PlanStep, ...]:
         return self.steps + self.last
 
+    @property
+    def actions(self) -> frozenset[str]:
+        """Every action that it may come to."""
+        undone = (step.compensate.action for step in self.every_step if step.compensate)
+        return frozenset(step.action for step in self.every_step).union(undone)
+
     @cached_property
     def referenced(self) -> frozenset[str]:
         """The steps whose results another step, or an output, names."""
-        return self.named_in_outputs.union(*(step.references for step in self.every_step))
+        undone = (step.compensate.references for step in self.every_step if step.compensate)
+        return self.named_in_outputs.union(*(step.references for step in self.every_step), *undone)
 
     @cached_property
     def named_in_outputs(self) -> frozenset[str]:
@@ -152,8 +163,15 @@ def _graph(
         if in_order and planned:
             needed = [planned[-1].id]
         ordered = tuple(sorted(needed, key=known.__getitem__))
-        planned.append(_plan_step(step, ordered, referenced, actions[step.action]))
+        undone = _compensation(step, known, actions) if step.compensate else None
+        planned.append(_plan_step(step, ordered, referenced, actions[step.action], undone))
     return tuple(planned)
+
+
+def _compensation(step: Step, known: Collection[str], actions: Mapping[str, ActionSpec]) -> PlanStep:
+    compensation = Step.model_validate({"id": step.id, **dict(step.compensate or {})})
+    spec = actions[compensation.action]
+    return _plan_step(compensation, (), _references(compensation, known, spec), spec)
 
 
 def _references(step: Step, known: Collection[str], spec: ActionSpec) -> frozenset[str]:
@@ -162,7 +180,11 @@ def _references(step: Step, known: Collection[str], spec: ActionSpec) -> frozens
 
 
 def _plan_step(
-    step: Step, depends_on: Sequence[str], referenced: frozenset[str], spec: ActionSpec
+    step: Step,
+    depends_on: Sequence[str],
+    referenced: frozenset[str],
+    spec: ActionSpec,
+    compensate: PlanStep | None = None,
 ) -> PlanStep:
     return PlanStep(
         id=step.id,
@@ -175,4 +197,5 @@ def _plan_step(
         retry=step.retry,
         continue_on_error=step.continue_on_error,
         side_effect=spec.side_effect,
+        compensate=compensate,
     )

@@ -18,10 +18,20 @@ STEP_ID: Final = r"[A-Za-z][A-Za-z0-9_-]{0,62}"
 ACTION_NAME: Final = r"[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)?"
 
 KEYWORDS: Final = frozenset(
-    {"id", "action", "depends_on", "when", "timeout", "retry", "continue_on_error", "parameters"}
+    {
+        "id",
+        "action",
+        "depends_on",
+        "when",
+        "timeout",
+        "retry",
+        "continue_on_error",
+        "parameters",
+        "compensate",
+    }
 )
 """The keys of a step that are not parameters of its action."""
-LATER_KEYWORDS: Final = frozenset({"foreach", "compensate"})
+LATER_KEYWORDS: Final = frozenset({"foreach"})
 LATER_ACTIONS: Final = frozenset({"approval"})
 RUN_INTENT: Final = "run-intent"
 """The action that executes another intent, and so refers to it."""
@@ -52,13 +62,32 @@ class Retry(BaseModel):
 NO_RETRY: Final = Retry(max_attempts=1)
 
 
+_ACTION: Final = Field(pattern=f"^{ACTION_NAME}$", max_length=128, description="What to do.")
+_TIMEOUT: Final = Field(
+    default=DEFAULT_TIMEOUT, ge=1, le=MAX_TIMEOUT, description="Seconds that one attempt may take."
+)
+# As a plain default, it would be copied for every step.
+_RETRY: Final = Field(default_factory=lambda: NO_RETRY, description="Whether and when to try again.")
+
+
+class Compensation(BaseModel):
+    """How a step that has completed is undone when its execution fails or is cancelled."""
+
+    model_config = _STRICT
+
+    action: str = _ACTION
+    parameters: dict[str, Any] = Field(default={}, description="The action's parameters.")
+    timeout: float = _TIMEOUT
+    retry: Retry = _RETRY
+
+
 class Step(BaseModel):
     """One step, with the flat form's parameters gathered and its id made up if it had none."""
 
     model_config = _STRICT
 
     id: str = Field(pattern=f"^{STEP_ID}$", description="How others refer to it.", examples=["build"])
-    action: str = Field(pattern=f"^{ACTION_NAME}$", max_length=128, description="What to do.")
+    action: str = _ACTION
     parameters: dict[str, Any] = Field(default={}, description="The action's parameters.")
     depends_on: list[str] = Field(
         default=[], max_length=MAX_DEPENDENCIES, description="Steps that must have ended well before."
@@ -68,13 +97,13 @@ class Step(BaseModel):
         description="A condition in CEL; if it does not hold, the step is skipped.",
         examples=["target == 'production'"],
     )
-    timeout: float = Field(
-        default=DEFAULT_TIMEOUT, ge=1, le=MAX_TIMEOUT, description="Seconds that one attempt may take."
-    )
-    # As a plain default, it would be copied for every step.
-    retry: Retry = Field(default_factory=lambda: NO_RETRY, description="Whether and when to try again.")
+    timeout: float = _TIMEOUT
+    retry: Retry = _RETRY
     continue_on_error: bool = Field(
         default=False, description="Whether what depends on it runs although it failed."
+    )
+    compensate: Compensation | None = Field(
+        default=None, description="How to undo it if it completed and the execution fails or is cancelled."
     )
 
 
@@ -86,7 +115,15 @@ def long_form(raw: Mapping[str, Any], position: int) -> dict[str, Any]:
     step = {key: value for key, value in raw.items() if key in KEYWORDS and value is not None}
     step["parameters"] = parameters_of(raw)
     step.setdefault("id", derived_id(str(raw.get("action", "step")), position))
+    if isinstance(compensation := step.get("compensate"), Mapping):
+        step["compensate"] = compensation_of(compensation)
     return step
+
+
+def compensation_of(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A step's ``compensate`` in its long form."""
+    keywords = {key: value for key, value in raw.items() if key in KEYWORDS and value is not None}
+    return {**keywords, "parameters": parameters_of(raw)}
 
 
 def parameters_of(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,12 +6,11 @@ second delivery meets the first one's event.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 
-from shared.domain.events import STEP_TERMINAL
-from shared.domain.executions import Attempt, StepStatus
+from shared.domain.executions import STEP_TERMINAL_STATUSES, Attempt, Outcome, StepStatus
 from shared.domain.plans import PlanStep
 from shared.domain.times import rfc3339
 from shared.ports.documents import Create, Operation, Patch, Path, Replace
@@ -26,6 +25,9 @@ OUTPUTS: Final = "outputs"
 
 MAX_OUTPUT_BYTES = 512 * 1024
 """The largest outputs of a step or an execution: a document and an event each hold them."""
+
+
+type End = Literal["completed", "skipped", "failed"]
 
 
 class AttemptRecord:
@@ -43,6 +45,10 @@ class AttemptRecord:
         self.stored = attempt.attempt > 1
         """Whether the step has a document by now."""
 
+    def state_in(self, stored: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Where the attempts stand, of the step's document; None: none was recorded."""
+        return stored
+
     def begin(self, *, status: StepStatus = "running", token: Any = None) -> list[Operation]:
         """The attempt has begun: ``step_started``, and the step's document."""
         return [
@@ -51,16 +57,16 @@ class AttemptRecord:
         ]
 
     def end(
-        self, type: str, *, now: datetime, outputs: Mapping[str, Any] | None, error: Mapping[str, Any] | None
+        self, ended: End, *, now: datetime, outputs: Mapping[str, Any] | None, error: Mapping[str, Any] | None
     ) -> list[Operation]:
-        """The step has come to an end with the event ``type``; the head counts it."""
-        status: StepStatus = STEP_TERMINAL[type]
+        """The step has come to its end; the head counts it."""
+        told = f"step_{ended}"
         data = {"result": outputs} if outputs is not None else {}
         return [
-            *self._start_event(type),
-            self._event(type, now, **data, **({"error": error} if error else {})),
-            self._state(status, finished=now, outputs=outputs, error=error),
-            Patch(HEAD, increment={("progress", status): 1}),
+            *self._start_event(told),
+            self._event(told, now, **data, **({"error": error} if error else {})),
+            self._state(ended, finished=now, outputs=outputs, error=error),
+            Patch(HEAD, increment={("progress", ended): 1}),
         ]
 
     def retrying(self, *, now: datetime, delay: float, error: Mapping[str, Any]) -> list[Operation]:
@@ -116,6 +122,103 @@ class AttemptRecord:
             "token": token,
         }
         return Replace(body) if self.stored else Create(body)
+
+
+class CompensationRecord:
+    """One attempt to undo a step, as it changes: its events, and ``compensation`` of the step's document."""
+
+    def __init__(self, attempt: Attempt, *, started: datetime, trace: Carrier = NOTHING) -> None:
+        self._attempt = attempt
+        self._trace = trace
+        self.started = started
+        self.announced = False
+        self.stored = attempt.attempt > 1
+
+    def state_in(self, stored: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        state: Mapping[str, Any] | None = stored.get("compensation")
+        return state
+
+    def begin(self, *, status: StepStatus = "running", token: Any = None) -> list[Operation]:
+        return [self._event("step_compensating", self.started), self._state(status, token=token)]
+
+    def end(
+        self, ended: End, *, now: datetime, outputs: Mapping[str, Any] | None, error: Mapping[str, Any] | None
+    ) -> list[Operation]:
+        """The step has been undone, or will not be."""
+        undone = ended != "failed"
+        data = {"result": outputs} if outputs is not None else {}
+        return [
+            *self._start_event(),
+            self._event(
+                "step_compensated" if undone else "step_compensation_failed",
+                now,
+                **data,
+                **({"error": error} if error else {}),
+            ),
+            self._state(ended, finished=now, error=error, undone=undone),
+        ]
+
+    def retrying(self, *, now: datetime, delay: float, error: Mapping[str, Any]) -> list[Operation]:
+        return [
+            *self._start_event(),
+            self._event("step_retrying", now, error=error, delay=delay),
+            self._state("retrying", error=error),
+        ]
+
+    def waiting(self, *, token: Any) -> list[Operation]:
+        return [*self._start_event(), self._state("waiting", token=token)]
+
+    def _start_event(self) -> Sequence[Operation]:
+        return () if self.announced else (self._event("step_compensating", self.started),)
+
+    def _event(self, type: str, now: datetime, **data: Any) -> Operation:
+        attempt = self._attempt
+        body = event(
+            key=f"{attempt.step}:compensation:{attempt.attempt}",
+            type=type,
+            now=now,
+            data={"step": attempt.step, "attempt": attempt.attempt, "compensation": True, **data},
+            trace=self._trace,
+        )
+        return Create(body)
+
+    def _state(
+        self,
+        status: StepStatus,
+        *,
+        finished: datetime | None = None,
+        error: Mapping[str, Any] | None = None,
+        token: Any = None,
+        undone: bool = False,
+    ) -> Operation:
+        state = {
+            "status": status,
+            "attempts": self._attempt.attempt,
+            "started_at": rfc3339(self.started),
+            "finished_at": rfc3339(finished) if finished else None,
+            "error": error,
+            "token": token,
+        }
+        changes: dict[Path, Any] = {("compensation",): state}
+        if undone:
+            changes["status",] = "compensated"
+        return Patch(step_document_id(self._attempt.step), set=changes)
+
+
+type Record = AttemptRecord | CompensationRecord
+
+
+def outcome_in(state: Mapping[str, Any], attempt: int) -> Outcome | None:
+    """What a step's state says that ``attempt`` came to, or None while it does not say."""
+    if state["status"] in STEP_TERMINAL_STATUSES:
+        return Outcome(state["status"], error=state["error"])
+    if state["attempts"] < attempt:
+        return None
+    if state["attempts"] > attempt or state["status"] == "retrying":
+        return Outcome("retry")
+    if state["status"] == "waiting":
+        return Outcome("pending", token=state["token"])
+    return None
 
 
 def running(now: datetime) -> Operation:

@@ -21,6 +21,11 @@ from shared.services.runs import Run, Runs, step_document_id
 STEPS_PER_TRANSACTION = 40
 """Two documents a step, and room for the head, within the 100 operations of a transaction."""
 
+_UNCOMPENSATED: Mapping[str, Any] = {
+    "code": "UNCOMPENSATED",
+    "message": "steps that had completed could not be undone",
+}
+
 
 class Endings:
     """The use case behind the activity ``finish_execution``; to repeat it changes nothing."""
@@ -37,7 +42,8 @@ class Endings:
         """Record the end that the orchestrator has come to.
 
         ``payload``: ``tenant_id``, ``execution_id``, ``status``, and the ids of the steps that ``failed``
-        (the first is the cause), were ``blocked`` by a failure, or ``cancelled`` before they began.
+        (the first is the cause), were ``blocked`` by a failure, or ``cancelled`` before they began; if there
+        are any, also of those that should have been compensated and could not be, as ``uncompensated``.
         """
         scope = TenantScope(payload["tenant_id"])  # the platform's own message
         execution_id: str = payload["execution_id"]
@@ -48,6 +54,8 @@ class Endings:
             await self._tell_unrun(scope, execution_id, run, payload)
             status: TerminalStatus = payload["status"]
             cause = await self._cause(scope, execution_id, payload["failed"])
+            if uncompensated := payload.get("uncompensated"):
+                cause = {**(cause or _UNCOMPENSATED)} | {"uncompensated": uncompensated}
             outputs = None
             if status == "completed" and run.plan.outputs:
                 try:
@@ -125,7 +133,7 @@ class Endings:
 
     async def _cause(
         self, scope: TenantScope, execution_id: str, failed: Sequence[str]
-    ) -> Mapping[str, Any] | None:
+    ) -> dict[str, Any] | None:
         """The error of the step that failed first, naming the step, and the other failed ones behind it."""
         if not failed:
             return None

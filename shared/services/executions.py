@@ -384,4 +384,9 @@ def _step_state(id: str, action: str, stored: Mapping[str, Any] | None) -> StepS
         finished_at=stored["finished_at"],
         outputs=stored["outputs"],
         error=stored["error"],
+        compensation=_compensation(stored.get("compensation")),
     )
+
+
+def _compensation(stored: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return {key: value for key, value in stored.items() if key != "token"} if stored else None

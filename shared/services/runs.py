@@ -134,10 +134,14 @@ class Runs:
                 return stored
 
     async def step_results(
-        self, scope: TenantScope, execution_id: str, run: Run, steps: frozenset[str]
+        self, scope: TenantScope, execution_id: str, run: Run, steps: frozenset[str], *, fresh: bool = False
     ) -> dict[str, Mapping[str, Any]]:
-        """Status and outputs of ``steps`` that have come to an end; the others are left out."""
-        results = {step: run.finished[step] for step in steps if step in run.finished}
+        """Status and outputs of ``steps`` that have come to an end; the others are left out.
+
+        With ``fresh`` they are read again: what has completed may have been compensated.
+        """
+        kept = {} if fresh else run.finished
+        results = {step: kept[step] for step in steps if step in kept}
         for step in steps - results.keys():
             document = await self._documents.read(
                 scope, container=EXECUTIONS, partition=execution_id, id=step_document_id(step)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from shared.domain.actions import ActionSpec
 from shared.domain.definitions import MAX_STEPS, Definition
-from shared.domain.steps import Step
+from shared.domain.steps import Compensation, Step
 from shared.domain.templates import OPEN
 
 type Schema = dict[str, Any]
@@ -70,18 +70,33 @@ class Schemas:
     def _step(self, defs: dict[str, Schema]) -> Schema:
         properties = _properties(Step, defs)
         keywords = {name: _or(_NULL, schema) for name, schema in properties.items() if name != "parameters"}
-        keywords["action"] = {
-            "enum": sorted(self._models),
-            "description": properties["action"].get("description", ""),
+        keywords["compensate"] = {
+            "description": properties["compensate"]["description"],
+            "anyOf": [{"$ref": "#/$defs/Compensation"}, _NULL],
+        }
+        defs["Compensation"] = {
+            "type": "object",
+            "description": "What undoes a step: an action, with its parameters as a step has them.",
+            **self._acting(
+                {name: keywords[name] for name in sorted(Compensation.model_fields.keys() & keywords.keys())},
+                defs,
+            ),
         }
         return {
             "type": "object",
             "description": "One step: keywords, and its action's parameters beside them or in `parameters`.",
-            "properties": keywords | {"parameters": {"type": ["object", "null"]}},
+            **self._acting(keywords, defs),
+            "examples": [_FLAT, _LONG],
+        }
+
+    def _acting(self, keywords: dict[str, Schema], defs: dict[str, Schema]) -> Schema:
+        """What has an action, and its parameters beside ``keywords`` or in ``parameters``."""
+        action = {"enum": sorted(self._models), "description": keywords["action"].get("description", "")}
+        return {
+            "properties": keywords | {"action": action, "parameters": {"type": ["object", "null"]}},
             "required": ["action"],
             "allOf": [self._branch(name, defs) for name in sorted(self._models)],
             "unevaluatedProperties": False,
-            "examples": [_FLAT, _LONG],
         }
 
     def _branch(self, action: str, defs: dict[str, Schema]) -> Schema:

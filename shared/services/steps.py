@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from shared import logs
 from shared.domain import expressions
 from shared.domain.errors import DocumentExistsError, DocumentStaleError, UnavailableError
-from shared.domain.executions import STEP_TERMINAL_STATUSES, Attempt, Outcome
+from shared.domain.executions import Attempt, Outcome
 from shared.domain.metrics import STEP_DURATION
 from shared.domain.plans import PlanStep
 from shared.domain.retries import retry_delay
@@ -28,7 +28,16 @@ from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Documents, Operation
 from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
-from shared.services.attempts import HEAD, AttemptRecord, running, unstorable
+from shared.services.attempts import (
+    HEAD,
+    AttemptRecord,
+    CompensationRecord,
+    End,
+    Record,
+    outcome_in,
+    running,
+    unstorable,
+)
 from shared.services.runs import Run, Runs, step_document_id
 
 RECORD_PATIENCE = 600.0
@@ -75,7 +84,8 @@ class Steps:
             return (await self._observed(scope, run, attempt)).to_json()
 
     async def _observed(self, scope: TenantScope, run: Run, attempt: Attempt) -> Outcome:
-        action = run.plan.step(attempt.step).action
+        step = _step(run, attempt)
+        action = step.action
         about: Attributes = {
             "tenant_id": attempt.tenant_id,
             "execution_id": attempt.execution_id,
@@ -83,7 +93,8 @@ class Steps:
             "attempt": attempt.attempt,
             "action": action,
         }
-        with self._parts.telemetry.span(f"step {action}", parent=run.trace, attributes=about) as span:
+        what = "compensate" if attempt.compensates else "step"
+        with self._parts.telemetry.span(f"{what} {action}", parent=run.trace, attributes=about) as span:
             outcome = await _Attempt(self._parts, scope, run, attempt).perform()
             span.set({"status": outcome.status})
             if outcome.status in {"failed", "retry"}:
@@ -99,17 +110,26 @@ class _Attempt:
         self._scope = scope
         self._run = run
         self._attempt = attempt
-        self._step: PlanStep = run.plan.step(attempt.step)
+        self._step = _step(run, attempt)
         self._action: Action = parts.catalogue.action(self._step.action)
-        self._record = AttemptRecord(attempt, self._step, started=parts.clock.now(), trace=run.trace)
+        self._record: Record = (
+            CompensationRecord(attempt, started=parts.clock.now(), trace=run.trace)
+            if attempt.compensates
+            else AttemptRecord(attempt, self._step, started=parts.clock.now(), trace=run.trace)
+        )
 
     async def perform(self) -> Outcome:
         if self._attempt.token is not None:
             return await self._poll()
+        if self._attempt.compensates and (known := await self._nothing_to_undo()) is not None:
+            return known
+        return await self._begin()
+
+    async def _begin(self) -> Outcome:
         try:
             names = await self._names()
             if self._step.when is not None and not expressions.condition(self._step.when, names):
-                return await self._end("step_skipped")
+                return await self._end("skipped")
             parameters = self._parameters(names)
         except expressions.ExpressionError as error:
             return await self._failed(ActionError("EXPRESSION", str(error), retryable=False))
@@ -119,14 +139,23 @@ class _Attempt:
             return known
         return await self._settle(self._action.run(parameters, self._context()))
 
-    async def _poll(self) -> Outcome:
+    async def _nothing_to_undo(self) -> Outcome | None:
+        """Why there is nothing to do: the step did not complete, or this attempt is recorded already."""
         stored = await self._stored()
-        if stored is None:
+        if stored is None or stored["status"] not in {"completed", "compensated"}:
+            return Outcome("skipped")
+        state = self._record.state_in(stored)
+        return outcome_in(state, self._attempt.attempt) if state is not None else None
+
+    async def _poll(self) -> Outcome:
+        state = await self._state()
+        if state is None:
             raise LookupError(f"step {self._attempt.step} was never started")
-        if (known := self._known(stored)) is not None and known.status != "pending":
+        known = outcome_in(state, self._attempt.attempt)
+        if known is not None and known.status != "pending":
             return known
         self._record.announced = self._record.stored = True
-        self._record.started = parse_rfc3339(stored["started_at"])
+        self._record.started = parse_rfc3339(state["started_at"])
         try:
             parameters = self._parameters(await self._names())
         except (expressions.ExpressionError, ValidationError) as error:
@@ -136,7 +165,11 @@ class _Attempt:
     async def _names(self) -> dict[str, Any]:
         """What this step's expressions may name."""
         results = await self._parts.runs.step_results(
-            self._scope, self._attempt.execution_id, self._run, self._step.references
+            self._scope,
+            self._attempt.execution_id,
+            self._run,
+            self._step.references,
+            fresh=self._attempt.ending is not None,
         )
         ending = self._attempt.ending
         if ending is not None:
@@ -162,7 +195,7 @@ class _Attempt:
             execution_id=self._attempt.execution_id,
             step_id=self._attempt.step,
             attempt=self._attempt.attempt,
-            idempotency_key=f"{self._attempt.execution_id}/{self._attempt.step}",
+            idempotency_key=f"{self._attempt.execution_id}/{self._attempt.key}",
             clock=self._parts.clock,
         )
 
@@ -171,8 +204,7 @@ class _Attempt:
         if await self._write(self._record.begin()):
             self._record.announced = self._record.stored = True
             return None
-        stored = await self._stored()
-        if stored is not None and (known := self._known(stored)) is not None:
+        if (known := await self._known()) is not None:
             return known
         self._record.announced = self._record.stored = True
         if self._action.side_effect == "irreversible":
@@ -194,7 +226,7 @@ class _Attempt:
         except _CancelledError:
             return Outcome("cancelled")
         if isinstance(result, Completed):
-            return await self._end("step_completed", outputs=result.outputs)
+            return await self._end("completed", outputs=result.outputs)
         return await self._wait(result)
 
     async def _result(self, work: Awaitable[Completed | Pending]) -> Completed | Pending:
@@ -254,14 +286,14 @@ class _Attempt:
         described = {"code": error.code, "message": error.message}
         spent = self._attempt.attempt >= retry.max_attempts
         if spent or not error.retryable or error.code in retry.non_retryable:
-            return await self._end("step_failed", error=described)
+            return await self._end("failed", error=described)
         delay = max(
             retry_delay(
                 attempt=self._attempt.attempt,
                 initial_interval=retry.initial_interval,
                 backoff=retry.backoff,
                 max_interval=retry.max_interval,
-                seed=f"{self._attempt.execution_id}/{self._attempt.step}",
+                seed=f"{self._attempt.execution_id}/{self._attempt.key}",
             ),
             error.retry_after,
         )
@@ -273,20 +305,19 @@ class _Attempt:
 
     async def _end(
         self,
-        type: str,
+        status: End,
         *,
         outputs: Mapping[str, Any] | None = None,
         error: Mapping[str, Any] | None = None,
     ) -> Outcome:
         now = self._parts.clock.now()
-        if not await self._settled(self._record.end(type, now=now, outputs=outputs, error=error)):
+        if not await self._settled(self._record.end(status, now=now, outputs=outputs, error=error)):
             return await self._recorded()
-        status = type.removeprefix("step_")
         if status != "skipped":
             self._measure(status, now)
-        if self._attempt.step in self._run.plan.referenced:
+        if self._attempt.step in self._run.plan.referenced and not self._attempt.compensates:
             self._run.finish(self._attempt.step, status, outputs)
-        return Outcome(status, error=error)  # type: ignore[arg-type]  # STEP_TERMINAL's keys without "step_"
+        return Outcome(status, error=error)
 
     def _measure(self, status: str, ended: datetime) -> None:
         """Say how long the attempt took; whoever recorded it does, so that each is counted once."""
@@ -348,24 +379,30 @@ class _Attempt:
         )
         return None if document is None else document.body
 
-    async def _recorded(self) -> Outcome:
+    async def _state(self) -> Mapping[str, Any] | None:
         stored = await self._stored()
-        known = self._known(stored) if stored is not None else None
+        return None if stored is None else self._record.state_in(stored)
+
+    async def _known(self) -> Outcome | None:
+        """What is recorded of this attempt, or None while nothing is."""
+        state = await self._state()
+        return None if state is None else outcome_in(state, self._attempt.attempt)
+
+    async def _recorded(self) -> Outcome:
+        known = await self._known()
         if known is None:
             raise UnavailableError("the step's record is being written by another delivery")
         return known
 
-    def _known(self, stored: Mapping[str, Any]) -> Outcome | None:
-        """What the step's document says this attempt came to, or None while it does not say."""
-        if stored["status"] in STEP_TERMINAL_STATUSES:
-            return Outcome(stored["status"], error=stored["error"])
-        if stored["attempts"] < self._attempt.attempt:
-            return None
-        if stored["attempts"] > self._attempt.attempt or stored["status"] == "retrying":
-            return Outcome("retry")
-        if stored["status"] == "waiting":
-            return Outcome("pending", token=stored["token"])
-        return None
+
+def _step(run: Run, attempt: Attempt) -> PlanStep:
+    """What is to be done: the step, or what undoes it."""
+    step = run.plan.step(attempt.step)
+    if not attempt.compensates:
+        return step
+    if step.compensate is None:
+        raise LookupError(f"step {step.id} has no compensation")
+    return step.compensate
 
 
 class _CancelledError(Exception):

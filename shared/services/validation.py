@@ -85,7 +85,7 @@ class Validation:
             NotExecutableError: they forbid one.
         """
         forbidden = frozenset((await self._tenants.settings(scope)).forbidden_actions)
-        for name in sorted(forbidden & {step.action for step in plan.every_step} if forbidden else ()):
+        for name in sorted(forbidden & plan.actions if forbidden else ()):
             raise NotExecutableError(f"The administrators of this tenant forbid the action '{name}'")
 
     async def _targets(self, scope: TenantScope, names: Sequence[str]) -> Mapping[str, Target]:

@@ -28,7 +28,7 @@ def execution(context: Context, data: dict[str, Any]) -> Steps[None]:
             return
         end = ended(work, result, cancelled=run.cancelling)
         names = {"tenant_id": work.tenant_id, "execution_id": work.execution_id}
-        work = following(work, end)
+        work = following(work, result, end)
     yield context.finish(names | end)
 
 
@@ -44,6 +44,7 @@ class _Flight:
 
     task: Task
     node: Node
+    began: str
     lane: Lane | None = None
     asleep: bool = False
 
@@ -121,7 +122,7 @@ class _Run:
     def _begin(self, node: Node, lane: Lane) -> None:
         if lane.due is not None:
             seconds = max(0.0, (lane.due - self._context.now()).total_seconds())
-            self._fly(_Flight(self._context.timer(seconds), node, lane, asleep=True))
+            self._fly(self._context.timer(seconds), node, lane, asleep=True)
             return
         request = {
             "tenant_id": self._work.tenant_id,
@@ -133,7 +134,9 @@ class _Run:
         }
         if self._work.phase != "steps":
             request["ending"] = self._work.end["status"]
-        self._fly(_Flight(self._context.run_step(request), node, lane))
+        if self._work.phase == "compensations":
+            request["compensates"] = True
+        self._fly(self._context.run_step(request), node, lane)
 
     def _begin_segment(self, node: Node) -> None:
         work = self._work
@@ -143,19 +146,23 @@ class _Run:
             execution_id=work.execution_id,
             nodes=[Node(node.key, node.lanes)],
             tolerant=work.tolerant & steps,
+            compensatable=work.compensatable & steps,
             renew_after=work.renew_after,
             first=self._first,
             phase=work.phase,
             end=work.end,
         )
-        self._fly(_Flight(self._context.run_segment(self._instance(node), part.to_json()), node))
+        self._fly(self._context.run_segment(self._instance(node), part.to_json()), node)
 
     def _instance(self, node: Node) -> str:
         return f"{self._work.execution_id}:{node.key}"
 
-    def _fly(self, flight: _Flight) -> None:
-        self._flights[id(flight.task)] = flight
-        self._context.watch(flight.task)
+    def _fly(self, task: Task, node: Node, lane: Lane | None = None, *, asleep: bool = False) -> None:
+        self._flights[id(task)] = _Flight(task, node, self._now(), lane, asleep)
+        self._context.watch(task)
+
+    def _now(self) -> str:
+        return self._context.now().isoformat()
 
     def _land(self, flight: _Flight) -> None:
         if flight.lane is None:
@@ -181,13 +188,21 @@ class _Run:
                 self._end_lane(node, lane, cancelled=lane.steps)
                 if not self.cancelling:
                     self._cancel()
+            case "failed" if self._work.phase == "compensations":
+                self._result.failed.append(step)
+                self._next_step(node, lane)
             case "failed" if step not in self._work.tolerant:
                 self._result.failed.append(step)
                 self._end_lane(node, lane, blocked=lane.steps[1:], stopped=True)
-            case _:
-                del lane.steps[0]
-                lane.attempt, lane.token = 1, None
-                self._go_on(node, lane, 0)
+            case status:
+                if status == "completed" and step in self._work.compensatable:
+                    self._result.completed.append((step, self._now()))
+                self._next_step(node, lane)
+
+    def _next_step(self, node: Node, lane: Lane) -> None:
+        del lane.steps[0]
+        lane.attempt, lane.token = 1, None
+        self._go_on(node, lane, 0)
 
     def _go_on(self, node: Node, lane: Lane, delay: float) -> None:
         if not lane.steps:
@@ -223,8 +238,15 @@ class _Run:
             for lane in node.lanes:
                 result.failed.append(lane.steps[0])
                 result.blocked += lane.steps[1:]
+                result.completed += [
+                    (step, self._now()) for step in lane.steps if step in self._work.compensatable
+                ]
         else:
             result = Result.from_json(flight.task.get_result())
+            # The segment's clock may be another machine's: what depends on it must stand behind it.
+            result.completed = [
+                (step, min(max(at, flight.began), self._now())) for step, at in result.completed
+            ]
         self._result.add(result)
         node.stopped = result.stopped
         self._end_node(node)

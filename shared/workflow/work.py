@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
-type Phase = Literal["steps", "finally"]
-"""What an execution is at: its steps, and when they have come to their end, those that run at last."""
+type Phase = Literal["steps", "compensations", "finally"]
+"""What an execution is at: its steps; when they have come to a bad end, undoing those that completed; and
+what runs at last."""
 
 RENEW_AFTER: Final = 12
 """Completions after which an orchestration forgets its history, at the next moment when nothing runs."""
@@ -81,12 +82,15 @@ class Result:
     """Not begun, or waiting between two attempts, when the cancellation came."""
     stopped: bool = False
     """Whether a failure stopped it short of its end (a tolerated failure does not)."""
+    completed: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """Of the steps that can be undone, those that completed, and when (ISO 8601)."""
 
     def add(self, other: "Result") -> None:
         self.failed += other.failed
         self.blocked += other.blocked
         self.cancelled += other.cancelled
         self.stopped = self.stopped or other.stopped
+        self.completed += other.completed
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -94,11 +98,15 @@ class Result:
             "blocked": self.blocked,
             "cancelled": self.cancelled,
             "stopped": self.stopped,
+            **({"completed": self.completed} if self.completed else {}),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Result":
-        return cls(list(data["failed"]), list(data["blocked"]), list(data["cancelled"]), data["stopped"])
+        completed = [(step, at) for step, at in data.get("completed", ())]
+        return cls(
+            list(data["failed"]), list(data["blocked"]), list(data["cancelled"]), data["stopped"], completed
+        )
 
 
 @dataclass(slots=True)
@@ -115,11 +123,13 @@ class Work:
     """Whether this is the very beginning of the execution."""
     so_far: Result = field(default_factory=Result)
     """What the generations before this one came to, in this phase."""
+    compensatable: frozenset[str] = frozenset()
+    """The steps that can be undone."""
     phase: Phase = "steps"
     last: list[Node] = field(default_factory=list[Node])
     """What runs when the steps have come to their end."""
     end: dict[str, Any] = field(default_factory=dict[str, Any])
-    """What the phases before this one came to: ``status``, ``failed``, ``blocked``, ``cancelled``."""
+    """What the phases before this one came to, as it is recorded at the end (``phases.py``)."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -131,6 +141,7 @@ class Work:
             "first": self.first,
             "so_far": self.so_far.to_json(),
             **({"phase": self.phase, "end": self.end} if self.phase != "steps" else {}),
+            **({"compensatable": sorted(self.compensatable)} if self.compensatable else {}),
             **({"last": [node.to_json() for node in self.last]} if self.last else {}),
         }
 
@@ -144,6 +155,7 @@ class Work:
             renew_after=data["renew_after"],
             first=data["first"],
             so_far=Result.from_json(data["so_far"]),
+            compensatable=frozenset(data.get("compensatable", ())),
             phase=data.get("phase", "steps"),
             last=[Node.from_json(node) for node in data.get("last", ())],
             end=data.get("end", {}),

@@ -97,7 +97,15 @@ def test_every_error_is_found_at_once() -> None:
         ({"id": "a b"}, "/id", "VALUE"),
         ({"action": 5}, "/action", "TYPE"),
         ({"parameters": []}, "/parameters", "TYPE"),
-        ({"compensate": {"action": "build"}}, "/compensate", "NOT_AVAILABLE"),
+        ({"compensate": "build"}, "/compensate", "TYPE"),
+        ({"compensate": {"action": "build", "when": "true"}}, "/compensate/when", "VALUE"),
+        ({"compensate": {"action": "nope"}}, "/compensate/action", "UNKNOWN_ACTION"),
+        ({"compensate": {"action": "deploy", "replicas": "x"}}, "/compensate/replicas", "TYPE"),
+        (
+            {"compensate": {"action": "build", "image": "${{ steps.nope.outputs.x }}"}},
+            "/compensate/image",
+            "UNKNOWN_STEP",
+        ),
         ({"depends_on": ["build-1"] * 1001}, "/depends_on", "VALUE"),
     ],
 )

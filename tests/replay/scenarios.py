@@ -17,7 +17,10 @@ DONE: Outcome = {"status": "completed"}
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """``outcomes`` are what a step's activities come to, in order; None raises. The rest complete."""
+    """``outcomes`` are what a step's activities come to, in order; None raises. The rest complete.
+
+    Those of its compensation are under ``undo-`` and its name.
+    """
 
     graph: Graph
     outcomes: Mapping[str, Sequence[Outcome | None]] = field(
@@ -29,13 +32,22 @@ class Scenario:
     bundle: int = 20
     renew_after: int = 12
     last: Graph = field(default_factory=dict[str, Sequence[str]])
+    compensatable: frozenset[str] = frozenset()
 
     def record(self) -> Recorder:
         """Run it through the registered functions, each activity taking a second."""
         recorder = Recorder()
         nodes = cut(self.graph, small=self.small, bundle=self.bundle)
         last = cut(self.last, first_key=len(nodes), small=self.small, bundle=self.bundle)
-        work = Work("acme", "execution", nodes, self.tolerant, renew_after=self.renew_after, last=last)
+        work = Work(
+            "acme",
+            "execution",
+            nodes,
+            self.tolerant,
+            renew_after=self.renew_after,
+            last=last,
+            compensatable=self.compensatable,
+        )
         World(recorder, self._actor()).run(work.to_json(), cancel_at=self.cancel_at)
         return recorder
 
@@ -43,7 +55,8 @@ class Scenario:
         left = {step: list(outcomes) for step, outcomes in self.outcomes.items()}
 
         def act(request: Mapping[str, Any]) -> tuple[float, Outcome | None]:
-            outcomes = left.get(request["step"])
+            undoing = "undo-" if request.get("compensates") else ""
+            outcomes = left.get(undoing + request["step"])
             return 1.0, outcomes.pop(0) if outcomes else DONE
 
         return act
@@ -75,6 +88,21 @@ SCENARIOS: Mapping[str, Scenario | Delivery] = {
     "finally-cancel": Scenario(chain("s", 2), {"f0": [PENDING]}, last=chain("f", 1), cancel_at=0.5),
     "finally-renewed": Scenario(chain("s", 3), {"f1": [PENDING]}, last=chain("f", 3), renew_after=2),
     "finally-segmented": Scenario(chain("s", 1), last={**chain("a", 5), **chain("b", 4)}, small=0, bundle=4),
+    "compensated": Scenario(
+        {**DIAMOND, "e": ["d"]},
+        {"e": [FAILED], "undo-b": [RETRY, FAILED], "undo-c": [PENDING]},
+        compensatable=frozenset("abcd"),
+        last=chain("f", 1),
+    ),
+    "compensated-cancel": Scenario(chain("s", 4), compensatable=frozenset({"s0", "s1"}), cancel_at=2.5),
+    "compensated-segmented": Scenario(
+        {**chain("a", 5), **chain("b", 4)},
+        {"b3": [FAILED]},
+        compensatable=frozenset({"a0", "a1", "a4", "b0", "b2"}),
+        small=0,
+        bundle=4,
+        renew_after=2,
+    ),
     "webhook": Delivery([None]),
     "webhook-retried": Delivery([5.5, 14.0, None]),
 }

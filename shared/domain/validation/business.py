@@ -42,12 +42,20 @@ def dependencies(subject: Subject) -> Iterator[FieldError]:
             elif (name in last) != entry.last:
                 yield _out_of_order(entry, name, place)
         for place, name in _named_in_expressions(entry):
-            if name == entry.id:
+            if name == entry.id and not entry.compensates:
                 yield FieldError(place, "CYCLE", f"step '{name}' refers to its own results")
             elif name not in known:
                 yield _unknown_step(entry, name, place, "refers to", known)
             elif name in last and not entry.last:
                 yield _out_of_order(entry, name, place)
+
+
+def compensated_steps(subject: Subject) -> Iterator[FieldError]:
+    """That what runs at last has no compensation: nothing comes after it that could fail."""
+    for entry in subject.entries:
+        if entry.last and entry.raw.get("compensate") is not None:
+            message = f"step '{entry.id}' is in finally, and what runs last is never compensated: remove this"
+            yield FieldError(entry.at + "/compensate", "FINALLY", message)
 
 
 def _named_in_expressions(entry: Entry) -> Iterator[tuple[str, str]]:
@@ -71,7 +79,7 @@ def _out_of_order(entry: Entry, name: str, place: str) -> FieldError:
             f"step '{entry.id}' is in finally and runs after '{name}' anyway: depend on steps of finally only"
         )
     else:
-        message = f"step '{entry.id}' cannot wait for '{name}', which is in finally and runs last"
+        message = f"{entry.title} cannot wait for '{name}', which is in finally and runs last"
     return FieldError(place, "FINALLY", message)
 
 
@@ -135,7 +143,7 @@ def _results_named(entry: Entry) -> Iterator[tuple[str, str]]:
 
 def time_budgets(subject: Subject) -> Iterator[FieldError]:
     """That a step, with all of its attempts, comes to an end within the time that there is."""
-    for entry in subject.entries:
+    for entry in subject.acting:
         retry = _retry(entry)
         if retry.max_attempts == 1:
             continue
@@ -145,7 +153,7 @@ def time_budgets(subject: Subject) -> Iterator[FieldError]:
         longest = retry.max_attempts * timeout + _waits(retry)
         if longest > MAX_STEP_TIME:
             message = (
-                f"step '{entry.id}' may take {longest / 86_400:.0f} days with its {retry.max_attempts} "
+                f"{entry.title} may take {longest / 86_400:.0f} days with its {retry.max_attempts} "
                 f"attempts and the waits between them; at most {MAX_STEP_TIME // 86_400} are allowed: "
                 "lower max_attempts, max_interval or the timeout"
             )
@@ -219,7 +227,7 @@ def references(subject: Subject) -> Iterator[FieldError]:
 
 def run_intents(subject: Subject) -> Iterator[tuple[str, str]]:
     """Where the ``run-intent`` steps name intents, and the texts that they name them by."""
-    for entry in subject.entries:
+    for entry in subject.acting:
         name = entry.parameters.get("intent") if entry.step.get("action") == RUN_INTENT else None
         if isinstance(name, str):
             yield entry.place(["intent"]), name
@@ -274,7 +282,7 @@ def deprecated_references(subject: Subject) -> Iterator[FieldError]:
 
 def vain_retries(subject: Subject) -> Iterator[FieldError]:
     """Waits that are never as long as they say."""
-    for entry in subject.entries:
+    for entry in subject.acting:
         retry = _retry(entry)
         if retry.initial_interval > retry.max_interval:
             message = f"initial_interval is above max_interval: every wait takes {retry.max_interval:g} s"
@@ -284,6 +292,7 @@ def vain_retries(subject: Subject) -> Iterator[FieldError]:
 RULES: Final[Sequence[Rule]] = (
     unique_ids,
     dependencies,
+    compensated_steps,
     no_cycles,
     reachable_results,
     time_budgets,

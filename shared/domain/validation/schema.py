@@ -65,14 +65,19 @@ def list_of_steps(subject: Subject) -> Iterator[FieldError]:
 
 
 def keywords(subject: Subject) -> Iterator[FieldError]:
-    """Each step's keywords: their types and limits, and parameters that are written twice."""
+    """Each step's keywords: their types and limits."""
     for entry in subject.entries:
         if "action" not in entry.step:
             yield FieldError(entry.at, "REQUIRED", f"step '{entry.id}' has no 'action'")
         for keyword in sorted(LATER_KEYWORDS & entry.raw.keys()):
             yield not_available(entry.at + pointer(keyword), f"'{keyword}'")
-        yield from _long_form_errors(entry)
         yield from model_errors(_STEP, {"action": "none", **entry.step}, entry.at)
+
+
+def long_forms(subject: Subject) -> Iterator[FieldError]:
+    """That the long form is an object, and no parameter is written twice."""
+    for entry in subject.acting:
+        yield from _long_form_errors(entry)
 
 
 def _long_form_errors(entry: Entry) -> Iterator[FieldError]:
@@ -90,7 +95,7 @@ def _long_form_errors(entry: Entry) -> Iterator[FieldError]:
 def actions(subject: Subject) -> Iterator[FieldError]:
     """That each step's action exists, and takes the parameters it is given."""
     known = subject.context.actions
-    for entry in subject.entries:
+    for entry in subject.acting:
         name = entry.step.get("action")
         if not isinstance(name, str):
             continue
@@ -106,7 +111,7 @@ def actions(subject: Subject) -> Iterator[FieldError]:
 def _parameter_errors(entry: Entry, problems: Sequence[ParameterProblem]) -> Iterator[FieldError]:
     for problem in problems:
         if not _decided_at_run_time(entry.parameters, problem):
-            message = f"step '{entry.id}': {problem.message}"
+            message = f"{entry.title}: {problem.message}"
             yield FieldError(entry.place(problem.path), problem.code, message)
 
 
@@ -189,6 +194,7 @@ RULES: Final[Sequence[Rule]] = (
     declared_parameters,
     list_of_steps,
     keywords,
+    long_forms,
     actions,
     expressions,
 )

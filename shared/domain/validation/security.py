@@ -31,7 +31,7 @@ def no_secrets(subject: Subject) -> Iterator[FieldError]:
 def forbidden_actions(subject: Subject) -> Iterator[FieldError]:
     """That it has no action which the tenant's administrators forbid."""
     forbidden = frozenset(subject.context.settings.forbidden_actions)
-    for entry in subject.entries if forbidden else ():
+    for entry in subject.acting if forbidden else ():
         name = entry.step.get("action")
         if isinstance(name, str) and name in forbidden:
             message = f"the administrators of this tenant forbid the action '{name}'; use another"
@@ -50,7 +50,7 @@ def allowed_registries(subject: Subject) -> Iterator[FieldError]:
 
 
 def _images(subject: Subject) -> Iterator[tuple[str, str]]:
-    for entry in subject.entries:
+    for entry in subject.acting:
         for name in sorted(_IMAGES & entry.parameters.keys()):
             for path, text in texts(entry.parameters[name], (name,)):
                 yield entry.place(path), text + "/" if name == "registry" else text
@@ -72,11 +72,11 @@ def undecided_registries(subject: Subject) -> Iterator[FieldError]:
 
 def egress(subject: Subject) -> Iterator[FieldError]:
     """That URLs do not lead to where the platform calls nobody."""
-    for entry in subject.entries:
+    for entry in subject.acting:
         for name in sorted(entry.spec.urls) if entry.spec else ():
             url = _as_far_as_known(entry, name)
             if url is not None and (why := subject.context.url_refusal(url)) is not None:
-                message = f"step '{entry.id}': {why}; call a public address, or ask an operator to allow it"
+                message = f"{entry.title}: {why}; call a public address, or ask an operator to allow it"
                 yield FieldError(entry.place([name]), "EGRESS", message)
 
 

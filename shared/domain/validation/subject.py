@@ -14,7 +14,7 @@ from shared.domain.errors import FieldError
 from shared.domain.expressions import ExpressionError, Use, check, expressions_in
 from shared.domain.intents import IntentStatus
 from shared.domain.pointers import pointer, pointer_along
-from shared.domain.steps import RUN_INTENT, long_form, parameters_of
+from shared.domain.steps import RUN_INTENT, compensation_of, long_form, parameters_of
 from shared.domain.templates import OPEN
 from shared.domain.tenants import NO_SETTINGS, TenantSettings
 
@@ -89,6 +89,8 @@ class Entry:
     """Its action's, with conditions in ``${{ }}``."""
     last: bool = False
     """Whether it is one of ``finally``."""
+    compensates: bool = False
+    """Whether it is what undoes the step of its id."""
     expressions: list[Expression] = field(default_factory=list[Expression])
 
     @property
@@ -98,6 +100,8 @@ class Entry:
     @property
     def title(self) -> str:
         """How messages name it."""
+        if self.compensates:
+            return f"the compensation of step '{self.id}'"
         return "an output" if self.at == OUTPUTS else f"step '{self.id}'"
 
     @property
@@ -145,47 +149,47 @@ class Subject:
             for name in ("steps", "finally")
         }
         self.count = sum(map(len, self.sections.values()))
-        self.too_many_expressions = False
-
-    @cached_property
-    def entries(self) -> list[Entry]:
+        self.entries = list(self._steps())
         """The steps that are objects, those of ``finally`` last."""
-        entries: list[Entry] = []
+        self.known = frozenset(entry.id for entry in self.entries)
+        """Their ids."""
+        self.acting = [*self.entries, *self._compensations()]
+        """All that has an action: the steps, and what undoes them."""
+        self.speaking = [*self.acting, *self._outputs()]
+        """All that has expressions: these, and the outputs as if they were a step."""
+        self.too_many_expressions = not self._read_expressions()
+
+    def _steps(self) -> Iterator[Entry]:
         before = 0
         for section, steps in self.sections.items() if self.count <= MAX_STEPS else ():
             for index, step in enumerate(steps):
                 if isinstance(step, Mapping):
                     at = pointer("definition", section, index)
-                    entries.append(_entry(step, at, before + index + 1, section, self.context.actions))
+                    long = long_form(step, before + index + 1)
+                    yield _entry(step, long, at, self.context.actions, last=section == "finally")
             before = len(steps)
-        self._read([*entries, self._outputs], _one(frozenset(entry.id for entry in entries)))
-        return entries
 
-    @cached_property
-    def speaking(self) -> list[Entry]:
-        """All that has expressions: the steps, and the outputs as if they were a step."""
-        return [*self.entries, self._outputs]
+    def _compensations(self) -> Iterator[Entry]:
+        for entry in self.entries:
+            if isinstance(raw := entry.raw.get("compensate"), Mapping):
+                long = {"id": entry.id, **compensation_of(raw)}
+                yield _entry(raw, long, entry.at + "/compensate", self.context.actions, compensates=True)
 
-    @cached_property
-    def _outputs(self) -> Entry:
-        outputs = self.definition.get("outputs")
-        outputs = outputs if isinstance(outputs, Mapping) else {}
-        return Entry({}, {"id": "outputs", "parameters": outputs}, OUTPUTS, None, outputs, last=True)
+    def _outputs(self) -> Iterator[Entry]:
+        if isinstance(outputs := self.definition.get("outputs"), Mapping):
+            yield Entry({}, {"id": "outputs", "parameters": outputs}, OUTPUTS, None, outputs, last=True)
 
-    def _read(self, entries: Sequence[Entry], known: frozenset[str]) -> None:
+    def _read_expressions(self) -> bool:
+        """Read all of them; False if there are too many."""
+        known = _one(self.known)
         left = MAX_EXPRESSIONS
-        for entry in entries:
+        for entry in self.speaking:
             for at, text in _texts_of(entry):
                 left -= len(text)
                 if left < 0:
-                    self.too_many_expressions = True
-                    return
+                    return False
                 entry.expressions.extend(_expressions(entry, at, text, known))
-
-    @cached_property
-    def known(self) -> frozenset[str]:
-        """The ids of the steps."""
-        return frozenset(entry.id for entry in self.entries)
+        return True
 
     @cached_property
     def declared(self) -> Mapping[str, Any]:
@@ -201,14 +205,19 @@ def _one(known: frozenset[str]) -> frozenset[str]:
 
 
 def _entry(
-    raw: Mapping[str, Any], at: str, position: int, section: str, actions: Mapping[str, ActionSpec]
+    raw: Mapping[str, Any],
+    long: Mapping[str, Any],
+    at: str,
+    actions: Mapping[str, ActionSpec],
+    *,
+    last: bool = False,
+    compensates: bool = False,
 ) -> Entry:
-    step = long_form(raw, position)
     name = raw.get("action")
     spec = actions.get(name) if isinstance(name, str) else None
-    parameters = step["parameters"]
+    parameters = long["parameters"]
     spelled = spec.spelled_out(parameters) if spec else parameters
-    return Entry(raw, step, at, spec, spelled, last=section == "finally")
+    return Entry(raw, long, at, spec, spelled, last, compensates)
 
 
 def _texts_of(entry: Entry) -> Iterator[tuple[str, str]]:
@@ -243,11 +252,17 @@ def named_intents(definition: Any) -> list[str]:
     for section in ("steps", "finally") if isinstance(definition, Mapping) else ():
         steps = definition.get(section)
         for step in steps if isinstance(steps, list) else ():
-            if isinstance(step, Mapping) and step.get("action") == RUN_INTENT:
-                name = parameters_of(step).get("intent")
-                if isinstance(name, str) and OPEN not in name:
-                    names[name] = None
+            if isinstance(step, Mapping):
+                names.update(dict.fromkeys(_run_by(step)))
     return list(names)
+
+
+def _run_by(step: Mapping[str, Any]) -> Iterator[str]:
+    for acting in (step, step.get("compensate")):
+        if isinstance(acting, Mapping) and acting.get("action") == RUN_INTENT:
+            name = parameters_of(acting).get("intent")
+            if isinstance(name, str) and OPEN not in name:
+                yield name
 
 
 def texts(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
