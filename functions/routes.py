@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from functions import schedule_routes
+from functions import routes_schedules
 from functions.route import EVENT_STREAM, NDJSON, Route
 from quantum.contract.audit import AuditPage, AuditQuery, ChainPage, TenantVerification, VerificationQuery
 from quantum.contract.events import EventPage
@@ -359,7 +359,7 @@ DOCS = Route(
 
 ROUTES: Sequence[Route] = tuple(
     value
-    for table in (dict(globals()), vars(schedule_routes))
+    for table in (dict(globals()), vars(routes_schedules))
     for value in table.values()
     if isinstance(value, Route)
 )

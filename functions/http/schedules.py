@@ -3,7 +3,7 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import schedule_routes, triggers, wire
+from functions import routes_schedules, triggers, wire
 from functions.edge import Call
 from functions.replies import entity_tag, if_match, no_content, reply
 from quantum.contract.pages import Paging
@@ -17,10 +17,10 @@ def blueprint(platform: Application) -> df.Blueprint:
     return triggers.blueprint(
         platform,
         {
-            schedule_routes.LIST_SCHEDULES: list_,
-            schedule_routes.GET_SCHEDULE: get,
-            schedule_routes.PUT_SCHEDULE: put,
-            schedule_routes.DELETE_SCHEDULE: delete,
+            routes_schedules.LIST_SCHEDULES: list_,
+            routes_schedules.GET_SCHEDULE: get,
+            routes_schedules.PUT_SCHEDULE: put,
+            routes_schedules.DELETE_SCHEDULE: delete,
         },
     )
 

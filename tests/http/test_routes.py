@@ -12,7 +12,7 @@ import pytest
 
 from functions.route import Route
 from functions.routes import PUT_INTENT, PUT_SUBSCRIPTION, ROUTES
-from functions.schedule_routes import PUT_SCHEDULE
+from functions.routes_schedules import PUT_SCHEDULE
 from shared.security.permissions import ROLES as PERMISSIONS
 from tests.http.harness import ROLES, World
 
