@@ -1,12 +1,34 @@
-"""What more than one suite shares: the stores that the platform's own tests run over."""
+"""What more than one suite shares: the stores that the platform's own tests run over, and what they run in."""
 
+import os
+import shutil
+import signal
+import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from tests.cosmos.server import CosmosServer
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in memory that Linux has
+ROOM = 2 * 1024**3
+"""Bytes that have to be free there: containers have little of it by default."""
+
+
+def pytest_configure() -> None:
+    """Have the tests, and the processes that they start, run in the same surroundings wherever they are."""
+    # A store synchronises its file for every transaction. No test cuts the power: processes are killed.
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+        tempfile.tempdir = str(MEMORY)
+    # Where it is not written, each host that a test starts would compile the whole platform.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # What a shell starts in the background ignores Ctrl-C, and so would the processes that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,14 @@
 
 import itertools
 import json
+import os
 from collections.abc import Iterator
 from typing import Any, Self
 
 import httpx
 
 from examples import hosting
+from localhost.identity.token import issue_token, settings_of_host
 
 _names = itertools.count()
 
@@ -18,7 +20,9 @@ class Api:
     def __init__(
         self, host: hosting.Host, *, tenant: str = "acme", user: str = "ada", role: str = "admin"
     ) -> None:
-        token = host.token(tenant=tenant, user=user, role=role)
+        # In this process: the command would take a second to start.
+        settings = settings_of_host(host.data, os.environ | host.settings)
+        token = issue_token(settings, tenant=tenant, user=user, role=role)
         self.client = httpx.Client(
             base_url=f"{host.url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30
         )
