@@ -10,6 +10,7 @@ from functions.http import (
     audit,
     executions,
     intents,
+    plans,
     schedules,
     stats,
     subscriptions,
@@ -22,7 +23,19 @@ from functions.timers import recovery
 from functions.timers import schedules as timed_schedules
 from shared.bootstrap import Application
 
-HTTP = (intents, versions, validation, executions, audit, tenants, schedules, subscriptions, stats, system)
+HTTP = (
+    intents,
+    versions,
+    validation,
+    plans,
+    executions,
+    audit,
+    tenants,
+    schedules,
+    subscriptions,
+    stats,
+    system,
+)
 DURABLE = (durable_executions, durable_webhooks)
 EVENTS = (relay, webhooks, counters)
 TIMERS = (recovery, timed_schedules)

@@ -16,6 +16,7 @@ from quantum.contract.executions import (
 from quantum.contract.health import Health
 from quantum.contract.intents import CreateIntent, Intent, IntentPage, IntentQuery
 from quantum.contract.pages import Paging
+from quantum.contract.plans import Plan, PlanIntent
 from quantum.contract.stats import Stats, StatsQuery
 from quantum.contract.subscriptions import (
     DeliveryPage,
@@ -147,6 +148,18 @@ DIFF_VERSIONS = Route(
     query=DiffQuery,
     response=IntentDiff,
 )
+PLAN_INTENT = Route(
+    name="plan_intent",
+    method="POST",
+    path="v1/intents/{id}/plan",
+    summary="Say what executing an intent would do, and do nothing",
+    operation="intents.plan",
+    body=PlanIntent,
+    body_optional=True,
+    response=Plan,
+    occasional=_DEPRECATED,
+    problems=(422,),
+)
 EXECUTE_INTENT = Route(
     name="execute_intent",
     method="POST",
@@ -159,7 +172,7 @@ EXECUTE_INTENT = Route(
     status=202,
     headers=("Location",),
     occasional=_DEPRECATED,
-    problems=(409, 422, 503),
+    problems=(409, 412, 422, 503),
     durable=True,
 )
 LIST_EXECUTIONS = Route(

@@ -13,6 +13,8 @@ from shared.domain.diffs import Diff
 from shared.domain.events import Event
 from shared.domain.executions import Execution
 from shared.domain.intents import Deprecation, Facet, Intent
+from shared.domain.plans import PlanStep
+from shared.domain.previews import PERMISSION, Inputs, Preview
 from shared.domain.schedules import Schedule
 from shared.domain.stats import DayStats
 from shared.domain.subscriptions import Delivery, Subscription
@@ -87,6 +89,50 @@ def deprecation(value: Deprecation | None) -> dict[str, str]:
     if value.successor:
         headers["Link"] = f'<{intent_path(value.successor)}>; rel="successor-version"'
     return headers
+
+
+def plan(value: Preview) -> dict[str, Any]:
+    steps = value.plan.every_step
+    return {
+        "intent_id": value.intent.id,
+        "plan_hash": value.hash,
+        "target": value.plan.target,
+        "parameters": value.parameters,
+        "graph": {
+            "nodes": [
+                {
+                    "id": one.step.id,
+                    "section": "finally" if one.last else "steps",
+                    "depends_on": one.step.depends_on,
+                    "when": one.step.when,
+                    "holds": one.holds,
+                    "continue_on_error": one.step.continue_on_error,
+                    **_planned(one.step, one.inputs),
+                    "compensate": _planned(one.step.compensate, one.undone_with)
+                    if one.step.compensate and one.undone_with
+                    else None,
+                }
+                for one in value.steps
+            ],
+            "edges": [{"from": before, "to": step.id} for step in steps for before in step.depends_on],
+        },
+        "order": value.levels,
+        "outputs": value.plan.outputs,
+        "warnings": [one.to_json() for one in value.warnings],
+        "blockers": [one.to_json() for one in value.blockers],
+    }
+
+
+def _planned(step: PlanStep, inputs: Inputs) -> dict[str, Any]:
+    return {
+        "action": step.action,
+        "inputs": inputs.values,
+        "unresolved": [{"pointer": one.pointer, "steps": one.steps} for one in inputs.unresolved],
+        "timeout": step.timeout,
+        "retry": step.retry.model_dump(),
+        "side_effect": step.side_effect,
+        "permission": PERMISSION,
+    }
 
 
 def intent_page(

@@ -22,6 +22,7 @@ from shared.services.idempotency import Idempotency
 from shared.services.intents import Intents
 from shared.services.lifecycle import Lifecycle
 from shared.services.members import Members
+from shared.services.plans import Plans
 from shared.services.recovery import Recovery
 from shared.services.references import References
 from shared.services.registry import Registry
@@ -56,6 +57,7 @@ class Application:
     intents: Intents
     versions: Versions
     lifecycle: Lifecycle
+    plans: Plans
     executions: Executions
     schedules: Schedules
     firing_schedules: FiringSchedules
@@ -97,14 +99,14 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock
     )
     members = Members(documents, adapters.tokens, clock)
+    plans = Plans(intents=intents, validation=validation, catalogue=catalogue)
     executions = Executions(
         documents=documents,
         chains=chains,
         orchestrations=adapters.orchestrations,
         intents=intents,
         runs=runs,
-        validation=validation,
-        catalogue=catalogue,
+        plans=plans,
         cursors=cursors,
         clock=clock,
         ids=adapters.ids,
@@ -136,6 +138,7 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
             documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock
         ),
         lifecycle=Lifecycle(documents=documents, registry=registry, references=references, clock=clock),
+        plans=plans,
         executions=executions,
         schedules=Schedules(
             documents=documents,

@@ -27,7 +27,9 @@ def blueprint(platform: Application) -> df.Blueprint:
 
 async def execute(platform: Application, call: Call) -> Response:
     body: ExecuteIntent = call.body
-    execution = await platform.executions.execute(call.caller, call.id, body.parameters)
+    execution = await platform.executions.execute(
+        call.caller, call.id, body.parameters, reviewed=body.plan_hash
+    )
     headers = {"Location": wire.execution_path(execution.execution_id)}
     headers |= wire.deprecation(execution.deprecation)
     return reply(wire.accepted(execution), status=202, headers=headers)

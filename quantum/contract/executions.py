@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from quantum.contract.pages import Page, Paging
+from quantum.contract.plans import PlanHash
 from quantum.contract.times import Moment
 
 type ExecutionStatus = Literal[
@@ -32,6 +33,11 @@ class ExecuteIntent(BaseModel):
         default={},
         description="Values for the intent's parameters, as its JSON Schema has them.",
         examples=[{"region": "westus"}],
+    )
+    plan_hash: PlanHash | None = Field(
+        default=None,
+        description="Of the plan that was reviewed. If what would be executed is not that any more, the "
+        "answer is 412, and nothing is executed.",
     )
 
 
@@ -105,7 +111,7 @@ class ExecutionHead(BaseModel):
     tenant_id: str = Field(examples=["tenant-123"])
     status: ExecutionStatus
     parameters: dict[str, Any]
-    plan_hash: str
+    plan_hash: PlanHash = Field(description="That of the plan with these parameters, as `plan` shows it.")
     progress: Progress
     error: dict[str, Any] | None
     created_at: str

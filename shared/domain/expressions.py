@@ -77,8 +77,12 @@ class Use:
     """Variables that are none of :data:`NAMES`."""
     functions: tuple[str, ...]
     """Functions that are none of :data:`FUNCTIONS`."""
-    constant: bool
-    """Whether it names no variable at all, so that its value is always the same."""
+    variables: frozenset[str]
+    """The variables it names, but for those of its own macros; without any, its value is always the same."""
+
+    @property
+    def constant(self) -> bool:
+        return not self.variables
 
 
 def condition(source: str, names: Mapping[str, Any]) -> bool:
@@ -181,15 +185,16 @@ def _use(source: str, known: frozenset[str]) -> Use:
     if (reason := effort.excess(bare, _shape(bare), {})) is not None:
         raise ExpressionError(source, reason)
     named = program.references()
-    bound = set(_BOUND.findall(source))
+    bound = set(_BOUND.findall(source)) - NAMES
+    variables = [name for name in named["variables"] if name not in bound]
     return Use(
         accesses=accesses,
         parameters=tuple(name_parameters(bare)),
-        unknown=tuple(name for name in named["variables"] if name not in NAMES and name not in bound),
+        unknown=tuple(name for name in variables if name not in NAMES),
         functions=tuple(
             name for name in named["functions"] if name[0] not in "_!@-" and name not in FUNCTIONS
         ),
-        constant=not named["variables"],
+        variables=frozenset(variables),
     )
 
 

@@ -55,6 +55,18 @@ def require_activation(name: str, version: int, *, active: int, latest: int) -> 
         )
 
 
+def require_plannable(intent: Intent) -> None:
+    """Let pass what may be planned: drafts too, so that they can be looked at before they are used.
+
+    Raises:
+        NotExecutableError: the intent is archived.
+    """
+    if intent.status == "archived":
+        raise NotExecutableError(
+            f"The intent {intent.name!r} is archived; restore it first: PATCH it with status active or draft"
+        )
+
+
 def require_executable(intent: Intent) -> None:
     """Let pass a version that may be executed: in use or once used, of an intent in use.
 

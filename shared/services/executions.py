@@ -1,19 +1,17 @@
 """The use cases of executions: execute, look, cancel, and the end that every one of them comes to."""
 
 import logging
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 from shared import logs
-from shared.domain.definitions import parse_definition
 from shared.domain.errors import (
     ConflictError,
     DocumentExistsError,
     DocumentStaleError,
-    NotExecutableError,
     NotFoundError,
+    StaleError,
     UnavailableError,
     ValidationFailedError,
 )
@@ -26,12 +24,11 @@ from shared.domain.executions import (
     StepStatus,
 )
 from shared.domain.intents import Intent, Reference
-from shared.domain.lifecycle import require_executable
 from shared.domain.paging import Cursors
 from shared.domain.parameters import validate_parameters
-from shared.domain.plans import Plan, make_plan
+from shared.domain.plans import Plan
+from shared.domain.previews import plan_hash
 from shared.domain.times import rfc3339
-from shared.ports.actions import Catalogue
 from shared.ports.clock import Clock, Ids
 from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Patch, Query, Where
 from shared.ports.orchestrations import Orchestrations
@@ -41,14 +38,12 @@ from shared.services.attempts import HEAD, OUTPUTS
 from shared.services.chains import Act, Chain, Chains
 from shared.services.intents import Intents
 from shared.services.members import Caller
+from shared.services.plans import Plans
 from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.runs import Run, Runs
-from shared.services.validation import Validation
 from shared.workflow.cutting import work_of
 
-PLANS_KEPT = 512
-"""How many plans a process keeps ready to execute; the least recently used go first."""
 ORCHESTRATOR = "execution"
 """The orchestrator that runs a plan; its instance id is the execution's id."""
 
@@ -64,8 +59,7 @@ class Executions:
         orchestrations: Orchestrations,
         intents: Intents,
         runs: Runs,
-        validation: Validation,
-        catalogue: Catalogue,
+        plans: Plans,
         cursors: Cursors,
         clock: Clock,
         ids: Ids,
@@ -76,16 +70,18 @@ class Executions:
         self._orchestrations = orchestrations
         self._intents = intents
         self._runs = runs
-        self._validation = validation
-        self._catalogue = catalogue
+        self._plans = plans
         self._cursors = cursors
         self._clock = clock
         self._ids = ids
         self._telemetry = telemetry
-        self._plans: OrderedDict[str, Plan] = OrderedDict()
 
-    async def execute(self, caller: Caller, intent_id: str, parameters: Mapping[str, Any]) -> Execution:
+    async def execute(
+        self, caller: Caller, intent_id: str, parameters: Mapping[str, Any], *, reviewed: str | None = None
+    ) -> Execution:
         """Store a new execution of the intent with its plan, and start it.
+
+        ``reviewed`` is the hash of the plan that it must be.
 
         What is returned is stored: should the process die before the orchestration has started, the
         recovery timer starts it.
@@ -94,6 +90,7 @@ class Executions:
             NotFoundError: there is no such intent.
             NotExecutableError: its definition cannot be executed as it stands.
             ValidationFailedError: the parameters do not fit what the intent declares.
+            StaleError: the plan is not the one that was reviewed.
             DocumentExistsError: this time of a schedule was executed before.
         """
         # What may be asked for again names its one execution: a request by its turn, a schedule by its time.
@@ -101,7 +98,7 @@ class Executions:
             execution_id = caller.firing.execution_id(caller.scope.tenant_id)
         else:
             execution_id = caller.turn.id if caller.turn else self._ids.new()
-        work = self._execute(caller, intent_id, parameters, execution_id)
+        work = self._execute(caller, intent_id, parameters, execution_id, reviewed)
 
         async def done(_: Record) -> Execution:
             await self.recover(caller.scope, execution_id)
@@ -110,16 +107,25 @@ class Executions:
         return await once(self._documents, _chain(caller.scope, execution_id), caller.turn, work, done=done)
 
     async def _execute(
-        self, caller: Caller, intent_id: str, parameters: Mapping[str, Any], execution_id: str
+        self,
+        caller: Caller,
+        intent_id: str,
+        parameters: Mapping[str, Any],
+        execution_id: str,
+        reviewed: str | None,
     ) -> Execution:
         intent = await self._intents.get(caller, intent_id)
-        plan = self._plan(intent)
-        await self._validation.require_permitted(caller.scope, plan)
+        plan = await self._plans.executable(caller, intent)
         values, errors = validate_parameters(intent.definition.get("parameters"), parameters)
         if errors:
             raise ValidationFailedError("The parameters do not fit the intent", errors=errors)
         logs.add(execution_id=execution_id)
         head = self._head(caller, intent, plan, values, execution_id)
+        if reviewed not in {None, head["plan_hash"]}:
+            raise StaleError(
+                f"What would be executed, {intent.id} with these parameters, is not what {reviewed} was made "
+                f"of: POST /api/v1/intents/{intent_id}/plan again, look at it, and send the plan_hash it has"
+            )
         trace = self._telemetry.begin()
         await self._store(caller, head, plan, trace)
         self._runs.keep(
@@ -129,22 +135,6 @@ class Executions:
         )
         await self._start(caller.scope, execution_id, plan)
         return replace(_execution(head), deprecation=intent.deprecation)
-
-    def _plan(self, intent: Intent) -> Plan:
-        """The plan of the intent as it stands. It follows from the definition alone, so it is made once."""
-        require_executable(intent)
-        if (plan := self._plans.get(intent.content_hash)) is not None:
-            self._plans.move_to_end(intent.content_hash)
-            return plan
-        self._validation.require_executable(intent.definition)
-        definition = parse_definition(intent.definition)
-        if not definition.steps:
-            raise NotExecutableError(f"The intent {intent.id} has no steps: there is nothing to execute")
-        plan = make_plan(definition, actions=self._catalogue.specs())
-        self._plans[intent.content_hash] = plan
-        if len(self._plans) > PLANS_KEPT:
-            self._plans.popitem(last=False)
-        return plan
 
     def _head(
         self, caller: Caller, intent: Intent, plan: Plan, parameters: Mapping[str, Any], execution_id: str
@@ -158,7 +148,7 @@ class Executions:
             "intent_id": intent.id,
             "status": "pending",
             "parameters": dict(parameters),
-            "plan_hash": plan.hash,
+            "plan_hash": plan_hash(intent.id, plan, parameters),
             "progress": {"total": len(plan.every_step), "completed": 0, "failed": 0, "skipped": 0},
             "error": None,
             "created_at": rfc3339(self._clock.now()),
@@ -170,7 +160,11 @@ class Executions:
 
     async def _store(self, caller: Caller, head: dict[str, Any], plan: Plan, trace: Carrier) -> None:
         now = self._clock.now()
-        made = {"intent_id": head["intent_id"], "parameters": head["parameters"], "plan_hash": plan.hash}
+        made = {
+            "intent_id": head["intent_id"],
+            "parameters": head["parameters"],
+            "plan_hash": head["plan_hash"],
+        }
         if caller.firing:
             made |= {"schedule": head["schedule"], "created_by": head["created_by"]}
         act = Act("execution.create", caller.origin, None, made)

@@ -66,17 +66,21 @@ class Validation:
         Raises:
             NotExecutableError: it has what this release does not know, or cannot do yet.
         """
-        actions = self._catalogue.specs()
-        report = _validate(Sent(definition), Context(actions=actions))
-        errors: list[FieldError] = [error for error in report.errors if error.stage == "schema"]
+        report = _validate(Sent(definition), Context(actions=self._catalogue.specs()))
+        unknown = [error for error in report.errors if error.stage == "schema"]
+        if errors := unknown or self.unavailable(definition):
+            raise NotExecutableError(errors=errors)
+
+    def unavailable(self, definition: Mapping[str, Any]) -> list[FieldError]:
+        """The actions of a definition that this release knows and cannot execute yet."""
+        actions, found = self._catalogue.specs(), list[FieldError]()
         for section in ("steps", "finally"):
             for index, step in enumerate(definition.get(section) or ()):
-                spec = actions.get(step["action"]) if not errors else None
-                if spec is not None and not spec.available:
-                    place = pointer("definition", section, index, "action")
-                    errors.append(not_available(place, f"executing the action '{spec.name}'"))
-        if errors:
-            raise NotExecutableError(errors=errors)
+                for part, path in ((step, ()), (step.get("compensate"), ("compensate",))):
+                    if part and not actions[part["action"]].available:
+                        place = pointer("definition", section, index, *path, "action")
+                        found.append(not_available(place, f"executing the action '{part['action']}'"))
+        return found
 
     async def require_permitted(self, scope: TenantScope, plan: Plan) -> None:
         """Let a plan pass whose actions the tenant's administrators do not forbid, or no longer.

@@ -23,6 +23,7 @@ BODIES: Mapping[str, Any] = {
     "patch_intent": {"description": "changed"},
     "validate_intent": {"definition": DEFINITION},
     "roll_back_intent": {"version": 1},
+    "plan_intent": {},
     "execute_intent": {},
     "put_schedule": {"intent": "deploy", "cron": "@daily"},
     "put_subscription": {"url": "https://hooks.example.com/", "events": ["*"]},

@@ -21,6 +21,7 @@ from shared.services.executions import Executions
 from shared.services.intents import Intents
 from shared.services.lifecycle import Lifecycle
 from shared.services.members import Caller
+from shared.services.plans import Plans
 from shared.services.references import References
 from shared.services.registry import Registry
 from shared.services.runs import Runs
@@ -53,6 +54,7 @@ class Workshop:
     intents: Intents
     versions: Versions
     lifecycle: Lifecycle
+    plans: Plans
     executions: Executions
     runs: Runs
     steps: Steps
@@ -127,14 +129,14 @@ def composed(documents: Documents, clock: FrozenClock) -> Workshop:
         documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock
     )
     lifecycle = Lifecycle(documents=documents, registry=registry, references=references, clock=clock)
+    plans = Plans(intents=intents, validation=validation, catalogue=catalogue)
     executions = Executions(
         documents=documents,
         chains=chains,
         orchestrations=orchestrations,
         intents=intents,
         runs=runs,
-        validation=validation,
-        catalogue=catalogue,
+        plans=plans,
         cursors=cursors,
         clock=clock,
         ids=ids,
@@ -149,6 +151,7 @@ def composed(documents: Documents, clock: FrozenClock) -> Workshop:
         intents,
         versions,
         lifecycle,
+        plans,
         executions,
         runs,
         Steps(Parts(documents, runs, catalogue, clock)),

@@ -13,6 +13,7 @@ from shared.domain.errors import (
     ValidationFailedError,
 )
 from shared.domain.intents import NewIntent
+from shared.domain.previews import plan_hash
 from shared.ports.documents import EXECUTIONS
 from shared.services.members import Members
 from shared.services.recovery import Recovery
@@ -155,7 +156,7 @@ async def test_the_plan_is_a_snapshot_that_no_later_process_sees_changed(worksho
     assert run is not None
     assert stored is not None
     assert stored.plan == run.plan
-    assert stored.plan.hash == execution.plan_hash
+    assert plan_hash("deploy-v1", stored.plan, {"who": "ada"}) == execution.plan_hash
     assert stored.parameters == {"who": "ada"}
 
 

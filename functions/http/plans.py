@@ -1,0 +1,20 @@
+"""HTTP: plans of intents."""
+
+import azure.durable_functions as df
+from azurefunctions.extensions.http.fastapi import Response
+
+from functions import routes, triggers, wire
+from functions.edge import Call
+from functions.replies import reply
+from quantum.contract.plans import PlanIntent
+from shared.bootstrap import Application
+
+
+def blueprint(platform: Application) -> df.Blueprint:
+    return triggers.blueprint(platform, {routes.PLAN_INTENT: plan})
+
+
+async def plan(platform: Application, call: Call) -> Response:
+    body: PlanIntent = call.body
+    preview = await platform.plans.preview(call.caller, call.id, body.parameters)
+    return reply(wire.plan(preview), headers=wire.deprecation(preview.intent.deprecation))

@@ -1,0 +1,116 @@
+"""Plans on the wire: what executing an intent would do, before anything is done."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from quantum.contract.problems import FieldError
+
+PlanHash = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
+
+
+class PlanIntent(BaseModel):
+    """What to plan an intent with. The body may be left out when there are no parameters."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    parameters: dict[str, Any] = Field(
+        default={},
+        description="Values for the intent's parameters, as its JSON Schema has them.",
+        examples=[{"region": "westus"}],
+    )
+
+
+class PlanRetry(BaseModel):
+    """How often a failing step is tried, and the seconds in between."""
+
+    max_attempts: int = Field(description="The first one included.")
+    initial_interval: float
+    backoff: float
+    max_interval: float
+    non_retryable: list[str] = Field(description="Codes of errors after which there is no other attempt.")
+
+
+class Unresolved(BaseModel):
+    """An input that is known only when the step runs."""
+
+    pointer: str = Field(description="JSON Pointer into the step's `inputs`.", examples=["/image"])
+    steps: list[str] = Field(
+        description="The steps whose results it waits for; none, if it asks for the execution itself, cannot "
+        "be resolved (a warning says why), or is too large to be shown."
+    )
+
+
+class PlannedAction(BaseModel):
+    """What is done, with what, and what that means."""
+
+    action: str = Field(examples=["build-docker-image"])
+    inputs: dict[str, Any] = Field(
+        description="The action's parameters. Expressions over `parameters` and `target` are resolved; the "
+        "others stay as they are written, and are listed in `unresolved`."
+    )
+    unresolved: list[Unresolved]
+    timeout: float = Field(description="Seconds that one attempt may take.")
+    retry: PlanRetry
+    side_effect: Literal["pure", "idempotent", "compensatable", "irreversible"] = Field(
+        description="`pure`: changes nothing outside. `idempotent`: doing it twice is doing it once. "
+        "`compensatable`: can be undone. `irreversible`: none of these."
+    )
+    permission: str = Field(
+        description="The operation that whoever executes must be permitted.", examples=["intents.execute"]
+    )
+
+
+class PlanNode(PlannedAction):
+    """One step of a plan."""
+
+    id: str = Field(examples=["build"])
+    section: Literal["steps", "finally"]
+    depends_on: list[str]
+    when: str | None = Field(description="The condition; if it does not hold, the step is skipped.")
+    holds: bool | None = Field(description="What the condition comes to; null: that is known only later.")
+    continue_on_error: bool
+    compensate: PlannedAction | None = Field(
+        description="What undoes it, if the execution fails or is cancelled after it has completed."
+    )
+
+
+class PlanEdge(BaseModel):
+    """One step waits for another."""
+
+    before: str = Field(alias="from", examples=["build"])
+    after: str = Field(alias="to", examples=["deploy"])
+
+
+class PlanGraph(BaseModel):
+    """The steps, in the definition's order, and what runs after what."""
+
+    nodes: list[PlanNode]
+    edges: list[PlanEdge]
+
+
+class Plan(BaseModel):
+    """What executing an intent with these parameters would do. Nothing of it is stored."""
+
+    intent_id: str = Field(examples=["deploy-application-v1"])
+    plan_hash: PlanHash = Field(
+        description="Covers the version of the intent, the plan with every step, and the values of all "
+        "parameters, defaults included. Send it with `execute`: if anything of that is another by then, the "
+        "answer is 412 and nothing is executed."
+    )
+    target: str | None
+    parameters: dict[str, Any] = Field(description="As sent, with the defaults that the intent declares.")
+    graph: PlanGraph
+    order: list[list[str]] = Field(
+        description="Ids of steps, level by level: each waits for some of the level before, and those of a "
+        "level may run side by side. The levels of `finally` come last.",
+        examples=[[["build", "test"], ["deploy"]]],
+    )
+    outputs: dict[str, Any] = Field(description="What it comes to if it completes, as it is written.")
+    warnings: list[FieldError] = Field(
+        description="What is allowed and perhaps not meant, or would make a step fail. Pointers lead into "
+        "the intent (`/definition/…`) or into this graph (`/graph/nodes/…`)."
+    )
+    blockers: list[FieldError] = Field(
+        description="Why executing it now would be refused, as 422; none: it would be accepted."
+    )

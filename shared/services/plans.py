@@ -1,0 +1,98 @@
+"""Plans of intents: made to be executed, and shown before anything is."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from shared.domain.definitions import parse_definition
+from shared.domain.errors import FieldError, NotExecutableError, ValidationFailedError
+from shared.domain.intents import Intent
+from shared.domain.lifecycle import require_executable, require_plannable
+from shared.domain.parameters import validate_parameters
+from shared.domain.plans import Plan, make_plan
+from shared.domain.previews import Preview, make_preview
+from shared.domain.validation.subject import Sent
+from shared.ports.actions import Catalogue
+from shared.services.intents import Intents
+from shared.services.members import Caller
+from shared.services.validation import FEW_STEPS, Validation
+
+KEPT: Final = 512
+"""How many plans a process keeps ready to execute; the least recently used go first."""
+
+
+class Plans:
+    def __init__(self, *, intents: Intents, validation: Validation, catalogue: Catalogue) -> None:
+        self._intents = intents
+        self._validation = validation
+        self._catalogue = catalogue
+        # By the hash of the definition: a plan follows from that alone.
+        self._kept: OrderedDict[str, Plan] = OrderedDict()
+
+    async def executable(self, caller: Caller, intent: Intent) -> Plan:
+        """The plan of an intent that may be executed as it stands.
+
+        Raises:
+            NotExecutableError: it may not.
+        """
+        require_executable(intent)
+        if (plan := self._kept.get(intent.content_hash)) is None:
+            self._validation.require_executable(intent.definition)
+            plan = self._planned(intent)
+            _require_steps(intent, plan)
+            self._kept[intent.content_hash] = plan
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(intent.content_hash)
+        await self._validation.require_permitted(caller.scope, plan)
+        return plan
+
+    async def preview(self, caller: Caller, intent_id: str, parameters: Mapping[str, Any]) -> Preview:
+        """What executing the intent with these parameters would do; nothing is stored, and drafts pass.
+
+        Raises:
+            NotFoundError: there is no such intent.
+            NotExecutableError: it is archived, or it has what this release does not know.
+            ValidationFailedError: the parameters do not fit what the intent declares.
+        """
+        intent = await self._intents.get(caller, intent_id)
+        require_plannable(intent)
+        report = await self._validation.report(caller, Sent(intent.definition))
+        if unknown := [error for error in report.errors if error.stage == "schema"]:
+            raise NotExecutableError(errors=unknown)
+        values, errors = validate_parameters(intent.definition.get("parameters"), parameters)
+        if errors:
+            raise ValidationFailedError("The parameters do not fit the intent", errors=errors)
+        plan = self._kept.get(intent.content_hash) or self._planned(intent)
+        look = partial(make_preview, intent, plan, values, self._catalogue.specs())
+        # On a thread, if it takes long, so that other requests go on meanwhile.
+        preview = look() if len(plan.every_step) <= FEW_STEPS else await asyncio.to_thread(look)
+        # What declared parameters lack is for the author, who was told.
+        about_steps = [one for one in report.warnings if not one.pointer.startswith("/definition/parameters")]
+        return replace(
+            preview,
+            warnings=[*about_steps, *preview.warnings],
+            blockers=await self._blockers(caller, intent, plan),
+        )
+
+    async def _blockers(self, caller: Caller, intent: Intent, plan: Plan) -> list[FieldError]:
+        """Why it may not be executed now."""
+        found = self._validation.unavailable(intent.definition)
+        try:
+            require_executable(intent)
+            _require_steps(intent, plan)
+            await self._validation.require_permitted(caller.scope, plan)
+        except NotExecutableError as error:
+            found.append(FieldError("", error.code, error.message))
+        return found
+
+    def _planned(self, intent: Intent) -> Plan:
+        return make_plan(parse_definition(intent.definition), actions=self._catalogue.specs())
+
+
+def _require_steps(intent: Intent, plan: Plan) -> None:
+    if not plan.steps:
+        raise NotExecutableError(f"The intent {intent.id} has no steps: there is nothing to execute")
