@@ -1,4 +1,4 @@
-"""What more than one suite shares: the stores that the platform's own tests run over, and what they run in."""
+"""What more than one suite shares: surroundings, and the stores that the platform's own tests run over."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.cosmos.server import CosmosServer
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in memory that Linux has
+MEMORY = Path("/dev/shm")
 ROOM = 2 * 1024**3
 """Bytes that have to be free there: containers have little of it by default."""
 

@@ -7,11 +7,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from localhost.sqlite.documents import SqliteDocuments
 from shared.ports.documents import Documents
+
+if TYPE_CHECKING:
+    from tests.cosmos.server import Seed
 
 BOTH_STORES = pytest.mark.parametrize("store", ["sqlite", "cosmos"], indirect=True)
 """Marks tests, or with ``pytestmark`` a module of them, which are to pass over each store."""
@@ -19,9 +23,14 @@ BOTH_STORES = pytest.mark.parametrize("store", ["sqlite", "cosmos"], indirect=Tr
 
 @asynccontextmanager
 async def opened(
-    store: str, request: pytest.FixtureRequest, file: Path, *, now: Callable[[], datetime]
+    store: str,
+    request: pytest.FixtureRequest,
+    file: Path,
+    *,
+    now: Callable[[], datetime],
+    seed: "Seed | None" = None,
 ) -> AsyncIterator[Documents]:
-    """The store of that name: the SQLite ``file``, or an empty database; ``now`` is its clock."""
+    """The store of that name: the SQLite ``file``, or a database with ``seed``; ``now`` is its clock."""
     if store == "sqlite":
         local = SqliteDocuments(file, now=now)
         try:
@@ -35,5 +44,5 @@ async def opened(
 
     server = request.getfixturevalue("cosmos_server")
     server.now = now
-    async with cosmos_documents(server, DEFINITIONS, scans=False) as documents:
+    async with cosmos_documents(server, DEFINITIONS, scans=False, seed=seed) as documents:
         yield documents

@@ -12,7 +12,7 @@ import hmac
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +28,9 @@ from tests.cosmos.protocol import Answer, Connection, RefusedError, Request
 from tests.cosmos.store import Collection
 
 KEY = base64.b64encode(b"the key of the test server, 64 bytes as the real ones are, really").decode()
+
+type Seed = Mapping[str, Collection]
+"""The contents of a database, by container."""
 
 
 @dataclass
@@ -102,8 +105,19 @@ class CosmosServer:
             for container in containers:
                 database[container.name][0].clear()
 
-    def make(self, database: str, definitions: Sequence[ContainerDefinition], *, scans: bool = True) -> None:
-        """A database with these containers, without asking for them over HTTP.
+    def collections(self, database: str) -> Seed:
+        """What a database has, for others to begin with."""
+        return {name: collection for name, (collection, _) in self._databases[database].items()}
+
+    def make(
+        self,
+        database: str,
+        definitions: Sequence[ContainerDefinition],
+        *,
+        scans: bool = True,
+        seed: Seed | None = None,
+    ) -> None:
+        """A database with these containers and the documents of ``seed``, without a request for them.
 
         Without ``scans`` it refuses every query that no index serves.
         """
@@ -116,6 +130,8 @@ class CosmosServer:
                 "defaultTtl": KEEP_UNLESS_SAID,
             }
             self._make_container(self._databases[database], body, scans=scans)
+        for name, collection in (seed or {}).items():
+            self._databases[database][name][0].fill(collection)
 
     def asked(self, kind: str) -> list[Request]:
         return [request for name, request in self.seen if name == kind]

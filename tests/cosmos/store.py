@@ -64,6 +64,12 @@ class Collection:
         bounds = ["", *splits, "FF"]
         self.physical = [Physical(str(n), start, end) for n, (start, end) in enumerate(pairwise(bounds))]
 
+    def fill(self, other: "Collection") -> None:
+        """Take over what another collection of the same kind has; an item is never changed, but replaced."""
+        for one, its in zip(self.physical, other.physical, strict=True):
+            one.lsn = its.lsn
+            one.logical = {key: dict(items) for key, items in its.logical.items()}
+
     def clear(self) -> None:
         for one in self.physical:
             one.lsn = 0

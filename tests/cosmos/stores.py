@@ -16,7 +16,7 @@ from shared.adapters.cosmos.account import Account
 from shared.adapters.cosmos.containers import DEFINITIONS, ContainerDefinition, Order
 from shared.adapters.cosmos.creation import ensure_containers
 from shared.adapters.cosmos.documents import CosmosDocuments
-from tests.cosmos.server import CosmosServer
+from tests.cosmos.server import CosmosServer, Seed
 
 _ASCENDING = ("rank", "created_at", "v", "n", "status", "id")
 
@@ -40,15 +40,16 @@ async def cosmos_documents(
     definitions: Sequence[ContainerDefinition] = TEST_DEFINITIONS,
     *,
     scans: bool = True,
+    seed: Seed | None = None,
 ) -> AsyncIterator[CosmosDocuments]:
-    """An empty store, as a rule with what the contract suite needs to be indexed.
+    """A store with what ``seed`` has, as a rule with what the contract suite needs to be indexed.
 
-    Without ``scans`` the server refuses every query that no index serves.
+    Without ``scans`` the server refuses every query that no index serves. A real endpoint knows neither.
     """
     database, real = f"test-{uuid.uuid4().hex}", real_endpoint()
     endpoint, key = real or (server.endpoint, server.key)
     if real is None:
-        server.make(database, definitions, scans=scans)
+        server.make(database, definitions, scans=scans, seed=seed)
     else:
         await ensure_containers(endpoint, database, key=key, definitions=definitions)
     store = CosmosDocuments(Account(endpoint, database, key=key), patience=60)

@@ -12,10 +12,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-import azure.durable_functions as df
 import httpx
 
-from functions.register import register
 from localhost.azure import changes
 from localhost.http.router import Router
 from localhost.sqlite import sources
@@ -198,6 +196,7 @@ class Stage:
             documents=platform.adapters.documents,
             members=platform.members,
             executions=platform.executions,
+            nudges=platform.nudges,
             clock=Tomorrow(),
         )
         await timer.run()
@@ -231,9 +230,7 @@ async def staged(
     )
     platform = compose(adapters, settings)
     engine.serve(platform)
-    app = df.DFApp()
-    register(app, platform)
-    router = Router(http_routes(app.get_functions()), _nothing)
+    router = Router(http_routes(platform), _nothing)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.stop)
         http = await stack.enter_async_context(

@@ -3,18 +3,22 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from localhost.sqlite.documents import SqliteDocuments
 from localhost.sqlite.events import SqliteEvents
+from shared.adapters.cosmos.account import Account
 from shared.adapters.system import SystemClock
 from shared.ports.documents import Documents
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments
 from tests.http.harness import Failing, Identity, Opening, Stage, World, build, people
 from tests.stores import opened
+
+if TYPE_CHECKING:
+    from tests.cosmos.server import CosmosServer, Seed
 
 FILE = "documents.db"
 
@@ -43,6 +47,38 @@ def seed(tmp_path_factory: pytest.TempPathFactory, identity: Identity) -> Path:
     return data
 
 
+@pytest.fixture(scope="session")
+def cosmos_seed(
+    cosmos_server: "CosmosServer", identity: Identity, tmp_path_factory: pytest.TempPathFactory
+) -> "Seed | None":
+    """What a database has with the people in it: every test over the test server starts from a copy."""
+    # Loads the SDK: a second, for the tests that want it.
+    from shared.adapters.cosmos.containers import DEFINITIONS
+    from shared.adapters.cosmos.documents import CosmosDocuments
+    from tests.cosmos.stores import real_endpoint
+
+    if real_endpoint() is not None:
+        return None
+    cosmos_server.make("seed", DEFINITIONS)
+    account = Account(cosmos_server.endpoint, "seed", key=cosmos_server.key)
+
+    async def settle(data: Path) -> None:
+        documents = CosmosDocuments(account, patience=60)
+        async with _open(documents, data, identity) as made:
+            await people(made.platform, identity.issuer.url)
+        await documents.close()
+
+    asyncio.run(settle(tmp_path_factory.mktemp("cosmos")))
+    return cosmos_server.collections("seed")
+
+
+@pytest.fixture
+def begun(request: pytest.FixtureRequest, store: str) -> "Seed | None":
+    """What the test's database begins with."""
+    seed: Seed | None = request.getfixturevalue("cosmos_seed") if store == "cosmos" else None
+    return seed
+
+
 @pytest.fixture
 def data(tmp_path: Path, seed: Path) -> Path:
     shutil.copytree(seed, tmp_path, dirs_exist_ok=True)
@@ -50,16 +86,18 @@ def data(tmp_path: Path, seed: Path) -> Path:
 
 
 @pytest.fixture
-def opening(request: pytest.FixtureRequest, store: str, data: Path, identity: Identity) -> Opening:
+def opening(
+    request: pytest.FixtureRequest, store: str, begun: "Seed | None", data: Path, identity: Identity
+) -> Opening:
     """Opens the platform in whatever event loop it is to live in; see ``world``."""
 
     @asynccontextmanager
     async def open_() -> AsyncIterator[World]:
         async with (
-            opened(store, request, data / FILE, now=SystemClock().now) as documents,
+            opened(store, request, data / FILE, now=SystemClock().now, seed=begun) as documents,
             _open(documents, data, identity) as made,
         ):
-            if store != "sqlite":
+            if store != "sqlite" and begun is None:
                 await people(made.platform, identity.issuer.url)
             yield made
 
@@ -75,14 +113,14 @@ async def world(opening: Opening) -> AsyncIterator[World]:
 
 @pytest.fixture
 async def stage(
-    request: pytest.FixtureRequest, store: str, data: Path, identity: Identity
+    request: pytest.FixtureRequest, store: str, begun: "Seed | None", data: Path, identity: Identity
 ) -> AsyncIterator[Stage]:
     """The platform, with time and store in the test's hands."""
     clock = FrozenClock(SystemClock().now())
-    async with opened(store, request, data / FILE, now=clock.now) as real:
+    async with opened(store, request, data / FILE, now=clock.now, seed=begun) as real:
         documents = InterruptedDocuments(real)
         async with _open(documents, data, identity, clock=clock) as made:
-            if store != "sqlite":
+            if store != "sqlite" and begun is None:
                 await people(made.platform, identity.issuer.url)
             yield Stage(made, documents, clock)
 

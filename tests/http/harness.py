@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -57,7 +58,6 @@ class World:
     app: ASGIApp
     http: httpx.AsyncClient
     identity: "Identity"
-    functions: list[Any]
 
     def token(self, user: str, **claims: Any) -> str:
         name = self.identity.issuer.url
@@ -152,14 +152,11 @@ async def build(
         adapters="localhost", data=data, host_url=URL, max_body_bytes=MAX_BODY, heartbeat_seconds=heartbeat
     )
     platform = compose(adapters, settings)
-    app = df.DFApp()
-    register(app, platform)
-    functions = app.get_functions()
-    asgi = Router(http_routes(functions), _nothing)
+    asgi = Router(http_routes(platform), _nothing)
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(asgi), base_url=URL, event_hooks={"response": [conforms]}
     )
-    return World(platform, adapters, orchestrations, asgi, client, identity, functions)
+    return World(platform, adapters, orchestrations, asgi, client, identity)
 
 
 async def people(platform: Application, issuer: str) -> None:
@@ -170,24 +167,59 @@ async def people(platform: Application, issuer: str) -> None:
             await platform.members.ensure_member(tenant, user=user, roles=[role], issuer=issuer, subject=user)
 
 
-def http_routes(functions: list[Any]) -> list[Route]:
-    """The HTTP functions of an app as routes of an ASGI router."""
+_platform: ContextVar[Application] = ContextVar("platform")
+"""That which the functions belong to in this call."""
+
+
+class _Current:
+    """The platform that is called: its functions are registered once, which takes longer than most tests."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_platform.get(), name)
+
+
+@cache
+def functions() -> list[Any]:
+    """All functions of the app; a caller says with :func:`serving` which platform they belong to."""
+    app = df.DFApp()
+    register(app, cast("Application", _Current()))
+    return list(app.get_functions())
+
+
+@contextmanager
+def serving(platform: Application) -> Iterator[None]:
+    """Within, the functions belong to that platform."""
+    token = _platform.set(platform)
+    try:
+        yield
+    finally:
+        _platform.reset(token)
+
+
+def http_routes(platform: Application) -> list[Route]:
+    """The HTTP functions of the app as routes of an ASGI router."""
+    return [
+        Route(path, methods, _endpoint(platform, handler, extra))
+        for path, methods, handler, extra in _http_functions()
+    ]
+
+
+@cache
+def _http_functions() -> Sequence[tuple[str, frozenset[str], Callable[..., Any], Mapping[str, str]]]:
     made = []
-    for function in functions:
+    for function in functions():
         bindings = {binding["type"]: binding for binding in function.get_bindings_dict()["bindings"]}
         if trigger := bindings.get("httpTrigger"):
             methods = frozenset(str(method) for method in trigger["methods"])
             extra = {"starter": STARTER} if "durableClient" in bindings else {}
-            made.append(Route("api/" + trigger["route"], methods, _endpoint(function, extra)))
+            made.append(("api/" + trigger["route"], methods, function.get_user_function(), extra))
     return made
 
 
-def _endpoint(function: Any, extra: Mapping[str, str]) -> ASGIApp:
-    handler = function.get_user_function()
-
+def _endpoint(platform: Application, handler: Callable[..., Any], extra: Mapping[str, str]) -> ASGIApp:
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        await (await handler(request=request, **extra))(scope, receive, send)
+        with serving(platform):
+            await (await handler(request=Request(scope, receive), **extra))(scope, receive, send)
 
     return endpoint
 

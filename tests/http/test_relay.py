@@ -6,7 +6,7 @@ import random
 import azure.functions as func
 
 from localhost.sqlite.events import SqliteEvents
-from tests.http.harness import World
+from tests.http.harness import World, functions, serving
 
 
 def stored(lsn: int, place: int, step: str) -> func.Document:
@@ -31,8 +31,9 @@ async def test_events_are_published_in_the_order_of_commits_whatever_the_order_i
     changes = [stored(lsn, place, f"s{lsn}-{place}") for lsn in range(9, 12) for place in range(10)]
     wanted = [f"run/{change['data']['step']}/1/step_completed" for change in changes]
     shuffled = random.Random(7).sample(changes, len(changes))
-    trigger = next(one for one in world.functions if one.get_function_name() == "relay_executions")
-    await trigger.get_user_function()(func.DocumentList(shuffled))
+    trigger = next(one for one in functions() if one.get_function_name() == "relay_executions")
+    with serving(world.platform):
+        await trigger.get_user_function()(func.DocumentList(shuffled))
     events = world.adapters.events
     assert isinstance(events, SqliteEvents)
     found = [

@@ -16,12 +16,12 @@ from functions.routes import ROUTES, UNKNOWN
 from shared import logs
 from shared.domain.errors import QuantumError
 from shared.domain.intents import NAME, name_errors
-from tests.http.harness import World
+from tests.http.harness import World, functions
 
 
-async def test_the_app_has_exactly_the_routes_of_the_table(world: World) -> None:
+def test_the_app_has_exactly_the_routes_of_the_table() -> None:
     found = {}
-    for function in world.functions:
+    for function in functions():
         bindings = {binding["type"]: binding for binding in function.get_bindings_dict()["bindings"]}
         if trigger := bindings.get("httpTrigger"):
             methods = [str(method) for method in trigger["methods"]]
@@ -32,10 +32,10 @@ async def test_the_app_has_exactly_the_routes_of_the_table(world: World) -> None
     assert unknown[0] == UNKNOWN.path
 
 
-async def test_every_trigger_is_open_to_the_host_because_the_edge_authenticates(world: World) -> None:
+def test_every_trigger_is_open_to_the_host_because_the_edge_authenticates() -> None:
     triggers = [
         binding
-        for function in world.functions
+        for function in functions()
         for binding in function.get_bindings_dict()["bindings"]
         if binding["type"] == "httpTrigger"
     ]
