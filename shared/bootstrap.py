@@ -22,6 +22,7 @@ from shared.services.idempotency import Idempotency
 from shared.services.intents import Intents
 from shared.services.lifecycle import Lifecycle
 from shared.services.members import Members
+from shared.services.nudges import Nudges
 from shared.services.plans import Plans
 from shared.services.recovery import Recovery
 from shared.services.references import References
@@ -65,6 +66,7 @@ class Application:
     streams: Streams
     steps: Steps
     endings: Endings
+    nudges: Nudges
     recovery: Recovery
     relay: Relay
     subscriptions: Subscriptions
@@ -113,6 +115,9 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         telemetry=telemetry,
     )
     agenda = Agenda(documents, clock)
+    nudges = Nudges(
+        documents=documents, orchestrations=adapters.orchestrations, clock=clock, ids=adapters.ids
+    )
     sealer = Sealer(adapters.cursor_key, purpose="webhook secrets")
     subscriptions = Subscriptions(
         documents=documents, chains=chains, cursors=cursors, clock=clock, sealer=sealer
@@ -156,7 +161,10 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         streams=Streams(documents=documents, heartbeat_seconds=settings.heartbeat_seconds),
         steps=Steps(Parts(documents, runs, catalogue, clock, telemetry)),
         endings=Endings(documents=documents, runs=runs, clock=clock, telemetry=telemetry),
-        recovery=Recovery(documents=documents, members=members, executions=executions, clock=clock),
+        nudges=nudges,
+        recovery=Recovery(
+            documents=documents, members=members, executions=executions, nudges=nudges, clock=clock
+        ),
         relay=Relay(documents=documents, events=events, clock=clock, telemetry=telemetry),
         subscriptions=subscriptions,
         webhooks=webhooks,

@@ -56,8 +56,8 @@ class DurableContext:
             SEGMENT, input=work, instance_id=instance_id, return_type=dict
         )
 
-    def signal(self, instance_id: str, event: str) -> None:
-        self._context.send_event(instance_id, event)
+    def signal(self, instance_id: str, event: str, data: Any = None) -> None:
+        self._context.send_event(instance_id, event, data=data)
 
     def finish(self, request: dict[str, Any]) -> Task:
         return self._context.call_activity(

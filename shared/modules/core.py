@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
-from shared.domain.times import rfc3339
+from shared.domain.times import parse_rfc3339, rfc3339
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Pending
 
 MAX_WAIT: Final = 30 * 86_400
@@ -20,7 +20,7 @@ _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+
 
 
 class WaitParameters(BaseModel):
-    """How long: ``seconds``, or a ``duration`` such as ``1h30m``."""
+    """How long: ``seconds``, or a ``duration`` such as ``1h30m``; or ``until`` when."""
 
     model_config = _STRICT
 
@@ -28,19 +28,38 @@ class WaitParameters(BaseModel):
         default=None, description="How long, in seconds."
     )
     duration: str | None = Field(default=None, description="How long.", examples=["1h30m"])
+    until: str | None = Field(
+        default=None,
+        description="A time (RFC 3339), at most 30 days ahead; one that is over is not waited for.",
+        examples=["2026-01-04T10:00:00Z"],
+    )
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
-        if (self.seconds is None) == (self.duration is None):
-            raise ValueError("give either 'seconds' or 'duration'")
+        if [self.seconds, self.duration, self.until].count(None) != 2:
+            raise ValueError("give either 'seconds', 'duration' or 'until'")
         if self.duration is not None and not 0 <= _seconds(self.duration) <= MAX_WAIT:
             raise ValueError("'duration' is spelled like 1d2h3m4s and is at most 30d")
+        if self.until is not None and _moment(self.until) is None:
+            raise ValueError("'until' is a time with its offset from UTC, like 2026-01-04T10:00:00Z")
         return self
 
-    @property
-    def length(self) -> float:
-        """Seconds to wait."""
-        return self.seconds if self.duration is None else _seconds(self.duration)  # type: ignore[return-value]  # one is there
+    def end(self, now: datetime) -> datetime:
+        """When the wait is over."""
+        if self.until is not None:
+            moment = _moment(self.until)
+            assert moment is not None  # as validated
+            return max(now, moment)
+        seconds = _seconds(self.duration) if self.duration is not None else self.seconds
+        return now + timedelta(seconds=seconds or 0)
+
+
+def _moment(text: str) -> datetime | None:
+    """The time that a text spells; None if it spells none."""
+    try:
+        return parse_rfc3339(text)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _seconds(duration: str) -> float:
@@ -58,7 +77,7 @@ class WaitOutputs(BaseModel):
 
 
 class Wait(Action):
-    """Wait for a while."""
+    """Wait for a while, or until a time."""
 
     name = "wait"
     module = "core"
@@ -67,8 +86,11 @@ class Wait(Action):
     Outputs = WaitOutputs
 
     async def run(self, parameters: WaitParameters, context: ActionContext) -> Completed | Pending:
-        length = parameters.length
-        until = context.clock.now() + timedelta(seconds=length)
+        now = context.clock.now()
+        until = parameters.end(now)
+        length = (until - now).total_seconds()
+        if length > MAX_WAIT:
+            raise ActionError("PARAMETERS", "'until' is more than 30 days ahead", retryable=False)
         if length > SHORT_WAIT:
             return Pending(length, until.isoformat())
         if length:

@@ -1,8 +1,8 @@
 """Finding executions that were left behind when a process died at the wrong moment.
 
-An execution is stored before its orchestration is started, and a cancellation before it is signalled. If
-the process dies between the two, nobody is left who would do the second half: this does it, for every
-tenant. Both halves are harmless when they were done before.
+An execution is stored before its orchestration is started, a cancellation before it is signalled, and what a
+step waits for before the step is nudged. If the process dies between the two, nobody is left who would do
+the second half: this does it, for every tenant. Both halves are harmless when they were done before.
 """
 
 import logging
@@ -14,6 +14,7 @@ from shared.ports.documents import EXECUTIONS, Documents, Query, Where
 from shared.security.scope import TenantScope
 from shared.services.executions import Executions
 from shared.services.members import Members
+from shared.services.nudges import Nudges
 
 GRACE = timedelta(seconds=10)
 """An execution younger than this may still be on its way to its start."""
@@ -24,18 +25,27 @@ _log = logging.getLogger(__name__)
 
 class Recovery:
     def __init__(
-        self, *, documents: Documents, members: Members, executions: Executions, clock: Clock
+        self,
+        *,
+        documents: Documents,
+        members: Members,
+        executions: Executions,
+        nudges: Nudges,
+        clock: Clock,
     ) -> None:
         self._documents = documents
         self._members = members
         self._executions = executions
+        self._nudges = nudges
         self._clock = clock
 
     async def run(self) -> int:
         """Bring every stranded execution back on its way; how many were looked after."""
         recovered = 0
         async for tenant_id in self._members.tenant_ids():
-            recovered += await self._recover_tenant(TenantScope(tenant_id))
+            scope = TenantScope(tenant_id)
+            recovered += await self._recover_tenant(scope)
+            recovered += await self._nudges.send_left(scope, before=self._clock.now() - GRACE)
         return recovered
 
     async def _recover_tenant(self, scope: TenantScope) -> int:

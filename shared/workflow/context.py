@@ -42,7 +42,7 @@ class Context(Protocol):
         """Run a part of the plan as a workflow of its own; the task comes to what that returns."""
         ...
 
-    def signal(self, instance_id: str, event: str) -> None:
+    def signal(self, instance_id: str, event: str, data: Any = None) -> None:
         """Send an event to a segment; nothing happens if it has ended."""
         ...
 
@@ -53,7 +53,7 @@ class Context(Protocol):
     def timer(self, seconds: float) -> Task: ...
 
     def wait_event(self, name: str) -> Task:
-        """A task that completes with the first event ``name`` that no earlier wait took."""
+        """A task that comes to the data of the first event ``name`` that no earlier wait took."""
         ...
 
     def watch(self, task: Task) -> None:

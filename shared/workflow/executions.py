@@ -16,19 +16,25 @@ from shared.workflow.work import Lane, Node, Result, Work
 
 CANCEL: Final = "cancel"
 """The event that stops an execution: what runs is awaited, nothing more begins."""
+NUDGE: Final = "nudge"
+"""The event that something happened which a step waits for: ``{"step": id}`` is asked again at once.
+
+What happened is in the store; so a nudge may come twice, or for a step that waits no more.
+"""
 
 
 def execution(context: Context, data: dict[str, Any]) -> Steps[None]:
     """Run the :class:`Work` in ``data`` and record how the execution ended."""
     work: Work | None = Work.from_json(data)
+    nudge: Task | None = None
     while work is not None:
-        run = _Run(context, work)
+        run = _Run(context, work, nudge)
         result = yield from run.to_end()
         if result is None:
             return
         end = ended(work, result, cancelled=run.cancelling)
         names = {"tenant_id": work.tenant_id, "execution_id": work.execution_id}
-        work = following(work, result, end)
+        work, nudge = following(work, result, end), run.nudge
     yield context.finish(names | end)
 
 
@@ -52,8 +58,10 @@ class _Flight:
 class _Run:
     """The state of one generation of one orchestration."""
 
-    def __init__(self, context: Context, work: Work) -> None:
+    def __init__(self, context: Context, work: Work, nudge: Task | None = None) -> None:
         self._context = context
+        self.nudge = nudge or self._await_nudge()
+        """The wait for the next nudge; the one of the phase before is still the first in the queue."""
         self._work = work
         self._result = work.so_far
         self._nodes = {node.key: node for node in work.nodes}
@@ -77,10 +85,14 @@ class _Run:
         if cancel is not None:
             self._context.watch(cancel)
         while True:
+            while self.nudge.is_complete:
+                self._nudge(self.nudge.get_result())
+                self.nudge = self._await_nudge()
             if cancel is not None and cancel.is_complete and not self.cancelling:
                 self._cancel()
             if self._renewable():
-                self._context.continue_as_new(self._rest().to_json(), [cancel] if cancel is not None else [])
+                waiting = [self.nudge] if cancel is None else [cancel, self.nudge]
+                self._context.continue_as_new(self._rest().to_json(), waiting)
                 return None
             self._launch()
             if not self._flights:
@@ -183,7 +195,9 @@ class _Run:
                 self._go_on(node, lane, outcome.get("delay", 0))
             case "pending":
                 lane.token = outcome.get("token")
-                self._go_on(node, lane, outcome.get("delay", 0))
+                delay = 0 if lane.nudged else outcome.get("delay", 0)
+                lane.nudged = False
+                self._go_on(node, lane, delay)
             case "cancelled":
                 self._end_lane(node, lane, cancelled=lane.steps)
                 if not self.cancelling:
@@ -201,7 +215,7 @@ class _Run:
 
     def _next_step(self, node: Node, lane: Lane) -> None:
         del lane.steps[0]
-        lane.attempt, lane.token = 1, None
+        lane.attempt, lane.token, lane.nudged = 1, None, False
         self._go_on(node, lane, 0)
 
     def _go_on(self, node: Node, lane: Lane, delay: float) -> None:
@@ -271,6 +285,27 @@ class _Run:
             if node is not None:
                 self._result.blocked += [step for lane in node.lanes for step in lane.steps]
                 queue.extend(self._dependents[node.key])
+
+    def _await_nudge(self) -> Task:
+        nudge = self._context.wait_event(NUDGE)
+        self._context.watch(nudge)
+        return nudge
+
+    def _nudge(self, data: dict[str, Any]) -> None:
+        """Wake the step that is told of; one that is just being asked is asked again after that."""
+        step = data["step"]
+        for flight in list(self._flights.values()):
+            if flight.lane is None:
+                if any(step in lane.steps for lane in flight.node.lanes):
+                    self._context.signal(self._instance(flight.node), NUDGE, data)
+            elif flight.lane.steps[0] != step:
+                continue
+            elif not flight.asleep:
+                flight.lane.nudged = True
+            elif flight.lane.token is not None:
+                del self._flights[id(flight.task)]
+                flight.lane.due = None
+                self._due.append((flight.node, flight.lane))
 
     def _cancel(self) -> None:
         """Begin nothing more, wake what sleeps, and pass the word on; what runs is awaited."""

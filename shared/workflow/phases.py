@@ -1,4 +1,4 @@
-"""The phases of an execution: its steps; if they came to a bad end, undoing what completed; what runs last."""
+"""An execution's phases: its steps; undoing what completed, if they came to a bad end; what runs last."""
 
 from dataclasses import replace
 from typing import Any

@@ -30,6 +30,8 @@ class Lane:
     attempt: int = 1
     token: Any = None
     due: datetime | None = None
+    nudged: bool = False
+    """Whether a nudge came while the step was being asked. No history is forgotten at such a time."""
 
     def to_json(self) -> Any:
         """The bare list while its first step has not been tried."""

@@ -74,3 +74,18 @@ async def test_a_transform_gives_its_outputs_or_its_value(context: ActionContext
 def test_a_transform_of_both_or_nothing_is_refused(parameters: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Transform.Parameters.model_validate(parameters)
+
+
+async def test_a_wait_until_a_time_is_pending_until_then_and_one_that_is_over_is_not_waited_for(
+    context: ActionContext,
+) -> None:
+    pending = await _run(Wait(), context, until="2026-01-02T05:04:05+01:00")
+    assert isinstance(pending, Pending)
+    assert pending.delay == 3600
+    over = await _run(Wait(), context, until="2025-01-01T00:00:00Z")
+    assert over == Completed({"until": "2026-01-02T03:04:05.000000Z"})
+    with pytest.raises(ActionError, match="30 days"):
+        await _run(Wait(), context, until="2026-03-01T00:00:00Z")
+    for text in ("tomorrow", "2026-01-02T05:04:05"):
+        with pytest.raises(ValidationError, match="offset"):
+            await _run(Wait(), context, until=text)

@@ -118,8 +118,9 @@ def fired(id: int, seconds: float) -> pb.HistoryEvent:
     return pb.HistoryEvent(eventId=-1, timerFired=timer)
 
 
-def raised(name: str) -> pb.HistoryEvent:
-    return pb.HistoryEvent(eventId=-1, eventRaised=pb.EventRaisedEvent(name=name))
+def raised(name: str, payload: Any = None) -> pb.HistoryEvent:
+    text = None if payload is None else helpers.get_string_value(json.dumps(payload))
+    return pb.HistoryEvent(eventId=-1, eventRaised=pb.EventRaisedEvent(name=name, input=text))
 
 
 def result_of(action: pb.OrchestratorAction) -> Mapping[str, Any] | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.wrappers_pb2 import StringValue
 
 from tests.replay import functions as host
 from tests.workflow.world import Action, Event, Instance
@@ -66,7 +67,7 @@ class Recorder:
             case "fired":
                 return host.fired(event.id, now)
             case _:
-                return host.raised(event.data)
+                return host.raised(event.data, event.payload)
 
     def _action(self, action: pb.OrchestratorAction, now: float) -> Action:
         match action.WhichOneof("orchestratorActionType"):
@@ -81,17 +82,21 @@ class Recorder:
                 assert child.name == "execution_segment"
                 return Action("segment", action.id, json.loads(child.input.value), child.instanceId)
             case "sendEvent":
-                return Action(
-                    "signal", action.id, action.sendEvent.name, action.sendEvent.instance.instanceId
-                )
+                sent = action.sendEvent
+                return Action("signal", action.id, sent.name, sent.instance.instanceId, _payload(sent.data))
             case _:
                 return _end(action)
+
+
+def _payload(text: StringValue) -> Any:
+    return json.loads(text.value) if text.value else None
 
 
 def _end(action: pb.OrchestratorAction) -> Action:
     end = action.completeOrchestration
     assert end.orchestrationStatus != pb.ORCHESTRATION_STATUS_FAILED, end.failureDetails
     if end.orchestrationStatus == pb.ORCHESTRATION_STATUS_CONTINUED_AS_NEW:
-        events = [event.eventRaised.name for event in end.carryoverEvents]
+        raised = [event.eventRaised for event in end.carryoverEvents]
+        events = [(event.name, _payload(event.input)) for event in raised]
         return Action("renew", action.id, {"work": host.result_of(action), "events": events})
     return Action("done", action.id, host.result_of(action))

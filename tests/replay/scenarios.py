@@ -28,6 +28,7 @@ class Scenario:
     )
     tolerant: frozenset[str] = frozenset()
     cancel_at: float | None = None
+    nudges: Sequence[tuple[float, str]] = ()
     small: int = 30
     bundle: int = 20
     renew_after: int = 12
@@ -48,7 +49,7 @@ class Scenario:
             last=last,
             compensatable=self.compensatable,
         )
-        World(recorder, self._actor()).run(work.to_json(), cancel_at=self.cancel_at)
+        World(recorder, self._actor()).run(work.to_json(), cancel_at=self.cancel_at, nudges=self.nudges)
         return recorder
 
     def _actor(self) -> Callable[[Mapping[str, Any]], tuple[float, Outcome | None]]:
@@ -102,6 +103,13 @@ SCENARIOS: Mapping[str, Scenario | Delivery] = {
         small=0,
         bundle=4,
         renew_after=2,
+    ),
+    "nudged": Scenario(
+        {"a": [], "b": []}, {"a": [PENDING, PENDING]}, nudges=[(0.5, "a"), (4, "a"), (5, "b")]
+    ),
+    "nudged-renewed": Scenario(chain("s", 4), {"s2": [PENDING]}, nudges=[(5.5, "s2")], renew_after=2),
+    "nudged-segmented": Scenario(
+        {**chain("a", 5), **chain("b", 4)}, {"b1": [PENDING]}, nudges=[(6.5, "b1")], small=0, bundle=4
     ),
     "webhook": Delivery([None]),
     "webhook-retried": Delivery([5.5, 14.0, None]),

@@ -21,6 +21,7 @@ from shared.services.executions import Executions
 from shared.services.intents import Intents
 from shared.services.lifecycle import Lifecycle
 from shared.services.members import Caller
+from shared.services.nudges import Nudges
 from shared.services.plans import Plans
 from shared.services.references import References
 from shared.services.registry import Registry
@@ -59,6 +60,7 @@ class Workshop:
     runs: Runs
     steps: Steps
     endings: Endings
+    nudges: Nudges
     streams: Streams
     ada: Caller
 
@@ -156,6 +158,7 @@ def composed(documents: Documents, clock: FrozenClock) -> Workshop:
         runs,
         Steps(Parts(documents, runs, catalogue, clock)),
         Endings(documents=documents, runs=runs, clock=clock),
+        Nudges(documents=documents, orchestrations=orchestrations, clock=clock, ids=ids),
         Streams(documents=documents, heartbeat_seconds=0.05),
         caller(),
     )

@@ -115,6 +115,7 @@ async def recovered(workshop: Workshop) -> int:
         documents=workshop.documents,
         members=members,
         executions=workshop.executions,
+        nudges=workshop.nudges,
         clock=workshop.clock,
     )
     return await recovery.run()

@@ -38,7 +38,7 @@ class ReplayContext:
         self.time = 0.0
         self._tasks: dict[int, FakeTask] = {}
         self._waits: dict[str, list[FakeTask]] = {}
-        self._unread: list[str] = []
+        self._unread: list[tuple[str, Any]] = []
         self._arrived: list[FakeTask] = []
         self._awaited: FakeTask | None = None
 
@@ -57,14 +57,15 @@ class ReplayContext:
     def timer(self, seconds: float) -> Task:
         return self._do("timer", seconds)
 
-    def signal(self, instance_id: str, event: str) -> None:
-        self._do("signal", event, target=instance_id)
+    def signal(self, instance_id: str, event: str, data: Any = None) -> None:
+        self._do("signal", event, target=instance_id, payload=data)
 
     def wait_event(self, name: str) -> Task:
         task = FakeTask()
-        if name in self._unread:
-            self._unread.remove(name)
-            task.complete()
+        unread = next((event for event in self._unread if event[0] == name), None)
+        if unread is not None:
+            self._unread.remove(unread)
+            task.complete(unread[1])
         else:
             self._waits.setdefault(name, []).append(task)
         return task
@@ -105,12 +106,12 @@ class ReplayContext:
         if event.kind != "raised":
             self._tasks[event.id].complete(copy.deepcopy(event.data), failed=event.kind == "failed")
         elif waits := self._waits.get(event.data):
-            waits.pop(0).complete()
+            waits.pop(0).complete(event.payload)
         else:
-            self._unread.append(event.data)
+            self._unread.append((event.data, event.payload))
 
-    def _do(self, kind: str, data: Any, target: str = "") -> FakeTask:
-        action = Action(kind, len(self.actions) + 1, data, target)
+    def _do(self, kind: str, data: Any, target: str = "", payload: Any = None) -> FakeTask:
+        action = Action(kind, len(self.actions) + 1, data, target, payload)
         self.actions.append(action)
         self._tasks[action.id] = FakeTask()
         return self._tasks[action.id]

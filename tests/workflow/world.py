@@ -8,7 +8,7 @@ import heapq
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 type Outcome = Mapping[str, Any]
@@ -22,6 +22,8 @@ class Action:
     id: int
     data: Any = None
     target: str = ""
+    payload: Any = None
+    """What a signal brings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Event:
     id: int = 0
     data: Any = None
     at: float = 0.0
+    payload: Any = None
+    """What an event that was raised brings."""
 
 
 class Runner(Protocol):
@@ -89,15 +93,26 @@ class World:
         self.finished: list[Mapping[str, Any]] = []
         self.turns_run = 0
 
-    def run(self, work: Mapping[str, Any], *, cancel_at: float | None = None) -> None:
-        """Run ``work`` until nothing is left to happen."""
+    def run(
+        self,
+        work: Mapping[str, Any],
+        *,
+        cancel_at: float | None = None,
+        nudges: Sequence[tuple[float, str]] = (),
+    ) -> None:
+        """Run ``work`` until nothing is left to happen; ``nudges`` are times and the steps told of."""
         root = work["execution_id"]
+        for at, step in nudges:
+            self._nudge_later(at, root, step)
         if cancel_at is not None:
             self._later(cancel_at, lambda: self._raise(root, "cancel"))
         self._start(Instance(root, "execution", _json(work)))
         while self._agenda:
             self.now, _, happen = heapq.heappop(self._agenda)
             happen()
+
+    def _nudge_later(self, at: float, root: str, step: str) -> None:
+        self._later(at, lambda: self._raise(root, "nudge", {"step": step}))
 
     def _later(self, delay: float, happen: Callable[[], None]) -> None:
         heapq.heappush(self._agenda, (self.now + delay, next(self._order), happen))
@@ -136,12 +151,14 @@ class World:
             case "timer":
                 self._tell_later(action.data, instance, Event("fired", action.id))
             case "signal":
-                self._raise(action.target, action.data)
+                self._raise(action.target, action.data, action.payload)
             case "renew":
                 instance.generation += 1
                 instance.input = _json(action.data["work"])
                 instance.turns, instance.actions = [], []
-                instance.inbox = [Event("raised", data=name) for name in action.data["events"]]
+                instance.inbox = [
+                    Event("raised", data=name, payload=load) for name, load in action.data["events"]
+                ]
                 self._start(instance)
             case _:
                 self._end(instance, action.data)
@@ -158,10 +175,10 @@ class World:
             parent, generation, action = instance.parent
             self._tell(self.instances[parent], generation, Event("completed", action, _json(result)))
 
-    def _raise(self, id: str, name: str) -> None:
+    def _raise(self, id: str, name: str, payload: Any = None) -> None:
         instance = self.instances.get(id)
         if instance is not None:
-            self._tell(instance, instance.generation, Event("raised", data=name))
+            self._tell(instance, instance.generation, Event("raised", data=name, payload=payload))
 
     def _tell_later(self, delay: float, instance: Instance, event: Event) -> None:
         generation = instance.generation
@@ -171,7 +188,7 @@ class World:
         """Put the event in the inbox; what belongs to an earlier generation is dropped."""
         if instance.ended or instance.generation != generation:
             return
-        instance.inbox.append(Event(event.kind, event.id, event.data, self.now))
+        instance.inbox.append(replace(event, at=self.now))
         self._later(0, lambda: self._turn(instance, generation))
 
 

@@ -1,0 +1,73 @@
+"""Nudges: telling an execution that something has happened which one of its steps waits for.
+
+What happened (a decision, a callback) is stored first, and in the same transaction the nudge, as a document
+of its own. Then the execution is told, and the document goes. If the process dies in between, the recovery
+timer finds the document and tells the execution; to be told twice is harmless, for the step asks the store.
+"""
+
+import contextlib
+import logging
+from datetime import datetime
+from typing import Final
+
+from shared.domain.errors import DocumentMissingError, UnavailableError
+from shared.domain.times import rfc3339
+from shared.ports.clock import Clock, Ids
+from shared.ports.documents import EXECUTIONS, Create, Delete, Documents, Query, Where
+from shared.ports.orchestrations import Orchestrations
+from shared.security.scope import TenantScope
+from shared.workflow.executions import NUDGE
+
+KIND: Final = "nudge"
+PAGE: Final = 100
+
+_log = logging.getLogger(__name__)
+
+
+class Nudges:
+    def __init__(
+        self, *, documents: Documents, orchestrations: Orchestrations, clock: Clock, ids: Ids
+    ) -> None:
+        self._documents = documents
+        self._orchestrations = orchestrations
+        self._clock = clock
+        self._ids = ids
+
+    def nudge(self, step: str) -> Create:
+        """The operation that stores a nudge of ``step``, for the transaction of what has happened."""
+        now = rfc3339(self._clock.now())
+        return Create({"id": f"{KIND}:{self._ids.new()}", "kind": KIND, "step": step, "created_at": now})
+
+    async def send(self, scope: TenantScope, execution_id: str, nudge: Create) -> None:
+        """Tell the execution of a nudge that is stored; if that cannot be done now, recovery does."""
+        try:
+            await self._send(scope, execution_id, nudge.body["id"], nudge.body["step"])
+        except UnavailableError:
+            _log.warning("a nudge of %s is stored but not sent; recovery will send it", execution_id)
+
+    async def send_left(self, scope: TenantScope, *, before: datetime) -> int:
+        """Tell of the tenant's nudges that were stored ``before`` and are still there; how many were."""
+        sent, after = 0, None
+        while True:
+            query = Query(
+                EXECUTIONS,
+                KIND,
+                where=[Where(("created_at",), "<", rfc3339(before))],
+                order=[(("created_at",), "asc")],
+                limit=PAGE,
+                after=after,
+            )
+            page = await self._documents.query(scope, query)
+            for document in page.items:
+                body = document.body
+                await self._send(scope, body[EXECUTIONS.partition_field], body["id"], body["step"])
+                sent += 1
+            if (after := page.after) is None:
+                return sent
+
+    async def _send(self, scope: TenantScope, execution_id: str, id: str, step: str) -> None:
+        await self._orchestrations.raise_event(instance_id=execution_id, name=NUDGE, data={"step": step})
+        with contextlib.suppress(DocumentMissingError):  # somebody else has sent it, too
+            await self._documents.transact(
+                scope, container=EXECUTIONS, partition=execution_id, operations=[Delete(id)]
+            )
