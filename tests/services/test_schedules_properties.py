@@ -40,7 +40,9 @@ class Storm:
 @pytest.mark.parametrize("overlap", ["skip", "queue", "allow"])
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_each_time_is_executed_once_in_order_unless_the_overlap_rules_skip_it(overlap: Overlap, seed: int) -> None:
+def test_each_time_is_executed_once_in_order_unless_the_overlap_rules_skip_it(
+    overlap: Overlap, seed: int
+) -> None:
     asyncio.run(play(overlap, random.Random(seed)))
 
 
