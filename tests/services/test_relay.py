@@ -103,7 +103,6 @@ async def test_what_an_execution_stores_is_published_in_its_order_and_nothing_el
     await workshop.attempt(execution, "a")
     await workshop.finish(execution, "completed")
     assert isinstance(workshop.documents, SqliteDocuments)
-    assert isinstance(workshop.documents, SqliteDocuments)
     changes = await workshop.documents.feed(container=EXECUTIONS, after=None, limit=100, wait=0)
     log = FlakyEvents()
     relay = Relay(documents=workshop.documents, events=log, clock=workshop.clock)
