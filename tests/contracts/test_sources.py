@@ -30,7 +30,7 @@ from tests.cosmos.server import CosmosServer
 from tests.eventhubs.hub import Hub
 from tests.eventhubs.peer import Peer
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 """Seconds in which what was written must come."""
 
 
@@ -56,7 +56,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     server: CosmosServer = request.getfixturevalue("cosmos_server")
     account = Account(server.endpoint, uuid.uuid4().hex, key=server.key)
     server.make(account.database, DEFINITIONS)
-    documents, feed = CosmosDocuments(account), azure_changes.open_feed(account)
+    documents, feed = CosmosDocuments(account, patience=DEADLINE), azure_changes.open_feed(account)
     yield Store(documents, {one.name: azure_changes.ChangeSource(feed, one) for one in containers})
     await feed.close()
     await documents.close()

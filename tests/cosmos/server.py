@@ -144,7 +144,7 @@ class CosmosServer:
         }
 
     def _run[T](self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     async def _listen(self) -> asyncio.Server:
         return await self._loop.create_server(

@@ -14,6 +14,9 @@ from tests.durable.sdk import SdkWorkers
 
 QUICK = Limits(first_retry=0.01, last_retry=0.05)
 
+DEADLINE = 60
+"""Seconds for what takes none, however busy the machine is."""
+
 
 class World:
     """One file, and the hub that has it open now."""
@@ -39,7 +42,7 @@ class World:
         return await self.client.schedule_new_orchestration(name, input=input, **options)
 
     async def finished(self, instance_id: str) -> OrchestrationState:
-        state = await self.client.wait_for_orchestration_completion(instance_id, timeout=10)
+        state = await self.client.wait_for_orchestration_completion(instance_id, timeout=DEADLINE)
         assert state is not None
         return state
 
@@ -47,7 +50,7 @@ class World:
         return await self.finished(await self.start(name, input, **options))
 
     async def started(self, instance_id: str) -> OrchestrationState:
-        state = await self.client.wait_for_orchestration_start(instance_id, timeout=10)
+        state = await self.client.wait_for_orchestration_start(instance_id, timeout=DEADLINE)
         assert state is not None
         return state
 
@@ -59,8 +62,8 @@ class World:
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
-    """Wait for a condition of anything, for ten seconds at most."""
-    async with asyncio.timeout(10):
+    """Wait for a condition of anything."""
+    async with asyncio.timeout(DEADLINE):
         while True:
             answer = condition()
             if (await answer) if isinstance(answer, Awaitable) else answer:

@@ -45,7 +45,7 @@ async def test_an_async_activity_may_call_the_hub_with_the_synchronous_client(
     hub = Sidecar(tmp_path / "hub.db", workers=WorkersApart(workers, app_loop))
     await hub.start()
     address = await hub.serve()
-    status = await asyncio.wait_for(hub.wait(await hub.start_instance("calls")), 10)
+    status = await asyncio.wait_for(hub.wait(await hub.start_instance("calls")), 60)
     assert status is not None
     assert status.output == '"RUNNING"'
     await hub.drain(1)

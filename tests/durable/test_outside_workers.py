@@ -40,7 +40,7 @@ class Hand:
         return self
 
     async def item(self) -> pb.WorkItem:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             item: pb.WorkItem = await self.stream.read()
         return item
 

@@ -38,7 +38,7 @@ async def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path: Path, af
     ids = {status.instance_id for status in known if status.parent_id is None}
     assert ids >= acknowledged
     for instance_id in ids:
-        status = await asyncio.wait_for(hub.wait(instance_id), 10)
+        status = await asyncio.wait_for(hub.wait(instance_id), 60)
         assert status is not None
         assert status.output == "11"
     total = await hub.entity("@total@all")

@@ -24,7 +24,7 @@ class Api:
         settings = settings_of_host(host.data, os.environ | host.settings)
         token = issue_token(settings, tenant=tenant, user=user, role=role)
         self.client = httpx.Client(
-            base_url=f"{host.url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30
+            base_url=f"{host.url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=60
         )
 
     def __enter__(self) -> Self:

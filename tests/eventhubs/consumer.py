@@ -8,7 +8,7 @@ from functools import partial
 from azure.eventhub import EventData
 from azure.eventhub.aio import EventHubConsumerClient, PartitionContext
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 """Seconds that the hub may take to hand out what it has."""
 
 

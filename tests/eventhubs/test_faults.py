@@ -19,7 +19,7 @@ QUICK = 6.0
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait for what the peer is to see."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - the peer has no event for it
             await asyncio.sleep(0.01)
 

@@ -22,5 +22,5 @@ def streaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]
 
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=20) as client:
+    with httpx.Client(timeout=60) as client:
         yield client

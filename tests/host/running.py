@@ -16,7 +16,7 @@ import httpx
 
 APPS = Path(__file__).resolve().parent.parent / "apps"
 REPOSITORY = APPS.parent.parent
-DEADLINE = 30.0
+DEADLINE = 60.0
 """Seconds to wait for anything that another process does."""
 
 

@@ -12,7 +12,7 @@ from tests.host.running import RunningHost, finished, until
 @pytest.fixture
 def api(classic: RunningHost) -> Iterator[httpx.Client]:
     """A client of the management API, with its key."""
-    with httpx.Client(base_url=classic.webhooks, params={"code": classic.keys["durable"]}, timeout=20) as api:
+    with httpx.Client(base_url=classic.webhooks, params={"code": classic.keys["durable"]}, timeout=60) as api:
         yield api
 
 

@@ -20,7 +20,7 @@ GET = b"GET /items/five HTTP/1.1\r\nHost: here\r\n"
 def connection(streaming: RunningHost) -> Iterator[socket.socket]:
     address = urlsplit(streaming.url)
     assert address.hostname is not None
-    with socket.create_connection((address.hostname, address.port or 80), timeout=20) as opened:
+    with socket.create_connection((address.hostname, address.port or 80), timeout=60) as opened:
         yield opened
 
 
@@ -79,6 +79,6 @@ async def test_a_head_that_does_not_arrive_is_not_waited_for(sent: bytes) -> Non
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         writer.write(sent)
-        answered = await asyncio.wait_for(reader.read(), timeout=10)
+        answered = await asyncio.wait_for(reader.read(), timeout=60)
         assert answered.count(b"HTTP/1.1 200") == sent.count(b"\r\n\r\n")
         writer.close()

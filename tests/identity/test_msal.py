@@ -69,7 +69,7 @@ def _serving(app: Starlette, listener: socket.socket, certificate: Path) -> Iter
         yield
     finally:
         server.should_exit = True
-        thread.join(timeout=10)
+        thread.join(timeout=60)
         listener.close()
 
 

@@ -26,7 +26,7 @@ def ran(folder: Path, **environment: str) -> str:
         env={"PATH": path, **environment},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=True,
     ).stdout
 

@@ -112,5 +112,5 @@ async def test_the_systems_resolver_is_asked_by_default() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         backend = GuardedBackend(EgressPolicy.allowing(["127.0.0.0/8"]))
-        stream = await asyncio.wait_for(backend.connect_tcp("127.0.0.1", port), 5)
+        stream = await asyncio.wait_for(backend.connect_tcp("127.0.0.1", port), 60)
         await stream.aclose()

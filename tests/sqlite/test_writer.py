@@ -26,7 +26,7 @@ class Commits:
     def __call__(self) -> None:
         self.count += 1
         self.reached.set()
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
 
 
 @pytest.fixture
