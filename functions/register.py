@@ -19,7 +19,7 @@ from functions.http import (
     validation,
     versions,
 )
-from functions.timers import recovery
+from functions.timers import recovery, retention
 from functions.timers import schedules as timed_schedules
 from shared.bootstrap import Application
 
@@ -38,7 +38,7 @@ HTTP = (
 )
 DURABLE = (durable_executions, durable_webhooks)
 EVENTS = (relay, webhooks, counters)
-TIMERS = (recovery, timed_schedules)
+TIMERS = (recovery, retention, timed_schedules)
 
 
 def register(app: df.DFApp, platform: Application) -> None:

@@ -28,6 +28,7 @@ from shared.services.recovery import Recovery
 from shared.services.references import References
 from shared.services.registry import Registry
 from shared.services.relay import Relay
+from shared.services.retention import Retention
 from shared.services.runs import Runs
 from shared.services.schedules import Schedules
 from shared.services.schemas import Schemas
@@ -68,6 +69,7 @@ class Application:
     endings: Endings
     nudges: Nudges
     recovery: Recovery
+    retention: Retention
     relay: Relay
     subscriptions: Subscriptions
     webhooks: Webhooks
@@ -164,6 +166,13 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         nudges=nudges,
         recovery=Recovery(
             documents=documents, members=members, executions=executions, nudges=nudges, clock=clock
+        ),
+        retention=Retention(
+            documents=documents,
+            orchestrations=adapters.orchestrations,
+            members=members,
+            clock=clock,
+            keep=settings.execution_retention,
         ),
         relay=Relay(documents=documents, events=events, clock=clock, telemetry=telemetry),
         subscriptions=subscriptions,

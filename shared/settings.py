@@ -25,6 +25,7 @@ WEBHOOK_ATTEMPTS = 12
 WEBHOOK_FIRST_DELAY = 5.0
 KEY_BYTES = 32
 MAX_PROXIES = 9
+EXECUTION_RETENTION_DAYS = 90
 MAX_RETENTION_DAYS = 20_000
 """As a time to live, in seconds, this fits what Cosmos DB takes (2**31 - 1)."""
 
@@ -82,6 +83,9 @@ class Settings:
     ``X-Forwarded-For``; on Azure 1, the platform's front end, by default."""
     audit_retention: timedelta | None = None
     """``QUANTUM_AUDIT_RETENTION_DAYS``: how long audit records are kept at least; without it, for ever."""
+    execution_retention: timedelta | None = timedelta(days=EXECUTION_RETENTION_DAYS)
+    """``QUANTUM_EXECUTION_RETENTION_DAYS``: how long executions are kept after their end, 90 days unless it
+    says otherwise; 0: for ever."""
     token_issuers: str = ""
     """``QUANTUM_TOKEN_ISSUERS``: whose tokens are taken, as JSON (``shared/adapters/jwt/configured.py`` has
     the form); on loopback beside the local issuer's."""
@@ -132,6 +136,9 @@ class Settings:
             webhook_first_delay=_number(values, "QUANTUM_WEBHOOK_FIRST_DELAY", WEBHOOK_FIRST_DELAY),
             trusted_proxies=_whole(values, "QUANTUM_TRUSTED_PROXIES", 1 if azure else 0, most=MAX_PROXIES),
             audit_retention=_days(values, "QUANTUM_AUDIT_RETENTION_DAYS"),
+            execution_retention=_days(
+                values, "QUANTUM_EXECUTION_RETENTION_DAYS", EXECUTION_RETENTION_DAYS, least=0
+            ),
             token_issuers=values.get("QUANTUM_TOKEN_ISSUERS", ""),
             credentials=values.get("QUANTUM_CREDENTIALS", ""),
             credentials_secret=values.get("QUANTUM_CREDENTIALS_SECRET", ""),
@@ -228,10 +235,12 @@ def _number(values: Mapping[str, str], key: str, default: float) -> float:
     return number
 
 
-def _days(values: Mapping[str, str], key: str) -> timedelta | None:
+def _days(values: Mapping[str, str], key: str, default: int = 0, *, least: int = 1) -> timedelta | None:
+    """So many days; None: for ever, which is what 0 stands for."""
     if not values.get(key, "").strip():
-        return None
-    return timedelta(days=_whole(values, key, 0, least=1, most=MAX_RETENTION_DAYS))
+        return timedelta(days=default) if default else None
+    days = _whole(values, key, default, least=least, most=MAX_RETENTION_DAYS)
+    return timedelta(days=days) if days else None
 
 
 def _whole(values: Mapping[str, str], key: str, default: int, *, least: int = 0, most: int) -> int:

@@ -1,6 +1,7 @@
 """The orchestrations port: start and steer durable orchestrations."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 type RuntimeStatus = Literal["pending", "running", "completed", "failed", "terminated", "suspended"]
@@ -46,5 +47,12 @@ class Orchestrations(Protocol):
     async def resume(self, *, instance_id: str, reason: str) -> None: ...
 
     async def purge(self, *, instance_id: str) -> None:
-        """Forget an ended instance and its history."""
+        """Forget an ended instance and its history, with all that it started; others: nothing happens."""
+        ...
+
+    async def purge_ended(self, *, created_before: datetime) -> bool:
+        """Forget, for a short time, instances of before that have ended; True: none of them are left.
+
+        Those that failed stay, for somebody to see why.
+        """
         ...

@@ -12,8 +12,13 @@ from shared.security.scope import TenantScope
 from shared.services.chains import CHAIN, RECORD, Chain, record_of
 from shared.services.members import Caller
 
-HEADS: Final[Mapping[Container, str]] = {REGISTRY: "intent", EXECUTIONS: "execution", TENANCY: CHAIN}
-"""The document with the link of a chain: its id, and its kind as well."""
+HEADS: Final[Mapping[Container, Sequence[str]]] = {
+    REGISTRY: ("intent",),
+    EXECUTIONS: ("execution", CHAIN),
+    TENANCY: (CHAIN,),
+}
+"""The document with the link of a chain: its id, and its kind as well. An execution's is moved when the
+execution is purged."""
 PAGE: Final = 100
 
 type Record = Mapping[str, Any]
@@ -87,7 +92,7 @@ class Audit:
         query = Query(container, RECORD, partition=partition, limit=PAGE)
         stored = [document.body async for document in self._all(caller.scope, query)]
         if link is None and not stored:
-            raise NotFoundError(f"There is no {HEADS[container]} {partition!r}")
+            raise NotFoundError(f"There is no {HEADS[container][0]} {partition!r}")
         records = _in_place(container, stored)
         if link is not None and any(_number(record) > link["number"] for record in records):
             # What came after the link was read is no part of this look, if the chain has it by now.
@@ -196,8 +201,12 @@ class Audit:
             async for key, stored in self._by_partition(caller.scope, records):
                 yield Trail(Chain(caller.scope, container, key), _in_place(container, stored), None)
             return
-        of = Query(container, HEADS[container], partition=partition, where=further, limit=PAGE)
-        heads = self._by_partition(caller.scope, of)
+        heads, *others = (
+            self._by_partition(caller.scope, Query(container, kind, partition, further, limit=PAGE))
+            for kind in HEADS[container]
+        )
+        for other in others:
+            heads = _either(heads, other)
         async for key, head, stored in _joined(heads, self._by_partition(caller.scope, records)):
             chain = Chain(caller.scope, container, key)
             trail = Trail(chain, _in_place(container, stored), head[0]["audit"] if head else None)
@@ -231,10 +240,14 @@ class Audit:
                 return
 
     async def _link(self, chain: Chain) -> Mapping[str, Any] | None:
-        head = await self._documents.read(
-            chain.scope, container=chain.container, partition=chain.partition, id=HEADS[chain.container]
-        )
-        return head.body["audit"] if head else None
+        for id_ in HEADS[chain.container]:
+            head = await self._documents.read(
+                chain.scope, container=chain.container, partition=chain.partition, id=id_
+            )
+            if head is not None:
+                link: Mapping[str, Any] = head.body["audit"]
+                return link
+        return None
 
 
 type _Group = tuple[str, list[Mapping[str, Any]]]
@@ -257,6 +270,12 @@ async def _joined(
             head = await anext(heads, None)
         if found[1]:
             stored = await anext(records, None)
+
+
+async def _either(one: AsyncIterator[_Group], other: AsyncIterator[_Group]) -> AsyncIterator[_Group]:
+    """By partition, what one of them has, or else the other."""
+    async for key, found, else_found in _joined(one, other):
+        yield key, found or else_found
 
 
 def _of(scope: TenantScope, matching: AuditFilter) -> list[Any]:

@@ -1,5 +1,6 @@
 """Orchestrations that are only written down."""
 
+from datetime import datetime
 from typing import Any
 
 from shared.domain.errors import UnavailableError
@@ -13,6 +14,7 @@ class RecordedOrchestrations:
         self.started: dict[str, Any] = {}
         self.events: list[tuple[str, str, Any]] = []
         self.starters: list[str] = []
+        self.purges: list[datetime] = []
         self.reachable = True
 
     @property
@@ -44,7 +46,13 @@ class RecordedOrchestrations:
         self.events.append((instance_id, "resume", reason))
 
     async def purge(self, *, instance_id: str) -> None:
+        self._reach()
         self.started.pop(instance_id, None)
+
+    async def purge_ended(self, *, created_before: datetime) -> bool:
+        self._reach()
+        self.purges.append(created_before)
+        return True
 
     def _reach(self) -> None:
         if not self.reachable:

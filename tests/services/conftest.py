@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -110,10 +111,12 @@ async def workshop(request: pytest.FixtureRequest, store: str, tmp_path: Path) -
         yield composed(documents, clock)
 
 
-def composed(documents: Documents, clock: FrozenClock) -> Workshop:
+def composed(
+    documents: Documents, clock: FrozenClock, *, audit_retention: timedelta | None = None
+) -> Workshop:
     orchestrations, catalogue = RecordedOrchestrations(), ScriptedCatalogue()
     runs, cursors = Runs(documents), Cursors(b"k" * 32)
-    chains = Chains()
+    chains = Chains(audit_retention)
     tenants = Tenants(documents=documents, chains=chains, clock=clock)
     validation = Validation(
         documents=documents,

@@ -54,6 +54,14 @@ def test_audit_records_are_kept_for_days() -> None:
     assert settings.audit_retention == timedelta(days=365)
 
 
+def test_executions_are_kept_for_days_or_for_ever() -> None:
+    kept = [
+        Settings.from_mapping(GOOD | {"QUANTUM_EXECUTION_RETENTION_DAYS": text}).execution_retention
+        for text in ("", "7", "0")
+    ]
+    assert kept == [timedelta(days=90), timedelta(days=7), None]
+
+
 @pytest.mark.parametrize("key", GOOD)
 def test_a_missing_key_is_named(key: str) -> None:
     with pytest.raises(SettingsError, match=key):
@@ -71,6 +79,7 @@ def test_a_missing_key_is_named(key: str) -> None:
         ("QUANTUM_AUDIT_RETENTION_DAYS", "0"),
         ("QUANTUM_AUDIT_RETENTION_DAYS", "20001"),
         ("QUANTUM_AUDIT_RETENTION_DAYS", "a year"),
+        ("QUANTUM_EXECUTION_RETENTION_DAYS", "-1"),
         ("QUANTUM_TRUSTED_PROXIES", "-1"),
         ("QUANTUM_TRUSTED_PROXIES", "10"),
         ("QUANTUM_HEARTBEAT_SECONDS", "-1"),

@@ -8,6 +8,7 @@ hands it to :meth:`DurableOrchestrations.use`; one client per starter is then ke
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
 from typing import Any
 
 import grpc
@@ -58,6 +59,7 @@ class DurableOrchestrations:
     def __init__(self, *, patience: float = PATIENCE) -> None:
         """``patience`` is how many seconds a call waits for an answer."""
         self._patience = patience
+        self._purging = timedelta(seconds=patience / 2)
         self._starter: str | None = None
         self._client: DurableFunctionsClient | None = None
 
@@ -125,6 +127,18 @@ class DurableOrchestrations:
     async def purge(self, *, instance_id: str) -> None:
         client = self._connection()
         await self._call(lambda: client.purge_orchestration(instance_id), tolerated=grpc.StatusCode.NOT_FOUND)
+
+    async def purge_ended(self, *, created_before: datetime) -> bool:
+        client = self._connection()
+        result = await self._call(
+            lambda: client.purge_orchestrations_by(
+                created_time_to=created_before,
+                runtime_status=[OrchestrationStatus.COMPLETED, OrchestrationStatus.TERMINATED],
+                timeout=self._purging,
+            )
+        )
+        # Backends that know of no timeout say nothing of whether they are through.
+        return result is None or result.is_complete is not False
 
     async def _call[T](
         self,
