@@ -120,6 +120,7 @@ class Attempt:
     ``first`` marks the steps that start an execution. ``token`` is what a pending action left to be
     polled with, None before the action has begun. ``ending`` is what the execution has come to when the
     attempt is one of what comes after its steps; with ``compensates`` it is to undo the step.
+    ``item`` is the place in the list of a step with ``foreach``; with ``collect`` all of them have run.
     """
 
     tenant_id: str
@@ -130,10 +131,14 @@ class Attempt:
     token: Any = None
     ending: TerminalStatus | None = None
     compensates: bool = False
+    item: int | None = None
+    collect: bool = False
 
     @property
     def key(self) -> str:
         """What is done, whichever attempt it is: the same for all of them, and unique in the execution."""
+        if self.item is not None:
+            return f"{self.step}/{self.item}"
         return f"{self.step}/compensation" if self.compensates else self.step
 
     @classmethod
@@ -146,13 +151,15 @@ class Outcome:
     """What an attempt came to, as data: an orchestrator never has to guess about an exception.
 
     ``delay`` (seconds) says when to go on: before the next attempt of a ``retry``, before polling
-    a ``pending`` one with ``token``.
+    a ``pending`` one with ``token``. Of ``items`` there are ``count`` to run, at most ``limit`` at a time.
     """
 
-    status: Literal["completed", "skipped", "failed", "retry", "pending", "cancelled"]
+    status: Literal["completed", "skipped", "failed", "retry", "pending", "cancelled", "items"]
     delay: float = 0
     token: Any = None
     error: Mapping[str, Any] | None = None
+    count: int = 0
+    limit: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The short form that an orchestration's history keeps: absent means the default."""
@@ -163,4 +170,6 @@ class Outcome:
             out["token"] = self.token
         if self.error is not None:
             out["error"] = dict(self.error)
+        if self.count:
+            out |= {"count": self.count, "limit": self.limit}
         return out

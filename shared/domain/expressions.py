@@ -27,11 +27,12 @@ from shared.domain.templates import (
 from shared.domain.times import rfc3339
 
 NAMES: Final = frozenset({"parameters", "target", "steps", "execution"})
+ITEM: Final = "item"
+"""What the parameters of a step with ``foreach`` may name besides."""
 FIELDS: Final = frozenset({"outputs", "status"})
 """What a step has in an expression."""
 LATER: Final = {
     "secrets": "secrets are not available in this release",
-    "item": "'item' belongs to foreach, which is not available in this release",
 }
 FUNCTIONS: Final = frozenset(
     {

@@ -35,6 +35,9 @@ class PlanStep:
     side_effect: SideEffect
     compensate: "PlanStep | None" = None
     """What undoes it, under its id."""
+    foreach: Any = None
+    """The items to run it for, or the expression that yields them; None: it runs once."""
+    concurrency: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -48,6 +51,9 @@ class PlanStep:
             "retry": self.retry.model_dump(),
             "continue_on_error": self.continue_on_error,
             "side_effect": self.side_effect,
+            **(
+                {"foreach": self.foreach, "concurrency": self.concurrency} if self.foreach is not None else {}
+            ),
             **({"compensate": self.compensate.to_json()} if self.compensate else {}),
         }
 
@@ -65,6 +71,8 @@ class PlanStep:
             continue_on_error=data["continue_on_error"],
             side_effect=data["side_effect"],
             compensate=cls.from_json(data["compensate"]) if "compensate" in data else None,
+            foreach=data.get("foreach"),
+            concurrency=data.get("concurrency", 0),
         )
 
 
@@ -175,7 +183,7 @@ def _compensation(step: Step, known: Collection[str], actions: Mapping[str, Acti
 
 
 def _references(step: Step, known: Collection[str], spec: ActionSpec) -> frozenset[str]:
-    found = references(spec.spelled_out(step.parameters), known)
+    found = references([spec.spelled_out(step.parameters), step.foreach], known)
     return found if step.when is None else found | named_steps(step.when, known)
 
 
@@ -198,4 +206,6 @@ def _plan_step(
         continue_on_error=step.continue_on_error,
         side_effect=spec.side_effect,
         compensate=compensate,
+        foreach=step.foreach,
+        concurrency=step.concurrency if step.foreach is not None else 0,
     )

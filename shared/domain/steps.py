@@ -19,20 +19,15 @@ ACTION_NAME: Final = r"[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)?"
 
 KEYWORDS: Final = frozenset(
     {
-        "id",
-        "action",
-        "depends_on",
-        "when",
-        "timeout",
-        "retry",
-        "continue_on_error",
-        "parameters",
-        "compensate",
+        *("id", "action", "parameters", "depends_on", "when", "timeout", "retry", "continue_on_error"),
+        *("compensate", "foreach", "concurrency"),
     }
 )
 """The keys of a step that are not parameters of its action."""
-LATER_KEYWORDS: Final = frozenset({"foreach"})
 LATER_ACTIONS: Final = frozenset({"approval"})
+MAX_ITEMS: Final = 10_000
+"""Of a ``foreach``."""
+MAX_CONCURRENCY: Final = 100
 RUN_INTENT: Final = "run-intent"
 """The action that executes another intent, and so refers to it."""
 
@@ -102,6 +97,15 @@ class Step(BaseModel):
     continue_on_error: bool = Field(
         default=False, description="Whether what depends on it runs although it failed."
     )
+    foreach: list[Any] | str | None = Field(
+        default=None,
+        description=f"A list of at most {MAX_ITEMS} items, or an expression that yields one: the action runs "
+        "once for each, as `item`.",
+        examples=["${{ parameters.regions }}"],
+    )
+    concurrency: int = Field(
+        default=10, ge=1, le=MAX_CONCURRENCY, description="Of `foreach`: how many items at a time, at most."
+    )
     compensate: Compensation | None = Field(
         default=None, description="How to undo it if it completed and the execution fails or is cancelled."
     )
@@ -128,7 +132,7 @@ def compensation_of(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def parameters_of(raw: Mapping[str, Any]) -> dict[str, Any]:
     """A step's action parameters, from the flat form, the long form or both."""
-    flat = {key: value for key, value in raw.items() if key not in KEYWORDS | LATER_KEYWORDS}
+    flat = {key: value for key, value in raw.items() if key not in KEYWORDS}
     long = raw.get("parameters")
     return {**flat, **long} if isinstance(long, Mapping) else flat
 

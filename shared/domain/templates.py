@@ -71,6 +71,15 @@ def split(text: str) -> list[tuple[bool, str]]:
     return pieces
 
 
+def is_one_expression(text: str) -> bool:
+    """Whether the whole text is one ``${{ }}``, so that it yields a value of any type."""
+    try:
+        pieces = split(text.strip())
+    except TemplateError:
+        return True  # what is wrong with it is told of the expression
+    return len(pieces) == 1 and pieces[0][0]
+
+
 def _end(text: str, start: int) -> int:
     """Where the ``}}`` is that ends the expression starting at ``start``, past strings and map literals."""
     depth = 0

@@ -31,7 +31,7 @@ type End = Literal["completed", "skipped", "failed"]
 
 
 class AttemptRecord:
-    """The documents of one attempt of one step, as they change."""
+    """The documents of one attempt of a step, or of one of its items, as they change."""
 
     def __init__(
         self, attempt: Attempt, step: PlanStep, *, started: datetime, trace: Carrier = NOTHING
@@ -39,6 +39,9 @@ class AttemptRecord:
         self._attempt = attempt
         self._step = step
         self._trace = trace
+        self._prefix = "step" if attempt.item is None else "item"
+        """Of the types of its events."""
+        self.document_id = _document_id(attempt)
         self.started = started
         self.announced = False
         """Whether the attempt's ``step_started`` is stored."""
@@ -52,7 +55,7 @@ class AttemptRecord:
     def begin(self, *, status: StepStatus = "running", token: Any = None) -> list[Operation]:
         """The attempt has begun: ``step_started``, and the step's document."""
         return [
-            self._event("step_started", self.started),
+            self._event("started", self.started),
             self._state(status, token=token),
         ]
 
@@ -60,20 +63,22 @@ class AttemptRecord:
         self, ended: End, *, now: datetime, outputs: Mapping[str, Any] | None, error: Mapping[str, Any] | None
     ) -> list[Operation]:
         """The step has come to its end; the head counts it."""
-        told = f"step_{ended}"
         data = {"result": outputs} if outputs is not None else {}
         return [
-            *self._start_event(told),
-            self._event(told, now, **data, **({"error": error} if error else {})),
+            *self._start_event(ended),
+            self._event(ended, now, **data, **({"error": error} if error else {})),
             self._state(ended, finished=now, outputs=outputs, error=error),
-            Patch(HEAD, increment={("progress", ended): 1}),
+            *self._counted(ended),
         ]
+
+    def _counted(self, ended: End) -> Sequence[Operation]:
+        return (Patch(HEAD, increment={("progress", ended): 1}),) if self._attempt.item is None else ()
 
     def retrying(self, *, now: datetime, delay: float, error: Mapping[str, Any]) -> list[Operation]:
         """The attempt failed and another will follow after ``delay`` seconds."""
         return [
-            *self._start_event("step_retrying"),
-            self._event("step_retrying", now, error=error, delay=delay),
+            *self._start_event("retrying"),
+            self._event("retrying", now, error=error, delay=delay),
             self._state("retrying", error=error),
         ]
 
@@ -83,18 +88,19 @@ class AttemptRecord:
             return self.begin(status="waiting", token=token)
         return [self._state("waiting", token=token)]
 
-    def _start_event(self, type: str) -> Sequence[Operation]:
-        if self.announced or type == "step_skipped":
+    def _start_event(self, what: str) -> Sequence[Operation]:
+        if self.announced or what == "skipped":
             return ()
-        return (self._event("step_started", self.started),)
+        return (self._event("started", self.started),)
 
-    def _event(self, type: str, now: datetime, **data: Any) -> Operation:
+    def _event(self, what: str, now: datetime, **data: Any) -> Operation:
         attempt = self._attempt
+        item = {} if attempt.item is None else {"item": attempt.item}
         body = event(
-            key=f"{attempt.step}:{attempt.attempt}",
-            type=type,
+            key=f"{attempt.step}{_place(attempt)}:{attempt.attempt}",
+            type=f"{self._prefix}_{what}",
             now=now,
-            data={"step": attempt.step, "attempt": attempt.attempt, **data},
+            data={"step": attempt.step, **item, "attempt": attempt.attempt, **data},
             trace=self._trace,
         )
         return Create(body)
@@ -109,8 +115,8 @@ class AttemptRecord:
         token: Any = None,
     ) -> Operation:
         body = {
-            "id": step_document_id(self._attempt.step),
-            "kind": "step",
+            "id": self.document_id,
+            **_kind(self._attempt),
             "step": self._attempt.step,
             "action": self._step.action,
             "status": status,
@@ -130,6 +136,7 @@ class CompensationRecord:
     def __init__(self, attempt: Attempt, *, started: datetime, trace: Carrier = NOTHING) -> None:
         self._attempt = attempt
         self._trace = trace
+        self.document_id = step_document_id(attempt.step)
         self.started = started
         self.announced = False
         self.stored = attempt.attempt > 1
@@ -202,10 +209,31 @@ class CompensationRecord:
         changes: dict[Path, Any] = {("compensation",): state}
         if undone:
             changes["status",] = "compensated"
-        return Patch(step_document_id(self._attempt.step), set=changes)
+        return Patch(self.document_id, set=changes)
 
 
 type Record = AttemptRecord | CompensationRecord
+
+
+def item_kind(step: str) -> str:
+    """The kind of the documents of a step's items: one query finds those of one step."""
+    return f"item:{step}"
+
+
+def _place(attempt: Attempt) -> str:
+    return "" if attempt.item is None else f":item:{attempt.item}"
+
+
+def _document_id(attempt: Attempt) -> str:
+    if attempt.item is None:
+        return step_document_id(attempt.step)
+    return f"{item_kind(attempt.step)}:{attempt.item}"
+
+
+def _kind(attempt: Attempt) -> Mapping[str, Any]:
+    if attempt.item is None:
+        return {"kind": "step"}
+    return {"kind": item_kind(attempt.step), "item": attempt.item}
 
 
 def outcome_in(state: Mapping[str, Any], attempt: int) -> Outcome | None:

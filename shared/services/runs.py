@@ -5,7 +5,7 @@ likes; the store is asked only by a process that has not seen them.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,8 @@ class Run:
     """Whether this process knows that the execution is marked as running."""
     finished: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     """``{"status", "outputs"}`` of the steps that this process knows to have come to an end."""
+    items: dict[str, Sequence[Any]] = field(default_factory=dict[str, Sequence[Any]])
+    """Of the steps that run for each item of a list, as far as this process knows them."""
     bytes: int = 0
     """About what it takes in memory; counted once, so that it is the same when it goes."""
 

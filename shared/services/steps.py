@@ -6,8 +6,6 @@ with it. A pure action is simply run again and loses the race to record; any oth
 store before it acts, so that a second delivery knows that it is one.
 """
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +15,7 @@ from pydantic import ValidationError
 
 from shared import logs
 from shared.domain import expressions
-from shared.domain.errors import DocumentExistsError, DocumentStaleError, UnavailableError
+from shared.domain.errors import UnavailableError
 from shared.domain.executions import Attempt, Outcome
 from shared.domain.metrics import STEP_DURATION
 from shared.domain.plans import PlanStep
@@ -25,29 +23,20 @@ from shared.domain.retries import retry_delay
 from shared.domain.times import parse_rfc3339
 from shared.ports.actions import Action, ActionContext, ActionError, Catalogue, Completed, Pending
 from shared.ports.clock import Clock
-from shared.ports.documents import EXECUTIONS, Documents, Operation
+from shared.ports.documents import EXECUTIONS, Documents
 from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
+from shared.services.acting import Acting, GivenUpError
 from shared.services.attempts import (
-    HEAD,
     AttemptRecord,
     CompensationRecord,
     End,
     Record,
     outcome_in,
-    running,
-    unstorable,
 )
-from shared.services.runs import Run, Runs, step_document_id
-
-RECORD_PATIENCE = 600.0
-"""Seconds for which what an action came to is kept in memory while the store is away."""
-RECORD_PAUSE, RECORD_LONGEST_PAUSE = 0.5, 10.0
-"""Seconds between two attempts to record it: each pause doubles, up to the longest."""
-CANCEL_LOOK_SECONDS = 1.0
-"""How often a long action's execution is looked at for a cancellation."""
-
-_log = logging.getLogger(__name__)
+from shared.services.items import first_failure, gathered, items_of, read_items
+from shared.services.recording import Recording
+from shared.services.runs import Run, Runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,33 +100,76 @@ class _Attempt:
         self._run = run
         self._attempt = attempt
         self._step = _step(run, attempt)
+        self._acting = Acting(parts.documents, scope, attempt, self._step)
         self._action: Action = parts.catalogue.action(self._step.action)
         self._record: Record = (
             CompensationRecord(attempt, started=parts.clock.now(), trace=run.trace)
             if attempt.compensates
             else AttemptRecord(attempt, self._step, started=parts.clock.now(), trace=run.trace)
         )
+        self._recording = Recording(parts.documents, scope, run, attempt, self._record)
 
     async def perform(self) -> Outcome:
         if self._attempt.token is not None:
             return await self._poll()
         if self._attempt.compensates and (known := await self._nothing_to_undo()) is not None:
             return known
+        if self._attempt.collect:
+            return await self._collect()
         return await self._begin()
 
     async def _begin(self) -> Outcome:
         try:
             names = await self._names()
-            if self._step.when is not None and not expressions.condition(self._step.when, names):
+            # An item's step has begun: its condition has held.
+            when = self._step.when if self._attempt.item is None else None
+            if when is not None and not expressions.condition(when, names):
                 return await self._end("skipped")
+            if self._spreads:
+                return await self._spread(items_of(self._step, names))
             parameters = self._parameters(names)
-        except expressions.ExpressionError as error:
-            return await self._failed(ActionError("EXPRESSION", str(error), retryable=False))
-        except ValidationError as error:
-            return await self._failed(ActionError("PARAMETERS", _explain(error), retryable=False))
+        except (ActionError, expressions.ExpressionError, ValidationError) as error:
+            return await self._failed(_named(error))
         if self._action.side_effect != "pure" and (known := await self._announce()) is not None:
             return known
         return await self._settle(self._action.run(parameters, self._context()))
+
+    @property
+    def _spreads(self) -> bool:
+        """Whether the attempt does nothing but have the step's items run."""
+        return self._step.foreach is not None and self._attempt.item is None
+
+    async def _spread(self, items: Sequence[Any]) -> Outcome:
+        """Have each item run; without any, the step is done."""
+        if not items:
+            return await self._end("completed", outputs=gathered({}, 0))
+        self._run.items[self._attempt.step] = items
+        known = await self._announce()
+        return known or Outcome("items", count=len(items), limit=self._step.concurrency)
+
+    async def _collect(self) -> Outcome:
+        """Put together what the items came to."""
+        state = await self._state()
+        if state is None:
+            raise LookupError(f"step {self._attempt.step} was never started")
+        if (known := outcome_in(state, self._attempt.attempt)) is not None:
+            return known
+        self._record.announced = self._record.stored = True
+        self._record.started = parse_rfc3339(state["started_at"])
+        count = len(await self._items())
+        step = self._attempt.step
+        found = await read_items(self._parts.documents, self._scope, self._attempt.execution_id, step)
+        error = None if self._step.continue_on_error else first_failure(found, count)
+        return await self._end(
+            "failed" if error else "completed", outputs=gathered(found, count), error=error
+        )
+
+    async def _items(self) -> Sequence[Any]:
+        """The items of the step: the same whenever they are made, for all that they are made of is final."""
+        step = self._attempt.step
+        if step not in self._run.items:
+            self._run.items[step] = items_of(self._step, await self._names_of_step())
+        return self._run.items[step]
 
     async def _nothing_to_undo(self) -> Outcome | None:
         """Why there is nothing to do: the step did not complete, or this attempt is recorded already."""
@@ -158,12 +190,18 @@ class _Attempt:
         self._record.started = parse_rfc3339(state["started_at"])
         try:
             parameters = self._parameters(await self._names())
-        except (expressions.ExpressionError, ValidationError) as error:
-            return await self._failed(ActionError("PARAMETERS", str(error), retryable=False))
+        except (ActionError, expressions.ExpressionError, ValidationError) as error:
+            return await self._failed(_named(error))
         return await self._settle(self._action.poll(self._attempt.token, parameters, self._context()))
 
     async def _names(self) -> dict[str, Any]:
-        """What this step's expressions may name."""
+        """What this attempt's expressions may name."""
+        names = await self._names_of_step()
+        if self._attempt.item is not None:
+            names[expressions.ITEM] = (await self._items())[self._attempt.item]
+        return names
+
+    async def _names_of_step(self) -> dict[str, Any]:
         results = await self._parts.runs.step_results(
             self._scope,
             self._attempt.execution_id,
@@ -201,13 +239,13 @@ class _Attempt:
 
     async def _announce(self) -> Outcome | None:
         """Store that the attempt begins; the recorded outcome if an earlier delivery has one already."""
-        if await self._write(self._record.begin()):
+        if await self._recording.write(self._record.begin()):
             self._record.announced = self._record.stored = True
             return None
         if (known := await self._known()) is not None:
             return known
         self._record.announced = self._record.stored = True
-        if self._action.side_effect == "irreversible":
+        if self._action.side_effect == "irreversible" and not self._spreads:
             interrupted = ActionError(
                 "INTERRUPTED",
                 "the platform stopped while this step ran, and it cannot be told whether it took effect; "
@@ -220,64 +258,20 @@ class _Attempt:
     async def _settle(self, work: Awaitable[Completed | Pending]) -> Outcome:
         """Await the action and record what it came to."""
         try:
-            result = await self._result(work)
+            result = await self._acting.result(work)
         except ActionError as error:
             return await self._failed(error)
-        except _CancelledError:
+        except GivenUpError:
             return Outcome("cancelled")
         if isinstance(result, Completed):
             return await self._end("completed", outputs=result.outputs)
         return await self._wait(result)
 
-    async def _result(self, work: Awaitable[Completed | Pending]) -> Completed | Pending:
-        """What the action comes to, with every way in which it can fail as an ActionError."""
-        try:
-            result = await self._watched(work)
-        except (ActionError, UnavailableError, _CancelledError):
-            raise
-        except TimeoutError as error:
-            late = f"the step took longer than its timeout of {self._step.timeout:g} s"
-            raise ActionError("TIMEOUT", late, retryable=True) from error
-        except Exception as error:
-            _log.exception("action %s of %s failed unexpectedly", self._step.action, self._attempt)
-            broken = f"the action {self._step.action} failed unexpectedly; the platform's log has the details"
-            raise ActionError("INTERNAL", broken, retryable=True) from error
-        if isinstance(result, Completed) and (reason := unstorable(result.outputs)) is not None:
-            raise ActionError("OUTPUTS", reason, retryable=False)
-        return result
-
-    async def _watched(self, work: Awaitable[Completed | Pending]) -> Completed | Pending:
-        """The work's result; long work is given up when its execution is cancelled."""
-        task = asyncio.ensure_future(work)
-        try:
-            async with asyncio.timeout(self._step.timeout):
-                while True:
-                    done, _ = await asyncio.wait({task}, timeout=CANCEL_LOOK_SECONDS)
-                    if done:
-                        return task.result()
-                    if await self._cancelling():
-                        raise _CancelledError
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task})
-
-    async def _cancelling(self) -> bool:
-        if self._attempt.ending is not None:
-            return False  # what runs at last runs when the execution was cancelled, too
-        try:
-            head = await self._parts.documents.read(
-                self._scope, container=EXECUTIONS, partition=self._attempt.execution_id, id=HEAD
-            )
-        except UnavailableError:
-            return False  # a store that is away gives no reason to break off what runs
-        return head is not None and head.body["status"] == "cancelling"
-
     async def _wait(self, pending: Pending) -> Outcome:
         outcome = Outcome("pending", delay=pending.delay, token=pending.token)
         if self._attempt.token == pending.token:
             return outcome  # nothing new to store: it still waits for the same thing
-        if await self._settled(self._record.waiting(token=pending.token)):
+        if await self._recording.settled(self._record.waiting(token=pending.token)):
             return outcome
         return await self._recorded()
 
@@ -298,7 +292,7 @@ class _Attempt:
             error.retry_after,
         )
         now = self._parts.clock.now()
-        if await self._settled(self._record.retrying(now=now, delay=delay, error=described)):
+        if await self._recording.settled(self._record.retrying(now=now, delay=delay, error=described)):
             self._measure("retry", now)
             return Outcome("retry", delay=delay)
         return await self._recorded()
@@ -311,11 +305,11 @@ class _Attempt:
         error: Mapping[str, Any] | None = None,
     ) -> Outcome:
         now = self._parts.clock.now()
-        if not await self._settled(self._record.end(status, now=now, outputs=outputs, error=error)):
+        if not await self._recording.settled(self._record.end(status, now=now, outputs=outputs, error=error)):
             return await self._recorded()
         if status != "skipped":
             self._measure(status, now)
-        if self._attempt.step in self._run.plan.referenced and not self._attempt.compensates:
+        if self._attempt.step in self._run.plan.referenced and self._attempt.key == self._attempt.step:
             self._run.finish(self._attempt.step, status, outputs)
         return Outcome(status, error=error)
 
@@ -327,55 +321,12 @@ class _Attempt:
             {"tenant_id": self._scope.tenant_id, "action": self._step.action, "status": status},
         )
 
-    async def _settled(self, operations: Sequence[Operation]) -> bool:
-        """Store what the action came to, as :meth:`_write`, waiting for a store that is away.
-
-        The action has run: to give up would run it again. A write that was stored although the store said
-        otherwise is met as an earlier delivery's, which has recorded the same.
-        """
-        pause, waited = RECORD_PAUSE, 0.0
-        while True:
-            try:
-                return await self._write(operations)
-            except UnavailableError:
-                if waited >= RECORD_PATIENCE:
-                    raise
-            await asyncio.sleep(pause)
-            waited += pause
-            pause = min(2 * pause, RECORD_LONGEST_PAUSE)
-
-    async def _write(self, operations: Sequence[Operation]) -> bool:
-        """Store the operations; False when an earlier delivery of this attempt was first."""
-        first = self._attempt.first and not self._run.announced
-        if first:
-            self._run.announced = True  # of the steps that start together, one says so
-            try:
-                return await self._transact([running(self._record.started), *operations])
-            except DocumentStaleError:
-                pass  # it runs already, or is being cancelled: the step is recorded all the same
-            except BaseException:
-                self._run.announced = False
-                raise
-        return await self._transact(operations)
-
-    async def _transact(self, operations: Sequence[Operation]) -> bool:
-        try:
-            await self._parts.documents.transact(
-                self._scope,
-                container=EXECUTIONS,
-                partition=self._attempt.execution_id,
-                operations=operations,
-            )
-        except DocumentExistsError:
-            return False
-        return True
-
     async def _stored(self) -> Mapping[str, Any] | None:
         document = await self._parts.documents.read(
             self._scope,
             container=EXECUTIONS,
             partition=self._attempt.execution_id,
-            id=step_document_id(self._attempt.step),
+            id=self._record.document_id,
         )
         return None if document is None else document.body
 
@@ -405,8 +356,15 @@ def _step(run: Run, attempt: Attempt) -> PlanStep:
     return step.compensate
 
 
-class _CancelledError(Exception):
-    """The execution is being cancelled: the action was given up."""
+def _named(error: ActionError | expressions.ExpressionError | ValidationError) -> ActionError:
+    """Why an attempt could not begin, as its failure."""
+    match error:
+        case ActionError():
+            return error
+        case ValidationError():
+            return ActionError("PARAMETERS", _explain(error), retryable=False)
+        case _:
+            return ActionError("EXPRESSION", str(error), retryable=False)
 
 
 def _explain(error: ValidationError) -> str:

@@ -20,6 +20,13 @@ BUNDLE: Final = 20
 WORTH_APART: Final = 4
 """The fewest steps that are worth an orchestration of their own in a large plan."""
 
+AT_ONCE: Final = 30
+"""So many items of a list run in one orchestration; more are shared out in shares."""
+SHARE: Final = 50
+"""The most items in a share: its orchestration runs one after the other, and forgets its history."""
+SHARES_EACH: Final = 4
+"""How many shares each of those that run at a time may expect: who is quick takes another."""
+
 type _Graph = Mapping[str, Sequence[str]]
 
 
@@ -35,6 +42,15 @@ def work_of(plan: Plan, *, tenant_id: str, execution_id: str) -> Work:
         compensatable=frozenset(step.id for step in plan.steps if step.compensate),
         last=last,
     )
+
+
+def cut_items(step: str, count: int, limit: int) -> list[Node]:
+    """The nodes of the items of ``step``, of which ``limit`` run at a time."""
+    size = 1 if count <= AT_ONCE else min(SHARE, max(1, count // (limit * SHARES_EACH)))
+    return [
+        Node(key, [Lane([step], items=(first, min(first + size, count)))], apart=size > 1)
+        for key, first in enumerate(range(0, count, size))
+    ]
 
 
 def cut(depends_on: _Graph, *, first_key: int = 0, small: int = SMALL, bundle: int = BUNDLE) -> list[Node]:

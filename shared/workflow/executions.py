@@ -4,6 +4,7 @@ Everything here is decided from the input and from what the context hands back, 
 replay decides the same. One step attempt is one activity; what it came to is data.
 """
 
+import sys
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from shared.workflow.context import Context, Steps, Task
+from shared.workflow.cutting import cut_items
 from shared.workflow.phases import ended, following
 from shared.workflow.work import Lane, Node, Result, Work
 
@@ -46,13 +48,15 @@ def segment(context: Context, data: dict[str, Any]) -> Steps[dict[str, Any] | No
 
 @dataclass(slots=True, eq=False)
 class _Flight:
-    """Something begun that will land: an attempt or the sleep of a lane, or (no lane) a segment."""
+    """Something begun that will land: an attempt, a sleep or all items of a lane, or (no lane) a segment."""
 
     task: Task
     node: Node
     began: str
     lane: Lane | None = None
     asleep: bool = False
+    instance: str = ""
+    """Of the orchestration that it is, if it is one."""
 
 
 class _Run:
@@ -76,6 +80,8 @@ class _Run:
         self._flights: dict[int, _Flight] = {}
         self._landed = 0
         self._first = work.first
+        self._halted = False
+        """Whether an item has failed, so that no other begins."""
         self.cancelling = False
 
     def to_end(self) -> Steps[Result | None]:
@@ -96,6 +102,8 @@ class _Run:
                 return None
             self._launch()
             if not self._flights:
+                if self._halted and not self.cancelling:
+                    self._result.cancelled.clear()
                 return self._result
             landed = yield self._context.arrival()
             self._first = False
@@ -121,7 +129,8 @@ class _Run:
 
     def _launch(self) -> None:
         """Begin everything that may begin."""
-        while self._ready:
+        limit = self._work.limit or sys.maxsize
+        while self._ready and len(self._flights) + len(self._due) < limit:
             node = self._ready.popleft()
             self._begun.add(node.key)
             if node.apart:
@@ -144,6 +153,10 @@ class _Run:
             "first": self._first,
             "token": lane.token,
         }
+        if lane.items is not None:
+            request["item"] = lane.items[0]
+        if lane.collect:
+            request["collect"] = True
         if self._work.phase != "steps":
             request["ending"] = self._work.end["status"]
         if self._work.phase == "compensations":
@@ -164,13 +177,34 @@ class _Run:
             phase=work.phase,
             end=work.end,
         )
-        self._fly(self._context.run_segment(self._instance(node), part.to_json()), node)
+        self._fly_apart(f"{work.name or work.execution_id}:{node.key}", part, node)
 
-    def _instance(self, node: Node) -> str:
-        return f"{self._work.execution_id}:{node.key}"
+    def _begin_items(self, node: Node, lane: Lane, outcome: dict[str, Any]) -> None:
+        """Run the items of the lane's first step, in an orchestration that holds them to their limit."""
+        work, step = self._work, lane.steps[0]
+        name = f"{work.execution_id}:{step}"
+        part = Work(
+            tenant_id=work.tenant_id,
+            execution_id=work.execution_id,
+            nodes=cut_items(step, outcome["count"], outcome["limit"]),
+            tolerant=work.tolerant & {step},
+            renew_after=work.renew_after,
+            first=False,
+            phase=work.phase,
+            end=work.end,
+            limit=outcome["limit"],
+            name=name,
+        )
+        self._fly_apart(name, part, node, lane)
 
-    def _fly(self, task: Task, node: Node, lane: Lane | None = None, *, asleep: bool = False) -> None:
-        self._flights[id(task)] = _Flight(task, node, self._now(), lane, asleep)
+    def _fly_apart(self, instance: str, part: Work, node: Node, lane: Lane | None = None) -> None:
+        task = self._context.run_segment(instance, part.to_json())
+        self._fly(task, node, lane, instance=instance)
+
+    def _fly(
+        self, task: Task, node: Node, lane: Lane | None = None, *, asleep: bool = False, instance: str = ""
+    ) -> None:
+        self._flights[id(task)] = _Flight(task, node, self._now(), lane, asleep, instance)
         self._context.watch(task)
 
     def _now(self) -> str:
@@ -179,6 +213,8 @@ class _Run:
     def _land(self, flight: _Flight) -> None:
         if flight.lane is None:
             self._land_segment(flight)
+        elif flight.instance:
+            self._land_items(flight.node, flight.lane, flight.task)
         elif flight.asleep:
             flight.lane.due = None
             self._due.append((flight.node, flight.lane))
@@ -189,6 +225,8 @@ class _Run:
     def _land_attempt(self, node: Node, lane: Lane, outcome: dict[str, Any]) -> None:
         step = lane.steps[0]
         match outcome["status"]:
+            case "items":
+                self._begin_items(node, lane, outcome)
             case "retry":
                 lane.attempt += 1
                 lane.token = None
@@ -206,22 +244,34 @@ class _Run:
                 self._result.failed.append(step)
                 self._next_step(node, lane)
             case "failed" if step not in self._work.tolerant:
-                self._result.failed.append(step)
+                if lane.items is None:
+                    self._result.failed.append(step)
                 self._end_lane(node, lane, blocked=lane.steps[1:], stopped=True)
+                self._halt()
             case status:
-                if status == "completed" and step in self._work.compensatable:
+                if status == "completed" and lane.items is None and step in self._work.compensatable:
                     self._result.completed.append((step, self._now()))
                 self._next_step(node, lane)
 
     def _next_step(self, node: Node, lane: Lane) -> None:
-        del lane.steps[0]
-        lane.attempt, lane.token, lane.nudged = 1, None, False
+        first, end = lane.items or (0, 0)
+        lane.items = (first + 1, end) if first + 1 < end else None
+        if lane.items is None:
+            del lane.steps[0]
+        lane.attempt, lane.token, lane.nudged, lane.collect = 1, None, False, False
+        self._go_on(node, lane, 0)
+
+    def _land_items(self, node: Node, lane: Lane, task: Task) -> None:
+        """Have the items put together, whatever they came to: that is in the store."""
+        if not task.is_failed and task.get_result()["cancelled"] and not self.cancelling:
+            self._cancel()
+        lane.collect = True
         self._go_on(node, lane, 0)
 
     def _go_on(self, node: Node, lane: Lane, delay: float) -> None:
         if not lane.steps:
             self._end_lane(node, lane)
-        elif self.cancelling:
+        elif self.cancelling or self._halted:
             self._end_lane(node, lane, cancelled=lane.steps)
         else:
             lane.due = self._context.now() + timedelta(seconds=delay) if delay > 0 else None
@@ -264,8 +314,10 @@ class _Run:
         self._result.add(result)
         node.stopped = result.stopped
         self._end_node(node)
-        if result.cancelled and not self.cancelling:
+        if result.cancelled and not self.cancelling and not self._halted:
             self._cancel()
+        if result.stopped:
+            self._halt()
 
     def _end_node(self, node: Node) -> None:
         """Let what waited for the node begin, or block all of it."""
@@ -297,9 +349,11 @@ class _Run:
         for flight in list(self._flights.values()):
             if flight.lane is None:
                 if any(step in lane.steps for lane in flight.node.lanes):
-                    self._context.signal(self._instance(flight.node), NUDGE, data)
+                    self._context.signal(flight.instance, NUDGE, data)
             elif flight.lane.steps[0] != step:
                 continue
+            elif flight.instance:
+                self._context.signal(flight.instance, NUDGE, data)
             elif not flight.asleep:
                 flight.lane.nudged = True
             elif flight.lane.token is not None:
@@ -310,10 +364,19 @@ class _Run:
     def _cancel(self) -> None:
         """Begin nothing more, wake what sleeps, and pass the word on; what runs is awaited."""
         self.cancelling = True
+        self._stop()
+
+    def _halt(self) -> None:
+        """Begin no other item: one has failed."""
+        if self._work.limit and not self._halted and not self.cancelling:
+            self._halted = True
+            self._stop()
+
+    def _stop(self) -> None:
         for flight in list(self._flights.values()):
-            if flight.lane is None:
-                self._context.signal(self._instance(flight.node), CANCEL)
-            elif flight.asleep:
+            if flight.instance:
+                self._context.signal(flight.instance, CANCEL)
+            elif flight.asleep and flight.lane is not None:
                 del self._flights[id(flight.task)]
                 self._end_lane(flight.node, flight.lane, cancelled=flight.lane.steps)
         for node, lane in self._due:

@@ -30,22 +30,34 @@ class Lane:
     attempt: int = 1
     token: Any = None
     due: datetime | None = None
+    items: tuple[int, int] | None = None
+    """Of a step that runs for each item of a list: those that are left to it, the second not included."""
+    collect: bool = False
+    """Whether the items of its first step have run, and what they came to is to be put together."""
     nudged: bool = False
     """Whether a nudge came while the step was being asked. No history is forgotten at such a time."""
 
     def to_json(self) -> Any:
         """The bare list while its first step has not been tried."""
-        if self.attempt == 1 and self.due is None and self.token is None:
+        more = {
+            **({"items": list(self.items)} if self.items else {}),
+            **({"collect": True} if self.collect else {}),
+        }
+        if self.attempt == 1 and self.due is None and self.token is None and not more:
             return self.steps
         due = self.due.isoformat() if self.due else None
-        return {"steps": self.steps, "attempt": self.attempt, "token": self.token, "due": due}
+        return {"steps": self.steps, "attempt": self.attempt, "token": self.token, "due": due, **more}
 
     @classmethod
     def from_json(cls, data: Any) -> "Lane":
         if isinstance(data, list):
             return cls(list(data))
         due = datetime.fromisoformat(data["due"]) if data["due"] else None
-        return cls(list(data["steps"]), data["attempt"], data["token"], due)
+        first, end = data.get("items", (0, 0))
+        items = (first, end) if end else None
+        return cls(
+            list(data["steps"]), data["attempt"], data["token"], due, items, data.get("collect", False)
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -62,6 +74,7 @@ class Node:
 
     @property
     def size(self) -> int:
+        """How many steps are left in it."""
         return sum(len(lane.steps) for lane in self.lanes)
 
     def to_json(self) -> list[Any]:
@@ -130,6 +143,10 @@ class Work:
     phase: Phase = "steps"
     last: list[Node] = field(default_factory=list[Node])
     """What runs when the steps have come to their end."""
+    limit: int = 0
+    """Of the items of a step: the most that run at a time. What fails untolerated stops the others."""
+    name: str = ""
+    """What the orchestrations of its nodes are named after; empty: the execution."""
     end: dict[str, Any] = field(default_factory=dict[str, Any])
     """What the phases before this one came to, as it is recorded at the end (``phases.py``)."""
 
@@ -144,6 +161,7 @@ class Work:
             "so_far": self.so_far.to_json(),
             **({"phase": self.phase, "end": self.end} if self.phase != "steps" else {}),
             **({"compensatable": sorted(self.compensatable)} if self.compensatable else {}),
+            **({"limit": self.limit, "name": self.name} if self.limit else {}),
             **({"last": [node.to_json() for node in self.last]} if self.last else {}),
         }
 
@@ -158,6 +176,8 @@ class Work:
             first=data["first"],
             so_far=Result.from_json(data["so_far"]),
             compensatable=frozenset(data.get("compensatable", ())),
+            limit=data.get("limit", 0),
+            name=data.get("name", ""),
             phase=data.get("phase", "steps"),
             last=[Node.from_json(node) for node in data.get("last", ())],
             end=data.get("end", {}),

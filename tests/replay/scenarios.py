@@ -19,7 +19,8 @@ DONE: Outcome = {"status": "completed"}
 class Scenario:
     """``outcomes`` are what a step's activities come to, in order; None raises. The rest complete.
 
-    Those of its compensation are under ``undo-`` and its name.
+    Those of its compensation are under ``undo-`` and its name, those of its items under its name, ``/`` and
+    their places.
     """
 
     graph: Graph
@@ -57,7 +58,8 @@ class Scenario:
 
         def act(request: Mapping[str, Any]) -> tuple[float, Outcome | None]:
             undoing = "undo-" if request.get("compensates") else ""
-            outcomes = left.get(undoing + request["step"])
+            item = f"/{request['item']}" if "item" in request else ""
+            outcomes = left.get(undoing + request["step"] + item)
             return 1.0, outcomes.pop(0) if outcomes else DONE
 
         return act
@@ -71,6 +73,11 @@ RETRY: Outcome = {"status": "retry", "delay": 2.5}
 PENDING: Outcome = {"status": "pending", "delay": 30, "token": {"job": 7}}
 FAILED: Outcome = {"status": "failed", "error": {"code": "HTTP_STATUS", "message": "answered 404"}}
 DIAMOND: Graph = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
+
+
+def _items(count: int, *, limit: int) -> Outcome:
+    return {"status": "items", "count": count, "limit": limit}
+
 
 SCENARIOS: Mapping[str, Scenario | Delivery] = {
     "linear": Scenario(chain("s", 3)),
@@ -111,6 +118,13 @@ SCENARIOS: Mapping[str, Scenario | Delivery] = {
     "nudged-segmented": Scenario(
         {**chain("a", 5), **chain("b", 4)}, {"b1": [PENDING]}, nudges=[(6.5, "b1")], small=0, bundle=4
     ),
+    "items": Scenario(chain("s", 3), {"s1": [_items(4, limit=2), DONE], "s1/2": [RETRY, PENDING]}),
+    "items-failure": Scenario(chain("s", 3), {"s1": [_items(6, limit=2), FAILED], "s1/1": [FAILED]}),
+    "items-shared-out": Scenario(
+        chain("s", 1), {"s0": [_items(40, limit=2), DONE], "s0/7": [PENDING]}, renew_after=4
+    ),
+    "items-cancel": Scenario(chain("s", 1), {"s0": [_items(40, limit=2)]}, cancel_at=3.5),
+    "items-halted": Scenario(chain("s", 1), {"s0": [_items(40, limit=2), FAILED], "s0/7": [FAILED]}),
     "webhook": Delivery([None]),
     "webhook-retried": Delivery([5.5, 14.0, None]),
 }

@@ -9,12 +9,12 @@ from shared.domain import intents
 from shared.domain.actions import ParameterProblem, did_you_mean
 from shared.domain.definitions import MAX_STEPS, Definition
 from shared.domain.errors import FieldError
-from shared.domain.expressions import FIELDS, FUNCTIONS, LATER, NAMES
+from shared.domain.expressions import FIELDS, FUNCTIONS, ITEM, LATER, NAMES
 from shared.domain.models import model_errors, not_available
 from shared.domain.parameters import schema_errors
 from shared.domain.pointers import pointer
-from shared.domain.steps import KEYWORDS, LATER_ACTIONS, LATER_KEYWORDS, Step
-from shared.domain.templates import StepAccess, has_template
+from shared.domain.steps import KEYWORDS, LATER_ACTIONS, MAX_ITEMS, Step
+from shared.domain.templates import StepAccess, has_template, is_one_expression
 from shared.domain.validation.subject import MAX_EXPRESSIONS, STEPS, Entry, Expression, Rule, Subject, written
 
 _ROOT: Final = "/definition"
@@ -69,9 +69,32 @@ def keywords(subject: Subject) -> Iterator[FieldError]:
     for entry in subject.entries:
         if "action" not in entry.step:
             yield FieldError(entry.at, "REQUIRED", f"step '{entry.id}' has no 'action'")
-        for keyword in sorted(LATER_KEYWORDS & entry.raw.keys()):
-            yield not_available(entry.at + pointer(keyword), f"'{keyword}'")
         yield from model_errors(_STEP, {"action": "none", **entry.step}, entry.at)
+
+
+def loops(subject: Subject) -> Iterator[FieldError]:
+    """That foreach is a list or one expression, and what it may stand beside."""
+    for entry in subject.entries:
+        foreach = entry.step.get("foreach")
+        at = entry.at + "/foreach"
+        if foreach is None:
+            if "concurrency" in entry.step:
+                message = (
+                    f"{entry.title}: concurrency says how many items of foreach run at a time; it has none"
+                )
+                yield FieldError(entry.at + "/concurrency", "FOREACH", message)
+            continue
+        if isinstance(foreach, str) and not is_one_expression(foreach):
+            message = f"{entry.title}: foreach is a list, or one expression that yields one: ${{{{ … }}}}"
+            yield FieldError(at, "FOREACH", message)
+        elif isinstance(foreach, list) and len(foreach) > MAX_ITEMS:
+            message = f"{entry.title}: foreach has {len(foreach)} items, at most {MAX_ITEMS} are allowed"
+            yield FieldError(at, "TOO_MANY", message)
+        if entry.step.get("compensate") is not None:
+            message = (
+                f"{entry.title}: a step with foreach has no compensate; let it run an intent whose steps have"
+            )
+            yield FieldError(entry.at + "/compensate", "FOREACH", message)
 
 
 def long_forms(subject: Subject) -> Iterator[FieldError]:
@@ -162,6 +185,11 @@ def _expression_errors(entry: Entry, expression: Expression, known: frozenset[st
     for access in use.accesses:
         yield from _access_errors(access, at=at, who=who, known=known)
     for name in use.unknown:
+        if name == ITEM:
+            if not entry.knows_item(at):
+                message = f"{who}: 'item' is known in the parameters of a step with foreach only"
+                yield FieldError(at, "UNKNOWN_NAME", message)
+            continue
         if name in LATER:
             yield FieldError(at, "NOT_AVAILABLE", f"{who}: {LATER[name]}")
             continue
@@ -194,6 +222,7 @@ RULES: Final[Sequence[Rule]] = (
     declared_parameters,
     list_of_steps,
     keywords,
+    loops,
     long_forms,
     actions,
     expressions,

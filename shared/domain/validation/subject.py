@@ -104,6 +104,11 @@ class Entry:
             return f"the compensation of step '{self.id}'"
         return "an output" if self.at == OUTPUTS else f"step '{self.id}'"
 
+    def knows_item(self, at: str) -> bool:
+        """Whether the expression there may name ``item``: those of its parameters, if it has ``foreach``."""
+        of_itself = at == self.condition_at or at.startswith(self.at + "/foreach")
+        return self.step.get("foreach") is not None and not of_itself
+
     @property
     def condition_at(self) -> str:
         """The pointer to its ``when``, which is one expression as a whole."""
@@ -225,6 +230,9 @@ def _texts_of(entry: Entry) -> Iterator[tuple[str, str]]:
     when = entry.step.get("when")
     if isinstance(when, str) and when:
         yield entry.condition_at, when
+    for path, text in texts(entry.step.get("foreach")):
+        if OPEN in text:
+            yield entry.at + pointer("foreach", *path), text
     for name, value in entry.parameters.items():
         for path, text in texts(value):
             if OPEN in text:

@@ -77,3 +77,40 @@ def test_both_sections_together_keep_to_the_limit_of_steps() -> None:
     many = [{"action": "build"}] * 600
     both: dict[str, Any] = {"finally": many}
     assert errors(*many, **both) == {"/steps": "TOO_MANY"}
+
+
+EACH: dict[str, Any] = {"id": "each", "action": "build", "foreach": ["a"], "image": "${{ item }}"}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, {}),
+        ({"foreach": "${{ parameters.list }}"}, {}),
+        ({"foreach": ["a", "${{ target }}"], "concurrency": 100}, {}),
+        ({"foreach": "text"}, {"/steps/0/foreach": "FOREACH"}),
+        ({"foreach": "x ${{ target }}"}, {"/steps/0/foreach": "FOREACH"}),
+        ({"foreach": "${{ target"}, {"/steps/0/foreach": "EXPRESSION"}),
+        ({"foreach": "${{ item }}"}, {"/steps/0/foreach": "UNKNOWN_NAME"}),
+        ({"foreach": "${{ steps.nope.outputs.x }}"}, {"/steps/0/foreach": "UNKNOWN_STEP"}),
+        ({"when": "item == 1"}, {"/steps/0/when": "UNKNOWN_NAME"}),
+        ({"foreach": None}, {"/steps/0/image": "UNKNOWN_NAME"}),
+        ({"foreach": ["a"] * 10_001}, {"/steps/0/foreach": "TOO_MANY"}),
+        ({"concurrency": 0}, {"/steps/0/concurrency": "VALUE"}),
+        ({"concurrency": 101}, {"/steps/0/concurrency": "VALUE"}),
+        ({"compensate": {"action": "build"}}, {"/steps/0/compensate": "FOREACH"}),
+    ],
+)
+def test_what_is_wrong_with_foreach_is_told_with_its_place(
+    change: dict[str, Any], expected: dict[str, str]
+) -> None:
+    assert errors({**EACH, **change}) == expected
+
+
+def test_concurrency_without_foreach_says_nothing() -> None:
+    assert errors(A | {"concurrency": 3}) == {"/steps/0/concurrency": "FOREACH"}
+
+
+def test_what_runs_last_has_no_compensation() -> None:
+    section = last({"id": "f", "action": "build", "compensate": {"action": "build"}})
+    assert errors(A, **section) == {"/finally/0/compensate": "FINALLY"}

@@ -1,0 +1,82 @@
+"""An action at work: held to its timeout, given up when its execution is cancelled, its failures named."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+
+from shared.domain.errors import UnavailableError
+from shared.domain.executions import Attempt
+from shared.domain.plans import PlanStep
+from shared.ports.actions import ActionError, Completed, Pending
+from shared.ports.documents import EXECUTIONS, Documents
+from shared.security.scope import TenantScope
+from shared.services.attempts import HEAD, unstorable
+
+CANCEL_LOOK_SECONDS = 1.0
+"""How often a long action's execution is looked at for a cancellation."""
+
+_log = logging.getLogger(__name__)
+
+
+class GivenUpError(Exception):
+    """The execution is being cancelled: the action was given up."""
+
+
+class Acting:
+    """The work of one attempt."""
+
+    def __init__(self, documents: Documents, scope: TenantScope, attempt: Attempt, step: PlanStep) -> None:
+        self._documents = documents
+        self._scope = scope
+        self._attempt = attempt
+        self._step = step
+
+    async def result(self, work: Awaitable[Completed | Pending]) -> Completed | Pending:
+        """What the action comes to.
+
+        Raises:
+            ActionError: it failed, in whatever way.
+            GivenUpError: its execution is being cancelled.
+            UnavailableError: a store that it needs is away.
+        """
+        try:
+            result = await self._watched(work)
+        except (ActionError, UnavailableError, GivenUpError):
+            raise
+        except TimeoutError as error:
+            late = f"the step took longer than its timeout of {self._step.timeout:g} s"
+            raise ActionError("TIMEOUT", late, retryable=True) from error
+        except Exception as error:
+            _log.exception("action %s of %s failed unexpectedly", self._step.action, self._attempt)
+            broken = f"the action {self._step.action} failed unexpectedly; the platform's log has the details"
+            raise ActionError("INTERNAL", broken, retryable=True) from error
+        if isinstance(result, Completed) and (reason := unstorable(result.outputs)) is not None:
+            raise ActionError("OUTPUTS", reason, retryable=False)
+        return result
+
+    async def _watched(self, work: Awaitable[Completed | Pending]) -> Completed | Pending:
+        """The work's result; long work is given up when its execution is cancelled."""
+        task = asyncio.ensure_future(work)
+        try:
+            async with asyncio.timeout(self._step.timeout):
+                while True:
+                    done, _ = await asyncio.wait({task}, timeout=CANCEL_LOOK_SECONDS)
+                    if done:
+                        return task.result()
+                    if await self._cancelling():
+                        raise GivenUpError
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+
+    async def _cancelling(self) -> bool:
+        if self._attempt.ending is not None:
+            return False  # what comes after the steps does so when the execution was cancelled, too
+        try:
+            head = await self._documents.read(
+                self._scope, container=EXECUTIONS, partition=self._attempt.execution_id, id=HEAD
+            )
+        except UnavailableError:
+            return False  # a store that is away gives no reason to break off what runs
+        return head is not None and head.body["status"] == "cancelling"

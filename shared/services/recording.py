@@ -1,0 +1,72 @@
+"""Writing down what an attempt came to: once, and also when the store is away for a while."""
+
+import asyncio
+from collections.abc import Sequence
+
+from shared.domain.errors import DocumentExistsError, DocumentStaleError, UnavailableError
+from shared.domain.executions import Attempt
+from shared.ports.documents import EXECUTIONS, Documents, Operation
+from shared.security.scope import TenantScope
+from shared.services.attempts import Record, running
+from shared.services.runs import Run
+
+RECORD_PATIENCE = 600.0
+"""Seconds for which what an action came to is kept in memory while the store is away."""
+RECORD_PAUSE, RECORD_LONGEST_PAUSE = 0.5, 10.0
+"""Seconds between two attempts to record it: each pause doubles, up to the longest."""
+
+
+class Recording:
+    """The writes of one delivery of an attempt."""
+
+    def __init__(
+        self, documents: Documents, scope: TenantScope, run: Run, attempt: Attempt, record: Record
+    ) -> None:
+        self._documents = documents
+        self._scope = scope
+        self._run = run
+        self._attempt = attempt
+        self._record = record
+
+    async def settled(self, operations: Sequence[Operation]) -> bool:
+        """Store what the action came to, as :meth:`write`, waiting for a store that is away.
+
+        The action has run: to give up would run it again. A write that was stored although the store said
+        otherwise is met as an earlier delivery's, which has recorded the same.
+        """
+        pause, waited = RECORD_PAUSE, 0.0
+        while True:
+            try:
+                return await self.write(operations)
+            except UnavailableError:
+                if waited >= RECORD_PATIENCE:
+                    raise
+            await asyncio.sleep(pause)
+            waited += pause
+            pause = min(2 * pause, RECORD_LONGEST_PAUSE)
+
+    async def write(self, operations: Sequence[Operation]) -> bool:
+        """Store the operations; False when an earlier delivery of this attempt was first."""
+        first = self._attempt.first and not self._run.announced
+        if first:
+            self._run.announced = True  # of the steps that start together, one says so
+            try:
+                return await self._transact([running(self._record.started), *operations])
+            except DocumentStaleError:
+                pass  # it runs already, or is being cancelled: the step is recorded all the same
+            except BaseException:
+                self._run.announced = False
+                raise
+        return await self._transact(operations)
+
+    async def _transact(self, operations: Sequence[Operation]) -> bool:
+        try:
+            await self._documents.transact(
+                self._scope,
+                container=EXECUTIONS,
+                partition=self._attempt.execution_id,
+                operations=operations,
+            )
+        except DocumentExistsError:
+            return False
+        return True
