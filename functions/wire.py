@@ -14,7 +14,7 @@ from shared.domain.events import Event
 from shared.domain.executions import Execution
 from shared.domain.intents import Deprecation, Facet, Intent
 from shared.domain.plans import PlanStep
-from shared.domain.previews import PERMISSION, Inputs, Preview
+from shared.domain.previews import PERMISSION, Inputs, Preview, Unresolved
 from shared.domain.schedules import Schedule
 from shared.domain.stats import DayStats
 from shared.domain.subscriptions import Delivery, Subscription
@@ -108,6 +108,13 @@ def plan(value: Preview) -> dict[str, Any]:
                     "holds": one.holds,
                     "continue_on_error": one.step.continue_on_error,
                     **_planned(one.step, one.inputs),
+                    "foreach": {
+                        "items": one.items.value,
+                        "unresolved": _unresolved(one.items.unresolved),
+                        "concurrency": one.step.concurrency,
+                    }
+                    if one.items
+                    else None,
                     "compensate": _planned(one.step.compensate, one.undone_with)
                     if one.step.compensate and one.undone_with
                     else None,
@@ -123,11 +130,15 @@ def plan(value: Preview) -> dict[str, Any]:
     }
 
 
+def _unresolved(values: Sequence[Unresolved]) -> list[dict[str, Any]]:
+    return [{"pointer": one.pointer, "steps": one.steps} for one in values]
+
+
 def _planned(step: PlanStep, inputs: Inputs) -> dict[str, Any]:
     return {
         "action": step.action,
         "inputs": inputs.values,
-        "unresolved": [{"pointer": one.pointer, "steps": one.steps} for one in inputs.unresolved],
+        "unresolved": _unresolved(inputs.unresolved),
         "timeout": step.timeout,
         "retry": step.retry.model_dump(),
         "side_effect": step.side_effect,

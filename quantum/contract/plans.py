@@ -61,6 +61,14 @@ class PlannedAction(BaseModel):
     )
 
 
+class PlanItems(BaseModel):
+    """The list that a step is run for, each of its items once."""
+
+    items: Any = Field(description="The list, or the expression that yields it.")
+    unresolved: list[Unresolved] = Field(description="What of it is not known yet; pointers into `items`.")
+    concurrency: int = Field(description="How many items are run at a time.")
+
+
 class PlanNode(PlannedAction):
     """One step of a plan."""
 
@@ -70,6 +78,7 @@ class PlanNode(PlannedAction):
     when: str | None = Field(description="The condition; if it does not hold, the step is skipped.")
     holds: bool | None = Field(description="What the condition comes to; null: that is known only later.")
     continue_on_error: bool
+    foreach: PlanItems | None = Field(description="What it is run for; null: it is run once.")
     compensate: PlannedAction | None = Field(
         description="What undoes it, if the execution fails or is cancelled after it has completed."
     )

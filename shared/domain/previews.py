@@ -17,6 +17,7 @@ from shared.domain.graphs import topological
 from shared.domain.intents import Intent
 from shared.domain.plans import Plan, PlanStep
 from shared.domain.pointers import pointer, pointer_along
+from shared.domain.steps import MAX_ITEMS
 from shared.domain.templates import has_template
 
 MAX_RESOLVED: Final = 4 * 1024 * 1024
@@ -51,11 +52,20 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True)
+class Items:
+    """What a step is run for: the list, or what there is of it, as its expression."""
+
+    value: Any
+    unresolved: Sequence[Unresolved]
+
+
+@dataclass(frozen=True, slots=True)
 class StepPreview:
     """One step before it runs.
 
     Attributes:
         last: whether it is one of ``finally``.
+        items: what it is run for, if it is run for each item of a list.
         undone_with: the inputs of what undoes it, if there is such a thing.
         holds: what its ``when`` comes to; None while that is not known.
     """
@@ -63,6 +73,7 @@ class StepPreview:
     step: PlanStep
     last: bool
     inputs: Inputs
+    items: Items | None
     undone_with: Inputs | None
     holds: bool | None
 
@@ -136,6 +147,7 @@ class _Looking:
             step,
             position >= len(self.plan.steps),
             self._inputs(step, f"{at}/inputs"),
+            None if step.foreach is None else self._items(step.foreach, f"{at}/foreach"),
             self._inputs(step.compensate, f"{at}/compensate/inputs") if step.compensate else None,
             holds,
         )
@@ -147,6 +159,13 @@ class _Looking:
             for problem in self.actions[step.action].problems(values):
                 self._warn(pointer_along(at, problem.path), problem.code, problem.message)
         return Inputs(values, unresolved)
+
+    def _items(self, foreach: Any, at: str) -> Items:
+        unresolved: list[Unresolved] = []
+        value = self._value(foreach, "", f"{at}/items", unresolved)
+        if not unresolved and not (isinstance(value, list) and len(value) <= MAX_ITEMS):
+            self._warn(f"{at}/items", "FOREACH", f"the step will fail: it takes a list of up to {MAX_ITEMS}")
+        return Items(value, unresolved)
 
     def _holds(self, source: str, at: str) -> bool | None:
         try:

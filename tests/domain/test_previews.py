@@ -12,7 +12,7 @@ from tests.domain.actions import ACTIONS
 AT = "2026-01-02T03:04:05Z"
 
 
-def preview(*steps: dict[str, Any], version: int = 1, given: Any = None, **head: Any) -> Preview:
+def preview(*steps: dict[str, Any], version: Any = 1, given: Any = None, **head: Any) -> Preview:
     definition = {"steps": list(steps), **head}
     intent = Intent(
         name="deploy",
@@ -109,6 +109,27 @@ def test_what_undoes_a_step_is_shown_with_what_it_is_undone_with() -> None:
     assert step.undone_with is not None
     assert step.undone_with.values == {"image": "web:1", "was": "${{ steps.a.outputs.id }}"}
     assert [(one.pointer, one.steps) for one in step.undone_with.unresolved] == [("/was", ["a"])]
+
+
+def test_a_step_for_each_item_shows_its_items_and_waits_for_one_to_resolve_the_rest() -> None:
+    found = preview(
+        {"id": "a", "action": "build", "foreach": "${{ parameters.regions }}", "where": "${{ item }}"},
+        {"id": "b", "action": "build", "foreach": "${{ steps.a.outputs.items }}"},
+        {"id": "c", "action": "build", "foreach": "${{ target }}"},
+        target="production",
+        given={"regions": ["west", "east"]},
+    )
+    items = [one.items for one in found.steps]
+    assert [one.value for one in items if one] == [
+        ["west", "east"],
+        "${{ steps.a.outputs.items }}",
+        "production",
+    ]
+    assert [len(one.unresolved) for one in items if one] == [0, 1, 0]
+    assert [one.pointer for one in found.steps[0].inputs.unresolved] == ["/where"]
+    assert [(one.pointer, one.code) for one in found.warnings] == [
+        ("/graph/nodes/2/foreach/items", "FOREACH")
+    ]
 
 
 def test_the_hash_covers_version_steps_and_parameters() -> None:

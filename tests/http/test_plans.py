@@ -30,7 +30,14 @@ DEFINITION = {
             "retry": {"max_attempts": 2},
         },
     ],
-    "finally": [{"id": "rest", "action": "wait", "seconds": "${{ parameters.count }}"}],
+    "finally": [
+        {
+            "id": "rest",
+            "action": "wait",
+            "seconds": "${{ item }}",
+            "foreach": "${{ [parameters.count, 1] }}",
+        }
+    ],
 }
 WEST: dict[str, Any] = {"parameters": {"region": "west"}}
 
@@ -57,8 +64,10 @@ async def test_a_plan_shows_what_would_be_done_and_stores_nothing(world: World) 
     assert check["inputs"] == {"condition": "${{ steps.look.outputs.text != '' }}"}
     assert check["unresolved"] == [{"pointer": "/condition", "steps": ["look"]}]
     assert (check["timeout"], check["retry"]["max_attempts"], check["holds"]) == (20, 2, True)
+    assert (check["foreach"], rest["foreach"]["items"]) == (None, [2, 1])
+    assert rest["foreach"]["concurrency"] >= 1
     assert (look["compensate"], check["compensate"]["inputs"]) == (None, {"seconds": 1})
-    assert (rest["section"], rest["inputs"]) == ("finally", {"seconds": 2})
+    assert (rest["section"], rest["inputs"]) == ("finally", {"seconds": "${{ item }}"})
     assert shown["graph"]["edges"] == [{"from": "look", "to": "check"}]
     assert shown["order"] == [["look"], ["check"], ["rest"]]
     assert (shown["warnings"], shown["blockers"]) == ([], [])
