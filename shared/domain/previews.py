@@ -139,6 +139,7 @@ class _Looking:
     def __post_init__(self) -> None:
         self._known = frozenset(step.id for step in self.plan.every_step)
         self._sizes = {name: _size(value) for name, value in self.parameters.items()}
+        self._size = sum(self._sizes.values())
 
     def step(self, position: int, step: PlanStep) -> StepPreview:
         at = pointer("graph", "nodes", position)
@@ -207,10 +208,11 @@ class _Looking:
         if any(use.variables - _KNOWN for use in uses):
             return None, sorted(steps)
         named = {name for use in uses for name in use.parameters}
-        given = self.parameters
+        given, cost = self.parameters, self._size
         if None not in named:
-            given = {name: value for name, value in given.items() if name in named}
-        if (cost := sum(self._sizes[name] for name in given)) > self.left:
+            given = {name: given[name] for name in named if name is not None and name in given}
+            cost = sum(self._sizes[name] for name in given)
+        if cost > self.left:
             return None, ()
         self.left -= cost
         return {"parameters": given, "target": self.plan.target}, ()

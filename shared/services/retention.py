@@ -23,7 +23,6 @@ from shared.domain.times import parse_rfc3339, rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import (
     EXECUTIONS,
-    MAX_OPERATIONS,
     TENANCY,
     Create,
     Delete,
@@ -47,7 +46,9 @@ HISTORY_ROUNDS: Final = 20
 """How often at each tick the durable backend is asked to forget as much as it can in its time."""
 BATCH: Final = 50
 """Executions that are noted, and then purged, together."""
-AT_ONCE: Final = 8
+AT_ONCE: Final = 4
+DOCUMENTS_READ: Final = 50
+"""How many documents of an execution are read, and deleted, at a time: each may have half a megabyte."""
 PURGES: Final = "purges"
 """The directory's partition with the notes of what was begun."""
 
@@ -202,7 +203,7 @@ class Retention:
         position: str | None = None
         while True:
             changes = await self._documents.changes(
-                scope, container=EXECUTIONS, partition=execution_id, after=position, limit=MAX_OPERATIONS
+                scope, container=EXECUTIONS, partition=execution_id, after=position, limit=DOCUMENTS_READ
             )
             if not changes:
                 return
