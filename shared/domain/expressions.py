@@ -122,11 +122,12 @@ def evaluate(source: str, names: Mapping[str, Any]) -> Any:
         ExpressionError: it cannot be read, it costs too much, a name is missing, or types do not fit.
     """
     steps = cast("Mapping[str, Any]", names.get("steps", {}))
-    program, _ = _compiled(source, frozenset(steps))
+    program, _, used = _compiled(source, frozenset(steps))
     if (reason := effort.excess(source, _shape(source), names)) is not None:
         raise ExpressionError(source, reason)
     try:
-        value = program.execute(dict(names))
+        # Handing a name over costs what its value is large: for ten thousand items, that counts.
+        value = program.execute({name: names[name] for name in used if name in names})
     except KeyError as error:
         raise ExpressionError(source, f"there is no {error.args[0]!r}") from error
     except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as error:
@@ -182,7 +183,7 @@ _NO_STEPS: Final = frozenset[str]()
 @lru_cache(maxsize=PROGRAMS_KEPT)
 def _use(source: str, known: frozenset[str]) -> Use:
     bare = _bare(source)
-    program, accesses = _compiled(bare, known)
+    program, accesses, _ = _compiled(bare, known)
     if (reason := effort.excess(bare, _shape(bare), {})) is not None:
         raise ExpressionError(source, reason)
     named = program.references()
@@ -250,12 +251,14 @@ _shape = lru_cache(maxsize=PROGRAMS_KEPT)(effort.shape)
 
 
 @lru_cache(maxsize=PROGRAMS_KEPT)
-def _compiled(source: str, steps: frozenset[str]) -> tuple[_Program, tuple[StepAccess, ...]]:
+def _compiled(source: str, steps: frozenset[str]) -> tuple[_Program, tuple[StepAccess, ...], tuple[str, ...]]:
+    """The expression ready to be evaluated, the results that it names, and its variables."""
     if len(source) > MAX_LENGTH:
         raise ExpressionError(source, f"it has {len(source)} characters, at most {MAX_LENGTH} are allowed")
     spelled, accesses = name_steps(source, steps)
     try:
-        return _compiler()(spelled), tuple(accesses)
+        program = _compiler()(spelled)
+        return program, tuple(accesses), tuple(program.references()["variables"])
     except ValueError as error:
         raise ExpressionError(source, _syntax_error(source, str(error))) from error
 

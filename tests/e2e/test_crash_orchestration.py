@@ -1,4 +1,4 @@
-"""Kill -9 while executions undo what they did: everything is undone, in its order, and recorded once."""
+"""Kill -9 while executions undo what they did, or run through lists: all is done, and recorded once."""
 
 import contextlib
 import random
@@ -35,6 +35,46 @@ def test_what_completed_is_undone_once_and_in_reverse_order_although_the_host_wa
                 _assert_undone(api, execution)
     finally:
         host.kill()
+
+
+def test_every_item_runs_and_is_recorded_once_although_the_host_was_killed(
+    tmp_path: Path, stores: dict[str, str]
+) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    data, log = tmp_path / "data", tmp_path / "host.log"
+    host = hosting.start(data, log=log, **stores)
+    each = {
+        "id": "each",
+        "action": "transform",
+        "foreach": "${{ parameters.items }}",
+        "value": "${{ item * 2 }}",
+    }
+    try:
+        with Api(host) as api:
+            intent = api.create([each], outputs={"counts": "${{ steps.each.outputs.counts }}"})
+            acknowledged = {api.execute(intent, items=list(range(count))): count for count in (3, 25, 120)}
+        for _ in range(KILLS):
+            kill_in_the_middle(host, rng.choice(list(acknowledged)), after=rng.randrange(2, 120))
+            host = hosting.start(data, log=log, **stores)
+        with Api(host) as api:
+            for execution, count in acknowledged.items():
+                _assert_each(api, execution, count)
+    finally:
+        host.kill()
+
+
+def _assert_each(api: Api, execution: str, count: int) -> None:
+    events = list(api.events(execution))
+    assert events[-1]["type"] == "execution_completed", events[-1]
+    for kind in ("item_started", "item_completed"):
+        told = sorted(event["item"] for event in events if event["type"] == kind)
+        assert told == list(range(count)), (kind, execution)
+    found = api.get(execution)
+    assert found["outputs"]["counts"]["completed"] == count
+    values = [one["outputs"]["value"] for one in found["steps"][0]["outputs"]["items"]]
+    assert values == [2 * item for item in range(count)]
 
 
 def kill_in_the_middle(host: hosting.Host, execution: str, *, after: int) -> None:

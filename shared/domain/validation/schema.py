@@ -7,13 +7,14 @@ from pydantic import TypeAdapter
 
 from shared.domain import intents
 from shared.domain.actions import ParameterProblem, did_you_mean
+from shared.domain.approvals import APPROVAL
 from shared.domain.definitions import MAX_STEPS, Definition
 from shared.domain.errors import FieldError
 from shared.domain.expressions import FIELDS, FUNCTIONS, ITEM, LATER, NAMES
-from shared.domain.models import model_errors, not_available
+from shared.domain.models import model_errors
 from shared.domain.parameters import schema_errors
 from shared.domain.pointers import pointer
-from shared.domain.steps import KEYWORDS, LATER_ACTIONS, MAX_ITEMS, Step
+from shared.domain.steps import KEYWORDS, MAX_ITEMS, Step
 from shared.domain.templates import StepAccess, has_template, is_one_expression
 from shared.domain.validation.subject import MAX_EXPRESSIONS, STEPS, Entry, Expression, Rule, Subject, written
 
@@ -91,10 +92,21 @@ def loops(subject: Subject) -> Iterator[FieldError]:
             message = f"{entry.title}: foreach has {len(foreach)} items, at most {MAX_ITEMS} are allowed"
             yield FieldError(at, "TOO_MANY", message)
         if entry.step.get("compensate") is not None:
-            message = (
-                f"{entry.title}: a step with foreach has no compensate; let it run an intent whose steps have"
-            )
+            message = f"{entry.title}: a step with foreach cannot be compensated as a whole; remove this"
             yield FieldError(entry.at + "/compensate", "FOREACH", message)
+
+
+def approvals(subject: Subject) -> Iterator[FieldError]:
+    """That an approval stands where it can be asked for and decided: a step of its own, and once."""
+    for entry in subject.acting:
+        if entry.step.get("action") != APPROVAL:
+            continue
+        if entry.compensates:
+            message = f"{entry.title}: what undoes a step cannot ask for an approval; undoing does not wait"
+            yield FieldError(entry.at + "/action", "APPROVAL", message)
+        elif entry.step.get("foreach") is not None:
+            message = f"{entry.title}: an approval is asked for once, not for each item of foreach"
+            yield FieldError(entry.at + "/foreach", "APPROVAL", message)
 
 
 def long_forms(subject: Subject) -> Iterator[FieldError]:
@@ -124,8 +136,6 @@ def actions(subject: Subject) -> Iterator[FieldError]:
             continue
         if entry.spec is not None:
             yield from _parameter_errors(entry, entry.spec.problems(entry.parameters))
-        elif name in LATER_ACTIONS:
-            yield not_available(entry.at + "/action", f"the action '{name}'")
         else:
             message = f"there is no action '{name}'{did_you_mean(name, known)}"
             yield FieldError(entry.at + "/action", "UNKNOWN_ACTION", message)
@@ -223,6 +233,7 @@ RULES: Final[Sequence[Rule]] = (
     list_of_steps,
     keywords,
     loops,
+    approvals,
     long_forms,
     actions,
     expressions,
