@@ -26,7 +26,7 @@ class Stand:
 
     def publisher(self, **options: Any) -> EventHubsEvents:
         settings: dict[str, Any] = {"hub": "quantum", "connection": self.peer.connection_string()}
-        events = EventHubsEvents(**{**settings, "lanes": 1, "pause": 0.01, "patience": 15.0, **options})
+        events = EventHubsEvents(**{**settings, "lanes": 1, "pause": 0.01, "patience": 60.0, **options})
         self._stack.push_async_callback(events.close)
         return events
 
