@@ -84,6 +84,11 @@ class Call:
         """The ``{id}`` of the path."""
         return str(self.request.path_params["id"])
 
+    @property
+    def step(self) -> str:
+        """The ``{step}`` of the path."""
+        return str(self.request.path_params["step"])
+
 
 type Handler = Callable[[Application, Call], Awaitable[Response]]
 """Parse what is left, call one service method, render."""

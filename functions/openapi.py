@@ -17,6 +17,7 @@ from functions.routes import ROUTES
 from quantum.contract.problems import Problem
 from shared.domain.ids import ULID
 from shared.domain.intents import NAME
+from shared.domain.steps import STEP_ID
 from shared.security.scope import TENANT_ID
 
 _JSON = "application/json"
@@ -38,6 +39,7 @@ _SLUG = {"type": "string", "pattern": f"^{NAME.pattern}$"}
 _TENANT = {"type": "string", "pattern": f"^{TENANT_ID.pattern}$"}
 _PATH_SCHEMAS: Mapping[str, Any] = {
     "{name}": _SLUG,
+    "{step}": {"type": "string", "pattern": f"^{STEP_ID}$"},
     "{version}": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
     "executions/{id}": {"type": "string", "pattern": f"^{ULID.pattern}$"},
     "intents/{id}": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,72}$"},

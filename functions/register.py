@@ -7,6 +7,7 @@ from functions.durable import executions as durable_executions
 from functions.durable import webhooks as durable_webhooks
 from functions.events import counters, relay, webhooks
 from functions.http import (
+    approvals,
     audit,
     executions,
     intents,
@@ -29,6 +30,7 @@ HTTP = (
     validation,
     plans,
     executions,
+    approvals,
     audit,
     tenants,
     schedules,

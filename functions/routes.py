@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from functions import routes_schedules
+from functions import routes_approvals, routes_schedules
 from functions.route import EVENT_STREAM, NDJSON, Route
 from quantum.contract.audit import AuditPage, AuditQuery, ChainPage, TenantVerification, VerificationQuery
 from quantum.contract.events import EventPage
@@ -372,11 +372,11 @@ DOCS = Route(
 
 ROUTES: Sequence[Route] = tuple(
     value
-    for table in (dict(globals()), vars(routes_schedules))
+    for table in (dict(globals()), vars(routes_approvals), vars(routes_schedules))
     for value in table.values()
     if isinstance(value, Route)
 )
-"""Every route above, in that order, and those of schedules."""
+"""Every route above, in that order, and those of approvals and schedules."""
 
 UNKNOWN = Route(
     name="unknown_route",

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from functions.route import PREFIX
+from shared.domain.approvals import Approval
 from shared.domain.causes import Cause
 from shared.domain.diffs import Diff
 from shared.domain.events import Event
@@ -188,6 +189,10 @@ def execution(value: Execution) -> dict[str, Any]:
 def accepted(value: Execution) -> dict[str, Any]:
     shown = {"successor": value.deprecation.successor} if value.deprecation else {}
     return shown | {"execution_id": value.execution_id, "status": value.status, "links": links(value)}
+
+
+def decided(execution_id: str, value: Approval) -> dict[str, Any]:
+    return {"execution_id": execution_id, "step": value.step, "approval": value.shown()}
 
 
 def links(value: Execution) -> dict[str, str]:

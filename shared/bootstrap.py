@@ -11,6 +11,7 @@ from shared.modules.webhooks import GuardedWebhooks
 from shared.ports.adapters import Adapters
 from shared.security.egress import EgressPolicy
 from shared.services.agenda import Agenda
+from shared.services.approvals import Approvals
 from shared.services.audit import Audit
 from shared.services.chains import Chains
 from shared.services.counters import Counters
@@ -61,6 +62,7 @@ class Application:
     lifecycle: Lifecycle
     plans: Plans
     executions: Executions
+    approvals: Approvals
     schedules: Schedules
     firing_schedules: FiringSchedules
     audit: Audit
@@ -90,9 +92,13 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
     cursors = Cursors(adapters.cursor_key)
     egress = EgressPolicy.allowing(settings.egress_allow)
     outbound = OutboundTokens(adapters.credentials, outbound_scopes(settings))
-    catalogue = BuiltInActions(egress=egress, outbound=outbound, telemetry=telemetry)
     runs = Runs(documents)
     chains = Chains(settings.audit_retention)
+    nudges = Nudges(
+        documents=documents, orchestrations=adapters.orchestrations, clock=clock, ids=adapters.ids
+    )
+    approvals = Approvals(documents=documents, chains=chains, runs=runs, nudges=nudges, clock=clock)
+    catalogue = BuiltInActions(egress=egress, approvals=approvals, outbound=outbound, telemetry=telemetry)
     tenants = Tenants(documents=documents, chains=chains, clock=clock)
     validation = Validation(
         documents=documents, catalogue=catalogue, tenants=tenants, url_refusal=egress.refusal_of_url
@@ -117,9 +123,6 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         telemetry=telemetry,
     )
     agenda = Agenda(documents, clock)
-    nudges = Nudges(
-        documents=documents, orchestrations=adapters.orchestrations, clock=clock, ids=adapters.ids
-    )
     sealer = Sealer(adapters.cursor_key, purpose="webhook secrets")
     subscriptions = Subscriptions(
         documents=documents, chains=chains, cursors=cursors, clock=clock, sealer=sealer
@@ -147,6 +150,7 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         lifecycle=Lifecycle(documents=documents, registry=registry, references=references, clock=clock),
         plans=plans,
         executions=executions,
+        approvals=approvals,
         schedules=Schedules(
             documents=documents,
             agenda=agenda,

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from quantum.contract.approvals import Approval
 from quantum.contract.executions import Progress
 from quantum.contract.pages import Page
 
@@ -18,6 +19,9 @@ class Event(BaseModel):
     step: str | None = Field(default=None, description="The step it is about.", examples=["build"])
     attempt: int | None = Field(default=None, description="Counts from 1.")
     result: Any = Field(default=None, description="With step_completed: the step's outputs.")
+    approval: Approval | None = Field(
+        default=None, description="With approval_requested and approval_decided: how it stands after it."
+    )
     error: dict[str, Any] | None = Field(default=None, description="What went wrong.")
     progress: Progress | None = Field(default=None, description="How the execution stands after it.")
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from quantum.contract.approvals import Approval, Approvers
 from quantum.contract.pages import Page, Paging
 from quantum.contract.plans import PlanHash
 from quantum.contract.times import Moment
@@ -80,6 +81,19 @@ class CompensationState(BaseModel):
     error: dict[str, Any] | None
 
 
+class Waiting(BaseModel):
+    """What a step waits for."""
+
+    model_config = ConfigDict(validate_by_name=True)
+
+    for_: Literal["approval"] = Field(alias="for")
+    since: str
+    until: str | None = Field(description="When it is decided by itself; null: never.")
+    approvers: Approvers
+    required: int
+    have: int = Field(description="How many have approved so far.")
+
+
 class StepState(BaseModel):
     """How one step stands."""
 
@@ -94,6 +108,8 @@ class StepState(BaseModel):
     compensation: CompensationState | None = Field(
         description="Of a step that completed and has a `compensate`, once its execution came to a bad end."
     )
+    waiting: Waiting | None = Field(description="Of a step that waits: for what, as far as that is known.")
+    approval: Approval | None = Field(description="Of a step that has asked for one.")
 
 
 class ExecutionSchedule(BaseModel):

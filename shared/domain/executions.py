@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from shared.domain.approvals import Approval
 from shared.domain.intents import Deprecation
 
 type ExecutionStatus = Literal[
@@ -72,6 +73,8 @@ class StepState:
     error: Mapping[str, Any] | None = None
     compensation: Mapping[str, Any] | None = None
     """How undoing it stands: ``status``, ``attempts``, ``started_at``, ``finished_at``, ``error``."""
+    approval: Approval | None = None
+    """What it has asked people for."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -84,7 +87,17 @@ class StepState:
             "outputs": self.outputs,
             "error": self.error,
             "compensation": self.compensation,
+            "waiting": self._waiting(),
+            "approval": self.approval.shown() if self.approval else None,
         }
+
+    def _waiting(self) -> dict[str, Any] | None:
+        """What it waits for, if that is known."""
+        if self.approval is None or self.status != "waiting" or not self.approval.waits:
+            return None
+        asked = self.approval.shown()
+        facts = ("since", "until", "approvers", "required", "have")
+        return {"for": "approval", **{name: asked[name] for name in facts}}
 
 
 @dataclass(frozen=True, slots=True)

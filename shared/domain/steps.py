@@ -24,7 +24,6 @@ KEYWORDS: Final = frozenset(
     }
 )
 """The keys of a step that are not parameters of its action."""
-LATER_ACTIONS: Final = frozenset({"approval"})
 MAX_ITEMS: Final = 10_000
 """Of a ``foreach``."""
 MAX_CONCURRENCY: Final = 100

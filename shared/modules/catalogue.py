@@ -7,25 +7,37 @@ from pydantic import BaseModel, ValidationError
 
 from shared.domain.actions import ActionSpec, ParameterProblem
 from shared.domain.steps import RUN_INTENT
+from shared.modules.approvals import ApprovalAction
 from shared.modules.authorization import NO_TOKENS, OutboundTokens
 from shared.modules.core import Assert, RunIntentParameters, Transform, Wait
 from shared.modules.http import HttpRequest
 from shared.ports.actions import Action
+from shared.ports.approvals import Approvals
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.security.egress import EgressPolicy
 
 
 class BuiltInActions:
-    """The built-in actions; ``egress`` and ``outbound`` are what those that reach out keep to and send."""
+    """The built-in actions; ``egress`` and ``outbound`` are what those that reach out keep to and send.
+
+    ``approvals`` is who people are asked by.
+    """
 
     def __init__(
         self,
         *,
         egress: EgressPolicy,
+        approvals: Approvals,
         outbound: OutboundTokens = NO_TOKENS,
         telemetry: Telemetry = NO_TELEMETRY,
     ) -> None:
-        actions: list[Action] = [Wait(), Assert(), Transform(), HttpRequest(egress, outbound, telemetry)]
+        actions: list[Action] = [
+            Wait(),
+            Assert(),
+            Transform(),
+            ApprovalAction(approvals),
+            HttpRequest(egress, outbound, telemetry),
+        ]
         self._actions = {action.name: action for action in actions}
         self._specs = {action.name: _spec(action) for action in actions} | {RUN_INTENT: _RUN_INTENT}
 

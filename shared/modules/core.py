@@ -38,7 +38,7 @@ class WaitParameters(BaseModel):
     def _one_of_them(self) -> Self:
         if [self.seconds, self.duration, self.until].count(None) != 2:
             raise ValueError("give either 'seconds', 'duration' or 'until'")
-        if self.duration is not None and not 0 <= _seconds(self.duration) <= MAX_WAIT:
+        if self.duration is not None and not 0 <= seconds_of(self.duration) <= MAX_WAIT:
             raise ValueError("'duration' is spelled like 1d2h3m4s and is at most 30d")
         if self.until is not None and _moment(self.until) is None:
             raise ValueError("'until' is a time with its offset from UTC, like 2026-01-04T10:00:00Z")
@@ -50,7 +50,7 @@ class WaitParameters(BaseModel):
             moment = _moment(self.until)
             assert moment is not None  # as validated
             return max(now, moment)
-        seconds = _seconds(self.duration) if self.duration is not None else self.seconds
+        seconds = seconds_of(self.duration) if self.duration is not None else self.seconds
         return now + timedelta(seconds=seconds or 0)
 
 
@@ -62,7 +62,7 @@ def _moment(text: str) -> datetime | None:
         return None
 
 
-def _seconds(duration: str) -> float:
+def seconds_of(duration: str) -> float:
     """The seconds that a duration spells; -1 if it is none."""
     match = _DURATION.fullmatch(duration)
     if match is None or not duration:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from shared import logs
+from shared.domain.approvals import APPROVAL
 from shared.domain.errors import (
     ConflictError,
     DocumentExistsError,
@@ -34,6 +35,7 @@ from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Patc
 from shared.ports.orchestrations import Orchestrations
 from shared.ports.telemetry import NO_TELEMETRY, Carrier, Telemetry
 from shared.security.scope import TenantScope
+from shared.services.approvals import asked_in
 from shared.services.attempts import HEAD, OUTPUTS
 from shared.services.chains import Act, Chain, Chains
 from shared.services.intents import Intents
@@ -213,7 +215,13 @@ class Executions:
         if run is None:
             raise NotFoundError(f"There is no execution {execution_id}")
         stored = await self._runs.step_documents(caller.scope, execution_id)
-        states = [_step_state(step.id, step.action, stored.get(step.id)) for step in run.plan.every_step]
+        asked = {}
+        if APPROVAL in run.plan.actions:
+            asked = await asked_in(self._documents, caller.scope, execution_id)
+        states = [
+            replace(_step_state(one.id, one.action, stored.get(one.id)), approval=asked.get(one.id))
+            for one in run.plan.every_step
+        ]
         outputs = None
         if run.plan.outputs and head.body["status"] == "completed":
             document = await self._documents.read(

@@ -71,7 +71,7 @@ def test_every_error_is_found_at_once() -> None:
         "/steps/3/foreach": "FOREACH",
         "/steps/4": "TYPE",
         "/steps/5/id": "VALUE",
-        "/steps/5/action": "NOT_AVAILABLE",
+        "/steps/5/action": "UNKNOWN_ACTION",
         "/steps/5/depends_on": "TYPE",
         "/steps/5/timeout": "TYPE",
         "/steps/6/parameters/image": "DUPLICATE",

@@ -48,11 +48,15 @@ class ScriptedCatalogue:
     """A catalogue of scripted actions."""
 
     def __init__(self) -> None:
-        self._actions: dict[str, Scripted] = {}
+        self._actions: dict[str, Action] = {}
 
     def add(self, name: str, behaviour: Behaviour, *, side_effect: SideEffect = "idempotent") -> Scripted:
         action = self._actions[name] = Scripted(name, side_effect, behaviour)
         return action
+
+    def use(self, action: Action) -> None:
+        """Have a real one, too."""
+        self._actions[action.name] = action
 
     def remove(self, name: str) -> None:
         del self._actions[name]

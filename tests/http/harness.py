@@ -85,6 +85,16 @@ class World:
         assert response.status_code == 202, response.text
         return str(response.json()["execution_id"])
 
+    async def asking(self, name: str = "asks", **question: Any) -> str:
+        """An execution whose step ``ask`` waits for an approval."""
+        await self.intent(name, definition={"steps": [{"id": "ask", "action": "approval", **question}]})
+        response = await self.send("operator", "POST", f"/intents/{name}/execute")
+        assert response.status_code == 202, response.text
+        execution = str(response.json()["execution_id"])
+        attempt = {"tenant_id": "acme", "execution_id": execution, "step": "ask", "attempt": 1}
+        assert (await self.platform.steps.run(attempt | {"first": True}))["status"] == "pending"
+        return execution
+
     async def names(self) -> list[str]:
         """What is stored in acme's registry."""
         response = await self.send("viewer", "GET", "/intents")

@@ -80,6 +80,14 @@ async def _cancel(world: World, name: str) -> Request:
     return Request("POST", f"/executions/{execution}/cancel")
 
 
+async def _approve(world: World, name: str) -> Request:
+    return Request("POST", f"/executions/{await world.asking(name)}/steps/ask/approve", {"comment": "go"})
+
+
+async def _reject(world: World, name: str) -> Request:
+    return Request("POST", f"/executions/{await world.asking(name)}/steps/ask/reject", {"comment": "no"})
+
+
 async def _put_schedule(world: World, name: str) -> Request:
     await world.intent(name)
     return Request("PUT", f"/schedules/{name}", {"intent": name, "cron": "@daily"})
@@ -112,6 +120,8 @@ REQUESTS: Mapping[str, Callable[[World, str], Awaitable[Request]]] = {
     "roll_back_intent": _roll_back,
     "execute_intent": _execute,
     "cancel_execution": _cancel,
+    "approve_step": _approve,
+    "reject_step": _reject,
     "put_schedule": _put_schedule,
     "delete_schedule": _delete_schedule,
     "put_subscription": _put_subscription,
@@ -205,6 +215,8 @@ _OTHER: Mapping[str, dict[str, Any]] = {
     "put_intent": {"message": "another"},
     "patch_intent": {"description": "another"},
     "roll_back_intent": {"message": "another"},
+    "approve_step": {"comment": "another"},
+    "reject_step": {"comment": "another"},
     "put_schedule": {"catch_up": 2},
     "put_subscription": {"enabled": False},
     "patch_tenant": {"settings": {"allowed_registries": None}},

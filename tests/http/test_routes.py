@@ -25,6 +25,8 @@ BODIES: Mapping[str, Any] = {
     "roll_back_intent": {"version": 1},
     "plan_intent": {},
     "execute_intent": {},
+    "approve_step": {"comment": "it may go"},
+    "reject_step": {"comment": "not today"},
     "put_schedule": {"intent": "deploy", "cron": "@daily"},
     "put_subscription": {"url": "https://hooks.example.com/", "events": ["*"]},
     "patch_tenant": {"settings": {"forbidden_actions": []}},
@@ -46,7 +48,8 @@ def named(route: Route) -> str:
 
 async def resources(world: World) -> Mapping[str, str]:
     """One resource of each kind that acme has, by the noun in its path."""
-    execution = await world.execution()
+    await world.intent()
+    execution = await world.asking()
     body: Any = {"definition": {"target": "production", **DEFINITION}}
     changed = await world.send("author", "PUT", "/intents/deploy", json=body, headers={"If-Match": "*"})
     assert changed.is_success
@@ -61,7 +64,9 @@ def path_of(route: Route, having: Mapping[str, str] | None = None) -> str:
     """The path to what there is, or else to what there is not."""
     noun = route.path.split("/")[1]
     name = having[noun] if having and "{" in route.path else "nothing"
-    return "/" + re.sub(r"\{(id|name)\}", name, route.path).replace("{version}", "1").removeprefix("v1/")
+    return "/" + re.sub(r"\{(id|name)\}", name, route.path).replace("{step}", "ask").replace(
+        "{version}", "1"
+    ).removeprefix("v1/")
 
 
 async def ask(

@@ -16,6 +16,7 @@ from shared.domain.validation.subject import Context, Sent
 from shared.modules.catalogue import BuiltInActions
 from shared.security.egress import EgressPolicy
 from tests.domain.validation.test_bounds import VALUES
+from tests.fakes.approvals import StandingApprovals
 from tests.http.harness import World
 
 YAML = {"Content-Type": "application/yaml"}
@@ -187,7 +188,7 @@ async def test_every_intent_of_the_examples_and_the_documentation_fits_the_schem
         assert list(schema.iter_errors(sent)) == []
 
 
-ACTIONS = BuiltInActions(egress=EgressPolicy())
+ACTIONS = BuiltInActions(egress=EgressPolicy(), approvals=StandingApprovals())
 SOME: list[Any] = [
     None,
     True,
@@ -209,6 +210,14 @@ LIKELY: dict[str, list[Any]] = {
     "wait": [{"seconds": 1}, {"duration": "1h"}, {"seconds": "${{ parameters.s }}"}],
     "assert": [{"condition": "true"}, {"condition": True, "message": "no"}],
     "transform": [{"value": 1}, {"outputs": {"a": ["${{ target }}"]}}],
+    "approval": [
+        {"message": "may it go?"},
+        {
+            "approvers": {"roles": ["admin"], "attributes": {"department": "${{ target }}"}},
+            "expires_in": "1d",
+        },
+        {"required": 2, "allow_self": True, "expires_in": 60, "on_expiry": "approve", "message": "ok?"},
+    ],
     "http-request": [
         {"url": "https://example.com", "expect_status": 204},
         {

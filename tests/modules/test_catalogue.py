@@ -6,15 +6,18 @@ from shared.domain.steps import ACTION_NAME
 from shared.modules.catalogue import BuiltInActions
 from shared.security.egress import EgressPolicy
 from tests.domain.actions import errors_of
+from tests.fakes.approvals import StandingApprovals
 
 
 @pytest.fixture(scope="module")
 def catalogue() -> BuiltInActions:
-    return BuiltInActions(egress=EgressPolicy())
+    return BuiltInActions(egress=EgressPolicy(), approvals=StandingApprovals())
 
 
 def test_every_action_is_described_in_full(catalogue: BuiltInActions) -> None:
-    assert {action.name for action in catalogue.actions()} == {"wait", "assert", "transform", "http-request"}
+    assert {action.name for action in catalogue.actions()} == {
+        *("wait", "assert", "transform", "approval", "http-request")
+    }
     for action in catalogue.actions():
         assert re.fullmatch(ACTION_NAME, action.name)
         assert action.__doc__

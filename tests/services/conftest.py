@@ -16,6 +16,7 @@ from shared.ports.documents import EXECUTIONS, Documents
 from shared.security.egress import EgressPolicy
 from shared.security.principals import Principal
 from shared.security.scope import TenantScope
+from shared.services.approvals import Approvals
 from shared.services.chains import Chains
 from shared.services.endings import Endings
 from shared.services.executions import Executions
@@ -62,6 +63,7 @@ class Workshop:
     steps: Steps
     endings: Endings
     nudges: Nudges
+    approvals: Approvals
     streams: Streams
     ada: Caller
 
@@ -146,6 +148,7 @@ def composed(
         clock=clock,
         ids=ids,
     )
+    nudges = Nudges(documents=documents, orchestrations=orchestrations, clock=clock, ids=ids)
     return Workshop(
         documents,
         orchestrations,
@@ -161,7 +164,8 @@ def composed(
         runs,
         Steps(Parts(documents, runs, catalogue, clock)),
         Endings(documents=documents, runs=runs, clock=clock),
-        Nudges(documents=documents, orchestrations=orchestrations, clock=clock, ids=ids),
+        nudges,
+        Approvals(documents=documents, chains=chains, runs=runs, nudges=nudges, clock=clock),
         Streams(documents=documents, heartbeat_seconds=0.05),
         caller(),
     )

@@ -9,7 +9,7 @@ from shared.modules.catalogue import BuiltInActions
 from shared.security.egress import EgressPolicy
 from shared.services.warmup import WarmUp
 
-warm_up = WarmUp(BuiltInActions(egress=EgressPolicy()).actions())
+warm_up = WarmUp(BuiltInActions(egress=EgressPolicy(), approvals=None).actions())
 print([name for name in ("httpx", "jsonschema", "referencing") if name in sys.modules])
 warm_up.run()
 print([name for name in ("httpx", "jsonschema", "referencing") if name in sys.modules])
