@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.domain.steps import Step, long_form
 
 MAX_STEPS: Final = 1000
+MAX_EXECUTION_TIME: Final = 90 * 86_400
+"""The longest timeout of an execution, in seconds: 90 days."""
 MAX_DEPTH: Final = 32
 """How deep objects and lists may be nested in a definition."""
 
@@ -28,6 +30,11 @@ class Definition(BaseModel):
         default=[],
         alias="finally",
         description="What to do at last, whether the steps went well, failed or were cancelled.",
+    )
+    timeout: Annotated[float, Field(ge=1, le=MAX_EXECUTION_TIME)] | None = Field(
+        default=None,
+        description="Seconds that an execution may take; then it is cancelled. What undoes steps and what "
+        "runs at last has its own timeouts.",
     )
     outputs: dict[str, Any] = Field(
         default={},

@@ -85,12 +85,14 @@ class Plan:
         steps: what it is for.
         last: what runs at last (``finally``), however the steps went; ``depends_on`` is among these.
         outputs: what it comes to if it completes, with expressions.
+        timeout: seconds after which it is cancelled, if it has not come to its end.
     """
 
     target: str | None
     steps: tuple[PlanStep, ...]
     last: tuple[PlanStep, ...] = ()
     outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    timeout: float | None = None
 
     def step(self, id: str) -> PlanStep:
         """The step ``id``.
@@ -135,6 +137,7 @@ class Plan:
             "steps": [step.to_json() for step in self.steps],
             **({"finally": [step.to_json() for step in self.last]} if self.last else {}),
             **({"outputs": dict(self.outputs)} if self.outputs else {}),
+            **({"timeout": self.timeout} if self.timeout is not None else {}),
         }
 
     @classmethod
@@ -144,6 +147,7 @@ class Plan:
             tuple(PlanStep.from_json(step) for step in data["steps"]),
             tuple(PlanStep.from_json(step) for step in data.get("finally", ())),
             data.get("outputs", {}),
+            data.get("timeout"),
         )
 
 
@@ -155,6 +159,7 @@ def make_plan(definition: Definition, *, actions: Mapping[str, ActionSpec]) -> P
         _graph(definition.steps, known, actions),
         _graph(definition.finally_, known, actions),
         definition.outputs,
+        definition.timeout,
     )
 
 

@@ -1,11 +1,12 @@
 """How an execution comes to its end: the steps that never ran are told, then the end itself, once."""
 
+import contextlib
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared import logs
-from shared.domain.errors import DocumentExistsError
+from shared.domain.errors import DocumentExistsError, DocumentStaleError
 from shared.domain.executions import STEP_TERMINAL_STATUSES, TerminalStatus
 from shared.domain.expressions import ExpressionError, resolve
 from shared.domain.metrics import EXECUTIONS_FINISHED
@@ -39,11 +40,12 @@ class Endings:
         self._telemetry = telemetry
 
     async def finish(self, payload: Mapping[str, Any]) -> None:
-        """Record the end that the orchestrator has come to.
+        """Record the end that the orchestrator has come to; or, with the status ``cancelling``, that it will.
 
         ``payload``: ``tenant_id``, ``execution_id``, ``status``, and the ids of the steps that ``failed``
         (the first is the cause), were ``blocked`` by a failure, or ``cancelled`` before they began; if there
         are any, also of those that should have been compensated and could not be, as ``uncompensated``.
+        ``expired`` says that it was cancelled because its time was over.
         """
         scope = TenantScope(payload["tenant_id"])  # the platform's own message
         execution_id: str = payload["execution_id"]
@@ -51,9 +53,15 @@ class Endings:
             run = await self._runs.load(scope, execution_id)
             if run is None:
                 raise LookupError(f"there is no execution {execution_id}")
+            if payload["status"] == "cancelling":
+                await self._mark_cancelling(scope, execution_id)
+                return
             await self._tell_unrun(scope, execution_id, run, payload)
             status: TerminalStatus = payload["status"]
             cause = await self._cause(scope, execution_id, payload["failed"])
+            if cause is None and payload.get("expired"):
+                late = f"the execution took longer than its timeout of {run.plan.timeout:g} s"
+                cause = {"code": "DEADLINE", "message": late}
             if uncompensated := payload.get("uncompensated"):
                 cause = {**(cause or _UNCOMPENSATED)} | {"uncompensated": uncompensated}
             outputs = None
@@ -147,6 +155,14 @@ class Endings:
             "message": error.get("message", "the step failed"),
             **({"also_failed": list(failed[1:])} if len(failed) > 1 else {}),
         }
+
+    async def _mark_cancelling(self, scope: TenantScope, execution_id: str) -> None:
+        """Have what runs give up; whatever else the execution is by now, it stays."""
+        mark = Patch(HEAD, set={("status",): "cancelling"}, where={("status",): "running"})
+        with contextlib.suppress(DocumentStaleError):
+            await self._documents.transact(
+                scope, container=EXECUTIONS, partition=execution_id, operations=[mark]
+            )
 
     async def _outputs(self, scope: TenantScope, execution_id: str, run: Run) -> Mapping[str, Any]:
         """What the execution comes to; the same each time, for all that it is made of is final.

@@ -41,6 +41,7 @@ def work_of(plan: Plan, *, tenant_id: str, execution_id: str) -> Work:
         tolerant=frozenset(step.id for step in plan.every_step if step.continue_on_error),
         compensatable=frozenset(step.id for step in plan.steps if step.compensate),
         last=last,
+        timeout=plan.timeout,
     )
 
 

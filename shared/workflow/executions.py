@@ -7,12 +7,13 @@ replay decides the same. One step attempt is one activity; what it came to is da
 import sys
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.workflow.context import Context, Steps, Task
 from shared.workflow.cutting import cut_items
+from shared.workflow.flights import Flight
 from shared.workflow.phases import ended, following
 from shared.workflow.work import Lane, Node, Result, Work
 
@@ -35,7 +36,9 @@ def execution(context: Context, data: dict[str, Any]) -> Steps[None]:
         if result is None:
             return
         end = ended(work, result, cancelled=run.cancelling)
-        names = {"tenant_id": work.tenant_id, "execution_id": work.execution_id}
+        if run.expired:
+            end["expired"] = True
+        names = work.names
         work, nudge = following(work, result, end), run.nudge
     yield context.finish(names | end)
 
@@ -44,19 +47,6 @@ def segment(context: Context, data: dict[str, Any]) -> Steps[dict[str, Any] | No
     """Run a part of an execution: what it came to, for the orchestration that it belongs to."""
     result = yield from _Run(context, Work.from_json(data)).to_end()
     return None if result is None else result.to_json()
-
-
-@dataclass(slots=True, eq=False)
-class _Flight:
-    """Something begun that will land: an attempt, a sleep or all items of a lane, or (no lane) a segment."""
-
-    task: Task
-    node: Node
-    began: str
-    lane: Lane | None = None
-    asleep: bool = False
-    instance: str = ""
-    """Of the orchestration that it is, if it is one."""
 
 
 class _Run:
@@ -77,12 +67,14 @@ class _Run:
                 self._dependents[key].append(node.key)
         self._ready = deque(node for node in work.nodes if not node.after)
         self._due: deque[tuple[Node, Lane]] = deque()
-        self._flights: dict[int, _Flight] = {}
+        self._flights: dict[int, Flight] = {}
         self._landed = 0
         self._first = work.first
         self._halted = False
         """Whether an item has failed, so that no other begins."""
         self.cancelling = False
+        self.expired = False
+        """Whether it was cancelled because its time was over."""
 
     def to_end(self) -> Steps[Result | None]:
         """Run everything; None when the rest goes on in a new generation."""
@@ -90,12 +82,15 @@ class _Run:
         cancel = self._context.wait_event(CANCEL) if self._work.phase == "steps" else None
         if cancel is not None:
             self._context.watch(cancel)
+        deadline = self._until_deadline()
         while True:
             while self.nudge.is_complete:
                 self._nudge(self.nudge.get_result())
                 self.nudge = self._await_nudge()
             if cancel is not None and cancel.is_complete and not self.cancelling:
                 self._cancel()
+            if deadline is not None and deadline.is_complete and not self.cancelling:
+                self._expire()
             if self._renewable():
                 waiting = [self.nudge] if cancel is None else [cancel, self.nudge]
                 self._context.continue_as_new(self._rest().to_json(), waiting)
@@ -142,12 +137,10 @@ class _Run:
 
     def _begin(self, node: Node, lane: Lane) -> None:
         if lane.due is not None:
-            seconds = max(0.0, (lane.due - self._context.now()).total_seconds())
-            self._fly(self._context.timer(seconds), node, lane, asleep=True)
+            self._fly(self._context.timer(self._seconds_until(lane.due)), node, lane, asleep=True)
             return
-        request = {
-            "tenant_id": self._work.tenant_id,
-            "execution_id": self._work.execution_id,
+        request: dict[str, Any] = {
+            **self._work.names,
             "step": lane.steps[0],
             "attempt": lane.attempt,
             "first": self._first,
@@ -204,13 +197,13 @@ class _Run:
     def _fly(
         self, task: Task, node: Node, lane: Lane | None = None, *, asleep: bool = False, instance: str = ""
     ) -> None:
-        self._flights[id(task)] = _Flight(task, node, self._now(), lane, asleep, instance)
+        self._flights[id(task)] = Flight(task, node, self._now(), lane, asleep, instance)
         self._context.watch(task)
 
     def _now(self) -> str:
         return self._context.now().isoformat()
 
-    def _land(self, flight: _Flight) -> None:
+    def _land(self, flight: Flight) -> None:
         if flight.lane is None:
             self._land_segment(flight)
         elif flight.instance:
@@ -294,7 +287,7 @@ class _Run:
         if not node.lanes:
             self._end_node(node)
 
-    def _land_segment(self, flight: _Flight) -> None:
+    def _land_segment(self, flight: Flight) -> None:
         node = flight.node
         if flight.task.is_failed:
             # Not a step failed but the machinery: nobody knows how far the segment came.
@@ -360,6 +353,25 @@ class _Run:
                 del self._flights[id(flight.task)]
                 flight.lane.due = None
                 self._due.append((flight.node, flight.lane))
+
+    def _until_deadline(self) -> Task | None:
+        """The timer of the deadline, if the steps have one."""
+        work = self._work
+        if work.timeout is None or work.phase != "steps":
+            return None
+        work.deadline = work.deadline or self._context.now() + timedelta(seconds=work.timeout)
+        timer = self._context.timer(self._seconds_until(work.deadline))
+        self._context.watch(timer)
+        return timer
+
+    def _seconds_until(self, moment: datetime) -> float:
+        return max(0.0, (moment - self._context.now()).total_seconds())
+
+    def _expire(self) -> None:
+        """Cancel what is left, and have that written down, so that what runs gives up."""
+        self.expired = True
+        self._context.finish(self._work.names | {"status": "cancelling"})
+        self._cancel()
 
     def _cancel(self) -> None:
         """Begin nothing more, wake what sleeps, and pass the word on; what runs is awaited."""

@@ -143,12 +143,21 @@ class Work:
     phase: Phase = "steps"
     last: list[Node] = field(default_factory=list[Node])
     """What runs when the steps have come to their end."""
+    timeout: float | None = None
+    """Seconds from the start after which the steps are cancelled."""
+    deadline: datetime | None = None
+    """When that is, once it has started."""
     limit: int = 0
     """Of the items of a step: the most that run at a time. What fails untolerated stops the others."""
     name: str = ""
     """What the orchestrations of its nodes are named after; empty: the execution."""
     end: dict[str, Any] = field(default_factory=dict[str, Any])
     """What the phases before this one came to, as it is recorded at the end (``phases.py``)."""
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """Whose it is, as every activity is told."""
+        return {"tenant_id": self.tenant_id, "execution_id": self.execution_id}
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -161,6 +170,8 @@ class Work:
             "so_far": self.so_far.to_json(),
             **({"phase": self.phase, "end": self.end} if self.phase != "steps" else {}),
             **({"compensatable": sorted(self.compensatable)} if self.compensatable else {}),
+            **({"timeout": self.timeout} if self.timeout is not None else {}),
+            **({"deadline": self.deadline.isoformat()} if self.deadline else {}),
             **({"limit": self.limit, "name": self.name} if self.limit else {}),
             **({"last": [node.to_json() for node in self.last]} if self.last else {}),
         }
@@ -176,6 +187,8 @@ class Work:
             first=data["first"],
             so_far=Result.from_json(data["so_far"]),
             compensatable=frozenset(data.get("compensatable", ())),
+            timeout=data.get("timeout"),
+            deadline=datetime.fromisoformat(data["deadline"]) if "deadline" in data else None,
             limit=data.get("limit", 0),
             name=data.get("name", ""),
             phase=data.get("phase", "steps"),

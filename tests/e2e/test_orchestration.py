@@ -45,3 +45,13 @@ def test_an_execution_that_completes_shows_its_outputs(api: Api) -> None:
     found, events = finished(api, [step], outputs={"image": "${{ steps.build.outputs.image }}"})
     assert found["outputs"] == {"image": "shop:1"}
     assert events[-1]["result"] == {"image": "shop:1"}
+
+
+def test_an_execution_that_takes_too_long_is_cancelled_with_that_cause_and_runs_finally(api: Api) -> None:
+    wait = {"id": "wait", "action": "wait", "seconds": 60}
+    last = {"id": "last", "action": "transform", "value": "${{ execution.status }}"}
+    found, events = finished(api, [wait], timeout=1, **{"finally": [last]})
+    assert events[-1]["type"] == "execution_cancelled"
+    assert events[-1]["error"]["code"] == "DEADLINE"
+    assert (found["status"], found["error"]["code"]) == ("cancelled", "DEADLINE")
+    assert [step["status"] for step in found["steps"]] == ["cancelled", "completed"]

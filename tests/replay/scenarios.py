@@ -35,6 +35,7 @@ class Scenario:
     renew_after: int = 12
     last: Graph = field(default_factory=dict[str, Sequence[str]])
     compensatable: frozenset[str] = frozenset()
+    timeout: float | None = None
 
     def record(self) -> Recorder:
         """Run it through the registered functions, each activity taking a second."""
@@ -48,6 +49,7 @@ class Scenario:
             self.tolerant,
             renew_after=self.renew_after,
             last=last,
+            timeout=self.timeout,
             compensatable=self.compensatable,
         )
         World(recorder, self._actor()).run(work.to_json(), cancel_at=self.cancel_at, nudges=self.nudges)
@@ -125,6 +127,9 @@ SCENARIOS: Mapping[str, Scenario | Delivery] = {
     ),
     "items-cancel": Scenario(chain("s", 1), {"s0": [_items(40, limit=2)]}, cancel_at=3.5),
     "items-halted": Scenario(chain("s", 1), {"s0": [_items(40, limit=2), FAILED], "s0/7": [FAILED]}),
+    "deadline": Scenario({**DIAMOND, "e": []}, {"e": [PENDING]}, timeout=1.5, last=chain("f", 1)),
+    "deadline-renewed": Scenario(chain("s", 6), {"s5": [PENDING, PENDING]}, timeout=40, renew_after=2),
+    "deadline-kept": Scenario(chain("s", 2), timeout=60),
     "webhook": Delivery([None]),
     "webhook-retried": Delivery([5.5, 14.0, None]),
 }

@@ -116,3 +116,23 @@ async def test_an_execution_that_fails_has_no_outputs(workshop: Workshop) -> Non
     await workshop.finish(execution, "failed", failed=["a"])
     found = await workshop.executions.get(workshop.ada, execution.execution_id)
     assert (found.status, found.outputs, (found.error or {})["code"]) == ("failed", None, "BROKEN")
+
+
+async def test_an_execution_whose_time_is_over_is_marked_and_ends_with_that_cause(workshop: Workshop) -> None:
+    execution = await execute(
+        workshop, timeout=30, steps=[{"id": "a", "action": "act"}, LOOK | {"second": 1}]
+    )
+    _, work = workshop.orchestrations.started[execution.execution_id]
+    assert work["timeout"] == 30
+    await workshop.attempt(execution, "a", first=True)
+    for _ in range(2):
+        await workshop.finish(execution, "cancelling")
+    assert (await workshop.head(execution))["status"] == "cancelling"
+    ids = {"tenant_id": "acme", "execution_id": execution.execution_id}
+    ends = {"failed": [], "blocked": [], "cancelled": ["look"], "expired": True}
+    await workshop.endings.finish({**ids, "status": "cancelled", **ends})
+    found = await workshop.executions.get(workshop.ada, execution.execution_id)
+    assert (found.status, (found.error or {})["code"]) == ("cancelled", "DEADLINE")
+    assert "30 s" in (found.error or {})["message"]
+    await workshop.finish(execution, "cancelling")
+    assert (await workshop.head(execution))["status"] == "cancelled"

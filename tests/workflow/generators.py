@@ -33,9 +33,9 @@ class FakeTask:
 class ReplayContext:
     """A context that is fed from a history. Like the SDK's, it resumes the workflow at each event."""
 
-    def __init__(self) -> None:
+    def __init__(self, began: float) -> None:
         self.actions: list[Action] = []
-        self.time = 0.0
+        self.time = began
         self._tasks: dict[int, FakeTask] = {}
         self._waits: dict[str, list[FakeTask]] = {}
         self._unread: list[tuple[str, Any]] = []
@@ -121,7 +121,7 @@ class Generators:
     """The runner over ``executions.execution`` and ``executions.segment``."""
 
     def replay(self, instance: Instance, turns: Sequence[Sequence[Event]]) -> list[Action]:
-        context = ReplayContext()
+        context = ReplayContext(instance.began)
         workflow = executions.execution if instance.orchestrator == "execution" else executions.segment
         generator = workflow(context, copy.deepcopy(instance.input))
         started = _Resumable(generator)

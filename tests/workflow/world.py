@@ -56,6 +56,8 @@ class Instance:
     actions: list[Action] = field(default_factory=list[Action])
     inbox: list[Event] = field(default_factory=list[Event])
     now: float = 0.0
+    began: float = 0.0
+    """When the present generation did."""
     ended: bool = False
 
 
@@ -91,6 +93,8 @@ class World:
         self.instances: dict[str, Instance] = {}
         self.attempts: list[Attempt] = []
         self.finished: list[Mapping[str, Any]] = []
+        self.marked: list[Mapping[str, Any]] = []
+        """That the execution is being cancelled."""
         self.turns_run = 0
 
     def run(
@@ -126,6 +130,7 @@ class World:
         if instance.ended or instance.generation != generation or not (instance.inbox or first):
             return
         instance.now = self.now
+        instance.began = self.now if first else instance.began
         instance.turns.append(instance.inbox)
         instance.inbox = []
         self.turns_run += 1
@@ -141,7 +146,8 @@ class World:
             case "step":
                 self._attempt(instance, action)
             case "finish":
-                self.finished.append(action.data)
+                ends = self.marked if action.data["status"] == "cancelling" else self.finished
+                ends.append(action.data)
                 self._tell_later(0, instance, Event("completed", action.id))
             case "segment" if action.target in self._lost:
                 self._tell_later(1, instance, Event("failed", action.id))
