@@ -40,14 +40,14 @@ from shared.services.members import DIRECTORY, Members
 
 HISTORY_KEPT: Final = timedelta(hours=1)
 """How old an orchestration is at least when its history goes."""
-TICK: Final = timedelta(minutes=2)
+TICK: Final = timedelta(minutes=4)
 """For how long one tick begins to purge executions; the rest waits for the next."""
 HISTORY_ROUNDS: Final = 20
 """How often at each tick the durable backend is asked to forget as much as it can in its time."""
 BATCH: Final = 50
 """Executions that are noted, and then purged, together."""
-AT_ONCE: Final = 4
-DOCUMENTS_READ: Final = 50
+AT_ONCE: Final = 8
+DOCUMENTS_READ: Final = 25
 """How many documents of an execution are read, and deleted, at a time: each may have half a megabyte."""
 PURGES: Final = "purges"
 """The directory's partition with the notes of what was begun."""
