@@ -38,7 +38,9 @@ class Decision(BaseModel):
 class Approval(BaseModel):
     """What a step asks people for, and how that stands."""
 
-    status: Literal["waiting", "approved", "rejected"]
+    status: Literal["waiting", "approved", "rejected", "withdrawn"] = Field(
+        description="`withdrawn`: its step ended, with its execution, before anybody decided."
+    )
     message: str | None
     approvers: Approvers
     required: int = Field(description="How many must approve; one rejection rejects.")

@@ -88,8 +88,15 @@ class StepState:
             "error": self.error,
             "compensation": self.compensation,
             "waiting": self._waiting(),
-            "approval": self.approval.shown() if self.approval else None,
+            "approval": self._approval(),
         }
+
+    def _approval(self) -> dict[str, Any] | None:
+        """What it has asked people for; ``withdrawn`` when it ended before they decided."""
+        if self.approval is None:
+            return None
+        withdrawn = self.approval.waits and self.status in STEP_TERMINAL_STATUSES
+        return self.approval.shown() | ({"status": "withdrawn"} if withdrawn else {})
 
     def _waiting(self) -> dict[str, Any] | None:
         """What it waits for, if that is known."""

@@ -73,6 +73,8 @@ def chain(name: str, length: int) -> dict[str, list[str]]:
 
 RETRY: Outcome = {"status": "retry", "delay": 2.5}
 PENDING: Outcome = {"status": "pending", "delay": 30, "token": {"job": 7}}
+ASKED: Outcome = {"status": "pending", "delay": 3600, "token": "asked"}
+REJECTED: Outcome = {"status": "failed", "error": {"code": "REJECTED", "message": "bob@acme rejected it"}}
 FAILED: Outcome = {"status": "failed", "error": {"code": "HTTP_STATUS", "message": "answered 404"}}
 DIAMOND: Graph = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
 
@@ -130,6 +132,8 @@ SCENARIOS: Mapping[str, Scenario | Delivery] = {
     "deadline": Scenario({**DIAMOND, "e": []}, {"e": [PENDING]}, timeout=1.5, last=chain("f", 1)),
     "deadline-renewed": Scenario(chain("s", 6), {"s5": [PENDING, PENDING]}, timeout=40, renew_after=2),
     "deadline-kept": Scenario(chain("s", 2), timeout=60),
+    "approved": Scenario(chain("s", 3), {"s1": [ASKED, ASKED]}, nudges=[(30, "s1"), (31.5, "s1")]),
+    "approval-expired": Scenario(chain("s", 3), {"s1": [ASKED, REJECTED]}),
     "webhook": Delivery([None]),
     "webhook-retried": Delivery([5.5, 14.0, None]),
 }

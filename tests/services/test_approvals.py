@@ -166,6 +166,15 @@ async def test_what_does_not_wait_cannot_be_decided(workshop: Workshop) -> None:
     await workshop.executions.cancel(workshop.ada, ids)
     with pytest.raises(ConflictError, match="cancelling"):
         await decide(workshop, execution, BOB)
+    await workshop.finish(execution, "cancelled", cancelled=["ask", "behind"])
+    with pytest.raises(ConflictError, match="cancelled"):
+        await decide(workshop, execution, BOB)
+    shown = await step(workshop, execution)
+    assert (shown["status"], shown["waiting"], shown["approval"]["status"]) == (
+        "cancelled",
+        None,
+        "withdrawn",
+    )
 
 
 @pytest.mark.parametrize(
