@@ -127,8 +127,8 @@ class IntentFilter:
 
     Each word of ``text`` must be in the name, the description, a label or an action, whatever the case.
     ``labels`` are ``key:value``; ``created_by`` made the active version. ``updated_since`` is a time as
-    :func:`~shared.domain.times.rfc3339` spells it. ``sort`` is ``name``, ``created_at`` or ``updated_at``, with
-    ``-`` before it for the other direction.
+    :func:`~shared.domain.times.rfc3339` spells it. ``sort`` is ``name``, ``created_at`` or ``updated_at``,
+    with ``-`` before it for the other direction.
     """
 
     text: str | None = None
