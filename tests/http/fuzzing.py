@@ -50,6 +50,8 @@ class Served:
     """The platform as an ASGI app which lives in the event loop of schemathesis."""
 
     world: World
+    asking: Sequence[str]
+    """Executions that wait for an approval: one to approve, one to reject."""
 
     def __init__(self, opening: Opening) -> None:
         self._opening = opening
@@ -59,6 +61,7 @@ class Served:
             await self.world.app({**scope, "headers": list(_with_fresh_key(scope))}, receive, send)
             return
         async with self._opening() as self.world:
+            self.asking = [await self.world.asking(f"asks-{number}") for number in range(2)]
             await receive()
             await send({"type": "lifespan.startup.complete"})
             await receive()
@@ -144,15 +147,18 @@ def aim(app: Served, config: SchemathesisConfig) -> None:
         send("admin", "PUT", "/subscriptions/hook", hook)
         send("admin", "PUT", "/schedules/nightly", {"intent": "deploy", "cron": "@daily"})
         execution = send("operator", "POST", "/intents/deploy/execute", {})["execution_id"]
+    approved, rejected = app.asking
     targets = {
-        r"/intents/\{id\}": ("id", "deploy"),
-        r"/intents/\{name\}": ("name", "deploy"),
-        r"/executions/\{id\}": ("id", execution),
-        r"/subscriptions/\{name\}": ("name", "hook"),
-        r"/schedules/\{name\}": ("name", "nightly"),
+        r"/intents/\{id\}": {"path.id": "deploy"},
+        r"/intents/\{name\}": {"path.name": "deploy"},
+        r"/executions/\{id\}(?!/steps)": {"path.id": execution},
+        r"/approve$": {"path.id": approved, "path.step": "ask"},
+        r"/reject$": {"path.id": rejected, "path.step": "ask"},
+        r"/subscriptions/\{name\}": {"path.name": "hook"},
+        r"/schedules/\{name\}": {"path.name": "nightly"},
     }
-    for path, (name, value) in targets.items():
-        pinned = {"include-path-regex": path, "parameters": {f"path.{name}": value}}
+    for path, parameters in targets.items():
+        pinned = {"include-path-regex": path, "parameters": parameters}
         config.projects.default.operations.operations.append(OperationConfig.from_dict(pinned))
 
 
