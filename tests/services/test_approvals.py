@@ -9,6 +9,7 @@ import pytest
 from shared.domain.approvals import Approval, Verdict
 from shared.domain.errors import ConflictError, ForbiddenError, NotFoundError
 from shared.domain.executions import Execution
+from shared.domain.intents import NewIntent
 from shared.modules.approvals import ApprovalAction
 from shared.ports.documents import EXECUTIONS, Query
 from shared.security.principals import Principal
@@ -175,6 +176,21 @@ async def test_what_does_not_wait_cannot_be_decided(workshop: Workshop) -> None:
         None,
         "withdrawn",
     )
+
+
+async def test_what_runs_at_last_is_decided_even_when_the_execution_is_being_cancelled(
+    workshop: Workshop,
+) -> None:
+    ask = {"id": "ask", "action": "approval"}
+    definition = {"steps": [{"id": "first", "action": "approval"}], "finally": [ask]}
+    await workshop.intents.create(workshop.ada, NewIntent(name="tidy", definition=definition))
+    execution = await workshop.executions.execute(workshop.ada, "tidy", {})
+    await workshop.attempt(execution, "first", first=True)
+    await workshop.executions.cancel(workshop.ada, execution.execution_id)
+    assert (await workshop.attempt(execution, "ask", ending="cancelled"))["status"] == "pending"
+    assert (await decide(workshop, execution, BOB)).status == "approved"
+    outcome = await workshop.attempt(execution, "ask", token="asked", ending="cancelled")
+    assert outcome["status"] == "completed"
 
 
 @pytest.mark.parametrize(
