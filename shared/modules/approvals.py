@@ -60,7 +60,7 @@ class ApprovalParameters(BaseModel):
     @classmethod
     def _lasting(cls, value: float | str | None) -> float | str | None:
         if value is not None and not 0 < _seconds(value) <= MAX_WAIT:
-            raise ValueError("is seconds, or spelled like 1d2h3m4s; it is more than 0 and at most 30d")
+            raise ValueError("give seconds, or spell it like 1d2h3m4s: more than 0, and at most 30d")
         return value
 
     @property
