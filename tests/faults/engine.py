@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 from shared.bootstrap import Application
@@ -64,7 +65,7 @@ class LiveEngine:
     async def raise_event(self, *, instance_id: str, name: str, data: Any = None) -> None:
         self._reach()
         if (instance := self.instances.get(instance_id)) is not None:
-            instance.tell(Event("raised", data=name))
+            instance.tell(Event("raised", data=name, payload=data))
 
     async def terminate(self, *, instance_id: str, reason: str) -> None:
         raise NotImplementedError
@@ -76,6 +77,9 @@ class LiveEngine:
         raise NotImplementedError
 
     async def purge(self, *, instance_id: str) -> None:
+        raise NotImplementedError
+
+    async def purge_ended(self, *, created_before: datetime) -> bool:
         raise NotImplementedError
 
     async def stop(self) -> None:
@@ -103,7 +107,7 @@ class Instance(ReplayContext):
     """One execution's orchestration, whose actions are carried out as it asks for them."""
 
     def __init__(self, engine: LiveEngine) -> None:
-        super().__init__()
+        super().__init__(began=0)
         self.ended = False
         self._engine = engine
         self._waited: Any = None
@@ -127,8 +131,8 @@ class Instance(ReplayContext):
         except StopIteration:
             self.ended = True
 
-    def _do(self, kind: str, data: Any, target: str = "") -> FakeTask:
-        task = super()._do(kind, data, target)
+    def _do(self, kind: str, data: Any, target: str = "", payload: Any = None) -> FakeTask:
+        task = super()._do(kind, data, target, payload)
         number, platform = self.actions[-1].id, self._engine.platform
         match kind:
             case "step":
