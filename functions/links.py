@@ -1,5 +1,6 @@
 """What leads from one response to the next request: OpenAPI links, made of the route table."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from quantum.contract.schedules import Schedule
 from quantum.contract.subscriptions import Subscription
 from quantum.contract.tenants import Tenant
 
+_PARAMETER = re.compile(r"\{(\w+)\}")
 _EXECUTION = ("v1/executions/{id}", {"id": "execution_id"})
 _RESOURCES: Mapping[type[BaseModel], tuple[str, Mapping[str, str]]] = {
     Intent: ("v1/intents/{", {"id": "name", "name": "name", "version": "version"}),
@@ -26,9 +28,16 @@ _RESOURCES: Mapping[type[BaseModel], tuple[str, Mapping[str, str]]] = {
 
 
 def following(route: Route) -> Sequence[Route]:
-    """The routes to what a success of ``route`` has shown."""
+    """The routes to what a success of ``route`` has shown, as far as it shows all that their paths name."""
     resource = _RESOURCES.get(route.response) if route.response else None
-    return [other for other in ROUTES if other.path.startswith(resource[0])] if resource else []
+    if resource is None:
+        return []
+    prefix, fields = resource
+    return [
+        other
+        for other in ROUTES
+        if other.path.startswith(prefix) and fields.keys() >= set(_PARAMETER.findall(other.path))
+    ]
 
 
 def links() -> Mapping[str, Any]:
