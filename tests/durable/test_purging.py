@@ -10,7 +10,7 @@ from durabletask import task
 from durabletask.client import OrchestrationStatus
 
 from shared.adapters.durable.orchestrations import DurableOrchestrations
-from tests.durable.conftest import World
+from tests.durable.conftest import World, until
 from tests.durable.test_orchestrations import chain_of, waiter
 
 
@@ -24,6 +24,10 @@ async def orchestrations(world: World) -> AsyncIterator[DurableOrchestrations]:
 
 async def known(world: World, *instances: str) -> list[bool]:
     return [await world.client.get_orchestration_state(one) is not None for one in instances]
+
+
+async def child_begun(world: World) -> bool:
+    return (await known(world, "child"))[0]
 
 
 async def test_what_has_ended_goes_and_what_runs_or_failed_stays(
@@ -46,6 +50,7 @@ async def test_what_has_ended_goes_and_what_runs_or_failed_stays(
     assert failed.runtime_status is OrchestrationStatus.FAILED
     stopped, running = await world.start("wait", ["go"]), await world.start("wait", ["go"])
     with_child = await world.start("parent", 2)
+    await until(lambda: child_begun(world))
     await world.finished("child")
     await world.client.terminate_orchestration(stopped)
     await world.finished(stopped)
