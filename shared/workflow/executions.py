@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from shared.workflow.context import Context, Steps, Task
 from shared.workflow.cutting import cut_items
-from shared.workflow.flights import Flight
+from shared.workflow.flights import Flight, attempt
 from shared.workflow.phases import ended, following
 from shared.workflow.work import Lane, Node, Result, Work
 
@@ -139,22 +139,7 @@ class _Run:
         if lane.due is not None:
             self._fly(self._context.timer(self._seconds_until(lane.due)), node, lane, asleep=True)
             return
-        request: dict[str, Any] = {
-            **self._work.names,
-            "step": lane.steps[0],
-            "attempt": lane.attempt,
-            "first": self._first,
-            "token": lane.token,
-        }
-        if lane.items is not None:
-            request["item"] = lane.items[0]
-        if lane.collect:
-            request["collect"] = True
-        if self._work.phase != "steps":
-            request["ending"] = self._work.end["status"]
-        if self._work.phase == "compensations":
-            request["compensates"] = True
-        self._fly(self._context.run_step(request), node, lane)
+        self._fly(self._context.run_step(attempt(self._work, lane, first=self._first)), node, lane)
 
     def _begin_segment(self, node: Node) -> None:
         work = self._work

@@ -1,9 +1,10 @@
 """What an orchestration has begun and waits for."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from shared.workflow.context import Task
-from shared.workflow.work import Lane, Node
+from shared.workflow.work import Lane, Node, Work
 
 
 @dataclass(slots=True, eq=False)
@@ -17,3 +18,23 @@ class Flight:
     asleep: bool = False
     instance: str = ""
     """Of the orchestration that it is, if it is one."""
+
+
+def attempt(work: Work, lane: Lane, *, first: bool) -> dict[str, Any]:
+    """What the activity of the lane's next attempt is asked (``shared.domain.executions.Attempt``)."""
+    request: dict[str, Any] = {
+        **work.names,
+        "step": lane.steps[0],
+        "attempt": lane.attempt,
+        "first": first,
+        "token": lane.token,
+    }
+    if lane.items is not None:
+        request["item"] = lane.items[0]
+    if lane.collect:
+        request["collect"] = True
+    if work.phase != "steps":
+        request["ending"] = work.end["status"]
+    if work.phase == "compensations":
+        request["compensates"] = True
+    return request
