@@ -8,6 +8,7 @@ from shared.domain.paging import Cursors
 from shared.modules.authorization import OutboundTokens
 from shared.modules.catalogue import BuiltInActions
 from shared.modules.webhooks import GuardedWebhooks
+from shared.ports.actions import Catalogue
 from shared.ports.adapters import Adapters
 from shared.security.egress import EgressPolicy
 from shared.services.agenda import Agenda
@@ -86,56 +87,55 @@ def load_adapters(settings: Settings) -> Adapters:
     return cast("Adapters", importlib.import_module(ADAPTERS[settings.adapters]).build(settings))
 
 
-def compose(adapters: Adapters, settings: Settings) -> Application:
-    documents, events = WatchedDocuments(adapters.documents), WatchedEvents(adapters.events)
-    clock, telemetry = adapters.clock, adapters.telemetry
-    cursors = Cursors(adapters.cursor_key)
-    egress = EgressPolicy.allowing(settings.egress_allow)
-    outbound = OutboundTokens(adapters.credentials, outbound_scopes(settings))
-    runs = Runs(documents)
-    chains = Chains(settings.audit_retention)
-    nudges = Nudges(
-        documents=documents, orchestrations=adapters.orchestrations, clock=clock, ids=adapters.ids
-    )
-    approvals = Approvals(documents=documents, chains=chains, runs=runs, nudges=nudges, clock=clock)
-    catalogue = BuiltInActions(egress=egress, approvals=approvals, outbound=outbound, telemetry=telemetry)
-    tenants = Tenants(documents=documents, chains=chains, clock=clock)
-    validation = Validation(
-        documents=documents, catalogue=catalogue, tenants=tenants, url_refusal=egress.refusal_of_url
-    )
-    references = References(documents, clock, adapters.ids)
-    registry = Registry(documents=documents, chains=chains, references=references, clock=clock)
-    intents = Intents(
-        documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock
-    )
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What most use cases stand on."""
+
+    adapters: Adapters
+    settings: Settings
+    documents: WatchedDocuments
+    events: WatchedEvents
+    cursors: Cursors
+    chains: Chains
+    runs: Runs
+    nudges: Nudges
+    egress: EgressPolicy
+
+    @classmethod
+    def of(cls, adapters: Adapters, settings: Settings) -> "_Base":
+        documents = WatchedDocuments(adapters.documents)
+        nudges = Nudges(
+            documents=documents,
+            orchestrations=adapters.orchestrations,
+            clock=adapters.clock,
+            ids=adapters.ids,
+        )
+        return cls(
+            adapters,
+            settings,
+            documents,
+            WatchedEvents(adapters.events),
+            Cursors(adapters.cursor_key),
+            Chains(settings.audit_retention),
+            Runs(documents),
+            nudges,
+            EgressPolicy.allowing(settings.egress_allow),
+        )
+
+
+def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | None = None) -> Application:
+    """The platform over ``adapters``; a ``catalogue`` takes the place of the built-in actions."""
+    base = _Base.of(adapters, settings)
+    documents, runs, clock, telemetry = base.documents, base.runs, adapters.clock, adapters.telemetry
+    approvals = Approvals(documents=documents, chains=base.chains, runs=runs, nudges=base.nudges, clock=clock)
+    catalogue = catalogue or _built_in_actions(base, approvals)
     members = Members(documents, adapters.tokens, clock)
+    tenants, validation, intents, versions, lifecycle = _registry(base, catalogue)
     plans = Plans(intents=intents, validation=validation, catalogue=catalogue)
-    executions = Executions(
-        documents=documents,
-        chains=chains,
-        orchestrations=adapters.orchestrations,
-        intents=intents,
-        runs=runs,
-        plans=plans,
-        cursors=cursors,
-        clock=clock,
-        ids=adapters.ids,
-        telemetry=telemetry,
-    )
-    agenda = Agenda(documents, clock)
-    sealer = Sealer(adapters.cursor_key, purpose="webhook secrets")
-    subscriptions = Subscriptions(
-        documents=documents, chains=chains, cursors=cursors, clock=clock, sealer=sealer
-    )
-    webhooks = Webhooks(
-        documents=documents,
-        orchestrations=adapters.orchestrations,
-        subscriptions=subscriptions,
-        sender=GuardedWebhooks(egress, telemetry=telemetry),
-        clock=clock,
-        policy=RetryPolicy(settings.webhook_attempts, settings.webhook_first_delay),
-        telemetry=telemetry,
-    )
+    executions = _executions(base, intents, plans)
+    schedules, firing_schedules = _schedules(base, members, intents, validation, executions)
+    recovery, retention = _upkeep(base, members, executions)
+    subscriptions, webhooks = _webhooks(base)
     return Application(
         settings=settings,
         adapters=adapters,
@@ -144,55 +144,130 @@ def compose(adapters: Adapters, settings: Settings) -> Application:
         validation=validation,
         schemas=Schemas(catalogue.specs(), catalogue.models()),
         intents=intents,
-        versions=Versions(
-            documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock
-        ),
-        lifecycle=Lifecycle(documents=documents, registry=registry, references=references, clock=clock),
+        versions=versions,
+        lifecycle=lifecycle,
         plans=plans,
         executions=executions,
         approvals=approvals,
-        schedules=Schedules(
-            documents=documents,
-            agenda=agenda,
-            chains=chains,
-            intents=intents,
-            validation=validation,
-            cursors=cursors,
-            clock=clock,
-        ),
-        firing_schedules=FiringSchedules(
-            documents=documents, agenda=agenda, members=members, executions=executions, clock=clock
-        ),
-        audit=Audit(documents=documents, cursors=cursors),
+        schedules=schedules,
+        firing_schedules=firing_schedules,
+        audit=Audit(documents=documents, cursors=base.cursors),
         streams=Streams(documents=documents, heartbeat_seconds=settings.heartbeat_seconds),
         steps=Steps(Parts(documents, runs, catalogue, clock, telemetry)),
         endings=Endings(documents=documents, runs=runs, clock=clock, telemetry=telemetry),
-        nudges=nudges,
-        recovery=Recovery(
-            documents=documents, members=members, executions=executions, nudges=nudges, clock=clock
-        ),
-        retention=Retention(
-            documents=documents,
-            orchestrations=adapters.orchestrations,
-            members=members,
-            clock=clock,
-            keep=settings.execution_retention,
-        ),
-        relay=Relay(documents=documents, events=events, clock=clock, telemetry=telemetry),
+        nudges=base.nudges,
+        recovery=recovery,
+        retention=retention,
+        relay=Relay(documents=documents, events=base.events, clock=clock, telemetry=telemetry),
         subscriptions=subscriptions,
         webhooks=webhooks,
         counters=Counters(documents, clock),
-        idempotency=Idempotency(
-            documents=documents,
-            sealer=Sealer(adapters.cursor_key, purpose="answers"),
-            clock=clock,
-            ids=adapters.ids,
-        ),
-        health=Health(
-            documents=documents,
-            events=events,
-            orchestrations=adapters.orchestrations,
-            tokens=adapters.tokens,
-        ),
+        idempotency=_idempotency(base),
+        health=_health(base),
         warm_up=WarmUp(catalogue.actions()),
+    )
+
+
+def _built_in_actions(base: _Base, approvals: Approvals) -> BuiltInActions:
+    outbound = OutboundTokens(base.adapters.credentials, outbound_scopes(base.settings))
+    return BuiltInActions(
+        egress=base.egress, approvals=approvals, outbound=outbound, telemetry=base.adapters.telemetry
+    )
+
+
+def _registry(base: _Base, catalogue: Catalogue) -> tuple[Tenants, Validation, Intents, Versions, Lifecycle]:
+    documents, chains, cursors, clock = base.documents, base.chains, base.cursors, base.adapters.clock
+    tenants = Tenants(documents=documents, chains=chains, clock=clock)
+    validation = Validation(
+        documents=documents, catalogue=catalogue, tenants=tenants, url_refusal=base.egress.refusal_of_url
+    )
+    references = References(documents, clock, base.adapters.ids)
+    registry = Registry(documents=documents, chains=chains, references=references, clock=clock)
+    return (
+        tenants,
+        validation,
+        Intents(documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock),
+        Versions(documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock),
+        Lifecycle(documents=documents, registry=registry, references=references, clock=clock),
+    )
+
+
+def _executions(base: _Base, intents: Intents, plans: Plans) -> Executions:
+    return Executions(
+        documents=base.documents,
+        chains=base.chains,
+        orchestrations=base.adapters.orchestrations,
+        intents=intents,
+        runs=base.runs,
+        plans=plans,
+        cursors=base.cursors,
+        clock=base.adapters.clock,
+        ids=base.adapters.ids,
+        telemetry=base.adapters.telemetry,
+    )
+
+
+def _schedules(
+    base: _Base, members: Members, intents: Intents, validation: Validation, executions: Executions
+) -> tuple[Schedules, FiringSchedules]:
+    documents, clock = base.documents, base.adapters.clock
+    agenda = Agenda(documents, clock)
+    schedules = Schedules(
+        documents=documents,
+        agenda=agenda,
+        chains=base.chains,
+        intents=intents,
+        validation=validation,
+        cursors=base.cursors,
+        clock=clock,
+    )
+    return schedules, FiringSchedules(
+        documents=documents, agenda=agenda, members=members, executions=executions, clock=clock
+    )
+
+
+def _upkeep(base: _Base, members: Members, executions: Executions) -> tuple[Recovery, Retention]:
+    documents, clock = base.documents, base.adapters.clock
+    recovery = Recovery(
+        documents=documents, members=members, executions=executions, nudges=base.nudges, clock=clock
+    )
+    return recovery, Retention(
+        documents=documents,
+        orchestrations=base.adapters.orchestrations,
+        members=members,
+        clock=clock,
+        keep=base.settings.execution_retention,
+    )
+
+
+def _webhooks(base: _Base) -> tuple[Subscriptions, Webhooks]:
+    documents, adapters, settings = base.documents, base.adapters, base.settings
+    sealer = Sealer(adapters.cursor_key, purpose="webhook secrets")
+    subscriptions = Subscriptions(
+        documents=documents, chains=base.chains, cursors=base.cursors, clock=adapters.clock, sealer=sealer
+    )
+    return subscriptions, Webhooks(
+        documents=documents,
+        orchestrations=adapters.orchestrations,
+        subscriptions=subscriptions,
+        sender=GuardedWebhooks(base.egress, telemetry=adapters.telemetry),
+        clock=adapters.clock,
+        policy=RetryPolicy(settings.webhook_attempts, settings.webhook_first_delay),
+        telemetry=adapters.telemetry,
+    )
+
+
+def _idempotency(base: _Base) -> Idempotency:
+    sealer = Sealer(base.adapters.cursor_key, purpose="answers")
+    return Idempotency(
+        documents=base.documents, sealer=sealer, clock=base.adapters.clock, ids=base.adapters.ids
+    )
+
+
+def _health(base: _Base) -> Health:
+    return Health(
+        documents=base.documents,
+        events=base.events,
+        orchestrations=base.adapters.orchestrations,
+        tokens=base.adapters.tokens,
     )

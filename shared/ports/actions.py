@@ -8,7 +8,7 @@ polled later, so that nothing waits in between.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -109,6 +109,14 @@ class Catalogue(Protocol):
         Raises:
             LookupError: there is none.
         """
+        ...
+
+    def actions(self) -> Sequence[Action]:
+        """All that can run."""
+        ...
+
+    def models(self) -> Mapping[str, type[BaseModel]]:
+        """The models of the parameters of every action that intents may have."""
         ...
 
     def specs(self) -> Mapping[str, ActionSpec]:

@@ -1,7 +1,7 @@
 """Actions that do as a test says, and remember that they were asked."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -63,6 +63,12 @@ class ScriptedCatalogue:
 
     def action(self, name: str) -> Action:
         return self._actions[name]
+
+    def actions(self) -> Sequence[Action]:
+        return list(self._actions.values())
+
+    def models(self) -> Mapping[str, type[BaseModel]]:
+        return {name: action.Parameters for name, action in self._actions.items()}
 
     def specs(self) -> Mapping[str, ActionSpec]:
         return {

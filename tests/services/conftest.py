@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
+from shared.adapters.jwt.keys import JwksSource
+from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.system import RandomIds
+from shared.bootstrap import compose
 from shared.domain.executions import Execution
 from shared.domain.intents import NewIntent
-from shared.domain.paging import Cursors
+from shared.ports.adapters import Adapters
 from shared.ports.documents import EXECUTIONS, Documents
-from shared.security.egress import EgressPolicy
 from shared.security.principals import Principal
 from shared.security.scope import TenantScope
 from shared.services.approvals import Approvals
-from shared.services.chains import Chains
 from shared.services.endings import Endings
 from shared.services.executions import Executions
 from shared.services.intents import Intents
@@ -25,16 +26,16 @@ from shared.services.lifecycle import Lifecycle
 from shared.services.members import Caller
 from shared.services.nudges import Nudges
 from shared.services.plans import Plans
-from shared.services.references import References
-from shared.services.registry import Registry
 from shared.services.runs import Runs
 from shared.services.steps import Parts, Steps
 from shared.services.streams import Streams
 from shared.services.tenants import Tenants
 from shared.services.validation import Validation
 from shared.services.versions import Versions
+from shared.settings import Settings
 from tests.fakes.actions import ScriptedCatalogue
 from tests.fakes.clock import FrozenClock
+from tests.fakes.events import FlakyEvents
 from tests.fakes.orchestrations import RecordedOrchestrations
 from tests.stores import opened
 
@@ -59,7 +60,6 @@ class Workshop:
     lifecycle: Lifecycle
     plans: Plans
     executions: Executions
-    runs: Runs
     steps: Steps
     endings: Endings
     nudges: Nudges
@@ -117,55 +117,38 @@ def composed(
     documents: Documents, clock: FrozenClock, *, audit_retention: timedelta | None = None
 ) -> Workshop:
     orchestrations, catalogue = RecordedOrchestrations(), ScriptedCatalogue()
-    runs, cursors = Runs(documents), Cursors(b"k" * 32)
-    chains = Chains(audit_retention)
-    tenants = Tenants(documents=documents, chains=chains, clock=clock)
-    validation = Validation(
+    adapters = Adapters(
         documents=documents,
-        catalogue=catalogue,
-        tenants=tenants,
-        url_refusal=EgressPolicy().refusal_of_url,
-    )
-    ids = RandomIds(clock)
-    references = References(documents, clock, ids)
-    registry = Registry(documents=documents, chains=chains, references=references, clock=clock)
-    intents = Intents(
-        documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock
-    )
-    versions = Versions(
-        documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock
-    )
-    lifecycle = Lifecycle(documents=documents, registry=registry, references=references, clock=clock)
-    plans = Plans(intents=intents, validation=validation, catalogue=catalogue)
-    executions = Executions(
-        documents=documents,
-        chains=chains,
+        events=FlakyEvents(),
         orchestrations=orchestrations,
-        intents=intents,
-        runs=runs,
-        plans=plans,
-        cursors=cursors,
+        tokens=JwtTokens([], keys=JwksSource(), clock=clock),
         clock=clock,
-        ids=ids,
+        ids=RandomIds(clock),
+        cursor_key=b"k" * 32,
     )
-    nudges = Nudges(documents=documents, orchestrations=orchestrations, clock=clock, ids=ids)
+    settings = Settings(
+        adapters="localhost",
+        host_url="http://127.0.0.1:7071",
+        heartbeat_seconds=0.05,
+        audit_retention=audit_retention,
+    )
+    platform = compose(adapters, settings, catalogue=catalogue)
     return Workshop(
         documents,
         orchestrations,
         catalogue,
         clock,
-        tenants,
-        validation,
-        intents,
-        versions,
-        lifecycle,
-        plans,
-        executions,
-        runs,
-        Steps(Parts(documents, runs, catalogue, clock)),
-        Endings(documents=documents, runs=runs, clock=clock),
-        nudges,
-        Approvals(documents=documents, chains=chains, runs=runs, nudges=nudges, clock=clock),
-        Streams(documents=documents, heartbeat_seconds=0.05),
+        platform.tenants,
+        platform.validation,
+        platform.intents,
+        platform.versions,
+        platform.lifecycle,
+        platform.plans,
+        platform.executions,
+        platform.steps,
+        platform.endings,
+        platform.nudges,
+        platform.approvals,
+        platform.streams,
         caller(),
     )
