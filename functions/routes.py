@@ -2,17 +2,9 @@
 
 from collections.abc import Sequence
 
-from functions import routes_approvals, routes_schedules
-from functions.route import EVENT_STREAM, NDJSON, Route
+from functions import routes_approvals, routes_executions, routes_schedules
+from functions.route import NDJSON, Route
 from quantum.contract.audit import AuditPage, AuditQuery, ChainPage, TenantVerification, VerificationQuery
-from quantum.contract.events import EventPage
-from quantum.contract.executions import (
-    ExecuteIntent,
-    Execution,
-    ExecutionAccepted,
-    ExecutionPage,
-    ExecutionQuery,
-)
 from quantum.contract.health import Health
 from quantum.contract.intents import CreateIntent, Intent, IntentPage, IntentQuery
 from quantum.contract.pages import Paging
@@ -159,60 +151,6 @@ PLAN_INTENT = Route(
     response=Plan,
     occasional=_DEPRECATED,
     problems=(422,),
-)
-EXECUTE_INTENT = Route(
-    name="execute_intent",
-    method="POST",
-    path="v1/intents/{id}/execute",
-    summary="Execute an intent",
-    operation="intents.execute",
-    body=ExecuteIntent,
-    body_optional=True,
-    response=ExecutionAccepted,
-    status=202,
-    headers=("Location",),
-    occasional=_DEPRECATED,
-    problems=(409, 412, 422, 503),
-    durable=True,
-)
-LIST_EXECUTIONS = Route(
-    name="list_executions",
-    method="GET",
-    path="v1/executions",
-    summary="List executions, newest first",
-    operation="executions.read",
-    query=ExecutionQuery,
-    response=ExecutionPage,
-)
-GET_EXECUTION = Route(
-    name="get_execution",
-    method="GET",
-    path="v1/executions/{id}",
-    summary="Get an execution: its state, progress and steps",
-    operation="executions.read",
-    response=Execution,
-)
-CANCEL_EXECUTION = Route(
-    name="cancel_execution",
-    method="POST",
-    path="v1/executions/{id}/cancel",
-    summary="Cancel an execution",
-    operation="executions.cancel",
-    response=ExecutionAccepted,
-    status=202,
-    headers=("Location",),
-    problems=(409, 503),
-    durable=True,
-)
-WATCH_EXECUTION = Route(
-    name="watch_execution",
-    method="GET",
-    path="v1/executions/{id}/events",
-    summary="Watch an execution's events: a live stream, or pages",
-    operation="executions.read",
-    query=Paging,
-    response=EventPage,
-    streams=EVENT_STREAM,
 )
 GET_INTENT_AUDIT = Route(
     name="get_intent_audit",
@@ -372,11 +310,11 @@ DOCS = Route(
 
 ROUTES: Sequence[Route] = tuple(
     value
-    for table in (dict(globals()), vars(routes_approvals), vars(routes_schedules))
+    for table in (dict(globals()), *map(vars, (routes_executions, routes_approvals, routes_schedules)))
     for value in table.values()
     if isinstance(value, Route)
 )
-"""Every route above, in that order, and those of approvals and schedules."""
+"""Every route above, in that order, and those of the nouns that have tables of their own."""
 
 UNKNOWN = Route(
     name="unknown_route",

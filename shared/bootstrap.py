@@ -22,6 +22,7 @@ from shared.services.firings import FiringSchedules
 from shared.services.health import Health
 from shared.services.idempotency import Idempotency
 from shared.services.intents import Intents
+from shared.services.launching import Launcher
 from shared.services.lifecycle import Lifecycle
 from shared.services.members import Members
 from shared.services.nudges import Nudges
@@ -35,6 +36,7 @@ from shared.services.runs import Runs
 from shared.services.schedules import Schedules
 from shared.services.schemas import Schemas
 from shared.services.sealing import Sealer
+from shared.services.steering import Steering
 from shared.services.steps import Parts, Steps
 from shared.services.streams import Streams
 from shared.services.subscriptions import Subscriptions
@@ -63,6 +65,7 @@ class Application:
     lifecycle: Lifecycle
     plans: Plans
     executions: Executions
+    steering: Steering
     approvals: Approvals
     schedules: Schedules
     firing_schedules: FiringSchedules
@@ -70,6 +73,7 @@ class Application:
     streams: Streams
     steps: Steps
     endings: Endings
+    launcher: Launcher
     nudges: Nudges
     recovery: Recovery
     retention: Retention
@@ -98,12 +102,15 @@ class _Base:
     cursors: Cursors
     chains: Chains
     runs: Runs
+    launcher: Launcher
     nudges: Nudges
     egress: EgressPolicy
 
     @classmethod
     def of(cls, adapters: Adapters, settings: Settings) -> "_Base":
         documents = WatchedDocuments(adapters.documents)
+        runs = Runs(documents)
+        launcher = Launcher(documents=documents, orchestrations=adapters.orchestrations, runs=runs)
         nudges = Nudges(
             documents=documents,
             orchestrations=adapters.orchestrations,
@@ -117,7 +124,8 @@ class _Base:
             WatchedEvents(adapters.events),
             Cursors(adapters.cursor_key),
             Chains(settings.audit_retention),
-            Runs(documents),
+            runs,
+            launcher,
             nudges,
             EgressPolicy.allowing(settings.egress_allow),
         )
@@ -134,7 +142,7 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
     plans = Plans(intents=intents, validation=validation, catalogue=catalogue)
     executions = _executions(base, intents, plans)
     schedules, firing_schedules = _schedules(base, members, intents, validation, executions)
-    recovery, retention = _upkeep(base, members, executions)
+    recovery, retention = _upkeep(base, members)
     subscriptions, webhooks = _webhooks(base)
     return Application(
         settings=settings,
@@ -148,6 +156,7 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         lifecycle=lifecycle,
         plans=plans,
         executions=executions,
+        steering=_steering(base, executions),
         approvals=approvals,
         schedules=schedules,
         firing_schedules=firing_schedules,
@@ -155,6 +164,7 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         streams=Streams(documents=documents, heartbeat_seconds=settings.heartbeat_seconds),
         steps=Steps(Parts(documents, runs, catalogue, clock, telemetry)),
         endings=Endings(documents=documents, runs=runs, clock=clock, telemetry=telemetry),
+        launcher=base.launcher,
         nudges=base.nudges,
         recovery=recovery,
         retention=retention,
@@ -196,7 +206,7 @@ def _executions(base: _Base, intents: Intents, plans: Plans) -> Executions:
     return Executions(
         documents=base.documents,
         chains=base.chains,
-        orchestrations=base.adapters.orchestrations,
+        launcher=base.launcher,
         intents=intents,
         runs=base.runs,
         plans=plans,
@@ -204,6 +214,16 @@ def _executions(base: _Base, intents: Intents, plans: Plans) -> Executions:
         clock=base.adapters.clock,
         ids=base.adapters.ids,
         telemetry=base.adapters.telemetry,
+    )
+
+
+def _steering(base: _Base, executions: Executions) -> Steering:
+    return Steering(
+        documents=base.documents,
+        chains=base.chains,
+        executions=executions,
+        launcher=base.launcher,
+        clock=base.adapters.clock,
     )
 
 
@@ -226,10 +246,10 @@ def _schedules(
     )
 
 
-def _upkeep(base: _Base, members: Members, executions: Executions) -> tuple[Recovery, Retention]:
+def _upkeep(base: _Base, members: Members) -> tuple[Recovery, Retention]:
     documents, clock = base.documents, base.adapters.clock
     recovery = Recovery(
-        documents=documents, members=members, executions=executions, nudges=base.nudges, clock=clock
+        documents=documents, members=members, launcher=base.launcher, nudges=base.nudges, clock=clock
     )
     return recovery, Retention(
         documents=documents,

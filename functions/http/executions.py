@@ -3,7 +3,7 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import routes, streams, triggers, wire
+from functions import routes_executions, streams, triggers, wire
 from functions.edge import Call
 from functions.replies import reply
 from quantum.contract.executions import ExecuteIntent, ExecutionQuery
@@ -16,11 +16,11 @@ def blueprint(platform: Application) -> df.Blueprint:
     return triggers.blueprint(
         platform,
         {
-            routes.EXECUTE_INTENT: execute,
-            routes.LIST_EXECUTIONS: list_,
-            routes.GET_EXECUTION: get,
-            routes.CANCEL_EXECUTION: cancel,
-            routes.WATCH_EXECUTION: watch,
+            routes_executions.EXECUTE_INTENT: execute,
+            routes_executions.LIST_EXECUTIONS: list_,
+            routes_executions.GET_EXECUTION: get,
+            routes_executions.CANCEL_EXECUTION: cancel,
+            routes_executions.WATCH_EXECUTION: watch,
         },
     )
 
@@ -54,7 +54,7 @@ async def get(platform: Application, call: Call) -> Response:
 
 
 async def cancel(platform: Application, call: Call) -> Response:
-    execution = await platform.executions.cancel(call.caller, call.id)
+    execution = await platform.steering.cancel(call.caller, call.id)
     location = {"Location": wire.execution_path(execution.execution_id)}
     return reply(wire.accepted(execution), status=202, headers=location)
 

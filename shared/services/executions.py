@@ -1,29 +1,13 @@
-"""The use cases of executions: execute, look, cancel, and the end that every one of them comes to."""
+"""The use cases of executions: execute, look at one, list them."""
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from shared import logs
 from shared.domain.approvals import APPROVAL
-from shared.domain.errors import (
-    ConflictError,
-    DocumentExistsError,
-    DocumentStaleError,
-    NotFoundError,
-    StaleError,
-    UnavailableError,
-    ValidationFailedError,
-)
-from shared.domain.executions import (
-    TERMINAL_STATUSES,
-    Execution,
-    ExecutionStatus,
-    Progress,
-    StepState,
-    StepStatus,
-)
+from shared.domain.errors import NotFoundError, StaleError, ValidationFailedError
+from shared.domain.executions import Execution
 from shared.domain.intents import Intent, Reference
 from shared.domain.paging import Cursors
 from shared.domain.parameters import validate_parameters
@@ -31,25 +15,20 @@ from shared.domain.plans import Plan
 from shared.domain.previews import plan_hash
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock, Ids
-from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Patch, Query, Where
-from shared.ports.orchestrations import Orchestrations
+from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Query, Where
 from shared.ports.telemetry import NO_TELEMETRY, Carrier, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.approvals import asked_in
 from shared.services.attempts import HEAD, OUTPUTS
 from shared.services.chains import Act, Chain, Chains
 from shared.services.intents import Intents
+from shared.services.launching import Launcher
 from shared.services.members import Caller
 from shared.services.plans import Plans
 from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.runs import Run, Runs
-from shared.workflow.cutting import work_of
-
-ORCHESTRATOR = "execution"
-"""The orchestrator that runs a plan; its instance id is the execution's id."""
-
-_log = logging.getLogger(__name__)
+from shared.services.states import execution_of, step_state_of
 
 
 class Executions:
@@ -58,7 +37,7 @@ class Executions:
         *,
         documents: Documents,
         chains: Chains,
-        orchestrations: Orchestrations,
+        launcher: Launcher,
         intents: Intents,
         runs: Runs,
         plans: Plans,
@@ -69,7 +48,7 @@ class Executions:
     ) -> None:
         self._documents = documents
         self._chains = chains
-        self._orchestrations = orchestrations
+        self._launcher = launcher
         self._intents = intents
         self._runs = runs
         self._plans = plans
@@ -103,10 +82,10 @@ class Executions:
         work = self._execute(caller, intent_id, parameters, execution_id, reviewed)
 
         async def done(_: Record) -> Execution:
-            await self.recover(caller.scope, execution_id)
-            return _execution((await self._head_document(caller.scope, execution_id)).body)
+            await self._launcher.recover(caller.scope, execution_id)
+            return execution_of((await self.head(caller.scope, execution_id)).body)
 
-        return await once(self._documents, _chain(caller.scope, execution_id), caller.turn, work, done=done)
+        return await once(self._documents, chain_of(caller.scope, execution_id), caller.turn, work, done=done)
 
     async def _execute(
         self,
@@ -135,8 +114,8 @@ class Executions:
             execution_id,
             Run(plan, values, intent_id=intent.id, created_by=head["created_by"], trace=trace),
         )
-        await self._start(caller.scope, execution_id, plan)
-        return replace(_execution(head), deprecation=intent.deprecation)
+        await self._launcher.start(caller.scope, execution_id, plan)
+        return replace(execution_of(head), deprecation=intent.deprecation)
 
     def _head(
         self, caller: Caller, intent: Intent, plan: Plan, parameters: Mapping[str, Any], execution_id: str
@@ -170,7 +149,7 @@ class Executions:
         if caller.firing:
             made |= {"schedule": head["schedule"], "created_by": head["created_by"]}
         act = Act("execution.create", caller.origin, None, made)
-        entry = self._chains.add(_chain(caller.scope, head["execution_id"]), None, act, now=now)
+        entry = self._chains.add(chain_of(caller.scope, head["execution_id"]), None, act, now=now)
         head["audit"] = entry.link
         started = event(
             key="execution",
@@ -194,23 +173,13 @@ class Executions:
             ],
         )
 
-    async def _start(self, scope: TenantScope, execution_id: str, plan: Plan) -> None:
-        try:
-            await self._orchestrations.start(
-                instance_id=execution_id,
-                orchestrator=ORCHESTRATOR,
-                input=work_of(plan, tenant_id=scope.tenant_id, execution_id=execution_id).to_json(),
-            )
-        except UnavailableError:
-            _log.warning("execution %s is stored but not started; recovery will start it", execution_id)
-
     async def get(self, caller: Caller, execution_id: str) -> Execution:
         """The execution with the state of every step.
 
         Raises:
             NotFoundError: absent, or another tenant's.
         """
-        head = await self._head_document(caller.scope, execution_id)
+        head = await self.head(caller.scope, execution_id)
         run = await self._runs.load(caller.scope, execution_id)
         if run is None:
             raise NotFoundError(f"There is no execution {execution_id}")
@@ -219,7 +188,7 @@ class Executions:
         if APPROVAL in run.plan.actions:
             asked = await asked_in(self._documents, caller.scope, execution_id)
         states = [
-            replace(_step_state(one.id, one.action, stored.get(one.id)), approval=asked.get(one.id))
+            replace(step_state_of(one.id, one.action, stored.get(one.id)), approval=asked.get(one.id))
             for one in run.plan.every_step
         ]
         outputs = None
@@ -228,9 +197,14 @@ class Executions:
                 caller.scope, container=EXECUTIONS, partition=execution_id, id=OUTPUTS
             )
             outputs = document.body["outputs"] if document else None
-        return replace(_execution(head.body, states), outputs=outputs)
+        return replace(execution_of(head.body, states), outputs=outputs)
 
-    async def _head_document(self, scope: TenantScope, execution_id: str) -> Document:
+    async def head(self, scope: TenantScope, execution_id: str) -> Document:
+        """The execution's head document.
+
+        Raises:
+            NotFoundError: there is no such execution.
+        """
         head = await self._documents.read(scope, container=EXECUTIONS, partition=execution_id, id=HEAD)
         if head is None:
             raise NotFoundError(f"There is no execution {execution_id}")
@@ -272,77 +246,11 @@ class Executions:
         )
         page = await self._documents.query(caller.scope, query)
         following = self._cursors.seal(page.after, of=of) if page.after else None
-        return [_execution(item.body) for item in page.items], following
-
-    async def cancel(self, caller: Caller, execution_id: str) -> Execution:
-        """Ask a running execution to stop: what runs is given up, what has not begun never does.
-
-        Asking again while it is being cancelled changes nothing.
-
-        Raises:
-            NotFoundError: absent, or another tenant's.
-            ConflictError: it has come to its end.
-        """
-
-        async def done(_: Record) -> Execution:
-            await self.recover(caller.scope, execution_id)
-            return await self.get(caller, execution_id)
-
-        work = self._cancel(caller, execution_id)
-        return await once(self._documents, _chain(caller.scope, execution_id), caller.turn, work, done=done)
-
-    async def _cancel(self, caller: Caller, execution_id: str) -> Execution:
-        while True:
-            head = (await self._head_document(caller.scope, execution_id)).body
-            if head["status"] in TERMINAL_STATUSES:
-                raise ConflictError(f"The execution has already ended: it is {head['status']}")
-            if head["status"] == "cancelling" or await self._mark_cancelling(caller, head):
-                break
-        await self._signal_cancel(execution_id)
-        return await self.get(caller, execution_id)
-
-    async def _mark_cancelling(self, caller: Caller, head: Mapping[str, Any]) -> bool:
-        """Write the wish down with its audit record; False if the execution moved on meanwhile."""
-        act = Act("execution.cancel", caller.origin, {"status": head["status"]}, {"status": "cancelling"})
-        chain = _chain(caller.scope, head["execution_id"])
-        entry = self._chains.add(chain, head["audit"], act, now=self._clock.now())
-        mark = Patch(
-            HEAD,
-            set={("status",): "cancelling", ("audit",): entry.link},
-            where={("status",): head["status"], ("audit", "hash"): head["audit"]["hash"]},
-        )
-        try:
-            await self._documents.transact(
-                caller.scope,
-                container=EXECUTIONS,
-                partition=head["execution_id"],
-                operations=[mark, *entry.operations],
-            )
-        except (DocumentStaleError, DocumentExistsError):
-            return False
-        return True
-
-    async def _signal_cancel(self, execution_id: str) -> None:
-        try:
-            await self._orchestrations.raise_event(instance_id=execution_id, name="cancel")
-        except UnavailableError:
-            _log.warning("the cancellation of %s is stored but not signalled; recovery will", execution_id)
-
-    async def recover(self, scope: TenantScope, execution_id: str) -> None:
-        """Bring a stranded execution back on its way: start what was stored, signal what was asked for.
-
-        Both are harmless when they were done before.
-        """
-        head = await self._documents.read(scope, container=EXECUTIONS, partition=execution_id, id=HEAD)
-        run = await self._runs.load(scope, execution_id)
-        if head is None or run is None or head.body["status"] in TERMINAL_STATUSES:
-            return
-        await self._start(scope, execution_id, run.plan)
-        if head.body["status"] == "cancelling":
-            await self._signal_cancel(execution_id)
+        return [execution_of(item.body) for item in page.items], following
 
 
-def _chain(scope: TenantScope, execution_id: str) -> Chain:
+def chain_of(scope: TenantScope, execution_id: str) -> Chain:
+    """The chain of an execution's audit records."""
     return Chain(scope, EXECUTIONS, execution_id)
 
 
@@ -352,43 +260,3 @@ def _intent_condition(intent: str | None) -> list[Where]:
     reference = Reference.parse(intent)
     versioned = reference is not None and reference.version is not None
     return [Where(("intent_id",) if versioned else ("intent",), "=", intent)]
-
-
-def _execution(head: Mapping[str, Any], steps: Sequence[StepState] = ()) -> Execution:
-    counts = head["progress"]
-    return Execution(
-        execution_id=head["execution_id"],
-        intent_id=head["intent_id"],
-        tenant_id=head["tenant_id"],
-        status=cast("ExecutionStatus", head["status"]),
-        parameters=head["parameters"],
-        plan_hash=head["plan_hash"],
-        progress=Progress(counts["total"], counts["completed"], counts["failed"], counts["skipped"]),
-        created_at=head["created_at"],
-        created_by=head["created_by"],
-        schedule=head.get("schedule"),
-        started_at=head["started_at"],
-        finished_at=head["finished_at"],
-        error=head["error"],
-        steps=steps,
-    )
-
-
-def _step_state(id: str, action: str, stored: Mapping[str, Any] | None) -> StepState:
-    if stored is None:
-        return StepState(id, action)
-    return StepState(
-        id=id,
-        action=action,
-        status=cast("StepStatus", stored["status"]),
-        attempts=stored["attempts"],
-        started_at=stored["started_at"],
-        finished_at=stored["finished_at"],
-        outputs=stored["outputs"],
-        error=stored["error"],
-        compensation=_compensation(stored.get("compensation")),
-    )
-
-
-def _compensation(stored: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    return {key: value for key, value in stored.items() if key != "token"} if stored else None

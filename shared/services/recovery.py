@@ -12,7 +12,7 @@ from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Documents, Query, Where
 from shared.security.scope import TenantScope
-from shared.services.executions import Executions
+from shared.services.launching import Launcher
 from shared.services.members import Members
 from shared.services.nudges import Nudges
 
@@ -29,13 +29,13 @@ class Recovery:
         *,
         documents: Documents,
         members: Members,
-        executions: Executions,
+        launcher: Launcher,
         nudges: Nudges,
         clock: Clock,
     ) -> None:
         self._documents = documents
         self._members = members
-        self._executions = executions
+        self._launcher = launcher
         self._nudges = nudges
         self._clock = clock
 
@@ -66,7 +66,7 @@ class Recovery:
             for document in page.items:
                 execution_id = document.body["execution_id"]
                 _log.info("execution %s of %s was left behind; going on", execution_id, scope.tenant_id)
-                await self._executions.recover(scope, execution_id)
+                await self._launcher.recover(scope, execution_id)
                 recovered += 1
             if (after := page.after) is None:
                 return recovered

@@ -195,7 +195,7 @@ class Stage:
         timer = Recovery(
             documents=platform.adapters.documents,
             members=platform.members,
-            executions=platform.executions,
+            launcher=platform.launcher,
             nudges=platform.nudges,
             clock=Tomorrow(),
         )

@@ -22,11 +22,13 @@ from shared.services.approvals import Approvals
 from shared.services.endings import Endings
 from shared.services.executions import Executions
 from shared.services.intents import Intents
+from shared.services.launching import Launcher
 from shared.services.lifecycle import Lifecycle
 from shared.services.members import Caller
 from shared.services.nudges import Nudges
 from shared.services.plans import Plans
 from shared.services.runs import Runs
+from shared.services.steering import Steering
 from shared.services.steps import Parts, Steps
 from shared.services.streams import Streams
 from shared.services.tenants import Tenants
@@ -60,6 +62,8 @@ class Workshop:
     lifecycle: Lifecycle
     plans: Plans
     executions: Executions
+    launcher: Launcher
+    steering: Steering
     steps: Steps
     endings: Endings
     nudges: Nudges
@@ -145,6 +149,8 @@ def composed(
         platform.lifecycle,
         platform.plans,
         platform.executions,
+        platform.launcher,
+        platform.steering,
         platform.steps,
         platform.endings,
         platform.nudges,

@@ -56,7 +56,7 @@ class Keeper:
     async def finished(self, name: str, steps: int = 1) -> Execution:
         """An execution that has completed, and that had been told to stop before: two audit records."""
         execution = await self.running(name, steps)
-        await self.workshop.executions.cancel(self.workshop.ada, execution.execution_id)
+        await self.workshop.steering.cancel(self.workshop.ada, execution.execution_id)
         await self.workshop.finish(execution, "cancelled")
         return execution
 
@@ -218,5 +218,5 @@ async def test_recovery_leaves_a_purged_execution_alone(keeper: Keeper) -> None:
     execution = await keeper.finished("old")
     keeper.age(days=91)
     await keeper.timer().run()
-    await keeper.workshop.executions.recover(keeper.workshop.ada.scope, execution.execution_id)
+    await keeper.workshop.launcher.recover(keeper.workshop.ada.scope, execution.execution_id)
     assert keeper.workshop.orchestrations.started == {}

@@ -227,7 +227,7 @@ async def test_a_long_action_is_given_up_when_its_execution_is_cancelled(worksho
     execution = await workshop.execute({"id": "a", "action": "act"})
     running = asyncio.create_task(workshop.attempt(execution, "a", first=True))
     await action.began.acquire()
-    await workshop.executions.cancel(workshop.ada, execution.execution_id)
+    await workshop.steering.cancel(workshop.ada, execution.execution_id)
     assert await running == {"status": "cancelled"}
 
 

@@ -1,0 +1,67 @@
+"""The HTTP routes of executions; a part of the table in ``routes.py``."""
+
+from functions.route import EVENT_STREAM, Route
+from quantum.contract.events import EventPage
+from quantum.contract.executions import (
+    ExecuteIntent,
+    Execution,
+    ExecutionAccepted,
+    ExecutionPage,
+    ExecutionQuery,
+)
+from quantum.contract.pages import Paging
+
+EXECUTE_INTENT = Route(
+    name="execute_intent",
+    method="POST",
+    path="v1/intents/{id}/execute",
+    summary="Execute an intent",
+    operation="intents.execute",
+    body=ExecuteIntent,
+    body_optional=True,
+    response=ExecutionAccepted,
+    status=202,
+    headers=("Location",),
+    occasional=("Deprecation", "Link"),
+    problems=(409, 412, 422, 503),
+    durable=True,
+)
+LIST_EXECUTIONS = Route(
+    name="list_executions",
+    method="GET",
+    path="v1/executions",
+    summary="List executions, newest first",
+    operation="executions.read",
+    query=ExecutionQuery,
+    response=ExecutionPage,
+)
+GET_EXECUTION = Route(
+    name="get_execution",
+    method="GET",
+    path="v1/executions/{id}",
+    summary="Get an execution: its state, progress and steps",
+    operation="executions.read",
+    response=Execution,
+)
+CANCEL_EXECUTION = Route(
+    name="cancel_execution",
+    method="POST",
+    path="v1/executions/{id}/cancel",
+    summary="Cancel an execution",
+    operation="executions.cancel",
+    response=ExecutionAccepted,
+    status=202,
+    headers=("Location",),
+    problems=(409, 503),
+    durable=True,
+)
+WATCH_EXECUTION = Route(
+    name="watch_execution",
+    method="GET",
+    path="v1/executions/{id}/events",
+    summary="Watch an execution's events: a live stream, or pages",
+    operation="executions.read",
+    query=Paging,
+    response=EventPage,
+    streams=EVENT_STREAM,
+)

@@ -1,0 +1,48 @@
+"""What is stored of executions and their steps, as the domain knows them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from shared.domain.executions import Execution, ExecutionStatus, Progress, StepState, StepStatus
+
+
+def execution_of(head: Mapping[str, Any], steps: Sequence[StepState] = ()) -> Execution:
+    """The execution with this head."""
+    counts = head["progress"]
+    return Execution(
+        execution_id=head["execution_id"],
+        intent_id=head["intent_id"],
+        tenant_id=head["tenant_id"],
+        status=cast("ExecutionStatus", head["status"]),
+        parameters=head["parameters"],
+        plan_hash=head["plan_hash"],
+        progress=Progress(counts["total"], counts["completed"], counts["failed"], counts["skipped"]),
+        created_at=head["created_at"],
+        created_by=head["created_by"],
+        schedule=head.get("schedule"),
+        started_at=head["started_at"],
+        finished_at=head["finished_at"],
+        error=head["error"],
+        steps=steps,
+    )
+
+
+def step_state_of(id: str, action: str, stored: Mapping[str, Any] | None) -> StepState:
+    """How a step stands, of its document; without one it has not begun."""
+    if stored is None:
+        return StepState(id, action)
+    return StepState(
+        id=id,
+        action=action,
+        status=cast("StepStatus", stored["status"]),
+        attempts=stored["attempts"],
+        started_at=stored["started_at"],
+        finished_at=stored["finished_at"],
+        outputs=stored["outputs"],
+        error=stored["error"],
+        compensation=_compensation(stored.get("compensation")),
+    )
+
+
+def _compensation(stored: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return {key: value for key, value in stored.items() if key != "token"} if stored else None

@@ -1,0 +1,80 @@
+"""Steering what runs: cancelling executions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.domain.errors import ConflictError, DocumentExistsError, DocumentStaleError
+from shared.domain.executions import TERMINAL_STATUSES, Execution
+from shared.ports.clock import Clock
+from shared.ports.documents import EXECUTIONS, Documents, Patch
+from shared.services.attempts import HEAD
+from shared.services.chains import Act, Chains
+from shared.services.executions import Executions, chain_of
+from shared.services.launching import Launcher
+from shared.services.members import Caller
+from shared.services.receipts import Record, once
+
+
+class Steering:
+    def __init__(
+        self,
+        *,
+        documents: Documents,
+        chains: Chains,
+        executions: Executions,
+        launcher: Launcher,
+        clock: Clock,
+    ) -> None:
+        self._documents = documents
+        self._chains = chains
+        self._executions = executions
+        self._launcher = launcher
+        self._clock = clock
+
+    async def cancel(self, caller: Caller, execution_id: str) -> Execution:
+        """Ask a running execution to stop: what runs is given up, what has not begun never does.
+
+        Asking again while it is being cancelled changes nothing.
+
+        Raises:
+            NotFoundError: absent, or another tenant's.
+            ConflictError: it has come to its end.
+        """
+
+        async def done(_: Record) -> Execution:
+            await self._launcher.recover(caller.scope, execution_id)
+            return await self._executions.get(caller, execution_id)
+
+        work = self._cancel(caller, execution_id)
+        return await once(self._documents, chain_of(caller.scope, execution_id), caller.turn, work, done=done)
+
+    async def _cancel(self, caller: Caller, execution_id: str) -> Execution:
+        while True:
+            head = (await self._executions.head(caller.scope, execution_id)).body
+            if head["status"] in TERMINAL_STATUSES:
+                raise ConflictError(f"The execution has already ended: it is {head['status']}")
+            if head["status"] == "cancelling" or await self._mark_cancelling(caller, head):
+                break
+        await self._launcher.signal_cancel(execution_id)
+        return await self._executions.get(caller, execution_id)
+
+    async def _mark_cancelling(self, caller: Caller, head: Mapping[str, Any]) -> bool:
+        """Write the wish down with its audit record; False if the execution moved on meanwhile."""
+        act = Act("execution.cancel", caller.origin, {"status": head["status"]}, {"status": "cancelling"})
+        chain = chain_of(caller.scope, head["execution_id"])
+        entry = self._chains.add(chain, head["audit"], act, now=self._clock.now())
+        mark = Patch(
+            HEAD,
+            set={("status",): "cancelling", ("audit",): entry.link},
+            where={("status",): head["status"], ("audit", "hash"): head["audit"]["hash"]},
+        )
+        try:
+            await self._documents.transact(
+                caller.scope,
+                container=EXECUTIONS,
+                partition=head["execution_id"],
+                operations=[mark, *entry.operations],
+            )
+        except (DocumentStaleError, DocumentExistsError):
+            return False
+        return True
