@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from localhost.app.problems import StartupError
+from localhost.repository import REPOSITORY
 
 DEFAULT_PORT = 7071
 DEFAULT_DATA = Path(".quantum")
-REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

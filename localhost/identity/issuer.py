@@ -14,8 +14,9 @@ from base64 import b32encode
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from localhost.identity.algorithm import ALGORITHM
 from localhost.identity.files import create, identity_folder, replace
-from localhost.identity.keystore import ALGORITHM, KeyStore
+from localhost.identity.keystore import KeyStore
 from shared.adapters.jwt.issuers import Issuer
 
 LOCAL_ISSUER = "urn:quantum:local"

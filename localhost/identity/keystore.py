@@ -16,7 +16,6 @@ from localhost.identity.files import create, identity_folder, replace
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-ALGORITHM = "RS256"
 MAX_LIFETIME = 90 * 24 * 3600
 """Longest life of a token, in seconds; a key that signs no more is published for that long."""
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from localhost.identity.algorithm import ALGORITHM
 from localhost.identity.issuer import AUDIENCE, issuer_url, sign_in_code
-from localhost.identity.keystore import ALGORITHM, KeyStore
+from localhost.identity.keystore import KeyStore
 from localhost.identity.minting import mint, service_subject
 from localhost.identity.pending import CODE_LIFETIME, DEVICE_LIFETIME, POLL_INTERVAL, Authorization, Pending
 from localhost.identity.requests import (

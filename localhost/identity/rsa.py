@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
 from jwt.algorithms import RSAAlgorithm
 
-from localhost.identity.keystore import ALGORITHM
+from localhost.identity.algorithm import ALGORITHM
 
 
 def new_key() -> tuple[str, dict[str, Any]]:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localhost.app.settings import merge_local_settings
-from localhost.cli import REPOSITORY
 from localhost.identity.issuer import LOCAL_ISSUER
 from localhost.identity.keystore import MAX_LIFETIME, KeyStore
 from localhost.identity.minting import mint, service_subject
 from localhost.identity.store import IdentityStore
+from localhost.repository import REPOSITORY
 from localhost.stores import document_store
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
