@@ -148,4 +148,4 @@ def _set_apart(nodes: Sequence[Node]) -> None:
             behind[key] |= behind[node.key] | 1 << node.key
     for node in nodes:
         related = before[node.key].bit_count() + behind[node.key].bit_count()
-        node.apart = node.size >= WORTH_APART and related < len(nodes) - 1
+        node.apart = len(node.steps) >= WORTH_APART and related < len(nodes) - 1

@@ -73,9 +73,9 @@ class Node:
     """Whether a failure has stopped one of its lanes."""
 
     @property
-    def size(self) -> int:
-        """How many steps are left in it."""
-        return sum(len(lane.steps) for lane in self.lanes)
+    def steps(self) -> list[str]:
+        """The steps that are left in it."""
+        return [step for lane in self.lanes for step in lane.steps]
 
     def to_json(self) -> list[Any]:
         return [self.key, [lane.to_json() for lane in self.lanes], self.after, self.apart, self.stopped]

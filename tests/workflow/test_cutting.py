@@ -51,7 +51,7 @@ def test_a_cut_holds_every_step_once_and_delays_none(graph: Graph, small: int, b
 @settings(max_examples=50, deadline=None)
 def test_bundles_keep_to_their_size(graph: Graph) -> None:
     for node in cut(graph, small=0, bundle=6):
-        assert len(node.lanes) == 1 or node.size <= 6
+        assert len(node.lanes) == 1 or len(node.steps) <= 6
 
 
 def test_a_reference_that_a_longer_path_implies_does_not_break_a_chain() -> None:
@@ -68,7 +68,7 @@ def test_wide_plans_are_shared_out_in_bundles() -> None:
     wide: Graph = {"begin": [], **{f"s{number}": ["begin"] for number in range(1000)}}
     wide["end"] = [f"s{number}" for number in range(1000)]
     nodes = cut(wide)
-    assert sorted(node.size for node in nodes) == [1, 1, *[BUNDLE] * (1000 // BUNDLE)]
+    assert sorted(len(node.steps) for node in nodes) == [1, 1, *[BUNDLE] * (1000 // BUNDLE)]
     assert sum(node.apart for node in nodes) == 1000 // BUNDLE
 
 

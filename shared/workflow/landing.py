@@ -1,0 +1,102 @@
+"""What comes of what an orchestration has begun: it lands, and says what is next."""
+
+from typing import Any
+
+from shared.workflow.beginning import begin_items
+from shared.workflow.context import Task
+from shared.workflow.flights import Flight
+from shared.workflow.generations import Generation
+from shared.workflow.stopping import cancel, halt
+from shared.workflow.work import Lane, Node, Result
+
+
+def land(run: Generation, flight: Flight) -> None:
+    """Take what the flight came to."""
+    run.landed += 1
+    if flight.lane is None:
+        _land_segment(run, flight)
+    elif flight.instance:
+        _land_items(run, flight.node, flight.lane, flight.task)
+    elif flight.asleep:
+        flight.lane.due = None
+        run.due.append((flight.node, flight.lane))
+    else:
+        outcome = {"status": "failed"} if flight.task.is_failed else flight.task.get_result()
+        _land_attempt(run, flight.node, flight.lane, outcome)
+
+
+def _land_attempt(run: Generation, node: Node, lane: Lane, outcome: dict[str, Any]) -> None:
+    step = lane.steps[0]
+    match outcome["status"]:
+        case "items":
+            begin_items(run, node, lane, outcome)
+        case "retry":
+            lane.attempt += 1
+            lane.token = None
+            run.go_on(node, lane, outcome.get("delay", 0))
+        case "pending":
+            lane.token = outcome.get("token")
+            delay = 0 if lane.nudged else outcome.get("delay", 0)
+            lane.nudged = False
+            run.go_on(node, lane, delay)
+        case "cancelled":
+            run.end_lane(node, lane, cancelled=lane.steps)
+            cancel(run)
+        case "failed" if run.work.phase == "compensations":
+            run.result.failed.append(step)
+            _next_step(run, node, lane)
+        case "failed" if step not in run.work.tolerant:
+            if lane.items is None:
+                run.result.failed.append(step)
+            run.end_lane(node, lane, blocked=lane.steps[1:], stopped=True)
+            halt(run)
+        case status:
+            if status == "completed" and lane.items is None and step in run.work.compensatable:
+                run.result.completed.append((step, run.now()))
+            _next_step(run, node, lane)
+
+
+def _next_step(run: Generation, node: Node, lane: Lane) -> None:
+    first, end = lane.items or (0, 0)
+    lane.items = (first + 1, end) if first + 1 < end else None
+    if lane.items is None:
+        del lane.steps[0]
+    lane.attempt, lane.token, lane.nudged, lane.collect = 1, None, False, False
+    run.go_on(node, lane)
+
+
+def _land_items(run: Generation, node: Node, lane: Lane, task: Task) -> None:
+    """Have the items put together, whatever they came to: that is in the store."""
+    if not task.is_failed and task.get_result()["cancelled"]:
+        cancel(run)
+    lane.collect = True
+    run.go_on(node, lane)
+
+
+def _land_segment(run: Generation, flight: Flight) -> None:
+    node = flight.node
+    result = _lost(run, node) if flight.task.is_failed else _segment_result(run, flight)
+    run.result.add(result)
+    node.stopped = result.stopped
+    run.end_node(node)
+    if result.cancelled and not run.halted:
+        cancel(run)
+    if result.stopped:
+        halt(run)
+
+
+def _lost(run: Generation, node: Node) -> Result:
+    """Not a step failed but the machinery: nobody knows how far the segment came."""
+    result = Result(stopped=True)
+    for lane in node.lanes:
+        result.failed.append(lane.steps[0])
+        result.blocked += lane.steps[1:]
+        result.completed += [(step, run.now()) for step in lane.steps if step in run.work.compensatable]
+    return result
+
+
+def _segment_result(run: Generation, flight: Flight) -> Result:
+    """The segment's clock may be another machine's: what depends on it must stand behind it."""
+    result = Result.from_json(flight.task.get_result())
+    result.completed = [(step, min(max(at, flight.began), run.now())) for step, at in result.completed]
+    return result

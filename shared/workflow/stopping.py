@@ -1,0 +1,65 @@
+"""What ends an orchestration before all has run: it is cancelled, its time is over, or an item has failed."""
+
+from datetime import timedelta
+from typing import Final
+
+from shared.workflow.context import Task
+from shared.workflow.generations import Generation
+
+CANCEL: Final = "cancel"
+"""The event that stops an execution: what runs is awaited, nothing more begins."""
+
+
+def await_cancel(run: Generation) -> Task | None:
+    """The wait for a cancellation; what runs at last cannot be cancelled."""
+    if run.work.phase != "steps":
+        return None
+    cancelled = run.context.wait_event(CANCEL)
+    run.context.watch(cancelled)
+    return cancelled
+
+
+def await_deadline(run: Generation) -> Task | None:
+    """The timer of the deadline, if the steps have one."""
+    work = run.work
+    if work.timeout is None or work.phase != "steps":
+        return None
+    work.deadline = work.deadline or run.context.now() + timedelta(seconds=work.timeout)
+    timer = run.context.timer(run.seconds_until(work.deadline))
+    run.context.watch(timer)
+    return timer
+
+
+def cancel(run: Generation) -> None:
+    """Begin nothing more, wake what sleeps, and pass the word on; what runs is awaited."""
+    if not run.cancelling:
+        run.cancelling = True
+        _stop(run)
+
+
+def expire(run: Generation) -> None:
+    """Cancel what is left, and have that written down, so that what runs gives up."""
+    if not run.cancelling:
+        run.expired = True
+        run.context.finish(run.work.names | {"status": "cancelling"})
+        cancel(run)
+
+
+def halt(run: Generation) -> None:
+    """Begin no other item: one has failed."""
+    if run.work.limit and not run.stopping:
+        run.halted = True
+        _stop(run)
+
+
+def _stop(run: Generation) -> None:
+    for flight in list(run.flights.values()):
+        if flight.instance:
+            run.context.signal(flight.instance, CANCEL)
+        elif flight.asleep and flight.lane is not None:
+            del run.flights[id(flight.task)]
+            run.end_lane(flight.node, flight.lane, cancelled=flight.lane.steps)
+    for node, lane in run.due:
+        run.end_lane(node, lane, cancelled=lane.steps)
+    run.due.clear()
+    run.result.cancelled += run.nodes.drop()
