@@ -28,6 +28,10 @@ class PlanRetry(BaseModel):
     initial_interval: float
     backoff: float
     max_interval: float
+    jitter: float = Field(description="The share by which a wait is longer or shorter.")
+    budget: float | None = Field(
+        description="Seconds from the beginning of the first attempt after which no other begins; null: none."
+    )
     non_retryable: list[str] = Field(description="Codes of errors after which there is no other attempt.")
 
 

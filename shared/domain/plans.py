@@ -48,7 +48,7 @@ class PlanStep:
             "references": sorted(self.references),
             "when": self.when,
             "timeout": self.timeout,
-            "retry": self.retry.model_dump(),
+            "retry": self.retry.to_json(),
             "continue_on_error": self.continue_on_error,
             "side_effect": self.side_effect,
             **(

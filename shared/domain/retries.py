@@ -2,22 +2,19 @@
 
 import hashlib
 
-JITTER = 0.2
-"""The delay varies by up to this share either way, so that many failures do not come back at once."""
+from shared.domain.steps import Retry
 
 
-def retry_delay(
-    *, attempt: int, initial_interval: float, backoff: float, max_interval: float, seed: str
-) -> float:
+def retry_delay(retry: Retry, *, attempt: int, seed: str) -> float:
     """Seconds between the failed ``attempt`` (1 is the first) and the next.
 
     ``seed`` names the attempt (execution and step); the jitter is derived from it, so the same attempt
     always waits the same time.
     """
     try:
-        grown = initial_interval * backoff ** (attempt - 1)
+        grown = retry.initial_interval * retry.backoff ** (attempt - 1)
     except OverflowError:
-        grown = max_interval
+        grown = retry.max_interval
     digest = hashlib.sha256(f"{seed}/{attempt}".encode()).digest()
     unit = int.from_bytes(digest[:8]) / 2**64
-    return round(min(grown, max_interval) * (1 + JITTER * (2 * unit - 1)), 3)
+    return round(min(grown, retry.max_interval) * (1 + retry.jitter * (2 * unit - 1)), 3)

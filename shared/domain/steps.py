@@ -13,6 +13,8 @@ MAX_ATTEMPTS: Final = 100
 MAX_INTERVAL: Final = 86_400
 """The longest wait between two attempts, in seconds."""
 MAX_BACKOFF: Final = 10
+MAX_STEP_TIME: Final = 30 * 86_400
+"""The most seconds that a step may take with all of its attempts and the waits between them: 30 days."""
 MAX_DEPENDENCIES: Final = 1000
 STEP_ID: Final = r"[A-Za-z][A-Za-z0-9_-]{0,62}"
 ACTION_NAME: Final = r"[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)?"
@@ -48,10 +50,28 @@ class Retry(BaseModel):
     max_interval: float = Field(
         default=60, ge=0, le=MAX_INTERVAL, description="The longest wait, in seconds."
     )
+    jitter: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="The share by which a wait is longer or shorter, so that many failures do not come back "
+        "at once.",
+    )
+    budget: Annotated[float, Field(gt=0, le=MAX_STEP_TIME)] | None = Field(
+        default=None,
+        description="Seconds from the beginning of the first attempt after which no other begins.",
+    )
     non_retryable: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(
         default=[], description="Codes of errors after which there is no other attempt."
     )
 
+    def to_json(self) -> dict[str, Any]:
+        """As a plan has it: what came later is left out at its default, so that no plan's hash changes."""
+        added = {name for name in _ADDED if getattr(self, name) == Retry.model_fields[name].default}
+        return self.model_dump(exclude=added)
+
+
+_ADDED: Final = ("jitter", "budget")
 
 NO_RETRY: Final = Retry(max_attempts=1)
 

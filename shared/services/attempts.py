@@ -15,7 +15,7 @@ from shared.domain.plans import PlanStep
 from shared.domain.times import rfc3339
 from shared.ports.documents import Create, Operation, Patch, Path, Replace
 from shared.ports.telemetry import NOTHING, Carrier
-from shared.services.records import event
+from shared.services.records import event, event_id
 from shared.services.runs import step_document_id
 
 HEAD: Final = "execution"
@@ -47,6 +47,15 @@ class AttemptRecord:
         """Whether the attempt's ``step_started`` is stored."""
         self.stored = attempt.attempt > 1
         """Whether the step has a document by now."""
+
+    @property
+    def first_event_id(self) -> str:
+        """Of the event that tells the beginning of the first attempt."""
+        return event_id(f"{self._key}:1", f"{self._prefix}_started")
+
+    @property
+    def _key(self) -> str:
+        return f"{self._attempt.step}{_place(self._attempt)}"
 
     def state_in(self, stored: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Where the attempts stand, of the step's document; None: none was recorded."""
@@ -97,7 +106,7 @@ class AttemptRecord:
         attempt = self._attempt
         item = {} if attempt.item is None else {"item": attempt.item}
         body = event(
-            key=f"{attempt.step}{_place(attempt)}:{attempt.attempt}",
+            key=f"{self._key}:{attempt.attempt}",
             type=f"{self._prefix}_{what}",
             now=now,
             data={"step": attempt.step, **item, "attempt": attempt.attempt, **data},
@@ -141,6 +150,14 @@ class CompensationRecord:
         self.announced = False
         self.stored = attempt.attempt > 1
 
+    @property
+    def first_event_id(self) -> str:
+        return event_id(f"{self._key}:1", "step_compensating")
+
+    @property
+    def _key(self) -> str:
+        return f"{self._attempt.step}:compensation"
+
     def state_in(self, stored: Mapping[str, Any]) -> Mapping[str, Any] | None:
         state: Mapping[str, Any] | None = stored.get("compensation")
         return state
@@ -181,7 +198,7 @@ class CompensationRecord:
     def _event(self, type: str, now: datetime, **data: Any) -> Operation:
         attempt = self._attempt
         body = event(
-            key=f"{attempt.step}:compensation:{attempt.attempt}",
+            key=f"{self._key}:{attempt.attempt}",
             type=type,
             now=now,
             data={"step": attempt.step, "attempt": attempt.attempt, "compensation": True, **data},

@@ -11,6 +11,11 @@ from shared.domain.times import rfc3339
 from shared.ports.telemetry import NOTHING, Carrier, carrier_in
 
 
+def event_id(key: str, type: str) -> str:
+    """The id of an event's document; see :func:`event`."""
+    return f"event:{key}:{type}"
+
+
 def event(
     *,
     key: str,
@@ -19,14 +24,14 @@ def event(
     data: Mapping[str, Any] | None = None,
     trace: Carrier = NOTHING,
 ) -> dict[str, Any]:
-    """An event document of id ``event:<key>:<type>``; ``data`` is what it carries beside type and time.
+    """An event document; ``data`` is what it carries beside type and time.
 
     ``key`` tells occurrences of one type in one partition apart: a version's number, or step and attempt.
     ``trace`` is what the deliveries of the event belong to.
     """
     place = carrier_in(trace)
     return {
-        "id": f"event:{key}:{type}",
+        "id": event_id(key, type),
         "kind": "event",
         "type": type,
         "time": rfc3339(now),

@@ -8,7 +8,7 @@ store before it acts, so that a second delivery knows that it is one.
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -108,8 +108,13 @@ class _Attempt:
             else AttemptRecord(attempt, self._step, started=parts.clock.now(), trace=run.trace)
         )
         self._recording = Recording(parts.documents, scope, run, attempt, self._record)
+        self._first_began: datetime | None = None
+        """When the first attempt began, where that is asked of a later one."""
 
     async def perform(self) -> Outcome:
+        if self._attempt.attempt > 1 and self._step.retry.budget is not None:
+            # Before the action runs: behind it, nothing may fail that the store says.
+            self._first_began = await self._look_when_first_began()
         if self._attempt.token is not None:
             return await self._poll()
         if self._attempt.compensates and (known := await self._nothing_to_undo()) is not None:
@@ -281,21 +286,29 @@ class _Attempt:
         spent = self._attempt.attempt >= retry.max_attempts
         if spent or not error.retryable or error.code in retry.non_retryable:
             return await self._end("failed", error=described)
-        delay = max(
-            retry_delay(
-                attempt=self._attempt.attempt,
-                initial_interval=retry.initial_interval,
-                backoff=retry.backoff,
-                max_interval=retry.max_interval,
-                seed=f"{self._attempt.execution_id}/{self._attempt.key}",
-            ),
-            error.retry_after,
-        )
+        seed = f"{self._attempt.execution_id}/{self._attempt.key}"
+        delay = max(retry_delay(retry, attempt=self._attempt.attempt, seed=seed), error.retry_after)
         now = self._parts.clock.now()
+        if retry.budget is not None:
+            over = (self._first_began or self._record.started) + timedelta(seconds=retry.budget)
+            if now + timedelta(seconds=delay) >= over:
+                return await self._end("failed", error=described)
         if await self._recording.settled(self._record.retrying(now=now, delay=delay, error=described)):
             self._measure("retry", now)
             return Outcome("retry", delay=delay)
         return await self._recorded()
+
+    async def _look_when_first_began(self) -> datetime:
+        """When the first attempt began: its event says so, and never changes."""
+        document = await self._parts.documents.read(
+            self._scope,
+            container=EXECUTIONS,
+            partition=self._attempt.execution_id,
+            id=self._record.first_event_id,
+        )
+        if document is None:
+            raise UnavailableError("the beginning of the first attempt cannot be seen yet")
+        return parse_rfc3339(document.body["time"])
 
     async def _end(
         self,

@@ -234,7 +234,7 @@ KEYWORDS: dict[str, list[Any]] = {
     "depends_on": [[], ["a"]],
     "when": ["true", "target == 'x'"],
     "timeout": [1, 30.5],
-    "retry": [{}, {"max_attempts": 3, "backoff": 1.5, "non_retryable": ["X"]}],
+    "retry": [{}, {"max_attempts": 3, "backoff": 1.5, "non_retryable": ["X"], "jitter": 1, "budget": 60}],
     "continue_on_error": [True],
 }
 

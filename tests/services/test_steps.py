@@ -140,6 +140,39 @@ async def test_what_cannot_be_mended_by_another_attempt_fails_at_once(
     assert (await workshop.attempt(execution, "a", first=True))["status"] == "failed"
 
 
+@pytest.mark.parametrize("effect", ["pure", "idempotent"])
+async def test_no_attempt_begins_once_the_budget_of_all_of_them_is_over(
+    workshop: Workshop, effect: SideEffect
+) -> None:
+    workshop.catalogue.add("act", fail(retryable=True), side_effect=effect)
+    retry = {"max_attempts": 9, "initial_interval": 10, "backoff": 1, "jitter": 0, "budget": 35}
+    execution = await workshop.execute({"id": "a", "action": "act", "retry": retry})
+    outcomes = []
+    for attempt in (1, 2, 3, 4):
+        outcomes.append(await workshop.attempt(execution, "a", attempt))
+        workshop.clock.advance(10)
+    assert [one["status"] for one in outcomes] == ["retry", "retry", "retry", "failed"]
+    assert {one.get("delay") for one in outcomes[:3]} == {10}
+
+
+async def test_an_item_and_a_compensation_have_their_own_budgets(workshop: Workshop) -> None:
+    workshop.catalogue.add("act", give())
+    workshop.catalogue.add("broken", fail(retryable=True))
+    retry = {"max_attempts": 9, "initial_interval": 10, "jitter": 0, "budget": 15}
+    execution = await workshop.execute(
+        {"id": "a", "action": "act", "compensate": {"action": "broken", "retry": retry}},
+        {"id": "b", "action": "broken", "foreach": [1, 2], "retry": retry},
+    )
+    await workshop.attempt(execution, "a")
+    await workshop.attempt(execution, "b")
+    workshop.clock.advance(60)
+    for more in ({"item": 1}, {"compensates": True, "ending": "failed"}):
+        step = "b" if "item" in more else "a"
+        assert (await workshop.attempt(execution, step, **more))["status"] == "retry"
+        workshop.clock.advance(10)
+        assert (await workshop.attempt(execution, step, 2, **more))["status"] == "failed"
+
+
 async def test_an_action_with_a_fault_of_its_own_fails_the_step_and_tells_nothing_of_the_fault(
     workshop: Workshop,
 ) -> None:

@@ -9,12 +9,9 @@ from shared.domain.expressions import ExpressionError, condition
 from shared.domain.graphs import find_cycle
 from shared.domain.intents import Reference
 from shared.domain.pointers import pointer
-from shared.domain.steps import DEFAULT_TIMEOUT, NO_RETRY, RUN_INTENT, Retry
+from shared.domain.steps import DEFAULT_TIMEOUT, MAX_STEP_TIME, NO_RETRY, RUN_INTENT, Retry
 from shared.domain.templates import has_template
 from shared.domain.validation.subject import MAX_TARGETS, STEPS, Entry, Rule, Subject, named_intents
-
-MAX_STEP_TIME: Final = 30 * 86_400
-"""Seconds that a step may take with all of its attempts and the waits between them: 30 days."""
 
 
 def unique_ids(subject: Subject) -> Iterator[FieldError]:
@@ -151,11 +148,13 @@ def time_budgets(subject: Subject) -> Iterator[FieldError]:
         if not isinstance(timeout, int | float):
             continue
         longest = retry.max_attempts * timeout + _waits(retry)
+        if retry.budget is not None:
+            longest = min(longest, retry.budget + timeout)
         if longest > MAX_STEP_TIME:
             message = (
                 f"{entry.title} may take {longest / 86_400:.0f} days with its {retry.max_attempts} "
                 f"attempts and the waits between them; at most {MAX_STEP_TIME // 86_400} are allowed: "
-                "lower max_attempts, max_interval or the timeout"
+                "give a budget, or lower max_attempts, max_interval or the timeout"
             )
             yield FieldError(entry.at + "/retry", "BUDGET", message)
 
@@ -281,12 +280,16 @@ def deprecated_references(subject: Subject) -> Iterator[FieldError]:
 
 
 def vain_retries(subject: Subject) -> Iterator[FieldError]:
-    """Waits that are never as long as they say."""
+    """Waits that are never as long as they say, and attempts that never come."""
     for entry in subject.acting:
         retry = _retry(entry)
         if retry.initial_interval > retry.max_interval:
             message = f"initial_interval is above max_interval: every wait takes {retry.max_interval:g} s"
             yield FieldError(entry.at + "/retry/initial_interval", "BUDGET", message)
+        wait = min(retry.initial_interval, retry.max_interval) * (1 - retry.jitter)
+        if retry.max_attempts > 1 and retry.budget is not None and wait >= retry.budget:
+            message = f"there is no second attempt: the budget of {retry.budget:g} s is over before it begins"
+            yield FieldError(entry.at + "/retry/budget", "BUDGET", message)
 
 
 RULES: Final[Sequence[Rule]] = (

@@ -46,12 +46,20 @@ def test_a_step_that_could_be_tried_for_more_than_a_month_is_over_its_budget() -
     assert errors(day | {"retry": {"max_attempts": 31}}) == {"/steps/0/retry": "BUDGET"}
     long = {"max_attempts": 40, "initial_interval": 86_400, "max_interval": 86_400}
     assert errors({"id": "a", "action": "build", "retry": long}) == {"/steps/0/retry": "BUDGET"}
+    assert errors({"id": "a", "action": "build", "retry": long | {"budget": 86_400}}) == {}
 
 
 def test_a_wait_that_its_own_limit_cuts_short_is_a_warning() -> None:
     retry = {"max_attempts": 3, "initial_interval": 120, "max_interval": 60}
     found = warnings({"id": "a", "action": "build", "retry": retry})
     assert found == {"/steps/0/retry/initial_interval": "BUDGET"}
+
+
+def test_a_budget_that_is_over_before_a_second_attempt_is_a_warning() -> None:
+    retry = {"initial_interval": 60, "jitter": 0.5, "budget": 30}
+    step = {"id": "a", "action": "build"}
+    assert warnings(step | {"retry": retry}) == {"/steps/0/retry/budget": "BUDGET"}
+    assert warnings(step | {"retry": retry | {"budget": 31}}) == {}
 
 
 def declared(*names: str, closed: bool = False) -> dict[str, Any]:
