@@ -80,11 +80,15 @@ def _seconds(value: float | str) -> float:
 
 
 class Comment(BaseModel):
+    model_config = _STRICT
+
     by: str
     comment: str
 
 
 class ApprovalOutputs(BaseModel):
+    model_config = _STRICT
+
     decision: Literal["approved"]
     decided_by: list[str]
     """Who approved; nobody, if it expired."""

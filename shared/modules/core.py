@@ -72,6 +72,8 @@ def seconds_of(duration: str) -> float:
 
 
 class WaitOutputs(BaseModel):
+    model_config = _STRICT
+
     until: str
     """When the wait was over."""
 

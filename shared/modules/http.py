@@ -124,6 +124,8 @@ class HttpRequestParameters(BaseModel):
 
 
 class HttpRequestOutputs(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
     status: int
     headers: dict[str, str]
     """Names in lower case."""

@@ -79,6 +79,7 @@ class Action(ABC):
     # Named as types, because that is what they are.
     Parameters: ClassVar[type[BaseModel]]
     Outputs: ClassVar[type[BaseModel]]
+    """What it completes with. Anything else fails the step, so the model is as strict as it is meant."""
 
     def warm_up(self) -> None:  # noqa: B027 - most actions have nothing to load
         """Load what the first ``run`` would otherwise wait for. Called on any thread, once or never."""

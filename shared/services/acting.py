@@ -2,18 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
 
 from shared.domain.errors import UnavailableError
 from shared.domain.executions import Attempt
+from shared.domain.models import places
 from shared.domain.plans import PlanStep
-from shared.ports.actions import ActionError, Completed, Pending
+from shared.ports.actions import Action, ActionError, Completed, Pending
 from shared.ports.documents import EXECUTIONS, Documents
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD, unstorable
 
 CANCEL_LOOK_SECONDS = 1.0
 """How often a long action's execution is looked at for a cancellation."""
+
+MAX_TOKEN_BYTES: Final = 8192
+"""The most that an action may leave to be polled with: it is in the orchestration's history."""
 
 _log = logging.getLogger(__name__)
 
@@ -25,11 +32,14 @@ class GivenUpError(Exception):
 class Acting:
     """The work of one attempt."""
 
-    def __init__(self, documents: Documents, scope: TenantScope, attempt: Attempt, step: PlanStep) -> None:
+    def __init__(
+        self, documents: Documents, scope: TenantScope, attempt: Attempt, step: PlanStep, action: Action
+    ) -> None:
         self._documents = documents
         self._scope = scope
         self._attempt = attempt
         self._step = step
+        self._action = action
 
     async def result(self, work: Awaitable[Completed | Pending]) -> Completed | Pending:
         """What the action comes to.
@@ -50,9 +60,19 @@ class Acting:
             _log.exception("action %s of %s failed unexpectedly", self._step.action, self._attempt)
             broken = f"the action {self._step.action} failed unexpectedly; the platform's log has the details"
             raise ActionError("INTERNAL", broken, retryable=True) from error
-        if isinstance(result, Completed) and (reason := unstorable(result.outputs)) is not None:
+        if (reason := self._unfit(result)) is not None:
             raise ActionError("OUTPUTS", reason, retryable=False)
         return result
+
+    def _unfit(self, result: object) -> str | None:
+        """Why the answer cannot be taken: it is not what the action declares, or no store can keep it."""
+        match result:
+            case Completed(outputs):
+                return undeclared(self._action, outputs) or unstorable(outputs)
+            case Pending(token=token):
+                return unstorable(token, what="what it waits with", limit=MAX_TOKEN_BYTES)
+            case _:
+                return f"the action {self._action.name} answered with a {type(result).__name__}"
 
     async def _watched(self, work: Awaitable[Completed | Pending]) -> Completed | Pending:
         """The work's result; long work is given up when its execution is cancelled."""
@@ -80,3 +100,12 @@ class Acting:
         except UnavailableError:
             return False  # a store that is away gives no reason to break off what runs
         return head is not None and head.body["status"] == "cancelling"
+
+
+def undeclared(action: Action, outputs: Mapping[str, Any]) -> str | None:
+    """Where the outputs differ from what the action declares; None: nowhere."""
+    try:
+        action.Outputs.model_validate(outputs)
+    except ValidationError as error:
+        return f"the action {action.name} returned what it does not declare: {places(error, 'outputs')}"
+    return None

@@ -26,6 +26,8 @@ OUTPUTS: Final = "outputs"
 MAX_OUTPUT_BYTES = 512 * 1024
 """The largest outputs of a step or an execution: a document and an event each hold them."""
 
+_JSON: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+"""What Python has and JSON has not is not made JSON in passing."""
 
 type End = Literal["completed", "skipped", "failed"]
 
@@ -272,12 +274,12 @@ def running(now: datetime) -> Operation:
     return Patch(HEAD, set=changes, where={("status",): "pending"})
 
 
-def unstorable(outputs: Mapping[str, Any]) -> str | None:
-    """Why the outputs cannot be kept, or None: a store takes 64-bit numbers and a document of 2 MB."""
+def unstorable(value: Any, *, what: str = "the outputs", limit: int = MAX_OUTPUT_BYTES) -> str | None:
+    """Why the value cannot be kept, or None: a store takes 64-bit numbers and a document of 2 MB."""
     try:
-        size = len(orjson.dumps(outputs))
+        size = len(orjson.dumps(value, option=_JSON))
     except TypeError as error:
-        return f"the outputs cannot be stored as JSON: {error}"
-    if size > MAX_OUTPUT_BYTES:
-        return f"the outputs are {size} bytes; at most {MAX_OUTPUT_BYTES} can be kept"
+        return f"{what} cannot be stored as JSON: {error}"
+    if size > limit:
+        return f"{what} is {size} bytes; at most {limit} can be kept"
     return None

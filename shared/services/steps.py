@@ -18,6 +18,7 @@ from shared.domain import expressions
 from shared.domain.errors import UnavailableError
 from shared.domain.executions import Attempt, Outcome
 from shared.domain.metrics import STEP_DURATION
+from shared.domain.models import places
 from shared.domain.plans import PlanStep
 from shared.domain.retries import retry_delay
 from shared.domain.times import parse_rfc3339
@@ -100,8 +101,8 @@ class _Attempt:
         self._run = run
         self._attempt = attempt
         self._step = _step(run, attempt)
-        self._acting = Acting(parts.documents, scope, attempt, self._step)
         self._action: Action = parts.catalogue.action(self._step.action)
+        self._acting = Acting(parts.documents, scope, attempt, self._step, self._action)
         self._record: Record = (
             CompensationRecord(attempt, started=parts.clock.now(), trace=run.trace)
             if attempt.compensates
@@ -375,14 +376,7 @@ def _named(error: ActionError | expressions.ExpressionError | ValidationError) -
         case ActionError():
             return error
         case ValidationError():
-            return ActionError("PARAMETERS", _explain(error), retryable=False)
+            unfit = f"the action's parameters do not fit once resolved: {places(error, 'parameters')}"
+            return ActionError("PARAMETERS", unfit, retryable=False)
         case _:
             return ActionError("EXPRESSION", str(error), retryable=False)
-
-
-def _explain(error: ValidationError) -> str:
-    places = (
-        f"{'/'.join(map(str, item['loc'])) or 'parameters'}: {item['msg']}"
-        for item in error.errors(include_url=False)
-    )
-    return "the action's parameters do not fit once resolved: " + "; ".join(places)
