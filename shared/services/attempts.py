@@ -1,7 +1,8 @@
 """How a step attempt is written down: its documents, its events and the head's progress, in one transaction.
 
-The creation of an attempt's event decides who records it: activities are delivered at least once, and the
-second delivery meets the first one's event.
+Activities are delivered at least once, and two deliveries of an attempt may come to different ends. One of
+them records: the beginning is an event that is created once, and whatever follows is written on condition
+that the step still stands where this delivery knows it to.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ import orjson
 from shared.domain.executions import STEP_TERMINAL_STATUSES, Attempt, Outcome, StepStatus
 from shared.domain.plans import PlanStep
 from shared.domain.times import rfc3339
-from shared.ports.documents import Create, Operation, Patch, Path, Replace
+from shared.ports.documents import Create, Operation, Patch, Path
 from shared.ports.telemetry import NOTHING, Carrier
 from shared.services.records import event, event_id
 from shared.services.runs import step_document_id
@@ -32,23 +33,49 @@ _JSON: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLAS
 type End = Literal["completed", "skipped", "failed"]
 
 
-class AttemptRecord:
+class _Record:
+    """What both kinds of records know of the delivery that writes them.
+
+    Attributes:
+        started: when the attempt began.
+        announced: whether its beginning is stored.
+        standing: what the stored state says while it is this delivery's to change; None: there is none.
+    """
+
+    _at: Path = ()
+    """Where the state is in the step's document."""
+
+    def __init__(self, attempt: Attempt, *, started: datetime, trace: Carrier = NOTHING) -> None:
+        self._attempt = attempt
+        self._trace = trace
+        self.started = started
+        self.announced = False
+        self.standing: StepStatus | None = "retrying" if attempt.attempt > 1 else None
+
+    def take_up(self, status: StepStatus = "running") -> None:
+        """The beginning is stored, by whichever delivery, and the state says ``status`` since."""
+        self.announced, self.standing = True, status
+
+    @property
+    def _unchanged(self) -> dict[Path, Any]:
+        """What the stored state says if no other delivery has recorded anything since."""
+        if self.standing is None:
+            return {}
+        attempts = self._attempt.attempt - (not self.announced)
+        return {(*self._at, "status"): self.standing, (*self._at, "attempts"): attempts}
+
+
+class AttemptRecord(_Record):
     """The documents of one attempt of a step, or of one of its items, as they change."""
 
     def __init__(
         self, attempt: Attempt, step: PlanStep, *, started: datetime, trace: Carrier = NOTHING
     ) -> None:
-        self._attempt = attempt
+        super().__init__(attempt, started=started, trace=trace)
         self._step = step
-        self._trace = trace
         self._prefix = "step" if attempt.item is None else "item"
         """Of the types of its events."""
         self.document_id = _document_id(attempt)
-        self.started = started
-        self.announced = False
-        """Whether the attempt's ``step_started`` is stored."""
-        self.stored = attempt.attempt > 1
-        """Whether the step has a document by now."""
 
     @property
     def first_event_id(self) -> str:
@@ -125,11 +152,7 @@ class AttemptRecord:
         error: Mapping[str, Any] | None = None,
         token: Any = None,
     ) -> Operation:
-        body = {
-            "id": self.document_id,
-            **_kind(self._attempt),
-            "step": self._attempt.step,
-            "action": self._step.action,
+        state = {
             "status": status,
             "attempts": self._attempt.attempt,
             "started_at": None if status == "skipped" else rfc3339(self.started),
@@ -138,19 +161,21 @@ class AttemptRecord:
             "error": error,
             "token": token,
         }
-        return Replace(body) if self.stored else Create(body)
+        if self.standing is not None:
+            changes: dict[Path, Any] = {(name,): value for name, value in state.items()}
+            return Patch(self.document_id, set=changes, where=self._unchanged)
+        about = {"id": self.document_id, **_kind(self._attempt)}
+        return Create({**about, "step": self._attempt.step, "action": self._step.action, **state})
 
 
-class CompensationRecord:
+class CompensationRecord(_Record):
     """One attempt to undo a step, as it changes: its events, and ``compensation`` of the step's document."""
 
+    _at = ("compensation",)
+
     def __init__(self, attempt: Attempt, *, started: datetime, trace: Carrier = NOTHING) -> None:
-        self._attempt = attempt
-        self._trace = trace
+        super().__init__(attempt, started=started, trace=trace)
         self.document_id = step_document_id(attempt.step)
-        self.started = started
-        self.announced = False
-        self.stored = attempt.attempt > 1
 
     @property
     def first_event_id(self) -> str:
@@ -228,7 +253,7 @@ class CompensationRecord:
         changes: dict[Path, Any] = {("compensation",): state}
         if undone:
             changes["status",] = "compensated"
-        return Patch(self.document_id, set=changes)
+        return Patch(self.document_id, set=changes, where=self._unchanged)
 
 
 type Record = AttemptRecord | CompensationRecord

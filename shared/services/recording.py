@@ -47,26 +47,29 @@ class Recording:
 
     async def write(self, operations: Sequence[Operation]) -> bool:
         """Store the operations; False when an earlier delivery of this attempt was first."""
-        first = self._attempt.first and not self._run.announced
-        if first:
+        if self._attempt.first and not self._run.announced:
             self._run.announced = True  # of the steps that start together, one says so
             try:
-                return await self._transact([running(self._record.started), *operations])
+                await self._transact([running(self._record.started), *operations])
             except DocumentStaleError:
                 pass  # it runs already, or is being cancelled: the step is recorded all the same
+            except DocumentExistsError:
+                return False
             except BaseException:
                 self._run.announced = False
                 raise
-        return await self._transact(operations)
-
-    async def _transact(self, operations: Sequence[Operation]) -> bool:
+            else:
+                return True
         try:
-            await self._documents.transact(
-                self._scope,
-                container=EXECUTIONS,
-                partition=self._attempt.execution_id,
-                operations=operations,
-            )
-        except DocumentExistsError:
+            await self._transact(operations)
+        except (DocumentExistsError, DocumentStaleError):
             return False
         return True
+
+    async def _transact(self, operations: Sequence[Operation]) -> None:
+        await self._documents.transact(
+            self._scope,
+            container=EXECUTIONS,
+            partition=self._attempt.execution_id,
+            operations=operations,
+        )

@@ -160,7 +160,7 @@ class _Attempt:
             raise LookupError(f"step {self._attempt.step} was never started")
         if (known := outcome_in(state, self._attempt.attempt)) is not None:
             return known
-        self._record.announced = self._record.stored = True
+        self._record.take_up(state["status"])
         self._record.started = parse_rfc3339(state["started_at"])
         count = len(await self._items())
         step = self._attempt.step
@@ -192,7 +192,7 @@ class _Attempt:
         known = outcome_in(state, self._attempt.attempt)
         if known is not None and known.status != "pending":
             return known
-        self._record.announced = self._record.stored = True
+        self._record.take_up(state["status"])
         self._record.started = parse_rfc3339(state["started_at"])
         try:
             parameters = self._parameters(await self._names())
@@ -246,11 +246,11 @@ class _Attempt:
     async def _announce(self) -> Outcome | None:
         """Store that the attempt begins; the recorded outcome if an earlier delivery has one already."""
         if await self._recording.write(self._record.begin()):
-            self._record.announced = self._record.stored = True
+            self._record.take_up()
             return None
         if (known := await self._known()) is not None:
             return known
-        self._record.announced = self._record.stored = True
+        self._record.take_up()
         if self._action.side_effect == "irreversible" and not self._spreads:
             interrupted = ActionError(
                 "INTERRUPTED",

@@ -14,6 +14,7 @@ from shared.security.scope import TenantScope
 from shared.services.runs import Runs
 from shared.services.steps import Parts, Steps
 from tests.services.conftest import Workshop
+from tests.stores import BOTH_STORES
 
 EFFECTS: list[SideEffect] = ["pure", "idempotent", "compensatable", "irreversible"]
 
@@ -60,18 +61,49 @@ async def test_a_second_delivery_answers_the_same_and_records_nothing(
     assert len(action.runs) == (2 if effect == "pure" else 1)
 
 
+def in_turn(*behaviours: Any) -> Any:
+    """The first run does as the first of them, and so on."""
+    left = list(behaviours)
+
+    def behaviour(parameters: Any, context: ActionContext) -> Completed:
+        done: Completed = left.pop(0)(parameters, context)
+        return done
+
+    return behaviour
+
+
+@BOTH_STORES
 @pytest.mark.parametrize("effect", ["pure", "idempotent"])
-async def test_of_two_deliveries_at_the_same_time_one_records(workshop: Workshop, effect: SideEffect) -> None:
-    action = workshop.catalogue.add("act", give(x=1), side_effect=effect)
+async def test_of_two_deliveries_at_the_same_time_one_records_whatever_the_other_comes_to(
+    workshop: Workshop, effect: SideEffect
+) -> None:
+    action = workshop.catalogue.add("act", in_turn(give(x=1), fail(retryable=False)), side_effect=effect)
     action.gate.clear()
     execution = await workshop.execute({"id": "a", "action": "act"})
     both = [asyncio.create_task(workshop.attempt(execution, "a", first=True)) for _ in range(2)]
     await action.began.acquire()
     await action.began.acquire()
     action.gate.set()
-    assert await asyncio.gather(*both) == [{"status": "completed"}] * 2
-    assert (await workshop.types(execution)).count("step_completed") == 1
-    assert (await workshop.head(execution))["progress"]["completed"] == 1
+    one, other = await asyncio.gather(*both)
+    assert one == other
+    assert await workshop.types(execution) == ["execution_started", "step_started", f"step_{one['status']}"]
+    assert (await workshop.head(execution))["progress"][one["status"]] == 1
+
+
+@BOTH_STORES
+async def test_of_two_looks_at_what_goes_on_elsewhere_one_records_whatever_the_other_sees(
+    workshop: Workshop,
+) -> None:
+    action = workshop.catalogue.add("act", lambda *_: Pending(30, "job"))
+    execution = await workshop.execute({"id": "a", "action": "act", "retry": {"max_attempts": 3}})
+    await workshop.attempt(execution, "a", first=True)
+    action.behaviour = in_turn(give(x=1), fail(retryable=True))
+    steps, ids = workshop.forgetful(), {"tenant_id": "acme", "execution_id": execution.execution_id}
+    looks = [steps.run({**ids, "step": "a", "attempt": 1, "token": "job"}) for _ in range(2)]
+    one, other = await asyncio.gather(*looks)
+    assert one["status"] == other["status"]
+    told = {"completed": "step_completed", "retry": "step_retrying"}[one["status"]]
+    assert await workshop.types(execution) == ["execution_started", "step_started", told]
 
 
 async def test_an_interrupted_attempt_is_run_again_unless_its_action_is_irreversible(
