@@ -183,7 +183,8 @@ def execution_head(value: Execution) -> dict[str, Any]:
 
 def execution(value: Execution) -> dict[str, Any]:
     steps = [step.to_json() for step in value.steps]
-    return execution_head(value) | {"steps": steps, "outputs": value.outputs}
+    more = {"waiting": value.waiting, "steps": steps, "outputs": value.outputs}
+    return execution_head(value) | more
 
 
 def accepted(value: Execution) -> dict[str, Any]:

@@ -82,16 +82,28 @@ class CompensationState(BaseModel):
 
 
 class Waiting(BaseModel):
-    """What a step waits for."""
+    """Something that is waited for. Which of the fields behind `until` there are depends on `for`."""
 
     model_config = ConfigDict(validate_by_name=True)
 
-    for_: Literal["approval"] = Field(alias="for")
+    for_: Literal[
+        "approval", "timer", "retry", "poll", "callback", "child", "limit", "dependency", "pause"
+    ] = Field(alias="for")
+    step: str | None = Field(description="The step that waits; null: all of the execution.")
+    item: int | None = Field(
+        default=None, description="Of a step with `foreach`: the item that waits, by its place in the list."
+    )
     since: str
-    until: str | None = Field(description="When it is decided by itself; null: never.")
-    approvers: Approvers
-    required: int
-    have: int = Field(description="How many have approved so far.")
+    until: str | None = Field(description="When it goes on by itself at the latest; null: that is not known.")
+    approvers: Approvers | None = None
+    required: int | None = Field(default=None, description="How many must approve.")
+    have: int | None = Field(default=None, description="How many have approved so far.")
+    execution_id: str | None = Field(default=None, description="The child that is waited for.")
+    dependencies: list[str] | None = Field(
+        default=None, description="The steps that must end first, of many of them some."
+    )
+    by: str | None = Field(default=None, description="Who paused it.")
+    reason: str | None = Field(default=None, description="Why it was paused, if that was said.")
 
 
 class StepState(BaseModel):
@@ -108,7 +120,7 @@ class StepState(BaseModel):
     compensation: CompensationState | None = Field(
         description="Of a step that completed and has a `compensate`, once its execution came to a bad end."
     )
-    waiting: Waiting | None = Field(description="Of a step that waits: for what, as far as that is known.")
+    waiting: list[Waiting] = Field(description="What it waits for; of many items of a step, some.")
     approval: Approval | None = Field(description="Of a step that has asked for one.")
 
 
@@ -144,6 +156,10 @@ class ExecutionHead(BaseModel):
 class Execution(ExecutionHead):
     """One run of an intent, with each step."""
 
+    waiting: list[Waiting] = Field(
+        description="What it waits for, over all steps that have begun; what those wait for that have not is "
+        "with each of them."
+    )
     steps: list[StepState]
     outputs: dict[str, Any] | None = Field(
         description="What it came to, as its definition's `outputs` say, once it has completed."

@@ -75,6 +75,8 @@ class StepState:
     """How undoing it stands: ``status``, ``attempts``, ``started_at``, ``finished_at``, ``error``."""
     approval: Approval | None = None
     """What it has asked people for."""
+    waiting: Sequence[Mapping[str, Any]] = ()
+    """What it waits for: ``for``, ``step``, ``since``, ``until`` and more, as ``waiting.py`` has it."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -87,7 +89,7 @@ class StepState:
             "outputs": self.outputs,
             "error": self.error,
             "compensation": self.compensation,
-            "waiting": self._waiting(),
+            "waiting": list(self.waiting),
             "approval": self._approval(),
         }
 
@@ -97,14 +99,6 @@ class StepState:
             return None
         withdrawn = self.approval.waits and self.status in STEP_TERMINAL_STATUSES
         return self.approval.shown() | ({"status": "withdrawn"} if withdrawn else {})
-
-    def _waiting(self) -> dict[str, Any] | None:
-        """What it waits for, if that is known."""
-        if self.approval is None or self.status != "waiting" or not self.approval.waits:
-            return None
-        asked = self.approval.shown()
-        facts = ("since", "until", "approvers", "required", "have")
-        return {"for": "approval", **{name: asked[name] for name in facts}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +125,8 @@ class Execution:
     steps: Sequence[StepState] = ()
     outputs: Mapping[str, Any] | None = None
     deprecation: Deprecation | None = None
+    waiting: Sequence[Mapping[str, Any]] = ()
+    """What it waits for, over all of its steps, where they were asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from shared.domain.approvals import APPROVAL, Approvers, Question, Verdict
 from shared.domain.times import parse_rfc3339
+from shared.domain.waiting import Waiting
 from shared.modules.core import MAX_WAIT, seconds_of
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Pending
 from shared.ports.approvals import Approvals
@@ -115,10 +116,9 @@ class ApprovalAction(Action):
             context.scope, context.execution_id, context.step_id, parameters.question
         )
         if approval.waits:
-            left: float = MAX_WAIT
-            if approval.until is not None:
-                left = (parse_rfc3339(approval.until) - context.clock.now()).total_seconds()
-            return Pending(left, _TOKEN)
+            until = parse_rfc3339(approval.until) if approval.until else None
+            left = (until - context.clock.now()).total_seconds() if until else MAX_WAIT
+            return Pending(left, _TOKEN, Waiting("approval", until))
         comments = [one for one in approval.decisions if one.comment]
         if approval.status == "rejected":
             said = "".join(f": {one.comment}" for one in comments if one.decision == "rejected")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from shared.domain.times import parse_rfc3339, rfc3339
+from shared.domain.waiting import Waiting
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Pending
 
 MAX_WAIT: Final = 30 * 86_400
@@ -94,7 +95,7 @@ class Wait(Action):
         if length > MAX_WAIT:
             raise ActionError("PARAMETERS", "'until' is more than 30 days ahead", retryable=False)
         if length > SHORT_WAIT:
-            return Pending(length, until.isoformat())
+            return Pending(length, until.isoformat(), Waiting("timer", until))
         if length:
             await asyncio.sleep(length)
         return Completed({"until": rfc3339(until)})
@@ -105,7 +106,9 @@ class Wait(Action):
         del parameters
         until = datetime.fromisoformat(token)
         left = (until - context.clock.now()).total_seconds()
-        return Pending(left, token) if left > 0 else Completed({"until": rfc3339(until)})
+        if left > 0:
+            return Pending(left, token, Waiting("timer", until))
+        return Completed({"until": rfc3339(until)})
 
 
 class AssertParameters(BaseModel):

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 from pydantic import BaseModel
 
 from shared.domain.actions import ActionSpec, SideEffect
+from shared.domain.waiting import POLL, Waiting
 from shared.ports.clock import Clock
 from shared.security.scope import TenantScope
 
@@ -43,10 +44,14 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The action goes on elsewhere: ask again with ``token`` (JSON) after ``delay`` seconds."""
+    """The action goes on elsewhere: ask again with ``token`` (JSON) after ``delay`` seconds.
+
+    ``waiting`` says what it waits for to those who watch; it is stored when the token is a new one.
+    """
 
     delay: float
     token: Any
+    waiting: Waiting = POLL
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ that the step still stands where this delivery knows it to.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 import orjson
@@ -14,6 +14,7 @@ import orjson
 from shared.domain.executions import STEP_TERMINAL_STATUSES, Attempt, Outcome, StepStatus
 from shared.domain.plans import PlanStep
 from shared.domain.times import rfc3339
+from shared.domain.waiting import Waiting
 from shared.ports.documents import Create, Operation, Patch, Path
 from shared.ports.telemetry import NOTHING, Carrier
 from shared.services.records import event, event_id
@@ -31,6 +32,8 @@ _JSON: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLAS
 """What Python has and JSON has not is not made JSON in passing."""
 
 type End = Literal["completed", "skipped", "failed"]
+type Stored = Mapping[str, Any]
+"""What something waits for, as :class:`~shared.domain.waiting.Waiting` has it stored."""
 
 
 class _Record:
@@ -90,12 +93,9 @@ class AttemptRecord(_Record):
         """Where the attempts stand, of the step's document; None: none was recorded."""
         return stored
 
-    def begin(self, *, status: StepStatus = "running", token: Any = None) -> list[Operation]:
+    def begin(self) -> list[Operation]:
         """The attempt has begun: ``step_started``, and the step's document."""
-        return [
-            self._event("started", self.started),
-            self._state(status, token=token),
-        ]
+        return [self._event("started", self.started), self._state("running")]
 
     def end(
         self, ended: End, *, now: datetime, outputs: Mapping[str, Any] | None, error: Mapping[str, Any] | None
@@ -117,14 +117,12 @@ class AttemptRecord(_Record):
         return [
             *self._start_event("retrying"),
             self._event("retrying", now, error=error, delay=delay),
-            self._state("retrying", error=error),
+            self._state("retrying", error=error, waiting=_retry(now, delay)),
         ]
 
-    def waiting(self, *, token: Any) -> list[Operation]:
+    def waiting(self, *, token: Any, waiting: Stored) -> list[Operation]:
         """The action has begun something that takes long; ``token`` is what to ask it with."""
-        if not self.announced:
-            return self.begin(status="waiting", token=token)
-        return [self._state("waiting", token=token)]
+        return [*self._start_event("waiting"), self._state("waiting", token=token, waiting=waiting)]
 
     def _start_event(self, what: str) -> Sequence[Operation]:
         if self.announced or what == "skipped":
@@ -151,6 +149,7 @@ class AttemptRecord(_Record):
         outputs: Mapping[str, Any] | None = None,
         error: Mapping[str, Any] | None = None,
         token: Any = None,
+        waiting: Stored | None = None,
     ) -> Operation:
         state = {
             "status": status,
@@ -160,6 +159,7 @@ class AttemptRecord(_Record):
             "outputs": outputs,
             "error": error,
             "token": token,
+            "waiting": waiting,
         }
         if self.standing is not None:
             changes: dict[Path, Any] = {(name,): value for name, value in state.items()}
@@ -189,8 +189,8 @@ class CompensationRecord(_Record):
         state: Mapping[str, Any] | None = stored.get("compensation")
         return state
 
-    def begin(self, *, status: StepStatus = "running", token: Any = None) -> list[Operation]:
-        return [self._event("step_compensating", self.started), self._state(status, token=token)]
+    def begin(self) -> list[Operation]:
+        return [self._event("step_compensating", self.started), self._state("running")]
 
     def end(
         self, ended: End, *, now: datetime, outputs: Mapping[str, Any] | None, error: Mapping[str, Any] | None
@@ -213,11 +213,11 @@ class CompensationRecord(_Record):
         return [
             *self._start_event(),
             self._event("step_retrying", now, error=error, delay=delay),
-            self._state("retrying", error=error),
+            self._state("retrying", error=error, waiting=_retry(now, delay)),
         ]
 
-    def waiting(self, *, token: Any) -> list[Operation]:
-        return [*self._start_event(), self._state("waiting", token=token)]
+    def waiting(self, *, token: Any, waiting: Stored) -> list[Operation]:
+        return [*self._start_event(), self._state("waiting", token=token, waiting=waiting)]
 
     def _start_event(self) -> Sequence[Operation]:
         return () if self.announced else (self._event("step_compensating", self.started),)
@@ -240,6 +240,7 @@ class CompensationRecord(_Record):
         finished: datetime | None = None,
         error: Mapping[str, Any] | None = None,
         token: Any = None,
+        waiting: Stored | None = None,
         undone: bool = False,
     ) -> Operation:
         state = {
@@ -249,11 +250,16 @@ class CompensationRecord(_Record):
             "finished_at": rfc3339(finished) if finished else None,
             "error": error,
             "token": token,
+            "waiting": waiting,
         }
         changes: dict[Path, Any] = {("compensation",): state}
         if undone:
             changes["status",] = "compensated"
         return Patch(self.document_id, set=changes, where=self._unchanged)
+
+
+def _retry(now: datetime, delay: float) -> Stored:
+    return Waiting("retry", now + timedelta(seconds=delay)).since(rfc3339(now))
 
 
 type Record = AttemptRecord | CompensationRecord

@@ -131,6 +131,7 @@ class Endings:
             "outputs": None,
             "error": blocked if status == "skipped" else None,
             "token": None,
+            "waiting": None,
         }
         state: Operation = Replace(document) if stored else Create(document)
         if status == "cancelled":

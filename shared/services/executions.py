@@ -7,7 +7,7 @@ from typing import Any
 from shared import logs
 from shared.domain.approvals import APPROVAL
 from shared.domain.errors import NotFoundError, StaleError, ValidationFailedError
-from shared.domain.executions import Execution
+from shared.domain.executions import TERMINAL_STATUSES, Execution
 from shared.domain.intents import Intent, Reference
 from shared.domain.paging import Cursors
 from shared.domain.parameters import validate_parameters
@@ -29,6 +29,7 @@ from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.runs import Run, Runs
 from shared.services.states import execution_of, step_state_of
+from shared.services.waiting import Reasons
 
 
 class Executions:
@@ -56,6 +57,7 @@ class Executions:
         self._clock = clock
         self._ids = ids
         self._telemetry = telemetry
+        self._reasons = Reasons(documents)
 
     async def execute(
         self, caller: Caller, intent_id: str, parameters: Mapping[str, Any], *, reviewed: str | None = None
@@ -191,13 +193,16 @@ class Executions:
             replace(step_state_of(one.id, one.action, stored.get(one.id)), approval=asked.get(one.id))
             for one in run.plan.every_step
         ]
+        execution = execution_of(head.body, states)
+        if execution.status not in TERMINAL_STATUSES:
+            execution = await self._reasons.explained(caller.scope, execution, run.plan)
         outputs = None
         if run.plan.outputs and head.body["status"] == "completed":
             document = await self._documents.read(
                 caller.scope, container=EXECUTIONS, partition=execution_id, id=OUTPUTS
             )
             outputs = document.body["outputs"] if document else None
-        return replace(execution_of(head.body, states), outputs=outputs)
+        return replace(execution, outputs=outputs)
 
     async def head(self, scope: TenantScope, execution_id: str) -> Document:
         """The execution's head document.

@@ -1,9 +1,11 @@
 """What is stored of executions and their steps, as the domain knows them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from shared.domain.executions import Execution, ExecutionStatus, Progress, StepState, StepStatus
+
+_UNSHOWN: Final = frozenset({"token", "waiting"})
 
 
 def execution_of(head: Mapping[str, Any], steps: Sequence[StepState] = ()) -> Execution:
@@ -41,8 +43,16 @@ def step_state_of(id: str, action: str, stored: Mapping[str, Any] | None) -> Ste
         outputs=stored["outputs"],
         error=stored["error"],
         compensation=_compensation(stored.get("compensation")),
+        waiting=waits_of(id, stored),
     )
 
 
+def waits_of(step: str, stored: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a step or one of its items waits for, of its document; or what undoing the step does."""
+    states = [stored, stored.get("compensation") or {}]
+    place = {"step": step} | ({"item": stored["item"]} if "item" in stored else {})
+    return [{"for": waits["for"], **place, **waits} for state in states if (waits := state.get("waiting"))]
+
+
 def _compensation(stored: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    return {key: value for key, value in stored.items() if key != "token"} if stored else None
+    return {key: value for key, value in stored.items() if key not in _UNSHOWN} if stored else None

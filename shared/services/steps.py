@@ -21,7 +21,7 @@ from shared.domain.metrics import STEP_DURATION
 from shared.domain.models import places
 from shared.domain.plans import PlanStep
 from shared.domain.retries import retry_delay
-from shared.domain.times import parse_rfc3339
+from shared.domain.times import parse_rfc3339, rfc3339
 from shared.ports.actions import Action, ActionContext, ActionError, Catalogue, Completed, Pending
 from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Documents
@@ -277,7 +277,8 @@ class _Attempt:
         outcome = Outcome("pending", delay=pending.delay, token=pending.token)
         if self._attempt.token == pending.token:
             return outcome  # nothing new to store: it still waits for the same thing
-        if await self._recording.settled(self._record.waiting(token=pending.token)):
+        waiting = pending.waiting.since(rfc3339(self._parts.clock.now()))
+        if await self._recording.settled(self._record.waiting(token=pending.token, waiting=waiting)):
             return outcome
         return await self._recorded()
 

@@ -13,7 +13,7 @@ async def test_a_decision_needs_no_body_and_shows_what_it_made(world: World) -> 
     approval = response.json()["approval"]
     assert (approval["status"], approval["have"], approval["required"]) == ("waiting", 1, 2)
     shown = (await world.send("viewer", "GET", f"/executions/{execution}")).json()["steps"][0]
-    assert (shown["waiting"]["for"], shown["waiting"]["have"]) == ("approval", 1)
+    assert (shown["waiting"][0]["for"], shown["waiting"][0]["have"]) == ("approval", 1)
     assert [one["by"] for one in shown["approval"]["decisions"]] == ["approver@acme"]
 
 

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.domain.approvals import Approval, Question
+from shared.domain.waiting import Waiting
 from shared.modules.approvals import ApprovalAction, ApprovalParameters
 from shared.modules.catalogue import BuiltInActions
 from shared.ports.actions import ActionContext, Pending
@@ -40,7 +41,7 @@ async def test_without_an_expiry_it_is_looked_at_again_after_a_month(context: Ac
     )
     action = ApprovalAction(approvals)
     pending = await action.run(ApprovalParameters(), context)
-    assert pending == Pending(30 * 86_400, "asked")
+    assert pending == Pending(30 * 86_400, "asked", Waiting("approval"))
     assert await action.poll("asked", ApprovalParameters(required=2, expires_in="1h"), context) == pending
     assert approvals.asked == Question(required=2, expires_in=3600)
 

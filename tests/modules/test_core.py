@@ -1,8 +1,11 @@
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from shared.domain.waiting import Waiting
 from shared.modules.core import MAX_WAIT, Assert, Transform, Wait
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Pending
 from tests.fakes.clock import FrozenClock
@@ -27,7 +30,8 @@ async def test_a_long_wait_is_pending_until_it_is_over(context: ActionContext, c
     assert isinstance(pending, Pending)
     assert pending.delay == 5400
     clock.advance(5000)
-    assert await wait.poll(pending.token, parameters, context) == Pending(400, pending.token)
+    assert pending.waiting == Waiting("timer", clock.now() + timedelta(seconds=400))
+    assert await wait.poll(pending.token, parameters, context) == replace(pending, delay=400)
     clock.advance(400)
     over = await wait.poll(pending.token, parameters, context)
     assert over == Completed({"until": "2026-01-02T04:34:05.000000Z"})

@@ -66,14 +66,17 @@ async def test_an_execution_shows_what_it_waits_for(workshop: Workshop) -> None:
     execution = await asked(workshop, message="may it go?", expires_in=60, approvers={"roles": ["admin"]})
     shown = await step(workshop, execution)
     assert shown["status"] == "waiting"
-    assert shown["waiting"] == {
-        "for": "approval",
-        "since": "2026-01-02T03:04:05.000000Z",
-        "until": "2026-01-02T03:05:05.000000Z",
-        "approvers": {"roles": ["admin"], "attributes": {}},
-        "required": 1,
-        "have": 0,
-    }
+    assert shown["waiting"] == [
+        {
+            "for": "approval",
+            "step": "ask",
+            "since": "2026-01-02T03:04:05.000000Z",
+            "until": "2026-01-02T03:05:05.000000Z",
+            "approvers": {"roles": ["admin"], "attributes": {}},
+            "required": 1,
+            "have": 0,
+        }
+    ]
     assert (shown["approval"]["message"], shown["approval"]["decisions"]) == ("may it go?", [])
     assert await workshop.types(execution) == ["execution_started", "step_started", "approval_requested"]
 
@@ -92,7 +95,7 @@ async def test_an_approval_completes_the_step_and_is_bound_to_the_plan(workshop:
         "at": "2026-01-02T03:04:05.000000Z",
         "expired": False,
     }
-    assert shown["waiting"] is None
+    assert shown["waiting"] == []
     assert (await workshop.types(execution))[-2:] == ["approval_decided", "step_completed"]
     record = max(await stored(workshop, "audit"), key=lambda body: body["number"])
     assert (record["action"], record["principal"]) == ("execution.approve", "bob@acme")
@@ -113,7 +116,7 @@ async def test_as_many_as_are_needed_decide(workshop: Workshop) -> None:
     assert (await decide(workshop, execution, BOB)).waits
     assert workshop.orchestrations.events == []
     assert (await polled(workshop, execution))["status"] == "pending"
-    assert (await step(workshop, execution))["waiting"]["have"] == 1
+    assert (await step(workshop, execution))["waiting"][0]["have"] == 1
     assert (await decide(workshop, execution, CLEO)).status == "approved"
     assert (await polled(workshop, execution))["status"] == "completed"
     with pytest.raises(ConflictError, match="was approved"):
@@ -173,7 +176,7 @@ async def test_what_does_not_wait_cannot_be_decided(workshop: Workshop) -> None:
     shown = await step(workshop, execution)
     assert (shown["status"], shown["waiting"], shown["approval"]["status"]) == (
         "cancelled",
-        None,
+        [],
         "withdrawn",
     )
 
@@ -261,5 +264,5 @@ async def test_a_step_that_asks_again_asks_the_same(workshop: Workshop) -> None:
         {"tenant_id": "acme", "execution_id": execution.execution_id, "step": "ask", "attempt": 1}
     )
     assert (again["status"], again["token"]) == ("pending", "asked")
-    assert (await step(workshop, execution))["waiting"]["until"] == "2026-01-02T03:05:05.000000Z"
+    assert (await step(workshop, execution))["waiting"][0]["until"] == "2026-01-02T03:05:05.000000Z"
     assert (await workshop.types(execution)).count("approval_requested") == 1
