@@ -31,7 +31,7 @@ THREAD_GRACE = 1.0
 """Seconds that sync functions get to end after everything else has."""
 
 if TYPE_CHECKING:
-    from localhost.durable.workers import Workers  # protobuf, which apps without durable functions spare
+    from localhost.triggers.durable import AppWorkers  # protobuf, which apps without durable functions spare
 
 
 class Hub(Protocol):
@@ -44,7 +44,7 @@ class Hub(Protocol):
     async def drain(self, timeout: float) -> None: ...  # noqa: ASYNC109 - the engine's own word
 
 
-type HubFactory = Callable[[Path, "Workers", str], Hub]
+type HubFactory = Callable[[Path, "AppWorkers", str], Hub]
 type Closer = Callable[[], Awaitable[None]]
 
 
@@ -226,17 +226,16 @@ class Host:
             raise StartupError(f"The app in {self.app.path} cannot run: {len(problems)} to mend.", problems)
 
 
-def task_hub(path: Path, workers: "Workers", name: str) -> Hub:
-    """The engine on the app's own event loop: fastest, for an app that never blocks it."""
+def task_hub(path: Path, workers: "AppWorkers", name: str) -> Hub:
+    """The engine on the app's own event loop, with live orchestrators: fastest, for an app that is known."""
     from localhost.durable.sidecar import Sidecar  # only apps with durable functions need it
-    from localhost.triggers.replay import replay_in_place
 
-    replay_in_place()
+    workers.keep_alive()
     return Sidecar(path, workers=workers, name=name)
 
 
-def task_hub_apart(path: Path, workers: "Workers", name: str) -> Hub:
-    """The engine on a loop of its own, for apps of which nothing is known."""
+def task_hub_apart(path: Path, workers: "AppWorkers", name: str) -> Hub:
+    """The engine on a loop of its own, a replay in each turn as in Azure: for apps that are not known."""
     from localhost.apart import HubApart  # as above
 
     return HubApart(path, workers, name)

@@ -11,7 +11,7 @@ from typing import Any
 
 from durabletask.internal import orchestrator_service_pb2 as pb
 
-from localhost.durable.workers import Workers
+from localhost.durable.workers import Answer, Workers
 
 
 class WorkersApart:
@@ -24,8 +24,9 @@ class WorkersApart:
     def registered(self, kind: str) -> frozenset[str]:
         return self._workers.registered(kind)
 
-    async def orchestrate(self, name: str, request: pb.OrchestratorRequest) -> pb.OrchestratorResponse:
-        return await self._there(self._workers.orchestrate(name, request))
+    async def orchestrate(self, name: str, request: pb.OrchestratorRequest) -> Answer:
+        answer = await self._there(self._workers.orchestrate(name, request))
+        return Answer(answer.response)  # one that is alive belongs to the other loop
 
     async def act(self, request: pb.ActivityRequest) -> pb.ActivityResponse:
         return await self._there(self._workers.act(request))

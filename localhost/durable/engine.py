@@ -12,9 +12,10 @@ from localhost.durable import history
 from localhost.durable.commits import grant
 from localhost.durable.lanes import Lane, Router
 from localhost.durable.locks import LockTable
-from localhost.durable.mailboxes import Mailboxes, SnapshotCache
+from localhost.durable.mailboxes import Mailboxes
 from localhost.durable.model import Activity, Limits, LockRequest, Message, is_entity, micros
 from localhost.durable.outside import OutsideWorkers
+from localhost.durable.snapshots import SnapshotCache
 from localhost.durable.store import Store
 from localhost.durable.timers import TimerQueue
 from localhost.durable.watchers import Watchers
@@ -31,7 +32,7 @@ class Engine:
         self.limits = limits
         self._clock = now
         self.mailboxes = Mailboxes()
-        self.cache = SnapshotCache(store.snapshot, limits.cached_events)
+        self.cache = SnapshotCache(store, limits.cached_events)
         self.locks = LockTable()
         self.watchers = Watchers()
         self.outside = OutsideWorkers(self.wake)

@@ -33,6 +33,11 @@ def replayed(events: Iterable[pb.HistoryEvent]) -> list[pb.HistoryEvent]:
     return [one for one in events if not one.HasField("orchestratorCompleted")]
 
 
+def started(events: Iterable[pb.HistoryEvent]) -> pb.ExecutionStartedEvent | None:
+    """What the generation whose history has these events was started with."""
+    return next((one.executionStarted for one in events if one.HasField("executionStarted")), None)
+
+
 def event(at: int, event_id: int = -1, **kind: Any) -> pb.HistoryEvent:
     return pb.HistoryEvent(eventId=event_id, timestamp=timestamp(at), **kind)
 

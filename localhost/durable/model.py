@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from localhost.durable.workers import LiveOrchestrator
+
 RUNNING = pb.ORCHESTRATION_STATUS_RUNNING
 COMPLETED = pb.ORCHESTRATION_STATUS_COMPLETED
 CONTINUED_AS_NEW = pb.ORCHESTRATION_STATUS_CONTINUED_AS_NEW
@@ -54,7 +56,7 @@ class Limits:
     activities: int = 200
     entities: int = 32
     cached_events: int = 500_000
-    """History events of idle instances kept parsed in memory."""
+    """History events of idle instances kept in memory, parsed or lived through."""
     message_bytes: int = 64 * 1024 * 1024
     """Largest gRPC message, each way."""
     stream_history_bytes: int = 2 * 1024 * 1024
@@ -114,22 +116,27 @@ class Parent:
 
 @dataclass(slots=True)
 class Snapshot:
-    """An instance as its next turn finds it. ``request`` is kept from turn to turn and only grows."""
+    """An instance as its next turn finds it, kept from turn to turn."""
 
-    request: pb.OrchestratorRequest
+    instance_id: str
+    execution_id: str
     name: str
     version: str | None
     status: int
     turn: int
     parent: Parent | None
-
-    @property
-    def instance_id(self) -> str:
-        return self.request.instanceId
-
-    @property
-    def execution_id(self) -> str:
-        return self.request.executionId.value
+    trace: bytes | None = None
+    """``OrchestrationTraceContext`` of the last turn."""
+    started: pb.ExecutionStartedEvent | None = None
+    """What this generation was started with; None until its first turn."""
+    events: int = 0
+    """How many its history has."""
+    past: pb.OrchestratorRequest | None = None
+    """A request with the history so far, which only grows; None while there is no need for one."""
+    live: LiveOrchestrator | None = None
+    """Where the orchestrator is, if it need not be replayed."""
+    confirmed: Sequence[pb.HistoryEvent] = ()
+    """What the last turn put into the history for what was asked: ``live`` has yet to take it in."""
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from localhost.durable.errors import StaleTurnError
 from localhost.durable.history import child_failure
 from localhost.durable.lanes import Lane, Route, Where
 from localhost.durable.model import FAILED, TERMINAL, Message, Snapshot
+from localhost.durable.workers import Answer, LiveOrchestrator
 
 
 class OrchestrationLane(Lane[str]):
@@ -32,7 +33,7 @@ class OrchestrationLane(Lane[str]):
             self._engine.spawn(self._engine.store.discard(list(waiting)))
             self._engine.cache.forget(key)
             return None
-        if not snapshot.request.pastEvents and not any(m.starts or m.terminates for m in waiting):
+        if snapshot.started is None and not any(m.starts or m.terminates for m in waiting):
             return None  # scheduled for later: what came before waits for the start
         return snapshot.name, snapshot.version
 
@@ -50,8 +51,10 @@ class OrchestrationLane(Lane[str]):
             await engine.store.discard(taken)
             engine.mailboxes.remove(key, taken)
             return
-        response = await self._answer(snapshot, events, route)
-        turn = turns.plan(snapshot, taken, events, response, now=engine.now(), next_id=engine.store.next_id)
+        answer = await self._answer(snapshot, events, route)
+        turn = turns.plan(
+            snapshot, taken, events, answer.response, now=engine.now(), next_id=engine.store.next_id
+        )
         try:
             delivered = await engine.store.write_through(
                 partial(commit_turn, turn=turn, next_id=engine.store.next_id)
@@ -59,15 +62,15 @@ class OrchestrationLane(Lane[str]):
         except StaleTurnError:
             engine.cache.forget(key)
             return
-        self._follow(turn, taken, delivered)
+        self._follow(turn, answer.live, delivered)
 
-    def _follow(self, turn: turns.Turn, taken: Sequence[Message], delivered: Sequence[Message]) -> None:
+    def _follow(self, turn: turns.Turn, live: LiveOrchestrator | None, delivered: Sequence[Message]) -> None:
         """Bring memory to where the store is now."""
         engine = self._engine
         instance_id = turn.snapshot.instance_id
-        engine.mailboxes.remove(instance_id, taken)
+        engine.mailboxes.remove(instance_id, turn.consumed)
         changed = turn.status != turn.snapshot.status
-        engine.cache.advance(turn)
+        engine.cache.advance(turn, live)
         engine.deliver(delivered)
         engine.schedule(turn.activities)
         for entity_id, critical_section in turn.unlocks:
@@ -82,24 +85,24 @@ class OrchestrationLane(Lane[str]):
         if changed:
             engine.watchers.notify(instance_id)
 
-    async def _answer(
-        self, snapshot: Snapshot, events: Sequence[pb.HistoryEvent], route: Route
-    ) -> pb.OrchestratorResponse:
+    async def _answer(self, snapshot: Snapshot, events: Sequence[pb.HistoryEvent], route: Route) -> Answer:
         ends = any(e.HasField("executionTerminated") for e in events)
-        if ends and (not snapshot.request.pastEvents or self.attempts(snapshot.instance_id)):
+        if ends and (snapshot.started is None or self.attempts(snapshot.instance_id)):
             # It never ran, or cannot be run: an end must not wait for that.
-            return turns.termination(events)
+            return Answer(turns.termination(events))
         if route.where is Where.NOWHERE:
             failure = child_failure(
                 "OrchestratorNotRegisteredError", f"A '{snapshot.name}' orchestrator was not registered."
             )
-            return turns.termination(events) if ends else turns.ending(FAILED, failure=failure)
-        request = snapshot.request
-        del request.newEvents[:]
-        request.newEvents.extend(events)
+            return Answer(turns.termination(events) if ends else turns.ending(FAILED, failure=failure))
         if route.worker is not None:
-            return await self._outside(request, route)
+            return Answer(await self._outside(self._engine.cache.request(snapshot, events), route))
+        # Taken off the snapshot until the turn is recorded: if it never is, the next one is a replay.
+        live, snapshot.live = snapshot.live, None
+        if live is not None:
+            return Answer(await live.go_on(snapshot.confirmed, events), live)
         assert self._router.workers is not None
+        request = self._engine.cache.request(snapshot, events)
         return await self._router.workers.orchestrate(snapshot.name, request)
 
     async def _outside(self, request: pb.OrchestratorRequest, route: Route) -> pb.OrchestratorResponse:

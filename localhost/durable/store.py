@@ -15,6 +15,7 @@ from typing import Any
 
 from durabletask.internal import orchestrator_service_pb2 as pb
 
+from localhost.durable import history
 from localhost.durable.commits import delete_consumed
 from localhost.durable.history import replayed
 from localhost.durable.model import Activity, LockRequest, Message, Parent, Snapshot
@@ -134,18 +135,36 @@ class Store:
         row = self.reader.execute("SELECT * FROM instances WHERE id = ?", (instance_id,)).fetchone()
         if row is None:
             return None
-        request = pb.OrchestratorRequest(instanceId=instance_id)
-        request.executionId.value = row["execution_id"]
-        if row["trace"]:
-            request.orchestrationTraceContext.ParseFromString(row["trace"])
-        for (chunk,) in self.reader.execute(
-            "SELECT chunk FROM history WHERE instance_id = ? ORDER BY turn", (instance_id,)
-        ):
-            request.pastEvents.extend(replayed(pb.HistoryChunk.FromString(chunk).events))
         parent = None
         if row["parent_id"] is not None:
             parent = Parent(row["parent_id"], row["parent_execution_id"], row["parent_task_id"])
-        return Snapshot(request, row["name"], row["version"], row["status"], row["turn"], parent)
+        snapshot = Snapshot(
+            instance_id,
+            row["execution_id"],
+            row["name"],
+            row["version"],
+            row["status"],
+            row["turn"],
+            parent,
+            row["trace"],
+        )
+        self.load_history(snapshot)
+        return snapshot
+
+    def load_history(self, snapshot: Snapshot) -> pb.OrchestratorRequest:
+        """Give the snapshot the request that replays it."""
+        past = pb.OrchestratorRequest(instanceId=snapshot.instance_id)
+        past.executionId.value = snapshot.execution_id
+        if snapshot.trace:
+            past.orchestrationTraceContext.ParseFromString(snapshot.trace)
+        for (chunk,) in self.reader.execute(
+            "SELECT chunk FROM history WHERE instance_id = ? ORDER BY turn", (snapshot.instance_id,)
+        ):
+            past.pastEvents.extend(replayed(pb.HistoryChunk.FromString(chunk).events))
+        snapshot.past = past
+        snapshot.events = len(past.pastEvents)
+        snapshot.started = history.started(past.pastEvents)
+        return past
 
     def entity_state(self, entity_id: str) -> str | None:
         row = self.reader.execute("SELECT state FROM entities WHERE id = ?", (entity_id,)).fetchone()

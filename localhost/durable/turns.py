@@ -37,6 +37,8 @@ class Turn:
     snapshot: Snapshot
     at: int
     consumed: Sequence[Message]
+    events: Sequence[pb.HistoryEvent]
+    """What it brought the orchestrator."""
     status: int
     history: list[pb.HistoryEvent]
     custom_status: str | None = None
@@ -75,7 +77,8 @@ class Turn:
             return self.continued.execution_id
         if not self.rewound:
             return self.execution_id
-        started = next(e.executionStarted for e in self.history if e.HasField("executionStarted"))
+        started = history.started(self.history)
+        assert started is not None  # it can have been rewound only once it ran
         return started.orchestrationInstance.executionId.value
 
 
@@ -156,7 +159,8 @@ class _Planner:
         self._response = response
         self._now = now
         self._next_id = next_id
-        self._turn = Turn(snapshot, now, consumed, status_after(snapshot.status, events), list(events))
+        status = status_after(snapshot.status, events)
+        self._turn = Turn(snapshot, now, consumed, events, status, list(events))
 
     def plan(self) -> Turn:
         turn = self._turn
@@ -198,7 +202,7 @@ class _Planner:
             self._send(parent.instance_id, result, execution_id=parent.execution_id)
 
     def _continue(self, action: pb.CompleteOrchestrationAction) -> None:
-        old = self._started()
+        old = self._snapshot.started or history.started(self._events) or pb.ExecutionStartedEvent()
         parent = self._snapshot.parent
         self._turn.status = RUNNING
         self._turn.continued = history.new_instance(
@@ -214,13 +218,6 @@ class _Planner:
             trace=old.parentTraceContext if old.HasField("parentTraceContext") else None,
             carried=tuple(action.carryoverEvents),
         )
-
-    def _started(self) -> pb.ExecutionStartedEvent:
-        for events in (self._snapshot.request.pastEvents, self._events):
-            for one in events:
-                if one.HasField("executionStarted"):
-                    return one.executionStarted
-        return pb.ExecutionStartedEvent()
 
     def _send(
         self, target: str, what: pb.HistoryEvent, *, execution_id: str | None = None, visible_at: int = 0

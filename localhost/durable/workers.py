@@ -1,8 +1,35 @@
 """What the durable engine asks of whoever runs the app's functions."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from durabletask.internal import orchestrator_service_pb2 as pb
+
+
+class LiveOrchestrator(Protocol):
+    """An orchestrator after a turn, as a replay of its history would leave it: its next turn needs none.
+
+    It is good for turns that follow each other. The engine lets go of it when a turn was not recorded.
+    """
+
+    async def go_on(
+        self, confirmed: Sequence[pb.HistoryEvent], events: Sequence[pb.HistoryEvent]
+    ) -> pb.OrchestratorResponse:
+        """Run the next turn: ``confirmed`` is what the last one added to the history after its new events.
+
+        Whatever it raises, it has not gone on, and is of no use any more.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an orchestrator came to in a turn."""
+
+    response: pb.OrchestratorResponse
+    live: LiveOrchestrator | None = None
+    """For its next turn, from a worker that keeps orchestrators alive."""
 
 
 class Workers(Protocol):
@@ -17,8 +44,8 @@ class Workers(Protocol):
         """The names this worker has for ``kind``: ``orchestration``, ``activity`` or ``entity``."""
         ...
 
-    async def orchestrate(self, name: str, request: pb.OrchestratorRequest) -> pb.OrchestratorResponse:
-        """Run one turn (the response carries no completion token)."""
+    async def orchestrate(self, name: str, request: pb.OrchestratorRequest) -> Answer:
+        """Run one turn after a replay of all before it (the response carries no completion token)."""
         ...
 
     async def act(self, request: pb.ActivityRequest) -> pb.ActivityResponse:

@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import azure.functions as func
+from azure.durable_functions.internal.payloads import get_payload_store
+from azure.durable_functions.worker import DurableFunctionsWorker
 from azure.functions.meta import Datum
 from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf.wrappers_pb2 import StringValue
 
 from localhost.app.functions import Function
+from localhost.durable.live import begin
+from localhost.durable.workers import Answer
 from localhost.triggers.calls import Call, make_call, make_context
 from localhost.triggers.starter import Starters
 
@@ -40,6 +44,7 @@ class AppWorkers:
         self._functions = [function for function in functions if function.durable_kind]
         self._pool = pool
         self._handles: dict[tuple[str, str], _Handle] = {}
+        self._live: dict[str, DurableFunctionsWorker] = {}
         self._converter: Any = func.get_binding_registry().get("activityTrigger")  # type: ignore[no-untyped-call]
 
     def connect(self, starters: Starters) -> None:
@@ -49,13 +54,29 @@ class AppWorkers:
             handle = _Handle(function, function.trigger.name, call)
             self._handles[function.durable_kind or "", function.durable_name] = handle
 
+    def keep_alive(self) -> None:
+        """Keep orchestrators alive between their turns, on the thread of the event loop.
+
+        For an app whose orchestrators never block and do as they should in a replay: one that does not would
+        seem to work here, and break where every turn is a replay.
+        """
+        for function in self._functions:
+            orchestrator = getattr(function.handler, "orchestrator_function", None)
+            if orchestrator is not None:
+                worker = DurableFunctionsWorker()
+                worker._register_orchestrator_once(function.durable_name, orchestrator)  # noqa: SLF001 # as it does itself
+                self._live[function.durable_name] = worker
+
     def registered(self, kind: str) -> frozenset[str]:
         return frozenset(f.durable_name for f in self._functions if f.durable_kind == kind)
 
-    async def orchestrate(self, name: str, request: pb.OrchestratorRequest) -> pb.OrchestratorResponse:
+    async def orchestrate(self, name: str, request: pb.OrchestratorRequest) -> Answer:
+        live = self._live.get(name)
+        if live is not None and get_payload_store() is None:
+            return begin(live, request)
         handle = self._find("orchestration", name)
         encoded = await handle.call(**{handle.parameter: base64.b64encode(request.SerializeToString())})
-        return pb.OrchestratorResponse.FromString(base64.b64decode(encoded))
+        return Answer(pb.OrchestratorResponse.FromString(base64.b64decode(encoded)))
 
     async def operate(self, name: str, request: pb.EntityBatchRequest) -> pb.EntityBatchResult:
         handle = self._find("entity", name.lower())

@@ -1,7 +1,7 @@
 """A hub with the SDK's client on its gRPC face, and the SDK's worker in process behind it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from durabletask.client import AsyncTaskHubGrpcClient, OrchestrationState
 
 from localhost.durable.model import Limits
 from localhost.durable.sidecar import Sidecar
-from tests.durable.sdk import SdkWorkers
+from tests.durable.sdk import DIFFERENCES, SdkWorkers
 
 QUICK = Limits(first_retry=0.01, last_retry=0.05)
 
@@ -23,7 +23,7 @@ class World:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.workers = SdkWorkers()
+        self.workers = SdkWorkers(path)
         self.hub: Sidecar
         self.client: AsyncTaskHubGrpcClient
         self.address = ""
@@ -69,6 +69,14 @@ async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
             if (await answer) if isinstance(answer, Awaitable) else answer:
                 return
             await asyncio.sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def replays_agree() -> Iterator[None]:
+    yield
+    different = list(DIFFERENCES)
+    DIFFERENCES.clear()
+    assert not different
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from localhost.durable.hub import TaskHub
 from tests.durable.sdk import SdkWorkers
 
 
-def functions(log: Path) -> SdkWorkers:
-    """The functions both processes have; every run of an activity is a line in ``log``."""
-    workers = SdkWorkers()
+def functions(path: Path) -> SdkWorkers:
+    """The functions that both processes have for ``path``; every run of an activity is a line in its log."""
+    workers = SdkWorkers(path)
+    log = path.with_suffix(".log")
 
     @workers.activity
     async def plus(context: task.ActivityContext, n: int) -> int:
@@ -48,7 +49,7 @@ def functions(log: Path) -> SdkWorkers:
 
 
 async def main(path: Path, instances: int) -> None:
-    hub = TaskHub(path, workers=functions(path.with_suffix(".log")))
+    hub = TaskHub(path, workers=functions(path))
     await hub.start()
     for n in range(instances):
         await hub.start_instance("work", instance_id=f"work-{n}", input="10")

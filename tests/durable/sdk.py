@@ -1,13 +1,16 @@
 """The SDK's own worker, driven in process: the ``Workers`` the engine's tests run on.
 
-Functions are written as for ``durabletask.worker.TaskHubGrpcWorker``, which replays them; only its stream of
-work items is left out. ``async`` activities run on the loop, others in a thread.
+Functions are written as for ``durabletask.worker.TaskHubGrpcWorker``; only its stream of work items is left
+out. ``async`` activities run on the loop, others in a thread. Orchestrators live on between their turns;
+every turn is run as a replay by the worker, too, and what differs is kept in :data:`DIFFERENCES`.
 """
 
 import asyncio
+import contextlib
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,14 +19,27 @@ from durabletask.internal import helpers
 from durabletask.internal import orchestrator_service_pb2 as pb
 from durabletask.worker import TaskHubGrpcWorker
 
+from localhost.durable import queries
+from localhost.durable.history import replayed
+from localhost.durable.live import begin
+from localhost.durable.workers import Answer, LiveOrchestrator
+from localhost.sqlite.writer import connect
+
+DIFFERENCES: list[str] = []
+"""Turns that came to something else than their replays; no test leaves one behind."""
+
 
 class SdkWorkers:
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
+        """``path`` is the hub's file, where the replays take their histories from."""
+        self.path = path
         self.worker = TaskHubGrpcWorker(emit_trace_spans=False)
         self._names: dict[str, set[str]] = {"orchestration": set(), "activity": set(), "entity": set()}
         self._activities: dict[str, Callable[..., Any]] = {}
         self.turns: list[pb.OrchestratorRequest] = []
         """Copies of the turns that were run, oldest first."""
+        self.lived = 0
+        """How many of them needed no replay."""
         self.faults: list[Exception] = []
         """Raised, one each, instead of running the next turns or batches: the machinery failing."""
 
@@ -44,16 +60,29 @@ class SdkWorkers:
     def registered(self, kind: str) -> frozenset[str]:
         return frozenset(self._names[kind])
 
-    async def orchestrate(self, name: str, request: pb.OrchestratorRequest) -> pb.OrchestratorResponse:
-        copy = pb.OrchestratorRequest()
-        copy.CopyFrom(request)
-        self.turns.append(copy)
+    async def orchestrate(self, name: str, request: pb.OrchestratorRequest) -> Answer:
+        self.take(request)
+        answer = begin(self.worker, request)
+        self.check(request, answer.response)
+        return Answer(answer.response, answer.live and _Checked(self, answer.live, request.instanceId))
+
+    def take(self, request: pb.OrchestratorRequest) -> None:
+        self.turns.append(_copy(request))
         if self.faults:
             raise self.faults.pop()
+
+    def history(self, instance_id: str) -> list[pb.HistoryEvent]:
+        with contextlib.closing(connect(self.path, read_only=True)) as connection:
+            chunks = list(queries.history_chunks(connection, instance_id))
+        return replayed(event for chunk in chunks for event in chunk.events)
+
+    def check(self, request: pb.OrchestratorRequest, response: pb.OrchestratorResponse) -> None:
         answers: list[pb.OrchestratorResponse] = []
         stub = SimpleNamespace(CompleteOrchestratorTask=answers.append)
-        self.worker._execute_orchestrator(request, stub, None)
-        return answers[0]
+        self.worker._execute_orchestrator(_copy(request), stub, None)
+        live, replayed = _comparable(response), _comparable(answers[0])
+        if live != replayed:
+            DIFFERENCES.append(f"{request.instanceId}, live:\n{live}\nreplayed:\n{replayed}")
 
     async def act(self, request: pb.ActivityRequest) -> pb.ActivityResponse:
         function = self._activities[request.name]
@@ -80,3 +109,44 @@ class SdkWorkers:
         stub = SimpleNamespace(CompleteEntityTask=answers.append)
         self.worker._execute_entity_batch(request, stub, None)
         return answers[0]
+
+
+class _Checked:
+    """A live orchestrator whose turns are checked against replays."""
+
+    def __init__(self, workers: SdkWorkers, live: LiveOrchestrator, instance_id: str) -> None:
+        self._workers = workers
+        self._live = live
+        self._instance_id = instance_id
+
+    async def go_on(
+        self, confirmed: Sequence[pb.HistoryEvent], events: Sequence[pb.HistoryEvent]
+    ) -> pb.OrchestratorResponse:
+        past = self._workers.history(self._instance_id)
+        request = pb.OrchestratorRequest(instanceId=self._instance_id, pastEvents=past, newEvents=events)
+        self._workers.take(request)
+        self._workers.lived += 1
+        response = await self._live.go_on(confirmed, events)
+        self._workers.check(request, response)
+        return response
+
+
+def _copy(request: pb.OrchestratorRequest) -> pb.OrchestratorRequest:
+    copy = pb.OrchestratorRequest()
+    copy.CopyFrom(request)
+    return copy
+
+
+def _comparable(response: pb.OrchestratorResponse) -> str:
+    """A response without what differs by chance: where an error passed, how a new generation is called."""
+    copy = pb.OrchestratorResponse()
+    copy.CopyFrom(response)
+    for action in copy.actions:
+        failure = action.completeOrchestration.failureDetails
+        if action.HasField("completeOrchestration"):
+            while failure.HasField("stackTrace"):
+                failure.ClearField("stackTrace")
+                failure = failure.innerFailure
+        for event in action.rewindOrchestration.newHistory:
+            event.executionStarted.orchestrationInstance.ClearField("executionId")
+    return str(copy)

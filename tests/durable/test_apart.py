@@ -29,7 +29,7 @@ def app_loop() -> Iterator[asyncio.AbstractEventLoop]:
 async def test_an_async_activity_may_call_the_hub_with_the_synchronous_client(
     tmp_path: Path, app_loop: asyncio.AbstractEventLoop
 ) -> None:
-    workers = SdkWorkers()
+    workers = SdkWorkers(tmp_path / "hub.db")
     address = ""
 
     @workers.activity

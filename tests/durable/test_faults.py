@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from durabletask.entities import EntityInstanceId
 from durabletask.internal import orchestrator_service_pb2 as pb
 
 from localhost.durable.hub import TaskHub
+from localhost.durable.workers import Answer, LiveOrchestrator
 from tests.durable.conftest import QUICK, until
 from tests.durable.sdk import SdkWorkers
 
@@ -22,8 +24,8 @@ TOTAL = EntityInstanceId("total", "all")
 class Unreliable(SdkWorkers):
     """Workers that break now and then, before or after the function ran."""
 
-    def __init__(self, dice: random.Random) -> None:
-        super().__init__()
+    def __init__(self, path: Path, dice: random.Random) -> None:
+        super().__init__(path)
         self.dice = dice
         self.breaking = True
 
@@ -33,11 +35,11 @@ class Unreliable(SdkWorkers):
         if self.dice.random() < 0.3:
             await asyncio.sleep(self.dice.random() * 0.01)
 
-    async def orchestrate(self, name: str, request: pb.OrchestratorRequest) -> pb.OrchestratorResponse:
+    async def orchestrate(self, name: str, request: pb.OrchestratorRequest) -> Answer:
         await self._maybe_break()
-        response = await super().orchestrate(name, request)
+        answer = await super().orchestrate(name, request)
         await self._maybe_break()
-        return response
+        return Answer(answer.response, answer.live and _Unreliable(self._maybe_break, answer.live))
 
     async def act(self, request: pb.ActivityRequest) -> pb.ActivityResponse:
         await self._maybe_break()
@@ -52,8 +54,24 @@ class Unreliable(SdkWorkers):
         return response
 
 
-def functions(dice: random.Random) -> Unreliable:
-    workers = Unreliable(dice)
+class _Unreliable:
+    """A live orchestrator of theirs, which breaks likewise."""
+
+    def __init__(self, maybe_break: Callable[[], Awaitable[None]], live: LiveOrchestrator) -> None:
+        self._maybe_break = maybe_break
+        self._live = live
+
+    async def go_on(
+        self, confirmed: Sequence[pb.HistoryEvent], events: Sequence[pb.HistoryEvent]
+    ) -> pb.OrchestratorResponse:
+        await self._maybe_break()
+        response = await self._live.go_on(confirmed, events)
+        await self._maybe_break()
+        return response
+
+
+def functions(path: Path, dice: random.Random) -> Unreliable:
+    workers = Unreliable(path, dice)
 
     @workers.activity
     async def double(_: task.ActivityContext, n: int) -> int:
@@ -90,8 +108,8 @@ def functions(dice: random.Random) -> Unreliable:
 @pytest.mark.parametrize("seed", range(6))
 async def test_whatever_breaks_everything_is_done_once(tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
-    workers = functions(dice)
     path = tmp_path / "hub.db"
+    workers = functions(path, dice)
     ids = [f"tree-{n}" for n in range(5)]
     hub = TaskHub(path, workers=workers, limits=QUICK)
     await hub.start()

@@ -32,7 +32,7 @@ async def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path: Path, af
     asyncio.get_running_loop().call_later(after, process.kill)
     acknowledged = {f"work-{int(line)}" for line in [first, *(await process.stdout.read()).splitlines()]}
     await process.wait()
-    hub = TaskHub(path, workers=functions(path.with_suffix(".log")))
+    hub = TaskHub(path, workers=functions(path))
     await hub.start()
     known, _ = await hub.query(InstanceFilter(id_prefix="work-"), size=100)
     ids = {status.instance_id for status in known if status.parent_id is None}
