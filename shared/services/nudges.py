@@ -16,7 +16,7 @@ from shared.ports.clock import Clock, Ids
 from shared.ports.documents import EXECUTIONS, Create, Delete, Documents, Query, Where
 from shared.ports.orchestrations import Orchestrations
 from shared.security.scope import TenantScope
-from shared.workflow.nudging import NUDGE
+from shared.workflow.stopping import NUDGE
 
 KIND: Final = "nudge"
 PAGE: Final = 100

@@ -10,7 +10,9 @@ from shared.workflow.work import Lane, Node, Work
 
 
 def begin_all(run: Generation) -> None:
-    """Begin everything that may begin."""
+    """Begin everything that may begin: nothing, while it is paused."""
+    if run.work.paused:
+        return
     limit = run.work.limit or sys.maxsize
     while run.nodes.ready and len(run.flights) + len(run.due) < limit:
         node = run.nodes.begin()

@@ -10,8 +10,8 @@ from shared.workflow.beginning import begin_all
 from shared.workflow.context import Context, Steps, Task
 from shared.workflow.generations import Generation
 from shared.workflow.landing import land
-from shared.workflow.nudging import await_nudge, nudge
 from shared.workflow.phases import ended, following
+from shared.workflow.steering import await_nudge, steer
 from shared.workflow.stopping import await_cancel, await_deadline, cancel, expire
 from shared.workflow.work import Result, Work
 
@@ -64,17 +64,17 @@ class _Run:
                 self._context.continue_as_new(run.rest().to_json(), waiting)
                 return None
             begin_all(run)
-            if not run.flights:
-                if run.halted and not run.cancelling:
+            if not (run.flights or run.held):
+                if run.halted and not run.ending:
                     run.result.cancelled.clear()
                 return run.result
             landed = yield self._context.arrival()
-            run.first = False
             flight = run.flights.pop(id(landed), None)
             if flight is not None:
+                run.first = False
                 land(run, flight)
 
     def _take_nudges(self) -> None:
         while self.nudged.is_complete:
-            nudge(self.state, self.nudged.get_result())
+            steer(self.state, self.nudged.get_result())
             self.nudged = await_nudge(self._context)

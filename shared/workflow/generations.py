@@ -35,16 +35,26 @@ class Generation:
         """Whether an item has failed, so that no other begins."""
 
     @property
+    def ending(self) -> bool:
+        """Whether the whole execution comes to its end before all has run."""
+        return self.cancelling or self.result.terminated
+
+    @property
     def stopping(self) -> bool:
         """Whether nothing more begins."""
-        return self.cancelling or self.halted
+        return self.ending or self.halted
+
+    @property
+    def held(self) -> bool:
+        """Whether something would begin if it were not paused."""
+        return self.work.paused and bool(self.due or self.nodes.ready)
 
     @property
     def renewable(self) -> bool:
         """Whether to forget the history now: there is enough of it, and nothing but sleep in the air."""
         return (
             self.landed >= self.work.renew_after
-            and not self.cancelling
+            and not self.ending
             and bool(self.due or self.nodes.ready or self.flights)
             and all(flight.asleep for flight in self.flights.values())
         )

@@ -6,7 +6,7 @@ from shared.workflow.beginning import begin_items
 from shared.workflow.context import Task
 from shared.workflow.flights import Flight
 from shared.workflow.generations import Generation
-from shared.workflow.stopping import cancel, halt
+from shared.workflow.stopping import cancel, halt, terminate
 from shared.workflow.work import Lane, Node, Result
 
 
@@ -28,6 +28,8 @@ def land(run: Generation, flight: Flight) -> None:
 def _land_attempt(run: Generation, node: Node, lane: Lane, outcome: dict[str, Any]) -> None:
     step = lane.steps[0]
     match outcome["status"]:
+        case "items" if run.work.paused:
+            run.go_on(node, lane)  # it says so again when it is asked again
         case "items":
             begin_items(run, node, lane, outcome)
         case "retry":
@@ -41,7 +43,7 @@ def _land_attempt(run: Generation, node: Node, lane: Lane, outcome: dict[str, An
             run.go_on(node, lane, delay)
         case "cancelled":
             run.end_lane(node, lane, cancelled=lane.steps)
-            cancel(run)
+            (terminate if outcome.get("terminated") else cancel)(run)
         case "failed" if run.work.phase == "compensations":
             run.result.failed.append(step)
             _next_step(run, node, lane)
@@ -67,8 +69,12 @@ def _next_step(run: Generation, node: Node, lane: Lane) -> None:
 
 def _land_items(run: Generation, node: Node, lane: Lane, task: Task) -> None:
     """Have the items put together, whatever they came to: that is in the store."""
-    if not task.is_failed and task.get_result()["cancelled"]:
-        cancel(run)
+    if not task.is_failed:
+        result = Result.from_json(task.get_result())
+        if result.terminated:
+            terminate(run)
+        elif result.cancelled:
+            cancel(run)
     lane.collect = True
     run.go_on(node, lane)
 
@@ -76,6 +82,8 @@ def _land_items(run: Generation, node: Node, lane: Lane, task: Task) -> None:
 def _land_segment(run: Generation, flight: Flight) -> None:
     node = flight.node
     result = _lost(run, node) if flight.task.is_failed else _segment_result(run, flight)
+    if result.terminated:
+        terminate(run)
     run.result.add(result)
     node.stopped = result.stopped
     run.end_node(node)

@@ -8,6 +8,8 @@ from shared.workflow.work import Lane, Node, Result, Work
 
 def ended(work: Work, result: Result, *, cancelled: bool) -> dict[str, Any]:
     """What the execution has come to with the phase that came to ``result``: the first cause stays first."""
+    if result.terminated:
+        return _terminated(work, result)
     end = work.end
     match work.phase:
         case "steps":
@@ -27,14 +29,43 @@ def ended(work: Work, result: Result, *, cancelled: bool) -> dict[str, Any]:
             }
 
 
+def _terminated(work: Work, result: Result) -> dict[str, Any]:
+    """Where it stands, it ends: what has not been undone stays, and what runs at last never does."""
+    end = {"failed": [], "blocked": [], "cancelled": []} | work.end
+    match work.phase:
+        case "steps":
+            uncompensated = _undoing(result)
+        case "compensations":
+            uncompensated = result.failed + result.cancelled
+            result = Result()
+        case "finally":
+            uncompensated = end.get("uncompensated", [])
+    return {
+        "status": "cancelled",
+        "terminated": True,
+        "failed": end["failed"] + result.failed,
+        "blocked": end["blocked"] + result.blocked,
+        "cancelled": end["cancelled"]
+        + result.cancelled
+        + [step for node in work.last for step in node.steps],
+        **({"uncompensated": uncompensated} if uncompensated else {}),
+    }
+
+
+def _undoing(result: Result) -> list[str]:
+    """What can be undone of what completed, the last first."""
+    # Sorting keeps the order in which they were known where the times are equal.
+    completed = sorted(result.completed, key=lambda entry: entry[1])
+    return [step for step, _ in reversed(completed)]
+
+
 def following(work: Work, result: Result, end: dict[str, Any]) -> Work | None:
     """The work of the phase behind the one that came to ``result``; None if there is none."""
+    if result.terminated:
+        return None
     then = replace(work, first=False, so_far=Result(), end=end)
     if work.phase == "steps" and end["status"] != "completed" and result.completed:
-        # Sorting keeps the order in which they were known where the times are equal.
-        completed = sorted(result.completed, key=lambda entry: entry[1])
-        lane = Lane([step for step, _ in reversed(completed)])
-        return replace(then, phase="compensations", nodes=[Node(0, [lane])])
+        return replace(then, phase="compensations", nodes=[Node(0, [Lane(_undoing(result))])])
     if work.phase != "finally" and work.last:
         return replace(then, phase="finally", nodes=work.last, last=[])
     return None

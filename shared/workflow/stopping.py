@@ -1,13 +1,15 @@
-"""What ends an orchestration before all has run: it is cancelled, its time is over, or an item has failed."""
+"""What ends an orchestration before all has run: cancelling, terminating, a deadline, a failed item."""
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from shared.workflow.context import Task
 from shared.workflow.generations import Generation
 
 CANCEL: Final = "cancel"
 """The event that stops an execution: what runs is awaited, nothing more begins."""
+NUDGE: Final = "nudge"
+"""The event that steers an orchestration in every phase (``steering.py``)."""
 
 
 def await_cancel(run: Generation) -> Task | None:
@@ -32,17 +34,24 @@ def await_deadline(run: Generation) -> Task | None:
 
 def cancel(run: Generation) -> None:
     """Begin nothing more, wake what sleeps, and pass the word on; what runs is awaited."""
-    if not run.cancelling:
+    if not run.ending:
         run.cancelling = True
         _stop(run)
 
 
 def expire(run: Generation) -> None:
     """Cancel what is left, and have that written down, so that what runs gives up."""
-    if not run.cancelling:
+    if not run.ending:
         run.expired = True
         run.context.finish(run.work.names | {"status": "cancelling"})
         cancel(run)
+
+
+def terminate(run: Generation) -> None:
+    """As :func:`cancel`, and nothing is undone, nor does anything run at last."""
+    if not run.result.terminated:
+        run.result.terminated = True
+        _stop(run, NUDGE, {"terminate": True})
 
 
 def halt(run: Generation) -> None:
@@ -52,10 +61,12 @@ def halt(run: Generation) -> None:
         _stop(run)
 
 
-def _stop(run: Generation) -> None:
+def _stop(run: Generation, event: str = CANCEL, word: Any = None) -> None:
+    """Let go what waits, and tell ``event`` to what runs apart; a pause is over with that."""
+    run.work.paused = False
     for flight in list(run.flights.values()):
         if flight.instance:
-            run.context.signal(flight.instance, CANCEL)
+            run.context.signal(flight.instance, event, word)
         elif flight.asleep and flight.lane is not None:
             del run.flights[id(flight.task)]
             run.end_lane(flight.node, flight.lane, cancelled=flight.lane.steps)

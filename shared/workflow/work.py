@@ -99,6 +99,8 @@ class Result:
     """Whether a failure stopped it short of its end (a tolerated failure does not)."""
     completed: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Of the steps that can be undone, those that completed, and when (ISO 8601)."""
+    terminated: bool = False
+    """Whether it was ended where it stood."""
 
     def add(self, other: "Result") -> None:
         self.failed += other.failed
@@ -106,6 +108,7 @@ class Result:
         self.cancelled += other.cancelled
         self.stopped = self.stopped or other.stopped
         self.completed += other.completed
+        self.terminated = self.terminated or other.terminated
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -114,13 +117,19 @@ class Result:
             "cancelled": self.cancelled,
             "stopped": self.stopped,
             **({"completed": self.completed} if self.completed else {}),
+            **({"terminated": True} if self.terminated else {}),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Result":
         completed = [(step, at) for step, at in data.get("completed", ())]
         return cls(
-            list(data["failed"]), list(data["blocked"]), list(data["cancelled"]), data["stopped"], completed
+            failed=list(data["failed"]),
+            blocked=list(data["blocked"]),
+            cancelled=list(data["cancelled"]),
+            stopped=data["stopped"],
+            completed=completed,
+            terminated=data.get("terminated", False),
         )
 
 
@@ -151,6 +160,10 @@ class Work:
     """Of the items of a step: the most that run at a time. What fails untolerated stops the others."""
     name: str = ""
     """What the orchestrations of its nodes are named after; empty: the execution."""
+    paused: bool = False
+    """Whether nothing more of it begins until it is resumed."""
+    steered: int = 0
+    """The number of the last word to pause or resume that was heeded (``steering.py``)."""
     end: dict[str, Any] = field(default_factory=dict[str, Any])
     """What the phases before this one came to, as it is recorded at the end (``phases.py``)."""
 
@@ -174,6 +187,7 @@ class Work:
             **({"deadline": self.deadline.isoformat()} if self.deadline else {}),
             **({"limit": self.limit, "name": self.name} if self.limit else {}),
             **({"last": [node.to_json() for node in self.last]} if self.last else {}),
+            **({"paused": self.paused, "steered": self.steered} if self.steered else {}),
         }
 
     @classmethod
@@ -194,4 +208,6 @@ class Work:
             phase=data.get("phase", "steps"),
             last=[Node.from_json(node) for node in data.get("last", ())],
             end=data.get("end", {}),
+            paused=data.get("paused", False),
+            steered=data.get("steered", 0),
         )

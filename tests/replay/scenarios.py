@@ -8,7 +8,7 @@ from shared.workflow.cutting import cut
 from shared.workflow.work import Work
 from tests.replay.deliveries import Delivery
 from tests.replay.recorder import Recorder
-from tests.workflow.world import Outcome, World
+from tests.workflow.world import Outcome, Word, World
 
 type Graph = Mapping[str, Sequence[str]]
 
@@ -29,7 +29,7 @@ class Scenario:
     )
     tolerant: frozenset[str] = frozenset()
     cancel_at: float | None = None
-    nudges: Sequence[tuple[float, str]] = ()
+    nudges: Sequence[tuple[float, str | Word]] = ()
     small: int = 30
     bundle: int = 20
     renew_after: int = 12
@@ -75,6 +75,8 @@ RETRY: Outcome = {"status": "retry", "delay": 2.5}
 PENDING: Outcome = {"status": "pending", "delay": 30, "token": {"job": 7}}
 ASKED: Outcome = {"status": "pending", "delay": 3600, "token": "asked"}
 REJECTED: Outcome = {"status": "failed", "error": {"code": "REJECTED", "message": "bob@acme rejected it"}}
+GIVEN_UP: Outcome = {"status": "cancelled", "terminated": True}
+PAUSE, RESUME, TERMINATE = {"pause": 1}, {"resume": 2}, {"terminate": True}
 FAILED: Outcome = {"status": "failed", "error": {"code": "HTTP_STATUS", "message": "answered 404"}}
 DIAMOND: Graph = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
 
@@ -134,6 +136,51 @@ SCENARIOS: Mapping[str, Scenario | Delivery] = {
     "deadline-kept": Scenario(chain("s", 2), timeout=60),
     "approved": Scenario(chain("s", 3), {"s1": [ASKED, ASKED]}, nudges=[(30, "s1"), (31.5, "s1")]),
     "approval-expired": Scenario(chain("s", 3), {"s1": [ASKED, REJECTED]}),
+    "paused": Scenario(
+        {**DIAMOND, "e": []},
+        {"a": [RETRY], "e": [PENDING]},
+        nudges=[(0.5, PAUSE), (2, "e"), (40, PAUSE), (50, RESUME), (51.5, {"pause": 3}), (60, {"resume": 4})],
+    ),
+    "paused-renewed": Scenario(
+        chain("s", 6), {"s3": [PENDING]}, nudges=[(4.5, PAUSE), (50, RESUME)], renew_after=2
+    ),
+    "paused-segmented": Scenario(
+        {**chain("a", 5), **chain("b", 4)}, nudges=[(1.5, PAUSE), (9, RESUME)], small=0, bundle=4
+    ),
+    "paused-items": Scenario(
+        chain("s", 1),
+        {"s0": [_items(40, limit=2)] * 2},
+        nudges=[(0.5, PAUSE), (9, RESUME), (12.5, {"pause": 3})],
+        cancel_at=20,
+    ),
+    "paused-compensation": Scenario(
+        chain("s", 3),
+        {"s2": [FAILED]},
+        compensatable=frozenset({"s0", "s1"}),
+        last=chain("f", 2),
+        nudges=[(3.5, PAUSE), (20, RESUME), (21.5, {"pause": 3}), (30, {"resume": 4})],
+    ),
+    "paused-deadline": Scenario(chain("s", 3), nudges=[(0.5, PAUSE)], timeout=10, last=chain("f", 1)),
+    "terminated": Scenario(
+        {**DIAMOND, "e": []}, {"e": [PENDING]}, nudges=[(1.5, TERMINATE)], last=chain("f", 1)
+    ),
+    "terminated-segmented": Scenario(
+        {**chain("a", 5), **chain("b", 4)}, {"b1": [PENDING]}, nudges=[(2.5, TERMINATE)], small=0, bundle=4
+    ),
+    "terminated-items": Scenario(chain("s", 2), {"s0": [_items(40, limit=2)]}, nudges=[(3.5, TERMINATE)]),
+    "terminated-compensation": Scenario(
+        chain("s", 3),
+        {"s2": [FAILED]},
+        compensatable=frozenset({"s0", "s1"}),
+        last=chain("f", 2),
+        nudges=[(3.5, TERMINATE)],
+    ),
+    "terminated-finally": Scenario(chain("s", 1), last=chain("f", 3), nudges=[(1.5, TERMINATE)]),
+    "terminated-cancelling": Scenario(
+        chain("s", 2), cancel_at=0.5, compensatable=frozenset({"s0"}), nudges=[(1.5, TERMINATE)]
+    ),
+    "terminated-paused": Scenario(chain("s", 2), nudges=[(0.5, PAUSE), (9, TERMINATE)]),
+    "given-up": Scenario({**chain("a", 5), **chain("b", 4)}, {"b1": [GIVEN_UP]}, small=0, bundle=4),
     "webhook": Delivery([None]),
     "webhook-retried": Delivery([5.5, 14.0, None]),
 }

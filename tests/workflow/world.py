@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 type Outcome = Mapping[str, Any]
+type Word = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +103,12 @@ class World:
         work: Mapping[str, Any],
         *,
         cancel_at: float | None = None,
-        nudges: Sequence[tuple[float, str]] = (),
+        nudges: Sequence[tuple[float, str | Word]] = (),
     ) -> None:
-        """Run ``work`` until nothing is left to happen; ``nudges`` are times and the steps told of."""
+        """Run ``work`` until nothing is left to happen; ``nudges`` are times and the steps or words told."""
         root = work["execution_id"]
-        for at, step in nudges:
-            self._nudge_later(at, root, step)
+        for at, said in nudges:
+            self._nudge_later(at, root, {"step": said} if isinstance(said, str) else said)
         if cancel_at is not None:
             self._later(cancel_at, lambda: self._raise(root, "cancel"))
         self._start(Instance(root, "execution", _json(work)))
@@ -115,8 +116,8 @@ class World:
             self.now, _, happen = heapq.heappop(self._agenda)
             happen()
 
-    def _nudge_later(self, at: float, root: str, step: str) -> None:
-        self._later(at, lambda: self._raise(root, "nudge", {"step": step}))
+    def _nudge_later(self, at: float, root: str, word: Word) -> None:
+        self._later(at, lambda: self._raise(root, "nudge", word))
 
     def _later(self, delay: float, happen: Callable[[], None]) -> None:
         heapq.heappush(self._agenda, (self.now + delay, next(self._order), happen))

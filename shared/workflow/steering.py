@@ -1,0 +1,67 @@
+"""What a running orchestration is told: what a step waits for has happened; pause, resume, terminate."""
+
+from typing import Any
+
+from shared.workflow.context import Context, Task
+from shared.workflow.generations import Generation
+from shared.workflow.stopping import NUDGE, terminate
+
+type Word = dict[str, Any]
+"""What the event :data:`NUDGE` brings, which is one of these.
+
+``{"step": id}`` has the step asked again at once: what it waits for has happened, and is in the store.
+``{"pause": number}`` has nothing more begin, and ``{"resume": number}`` goes on. Numbers grow from wish to
+wish: a word that comes late, behind one that was wished for later, says nothing.
+``{"terminate": true}`` ends it, with nothing undone.
+
+So a word may come twice, and for what has ended.
+"""
+
+
+def await_nudge(context: Context) -> Task:
+    """The wait for the next word."""
+    nudge = context.wait_event(NUDGE)
+    context.watch(nudge)
+    return nudge
+
+
+def steer(run: Generation, word: Word) -> None:
+    """Do as the word says."""
+    match word:
+        case {"step": step}:
+            _nudge(run, step, word)
+        case {"pause": number} if number > run.work.steered:
+            _hold(run, word, paused=True, number=number)
+        case {"resume": number} if number >= run.work.steered:
+            _hold(run, word, paused=False, number=number)
+        case {"terminate": _}:
+            terminate(run)
+
+
+def _nudge(run: Generation, step: str, word: Word) -> None:
+    """Wake the step; one that is just being asked is asked again after that."""
+    for flight in list(run.flights.values()):
+        if flight.lane is None:
+            if step in flight.node.steps:
+                run.context.signal(flight.instance, NUDGE, word)
+        elif flight.lane.steps[0] != step:
+            continue
+        elif flight.instance:
+            run.context.signal(flight.instance, NUDGE, word)
+        elif not flight.asleep:
+            flight.lane.nudged = True
+        elif flight.lane.token is not None:
+            del run.flights[id(flight.task)]
+            flight.lane.due = None
+            run.due.append((flight.node, flight.lane))
+
+
+def _hold(run: Generation, word: Word, *, paused: bool, number: int) -> None:
+    """Hold back what would begin, or let it; everything that it consists of does likewise."""
+    run.work.steered = number
+    if paused and run.stopping:
+        return
+    run.work.paused = paused
+    for flight in run.flights.values():
+        if flight.instance:
+            run.context.signal(flight.instance, NUDGE, word)
