@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -21,6 +21,9 @@ CANCEL_LOOK_SECONDS = 1.0
 
 MAX_TOKEN_BYTES: Final = 8192
 """The most that an action may leave to be polled with: it is in the orchestration's history."""
+
+type Work = Coroutine[Any, Any, Completed | Pending]
+"""An action that has been called and not been awaited."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ class Acting:
         self._step = step
         self._action = action
 
-    async def result(self, work: Awaitable[Completed | Pending]) -> Completed | Pending:
+    async def result(self, work: Work) -> Completed | Pending:
         """What the action comes to.
 
         Raises:
@@ -74,9 +77,12 @@ class Acting:
             case _:
                 return f"the action {self._action.name} answered with a {type(result).__name__}"
 
-    async def _watched(self, work: Awaitable[Completed | Pending]) -> Completed | Pending:
+    async def _watched(self, work: Work) -> Completed | Pending:
         """The work's result; long work is given up when its execution is cancelled."""
-        task = asyncio.ensure_future(work)
+        # Begun at once: what needs to wait for nothing is done by then, without timers and turns of the loop.
+        task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
+        if task.done():
+            return task.result()
         try:
             async with asyncio.timeout(self._step.timeout):
                 while True:

@@ -6,7 +6,7 @@ with it. A pure action is simply run again and loses the race to record; any oth
 store before it acts, so that a second delivery knows that it is one.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +27,7 @@ from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Documents
 from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
-from shared.services.acting import Acting, GivenUpError
+from shared.services.acting import Acting, GivenUpError, Work
 from shared.services.attempts import (
     AttemptRecord,
     CompensationRecord,
@@ -261,7 +261,7 @@ class _Attempt:
             return await self._failed(interrupted)
         return None
 
-    async def _settle(self, work: Awaitable[Completed | Pending]) -> Outcome:
+    async def _settle(self, work: Work) -> Outcome:
         """Await the action and record what it came to."""
         try:
             result = await self._acting.result(work)
