@@ -108,7 +108,7 @@ def plan(value: Preview) -> dict[str, Any]:
                     "when": one.step.when,
                     "holds": one.holds,
                     "continue_on_error": one.step.continue_on_error,
-                    **_planned(one.step, one.inputs),
+                    **_planned(value, one.step, one.inputs),
                     "foreach": {
                         "items": one.items.value,
                         "unresolved": _unresolved(one.items.unresolved),
@@ -116,7 +116,7 @@ def plan(value: Preview) -> dict[str, Any]:
                     }
                     if one.items
                     else None,
-                    "compensate": _planned(one.step.compensate, one.undone_with)
+                    "compensate": _planned(value, one.step.compensate, one.undone_with)
                     if one.step.compensate and one.undone_with
                     else None,
                 }
@@ -135,7 +135,8 @@ def _unresolved(values: Sequence[Unresolved]) -> list[dict[str, Any]]:
     return [{"pointer": one.pointer, "steps": one.steps} for one in values]
 
 
-def _planned(step: PlanStep, inputs: Inputs) -> dict[str, Any]:
+def _planned(value: Preview, step: PlanStep, inputs: Inputs) -> dict[str, Any]:
+    child = value.child_of(step)
     return {
         "action": step.action,
         "inputs": inputs.values,
@@ -144,6 +145,7 @@ def _planned(step: PlanStep, inputs: Inputs) -> dict[str, Any]:
         "retry": step.retry.model_dump(),
         "side_effect": step.side_effect,
         "permission": PERMISSION,
+        "runs": {"intent_id": child.id, "status": child.status} if child else None,
     }
 
 
@@ -177,6 +179,7 @@ def execution_head(value: Execution) -> dict[str, Any]:
         "finished_at": value.finished_at,
         "created_by": value.created_by,
         "schedule": value.schedule,
+        "parent": value.parent,
         "links": links(value),
     }
 

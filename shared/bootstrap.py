@@ -15,6 +15,7 @@ from shared.services.agenda import Agenda
 from shared.services.approvals import Approvals
 from shared.services.audit import Audit
 from shared.services.chains import Chains
+from shared.services.children import Children
 from shared.services.counters import Counters
 from shared.services.endings import Endings
 from shared.services.executions import Executions
@@ -66,6 +67,7 @@ class Application:
     plans: Plans
     executions: Executions
     steering: Steering
+    children: Children
     approvals: Approvals
     schedules: Schedules
     firing_schedules: FiringSchedules
@@ -141,6 +143,14 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
     tenants, validation, intents, versions, lifecycle = _registry(base, catalogue)
     plans = Plans(intents=intents, validation=validation, catalogue=catalogue)
     executions = _executions(base, intents, plans)
+    steering = _steering(base, executions)
+    children = Children(
+        documents=documents,
+        members=members,
+        executions=executions,
+        steering=steering,
+        launcher=base.launcher,
+    )
     schedules, firing_schedules = _schedules(base, members, intents, validation, executions)
     recovery, retention = _upkeep(base, members)
     subscriptions, webhooks = _webhooks(base)
@@ -156,14 +166,15 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         lifecycle=lifecycle,
         plans=plans,
         executions=executions,
-        steering=_steering(base, executions),
+        steering=steering,
+        children=children,
         approvals=approvals,
         schedules=schedules,
         firing_schedules=firing_schedules,
         audit=Audit(documents=documents, cursors=base.cursors),
         streams=Streams(documents=documents, heartbeat_seconds=settings.heartbeat_seconds),
-        steps=Steps(Parts(documents, runs, catalogue, clock, telemetry)),
-        endings=Endings(documents=documents, runs=runs, clock=clock, telemetry=telemetry),
+        steps=Steps(Parts(documents, runs, catalogue, clock, children, telemetry)),
+        endings=Endings(documents=documents, runs=runs, nudges=base.nudges, clock=clock, telemetry=telemetry),
         launcher=base.launcher,
         nudges=base.nudges,
         recovery=recovery,

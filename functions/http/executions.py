@@ -41,6 +41,7 @@ async def list_(platform: Application, call: Call) -> Response:
         call.caller,
         intent=query.intent,
         status=query.status,
+        parent=query.parent,
         since=rfc3339(query.since) if query.since else None,
         until=rfc3339(query.until) if query.until else None,
         limit=query.limit,

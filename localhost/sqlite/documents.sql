@@ -63,6 +63,12 @@ CREATE INDEX IF NOT EXISTS executions_by_intent
 CREATE INDEX IF NOT EXISTS executions_by_intent_id
     ON documents (tenant_id, coalesce(intent_id, -9e999), coalesce(created_at, -9e999), partition, id)
     WHERE container = 'executions' AND kind = 'execution';
+CREATE INDEX IF NOT EXISTS executions_by_parent
+    ON documents (
+        tenant_id, coalesce(json_extract(body, '$."parent"."execution_id"'), -9e999),
+        coalesce(created_at, -9e999), partition, id
+    )
+    WHERE container = 'executions' AND kind = 'execution';
 CREATE INDEX IF NOT EXISTS nudges_by_time
     ON documents (tenant_id, coalesce(created_at, -9e999), partition, id)
     WHERE container = 'executions' AND kind = 'nudge';

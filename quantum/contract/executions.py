@@ -122,6 +122,9 @@ class StepState(BaseModel):
     )
     waiting: list[Waiting] = Field(description="What it waits for; of many items of a step, some.")
     approval: Approval | None = Field(description="Of a step that has asked for one.")
+    child: str | None = Field(
+        description="Of a `run-intent` step that has begun: the id of the execution that it waits for."
+    )
 
 
 class ExecutionSchedule(BaseModel):
@@ -129,6 +132,16 @@ class ExecutionSchedule(BaseModel):
 
     name: str = Field(examples=["nightly"])
     scheduled_at: str = Field(description="The time that was due. RFC 3339, UTC.")
+
+
+class ExecutionParent(BaseModel):
+    """The step that has asked for an execution."""
+
+    execution_id: str
+    step: str = Field(examples=["deploy"])
+    item: int | None = Field(description="Of a step with `foreach`: for which item of its list.")
+    root: str = Field(description="The execution at the top, which no step has asked for.")
+    depth: int = Field(description="How far below that it stands: 1 is its child.")
 
 
 class ExecutionHead(BaseModel):
@@ -146,10 +159,14 @@ class ExecutionHead(BaseModel):
     started_at: str | None
     finished_at: str | None
     created_by: str = Field(
-        description="In whose name it runs: of a scheduled one, who wrote the schedule.",
+        description="In whose name it runs: of a scheduled one, who wrote the schedule; of a child, who "
+        "executed its root.",
         examples=["ada@tenant-123"],
     )
-    schedule: ExecutionSchedule | None = Field(description="What started it; null: `created_by` did.")
+    schedule: ExecutionSchedule | None = Field(description="The schedule that started it, if one did.")
+    parent: ExecutionParent | None = Field(
+        description="The step that started it, as its child; without that and a schedule, `created_by` did."
+    )
     links: Links
 
 
@@ -174,6 +191,10 @@ class ExecutionQuery(Paging):
         Field(min_length=1, max_length=100, description="A name: every version's; an id: that version's."),
     ] = None
     status: Annotated[ExecutionStatus | None, Field(description="Only executions of this status.")] = None
+    parent: Annotated[
+        str | None,
+        Field(min_length=1, max_length=100, description="Only those that steps of this execution started."),
+    ] = None
     since: Annotated[Moment | None, Field(description="Created at or after.")] = None
     until: Annotated[Moment | None, Field(description="Created before.")] = None
 

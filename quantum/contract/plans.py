@@ -45,6 +45,16 @@ class Unresolved(BaseModel):
     )
 
 
+class PlannedChild(BaseModel):
+    """The intent that a `run-intent` step executes."""
+
+    intent_id: str = Field(
+        description="The version that it would be now: a name is the active one when the step begins.",
+        examples=["build-v3"],
+    )
+    status: Literal["draft", "active", "deprecated", "archived"]
+
+
 class PlannedAction(BaseModel):
     """What is done, with what, and what that means."""
 
@@ -63,6 +73,7 @@ class PlannedAction(BaseModel):
     permission: str = Field(
         description="The operation that whoever executes must be permitted.", examples=["intents.execute"]
     )
+    runs: PlannedChild | None = Field(description="Of a `run-intent` step: what it executes.")
 
 
 class PlanItems(BaseModel):

@@ -38,8 +38,6 @@ class ActionSpec:
     """The parameters that are CEL expressions themselves, without ``${{ }}``."""
     urls: frozenset[str] = frozenset()
     """The parameters that are URLs which the action calls."""
-    available: bool = True
-    """Whether this release can execute it; if not, intents may have it and are not executable."""
 
     def spelled_out(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """``parameters`` with the conditions wrapped in ``${{ }}``, so that all are read alike."""

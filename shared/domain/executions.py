@@ -77,6 +77,8 @@ class StepState:
     """What it has asked people for."""
     waiting: Sequence[Mapping[str, Any]] = ()
     """What it waits for: ``for``, ``step``, ``since``, ``until`` and more, as ``waiting.py`` has it."""
+    child: str | None = None
+    """The id of the execution that it has had executed."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -91,6 +93,7 @@ class StepState:
             "compensation": self.compensation,
             "waiting": list(self.waiting),
             "approval": self._approval(),
+            "child": self.child,
         }
 
     def _approval(self) -> dict[str, Any] | None:
@@ -106,6 +109,7 @@ class Execution:
     """One run of an intent. ``steps`` is empty where only the head was asked for.
 
     ``schedule`` is the one that started it, ``{"name", "scheduled_at"}``; None: a member did.
+    ``parent`` is the step that asked for it, ``{"execution_id", "step", "item", "root", "depth"}``.
     ``deprecation`` is its intent's, for who has just started it.
     """
 
@@ -127,6 +131,7 @@ class Execution:
     deprecation: Deprecation | None = None
     waiting: Sequence[Mapping[str, Any]] = ()
     """What it waits for, over all of its steps, where they were asked for."""
+    parent: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,3 @@ def places(error: ValidationError, root: str) -> str:
     ]
     more = len(found) - MAX_PLACES
     return "; ".join(found[:MAX_PLACES]) + (f"; and {more} more" if more > 0 else "")
-
-
-def not_available(place: str, what: str) -> FieldError:
-    return FieldError(place, "NOT_AVAILABLE", f"{what} is not available in this release")

@@ -17,7 +17,7 @@ from shared.domain.graphs import topological
 from shared.domain.intents import Intent
 from shared.domain.plans import Plan, PlanStep
 from shared.domain.pointers import pointer, pointer_along
-from shared.domain.steps import MAX_ITEMS
+from shared.domain.steps import MAX_ITEMS, RUN_INTENT
 from shared.domain.templates import has_template
 
 MAX_RESOLVED: Final = 4 * 1024 * 1024
@@ -84,6 +84,7 @@ class Preview:
 
     Attributes:
         levels: ids of steps; those of a level wait for some of the level before, and not for each other.
+        runs: the versions that its steps would execute if they began now, by the names they have for them.
         warnings: what is allowed and perhaps not meant, or would make a step fail.
         blockers: why executing it now would be refused.
     """
@@ -96,6 +97,11 @@ class Preview:
     levels: Sequence[Sequence[str]]
     warnings: Sequence[FieldError]
     blockers: Sequence[FieldError] = ()
+    runs: Mapping[str, Intent] = field(default_factory=dict[str, Intent])
+
+    def child_of(self, step: PlanStep) -> Intent | None:
+        """What a ``run-intent`` step would execute."""
+        return self.runs.get(step.parameters["intent"]) if step.action == RUN_INTENT else None
 
 
 def make_preview(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice, takewhile
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from shared.domain.canonical import content_hash
 from shared.domain.cron import LAST_YEAR, Cron, parse_cron
@@ -137,6 +137,12 @@ class Firing:
 
     schedule: str
     scheduled_at: str
+    remedy: ClassVar[str] = "; a member who puts the schedule again takes it over"
+    """What to do when the member in whose name it fires is one no more."""
+
+    def actor(self, tenant_id: str) -> str:
+        """What audit records name as who executes."""
+        return f"schedule:{self.schedule}@{tenant_id}"
 
     def execution_id(self, tenant_id: str) -> str:
         """The id of its one execution: whoever starts it again meets that."""

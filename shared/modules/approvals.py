@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from shared.domain.approvals import APPROVAL, Approvers, Question, Verdict
 from shared.domain.times import parse_rfc3339
 from shared.domain.waiting import Waiting
-from shared.modules.core import MAX_WAIT, seconds_of
+from shared.modules.durations import MAX_WAIT, Lasting, seconds_of
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Pending
 from shared.ports.approvals import Approvals
 from shared.security.permissions import ROLES
@@ -51,18 +51,11 @@ class ApprovalParameters(BaseModel):
     )
     required: int = Field(default=1, ge=1, le=MAX_REQUIRED, description="How many must approve.")
     allow_self: bool = Field(default=False, description="Whether who executed may decide, too.")
-    expires_in: float | str | None = Field(
+    expires_in: Lasting | None = Field(
         default=None, description="Seconds, or a duration, after which it is decided.", examples=["1d12h"]
     )
     on_expiry: Literal["approve", "reject"] = Field(default="reject", description="How it is decided then.")
     message: str | None = Field(default=None, max_length=1000, description="What the approvers are asked.")
-
-    @field_validator("expires_in")
-    @classmethod
-    def _lasting(cls, value: float | str | None) -> float | str | None:
-        if value is not None and not 0 < _seconds(value) <= MAX_WAIT:
-            raise ValueError("give seconds, or spell it like 1d2h3m4s: more than 0, and at most 30d")
-        return value
 
     @property
     def question(self) -> Question:
@@ -70,14 +63,10 @@ class ApprovalParameters(BaseModel):
             approvers=Approvers(tuple(self.approvers.roles), self.approvers.attributes),
             required=self.required,
             allow_self=self.allow_self,
-            expires_in=None if self.expires_in is None else _seconds(self.expires_in),
+            expires_in=None if self.expires_in is None else seconds_of(self.expires_in),
             on_expiry=_VERDICTS[self.on_expiry],
             message=self.message,
         )
-
-
-def _seconds(value: float | str) -> float:
-    return seconds_of(value) if isinstance(value, str) else value
 
 
 class Comment(BaseModel):

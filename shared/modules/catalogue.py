@@ -6,10 +6,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from shared.domain.actions import ActionSpec, ParameterProblem
-from shared.domain.steps import RUN_INTENT
 from shared.modules.approvals import ApprovalAction
 from shared.modules.authorization import NO_TOKENS, OutboundTokens
-from shared.modules.core import Assert, RunIntentParameters, Transform, Wait
+from shared.modules.children import RunIntent
+from shared.modules.core import Assert, Transform, Wait
 from shared.modules.http import HttpRequest
 from shared.ports.actions import Action
 from shared.ports.approvals import Approvals
@@ -36,10 +36,11 @@ class BuiltInActions:
             Assert(),
             Transform(),
             ApprovalAction(approvals),
+            RunIntent(),
             HttpRequest(egress, outbound, telemetry),
         ]
         self._actions = {action.name: action for action in actions}
-        self._specs = {action.name: _spec(action) for action in actions} | {RUN_INTENT: _RUN_INTENT}
+        self._specs = {action.name: _spec(action) for action in actions}
 
     def action(self, name: str) -> Action:
         """The action ``name``.
@@ -54,9 +55,7 @@ class BuiltInActions:
 
     def models(self) -> Mapping[str, type[BaseModel]]:
         """The models of the parameters of every action that intents may have."""
-        return {action.name: action.Parameters for action in self._actions.values()} | {
-            RUN_INTENT: RunIntentParameters
-        }
+        return {action.name: action.Parameters for action in self._actions.values()}
 
     def specs(self) -> Mapping[str, ActionSpec]:
         """The actions as definitions and plans see them."""
@@ -85,12 +84,6 @@ def _checked(
         return ()
 
     return problems
-
-
-_RUN_INTENT = ActionSpec(
-    RUN_INTENT, "core", "idempotent", _checked(RUN_INTENT, RunIntentParameters), available=False
-)
-"""Intents may have it already, so that what they refer to is kept whole; no release can run it yet."""
 
 
 def _problems(action: str, error: ValidationError) -> list[ParameterProblem]:

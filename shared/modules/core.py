@@ -1,7 +1,6 @@
 """The module ``core``: waiting, asserting and transforming, with no outside world."""
 
 import asyncio
-import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Self
 
@@ -9,15 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from shared.domain.times import parse_rfc3339, rfc3339
 from shared.domain.waiting import Waiting
+from shared.modules.durations import MAX_WAIT, seconds_of
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Pending
 
-MAX_WAIT: Final = 30 * 86_400
-"""The longest wait, in seconds: 30 days."""
 SHORT_WAIT: Final = 0.25
 """A wait of up to so many seconds is slept through: a durable timer would cost as much."""
 
 _STRICT: Final = ConfigDict(strict=True, extra="forbid", frozen=True)
-_DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
 class WaitParameters(BaseModel):
@@ -61,15 +58,6 @@ def _moment(text: str) -> datetime | None:
         return parse_rfc3339(text)
     except (ValueError, OverflowError):
         return None
-
-
-def seconds_of(duration: str) -> float:
-    """The seconds that a duration spells; -1 if it is none."""
-    match = _DURATION.fullmatch(duration)
-    if match is None or not duration:
-        return -1
-    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
 class WaitOutputs(BaseModel):
@@ -174,12 +162,3 @@ class Transform(Action):
     async def run(self, parameters: TransformParameters, context: ActionContext) -> Completed:
         del context
         return Completed({"value": parameters.value} if parameters.outputs is None else parameters.outputs)
-
-
-class RunIntentParameters(BaseModel):
-    """Which intent to execute, by name (its active version) or id (exactly that), and with what."""
-
-    model_config = _STRICT
-
-    intent: str = Field(min_length=1, max_length=80, description="Its name or id.", examples=["deploy"])
-    parameters: dict[str, Any] = Field(default={}, description="What it is executed with.")

@@ -10,12 +10,15 @@ polled later, so that nothing waits in between.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
 from shared.domain.actions import ActionSpec, SideEffect
+from shared.domain.children import Parent
 from shared.domain.waiting import POLL, Waiting
+from shared.ports.children import Children
 from shared.ports.clock import Clock
 from shared.security.scope import TenantScope
 
@@ -24,15 +27,28 @@ class ActionError(Exception):
     """An attempt failed. ``code`` is stable, ``message`` is for the people who watch the execution.
 
     ``retryable`` says whether another attempt may end otherwise, and ``retry_after`` (seconds) when the
-    other side asks to be left alone for so long.
+    other side asks to be left alone for so long. ``more`` is what else the step's error tells.
     """
 
-    def __init__(self, code: str, message: str, *, retryable: bool, retry_after: float = 0) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        retryable: bool,
+        retry_after: float = 0,
+        more: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.retryable = retryable
         self.retry_after = retry_after
+        self.more = more
+
+    def to_json(self) -> dict[str, Any]:
+        """As a step's error has it."""
+        return {"code": self.code, "message": self.message, **self.more}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +74,27 @@ class Pending:
 class ActionContext:
     """What an attempt may know of its surroundings.
 
-    ``idempotency_key`` is the same for every attempt of the step in this execution.
+    ``idempotency_key`` is the same for every attempt of the step in this execution. ``place`` is where the
+    attempt stands, ``children`` is who executes other intents for it.
     """
 
     scope: TenantScope
-    execution_id: str
-    step_id: str
-    attempt: int
+    place: Parent
     idempotency_key: str
     clock: Clock
+    children: Children
+
+    @property
+    def execution_id(self) -> str:
+        return self.place.execution_id
+
+    @property
+    def step_id(self) -> str:
+        return self.place.step
+
+    @property
+    def attempt(self) -> int:
+        return self.place.attempt
 
 
 class Action(ABC):

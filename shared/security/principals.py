@@ -68,3 +68,8 @@ class Principal:
     def name(self) -> str:
         """How records name the principal, ``created_by`` for one: ``ada@acme``."""
         return f"{self.user}@{self.tenant_id}"
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What is stored of it where the platform is to act in its name later."""
+        return {"user": self.user, "issuer": self.issuer, "subject": self.subject}

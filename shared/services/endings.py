@@ -16,6 +16,7 @@ from shared.ports.documents import EXECUTIONS, Create, Documents, Operation, Pat
 from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD, OUTPUTS, unstorable
+from shared.services.nudges import Nudges
 from shared.services.records import event
 from shared.services.runs import Run, Runs, step_document_id
 
@@ -32,10 +33,17 @@ class Endings:
     """The use case behind the activity ``finish_execution``; to repeat it changes nothing."""
 
     def __init__(
-        self, *, documents: Documents, runs: Runs, clock: Clock, telemetry: Telemetry = NO_TELEMETRY
+        self,
+        *,
+        documents: Documents,
+        runs: Runs,
+        nudges: Nudges,
+        clock: Clock,
+        telemetry: Telemetry = NO_TELEMETRY,
     ) -> None:
         self._documents = documents
         self._runs = runs
+        self._nudges = nudges
         self._clock = clock
         self._telemetry = telemetry
 
@@ -72,6 +80,9 @@ class Endings:
                     status, cause = "failed", {"code": "OUTPUTS", "message": f"the outputs: {error}"}
             if await self._end(scope, execution_id, run, status, cause, outputs):
                 self._observe(scope, execution_id, run, status, cause)
+            if run.parent is not None:
+                # Also when an earlier delivery has recorded the end: it may have died before it could tell.
+                await self._nudges.tell(run.parent.execution_id, run.parent.step, run.parent.item)
             self._runs.forget(scope, execution_id)
 
     def _observe(

@@ -6,6 +6,7 @@ from typing import Any
 
 from shared import logs
 from shared.domain.approvals import APPROVAL
+from shared.domain.children import Lineage
 from shared.domain.errors import NotFoundError, StaleError, ValidationFailedError
 from shared.domain.executions import TERMINAL_STATUSES, Execution
 from shared.domain.intents import Intent, Reference
@@ -13,6 +14,7 @@ from shared.domain.paging import Cursors
 from shared.domain.parameters import validate_parameters
 from shared.domain.plans import Plan
 from shared.domain.previews import plan_hash
+from shared.domain.schedules import Firing
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock, Ids
 from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Query, Where
@@ -74,11 +76,12 @@ class Executions:
             NotExecutableError: its definition cannot be executed as it stands.
             ValidationFailedError: the parameters do not fit what the intent declares.
             StaleError: the plan is not the one that was reviewed.
-            DocumentExistsError: this time of a schedule was executed before.
+            DocumentExistsError: this time of a schedule, or this attempt of a step, has executed it before.
         """
-        # What may be asked for again names its one execution: a request by its turn, a schedule by its time.
-        if caller.firing:
-            execution_id = caller.firing.execution_id(caller.scope.tenant_id)
+        # What may be asked for again names its one execution: a request by its turn, a schedule by its time,
+        # a step by its attempt.
+        if caller.occasion:
+            execution_id = caller.occasion.execution_id(caller.scope.tenant_id)
         else:
             execution_id = caller.turn.id if caller.turn else self._ids.new()
         work = self._execute(caller, intent_id, parameters, execution_id, reviewed)
@@ -114,7 +117,7 @@ class Executions:
         self._runs.keep(
             caller.scope,
             execution_id,
-            Run(plan, values, intent_id=intent.id, created_by=head["created_by"], trace=trace),
+            Run.of(head, plan, trace),
         )
         await self._launcher.start(caller.scope, execution_id, plan)
         return replace(execution_of(head), deprecation=intent.deprecation)
@@ -122,6 +125,7 @@ class Executions:
     def _head(
         self, caller: Caller, intent: Intent, plan: Plan, parameters: Mapping[str, Any], execution_id: str
     ) -> dict[str, Any]:
+        lineage = caller.occasion if isinstance(caller.occasion, Lineage) else None
         return {
             "id": HEAD,
             "kind": "execution",
@@ -136,9 +140,14 @@ class Executions:
             "error": None,
             "created_at": rfc3339(self._clock.now()),
             "created_by": caller.principal.name,
-            "schedule": caller.firing.to_json() if caller.firing else None,
+            "schedule": caller.occasion.to_json() if isinstance(caller.occasion, Firing) else None,
             "started_at": None,
             "finished_at": None,
+            # In whose name its steps execute others, which are counted at the root; and whose child it is.
+            "owner": caller.principal.identity,
+            "descendants": 0,
+            "looks": 0,
+            **(lineage.to_json() if lineage else {"parent": None}),
         }
 
     async def _store(self, caller: Caller, head: dict[str, Any], plan: Plan, trace: Carrier) -> None:
@@ -148,7 +157,11 @@ class Executions:
             "parameters": head["parameters"],
             "plan_hash": head["plan_hash"],
         }
-        if caller.firing:
+        child = {}
+        if isinstance(caller.occasion, Lineage):
+            child = {"parent": caller.occasion.shown()}
+            made |= {**child, "created_by": head["created_by"]}
+        elif caller.occasion:
             made |= {"schedule": head["schedule"], "created_by": head["created_by"]}
         act = Act("execution.create", caller.origin, None, made)
         entry = self._chains.add(chain_of(caller.scope, head["execution_id"]), None, act, now=now)
@@ -157,7 +170,7 @@ class Executions:
             key="execution",
             type="execution_started",
             now=now,
-            data={"intent_id": head["intent_id"], "total": len(plan.every_step)},
+            data={"intent_id": head["intent_id"], "total": len(plan.every_step), **child},
             trace=trace,
         )
         await self._documents.transact(
@@ -221,6 +234,7 @@ class Executions:
         *,
         intent: str | None = None,
         status: str | None = None,
+        parent: str | None = None,
         since: str | None = None,
         until: str | None = None,
         limit: int = 50,
@@ -228,16 +242,18 @@ class Executions:
     ) -> tuple[list[Execution], str | None]:
         """A page of the tenant's executions, newest first, without their steps, and the next page's cursor.
 
-        ``intent`` is a name (every version) or an id (that version); ``since`` and ``until`` are RFC 3339
+        ``intent`` is a name (every version) or an id (that version), ``parent`` whose steps have asked for
+        them; ``since`` and ``until`` are RFC 3339
         times as :func:`~shared.domain.times.rfc3339` spells them, the first included, the second not.
 
         Raises:
             BadCursorError: the cursor is not of this list with this filter.
         """
-        of = [caller.scope.tenant_id, "executions", intent, status, since, until]
+        of = [caller.scope.tenant_id, "executions", intent, status, parent, since, until]
         where = [
             *_intent_condition(intent),
             *([Where(("status",), "=", status)] if status else []),
+            *([Where(("parent", "execution_id"), "=", parent)] if parent else []),
             *([Where(("created_at",), ">=", since)] if since else []),
             *([Where(("created_at",), "<", until)] if until else []),
         ]

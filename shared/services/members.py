@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from shared.domain.children import Lineage
 from shared.domain.errors import (
     BadRequestError,
     ConflictError,
@@ -61,7 +62,8 @@ type _Key = tuple[str, str, PrincipalKind | None, str | None]
 class Caller:
     """An authenticated principal, its right to its tenant's documents, and the request it asks with.
 
-    With ``firing`` nobody asks: the platform does it in the principal's name, because a schedule says so.
+    With ``occasion`` nobody asks: the platform does it in the principal's name, because a schedule or a step
+    says so.
     """
 
     principal: Principal
@@ -69,13 +71,13 @@ class Caller:
     request_id: str = ""
     address: str | None = None
     turn: Turn | None = None
-    firing: Firing | None = None
+    occasion: Firing | Lineage | None = None
 
     @property
     def origin(self) -> Origin:
         """What the audit records of this request say of it."""
-        if self.firing is not None:
-            return Origin(f"schedule:{self.firing.schedule}@{self.scope.tenant_id}")
+        if self.occasion is not None:
+            return Origin(self.occasion.actor(self.scope.tenant_id))
         return Origin(self.principal.name, self.request_id, self.address, self.turn)
 
 
@@ -109,9 +111,9 @@ class Members:
         return caller
 
     async def acting(
-        self, scope: TenantScope, firing: Firing, *, user: str, issuer: str, subject: str
+        self, scope: TenantScope, occasion: Firing | Lineage, *, user: str, issuer: str, subject: str
     ) -> Caller:
-        """The member in whose name a schedule fires, with the roles it has now.
+        """The member in whose name a schedule fires or a step executes, with the roles it has now.
 
         Raises:
             ForbiddenError: it is a member no more.
@@ -119,10 +121,10 @@ class Members:
         member = await self._member(scope, user)
         if member is None or not _is(member, issuer, subject):
             raise ForbiddenError(
-                f"{user}@{scope.tenant_id}, in whose name this schedule fires, is a member no more;"
-                " a member who puts it again takes it over"
+                f"{user}@{scope.tenant_id}, in whose name this is executed, is a member no more"
+                f"{occasion.remedy}"
             )
-        return Caller(_principal(scope.tenant_id, member), scope, firing=firing)
+        return Caller(_principal(scope.tenant_id, member), scope, occasion=occasion)
 
     async def tenants(self, issuer: str, subject: str) -> Mapping[str, str]:
         """The tenants that identity is a member of, and its user name in each."""

@@ -7,8 +7,9 @@ timer finds the document and tells the execution; to be told twice is harmless, 
 
 import contextlib
 import logging
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from shared.domain.errors import DocumentMissingError, UnavailableError
 from shared.domain.times import rfc3339
@@ -33,15 +34,25 @@ class Nudges:
         self._clock = clock
         self._ids = ids
 
-    def nudge(self, step: str) -> Create:
+    def nudge(self, step: str, item: int | None = None) -> Create:
         """The operation that stores a nudge of ``step``, for the transaction of what has happened."""
         now = rfc3339(self._clock.now())
-        return Create({"id": f"{KIND}:{self._ids.new()}", "kind": KIND, "step": step, "created_at": now})
+        about = {"step": step, **({} if item is None else {"item": item})}
+        return Create({"id": f"{KIND}:{self._ids.new()}", "kind": KIND, **about, "created_at": now})
+
+    async def tell(self, execution_id: str, step: str, item: int | None = None) -> None:
+        """Tell an execution of what is recorded elsewhere, by somebody who does so until it succeeds.
+
+        Raises:
+            UnavailableError: it could not be told.
+        """
+        about = {"step": step, **({} if item is None else {"item": item})}
+        await self._orchestrations.raise_event(instance_id=execution_id, name=NUDGE, data=about)
 
     async def send(self, scope: TenantScope, execution_id: str, nudge: Create) -> None:
         """Tell the execution of a nudge that is stored; if that cannot be done now, recovery does."""
         try:
-            await self._send(scope, execution_id, nudge.body["id"], nudge.body["step"])
+            await self._send(scope, execution_id, nudge.body)
         except UnavailableError:
             _log.warning("a nudge of %s is stored but not sent; recovery will send it", execution_id)
 
@@ -60,14 +71,14 @@ class Nudges:
             page = await self._documents.query(scope, query)
             for document in page.items:
                 body = document.body
-                await self._send(scope, body[EXECUTIONS.partition_field], body["id"], body["step"])
+                await self._send(scope, body[EXECUTIONS.partition_field], body)
                 sent += 1
             if (after := page.after) is None:
                 return sent
 
-    async def _send(self, scope: TenantScope, execution_id: str, id: str, step: str) -> None:
-        await self._orchestrations.raise_event(instance_id=execution_id, name=NUDGE, data={"step": step})
+    async def _send(self, scope: TenantScope, execution_id: str, nudge: Mapping[str, Any]) -> None:
+        await self.tell(execution_id, nudge["step"], nudge.get("item"))
         with contextlib.suppress(DocumentMissingError):  # somebody else has sent it, too
             await self._documents.transact(
-                scope, container=EXECUTIONS, partition=execution_id, operations=[Delete(id)]
+                scope, container=EXECUTIONS, partition=execution_id, operations=[Delete(nudge["id"])]
             )

@@ -2,19 +2,19 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from shared.domain.definitions import parse_definition
-from shared.domain.errors import FieldError, NotExecutableError, ValidationFailedError
+from shared.domain.errors import FieldError, NotExecutableError, NotFoundError, ValidationFailedError
 from shared.domain.intents import Intent
 from shared.domain.lifecycle import require_executable, require_plannable
 from shared.domain.parameters import validate_parameters
 from shared.domain.plans import Plan, make_plan
 from shared.domain.previews import Preview, make_preview
-from shared.domain.validation.subject import Sent
+from shared.domain.validation.subject import Sent, named_intents
 from shared.ports.actions import Catalogue
 from shared.services.intents import Intents
 from shared.services.members import Caller
@@ -76,11 +76,24 @@ class Plans:
             preview,
             warnings=[*about_steps, *preview.warnings],
             blockers=await self._blockers(caller, intent, plan),
+            runs=await self._runs(caller, named_intents(intent.definition)),
         )
+
+    async def _runs(self, caller: Caller, names: Sequence[str]) -> Mapping[str, Intent]:
+        """The intents of these names and ids that there are."""
+
+        async def find(name: str) -> Intent | None:
+            try:
+                return await self._intents.get(caller, name)
+            except NotFoundError:
+                return None
+
+        found = await asyncio.gather(*map(find, names))
+        return {name: one for name, one in zip(names, found, strict=True) if one}
 
     async def _blockers(self, caller: Caller, intent: Intent, plan: Plan) -> list[FieldError]:
         """Why it may not be executed now."""
-        found = self._validation.unavailable(intent.definition)
+        found: list[FieldError] = []
         try:
             require_executable(intent)
             _require_steps(intent, plan)

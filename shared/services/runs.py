@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from shared.domain.children import Parent
 from shared.domain.executions import STEP_TERMINAL_STATUSES
 from shared.domain.plans import Plan
 from shared.ports.documents import EXECUTIONS, Documents, Query
@@ -41,6 +42,8 @@ class Run:
     parameters: Mapping[str, Any]
     intent_id: str
     created_by: str
+    parent: Parent | None = None
+    """The attempt of a step that has asked for it."""
     trace: Carrier = NOTHING
     """The execution's own span, which its parts belong to and which ends with it."""
     announced: bool = False
@@ -54,6 +57,19 @@ class Run:
 
     def __post_init__(self) -> None:
         self.bytes = len(orjson.dumps(self.parameters)) + BYTES_PER_STEP * len(self.plan.every_step)
+
+    @classmethod
+    def of(cls, head: Mapping[str, Any], plan: Plan, trace: Carrier) -> "Run":
+        """Of the execution with this head."""
+        parent = head.get("parent")
+        return cls(
+            plan,
+            head["parameters"],
+            intent_id=head["intent_id"],
+            created_by=head["created_by"],
+            parent=Parent.from_json(parent) if parent else None,
+            trace=trace,
+        )
 
     def names(
         self,
@@ -114,13 +130,7 @@ class Runs:
         plan = await self._documents.read(scope, container=EXECUTIONS, partition=execution_id, id="plan")
         if head is None or plan is None:
             return None
-        run = Run(
-            plan=Plan.from_json(plan.body["plan"]),
-            parameters=head.body["parameters"],
-            intent_id=head.body["intent_id"],
-            created_by=head.body["created_by"],
-            trace=plan.body.get("trace", NOTHING),
-        )
+        run = Run.of(head.body, Plan.from_json(plan.body["plan"]), plan.body.get("trace", NOTHING))
         self.keep(scope, execution_id, run)
         return run
 

@@ -128,7 +128,7 @@ class Schedules:
             "name": name,
             "wanted": wanted.to_json(),
             "firings": begun(wanted, old, now).to_json(),
-            "owner": {"user": principal.user, "issuer": principal.issuer, "subject": principal.subject},
+            "owner": principal.identity,
             "created_at": old.created_at if old else rfc3339(now),
             "created_by": old.created_by if old else principal.name,
             "updated_at": rfc3339(now),

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
+from shared.domain.children import Lineage
 from shared.domain.executions import Execution, ExecutionStatus, Progress, StepState, StepStatus
+from shared.domain.steps import RUN_INTENT
 
 _UNSHOWN: Final = frozenset({"token", "waiting"})
 
@@ -22,11 +24,19 @@ def execution_of(head: Mapping[str, Any], steps: Sequence[StepState] = ()) -> Ex
         created_at=head["created_at"],
         created_by=head["created_by"],
         schedule=head.get("schedule"),
+        parent=_parent(head),
         started_at=head["started_at"],
         finished_at=head["finished_at"],
         error=head["error"],
         steps=steps,
     )
+
+
+def _parent(head: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Whose child it is, as it is shown."""
+    if head.get("parent") is None:
+        return None
+    return Lineage.from_json(head).shown()
 
 
 def step_state_of(id: str, action: str, stored: Mapping[str, Any] | None) -> StepState:
@@ -44,6 +54,7 @@ def step_state_of(id: str, action: str, stored: Mapping[str, Any] | None) -> Ste
         error=stored["error"],
         compensation=_compensation(stored.get("compensation")),
         waiting=waits_of(id, stored),
+        child=_child(stored) if action == RUN_INTENT else None,
     )
 
 
@@ -52,6 +63,13 @@ def waits_of(step: str, stored: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     states = [stored, stored.get("compensation") or {}]
     place = {"step": step} | ({"item": stored["item"]} if "item" in stored else {})
     return [{"for": waits["for"], **place, **waits} for state in states if (waits := state.get("waiting"))]
+
+
+def _child(stored: Mapping[str, Any]) -> str | None:
+    """The child of a step: it is waited for by its id, and told of when it has ended."""
+    child = (stored["outputs"] or {}).get("execution_id")
+    child = child or ((stored["error"] or {}).get("child") or {}).get("execution_id") or stored["token"]
+    return child if isinstance(child, str) else None
 
 
 def _compensation(stored: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

@@ -7,6 +7,8 @@ from shared.domain.errors import ConflictError, DocumentExistsError, DocumentSta
 from shared.domain.executions import TERMINAL_STATUSES, Execution
 from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Documents, Patch
+from shared.security.principals import Origin
+from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
 from shared.services.chains import Act, Chains
 from shared.services.executions import Executions, chain_of
@@ -49,19 +51,28 @@ class Steering:
         return await once(self._documents, chain_of(caller.scope, execution_id), caller.turn, work, done=done)
 
     async def _cancel(self, caller: Caller, execution_id: str) -> Execution:
-        while True:
-            head = (await self._executions.head(caller.scope, execution_id)).body
-            if head["status"] in TERMINAL_STATUSES:
-                raise ConflictError(f"The execution has already ended: it is {head['status']}")
-            if head["status"] == "cancelling" or await self._mark_cancelling(caller, head):
-                break
-        await self._launcher.signal_cancel(execution_id)
+        await self.stop(caller.scope, caller.origin, execution_id)
         return await self._executions.get(caller, execution_id)
 
-    async def _mark_cancelling(self, caller: Caller, head: Mapping[str, Any]) -> bool:
+    async def stop(self, scope: TenantScope, origin: Origin, execution_id: str) -> None:
+        """Have it cancelled because of ``origin``.
+
+        Raises:
+            NotFoundError: there is no such execution.
+            ConflictError: it has come to its end.
+        """
+        while True:
+            head = (await self._executions.head(scope, execution_id)).body
+            if head["status"] in TERMINAL_STATUSES:
+                raise ConflictError(f"The execution has already ended: it is {head['status']}")
+            if head["status"] == "cancelling" or await self._mark_cancelling(scope, origin, head):
+                break
+        await self._launcher.signal_cancel(execution_id)
+
+    async def _mark_cancelling(self, scope: TenantScope, origin: Origin, head: Mapping[str, Any]) -> bool:
         """Write the wish down with its audit record; False if the execution moved on meanwhile."""
-        act = Act("execution.cancel", caller.origin, {"status": head["status"]}, {"status": "cancelling"})
-        chain = chain_of(caller.scope, head["execution_id"])
+        act = Act("execution.cancel", origin, {"status": head["status"]}, {"status": "cancelling"})
+        chain = chain_of(scope, head["execution_id"])
         entry = self._chains.add(chain, head["audit"], act, now=self._clock.now())
         mark = Patch(
             HEAD,
@@ -70,7 +81,7 @@ class Steering:
         )
         try:
             await self._documents.transact(
-                caller.scope,
+                scope,
                 container=EXECUTIONS,
                 partition=head["execution_id"],
                 operations=[mark, *entry.operations],

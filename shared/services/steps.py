@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from shared import logs
 from shared.domain import expressions
+from shared.domain.children import Parent
 from shared.domain.errors import UnavailableError
 from shared.domain.executions import Attempt, Outcome
 from shared.domain.metrics import STEP_DURATION
@@ -23,6 +24,7 @@ from shared.domain.plans import PlanStep
 from shared.domain.retries import retry_delay
 from shared.domain.times import parse_rfc3339, rfc3339
 from shared.ports.actions import Action, ActionContext, ActionError, Catalogue, Completed, Pending
+from shared.ports.children import Children
 from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Documents
 from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
@@ -48,6 +50,7 @@ class Parts:
     runs: Runs
     catalogue: Catalogue
     clock: Clock
+    children: Children
     telemetry: Telemetry = NO_TELEMETRY
 
 
@@ -234,13 +237,15 @@ class _Attempt:
         return self._action.Parameters.model_validate(expressions.resolve(self._step.parameters, names))
 
     def _context(self) -> ActionContext:
+        attempt = self._attempt
         return ActionContext(
             scope=self._scope,
-            execution_id=self._attempt.execution_id,
-            step_id=self._attempt.step,
-            attempt=self._attempt.attempt,
-            idempotency_key=f"{self._attempt.execution_id}/{self._attempt.key}",
+            place=Parent(
+                attempt.execution_id, attempt.step, attempt.attempt, attempt.item, attempt.compensates
+            ),
+            idempotency_key=f"{attempt.execution_id}/{attempt.key}",
             clock=self._parts.clock,
+            children=self._parts.children,
         )
 
     async def _announce(self) -> Outcome | None:
@@ -284,7 +289,7 @@ class _Attempt:
 
     async def _failed(self, error: ActionError) -> Outcome:
         retry = self._step.retry
-        described = {"code": error.code, "message": error.message}
+        described = error.to_json()
         spent = self._attempt.attempt >= retry.max_attempts
         if spent or not error.retryable or error.code in retry.non_retryable:
             return await self._end("failed", error=described)

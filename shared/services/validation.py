@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from shared.domain.errors import FieldError, NotExecutableError, ValidationFailedError
+from shared.domain.errors import NotExecutableError, ValidationFailedError
 from shared.domain.intents import HEAD, Reference, version_document_id
-from shared.domain.models import not_available
 from shared.domain.plans import Plan
-from shared.domain.pointers import pointer
 from shared.domain.validation.report import Report
 from shared.domain.validation.subject import MAX_TARGETS, Context, Sent, Target, named_intents
 from shared.ports.actions import Catalogue
@@ -64,23 +62,12 @@ class Validation:
         """Let a stored definition pass that this release can execute; later rules of storing are not asked.
 
         Raises:
-            NotExecutableError: it has what this release does not know, or cannot do yet.
+            NotExecutableError: it has what this release does not know.
         """
         report = _validate(Sent(definition), Context(actions=self._catalogue.specs()))
         unknown = [error for error in report.errors if error.stage == "schema"]
-        if errors := unknown or self.unavailable(definition):
-            raise NotExecutableError(errors=errors)
-
-    def unavailable(self, definition: Mapping[str, Any]) -> list[FieldError]:
-        """The actions of a definition that this release knows and cannot execute yet."""
-        actions, found = self._catalogue.specs(), list[FieldError]()
-        for section in ("steps", "finally"):
-            for index, step in enumerate(definition.get(section) or ()):
-                for part, path in ((step, ()), (step.get("compensate"), ("compensate",))):
-                    if part and not actions[part["action"]].available:
-                        place = pointer("definition", section, index, *path, "action")
-                        found.append(not_available(place, f"executing the action '{part['action']}'"))
-        return found
+        if unknown:
+            raise NotExecutableError(errors=unknown)
 
     async def require_permitted(self, scope: TenantScope, plan: Plan) -> None:
         """Let a plan pass whose actions the tenant's administrators do not forbid, or no longer.

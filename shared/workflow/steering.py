@@ -10,6 +10,7 @@ type Word = dict[str, Any]
 """What the event :data:`NUDGE` brings, which is one of these.
 
 ``{"step": id}`` has the step asked again at once: what it waits for has happened, and is in the store.
+Of a step that runs for each item of a list, ``item`` may say which of them; without it all are asked.
 ``{"pause": number}`` has nothing more begin, and ``{"resume": number}`` goes on. Numbers grow from wish to
 wish: a word that comes late, behind one that was wished for later, says nothing.
 ``{"terminate": true}`` ends it, with nothing undone.
@@ -40,11 +41,12 @@ def steer(run: Generation, word: Word) -> None:
 
 def _nudge(run: Generation, step: str, word: Word) -> None:
     """Wake the step; one that is just being asked is asked again after that."""
+    item: int | None = word.get("item")
     for flight in list(run.flights.values()):
         if flight.lane is None:
-            if step in flight.node.steps:
+            if step in flight.node.steps and any(lane.may_be_at(item) for lane in flight.node.lanes):
                 run.context.signal(flight.instance, NUDGE, word)
-        elif flight.lane.steps[0] != step:
+        elif flight.lane.steps[0] != step or not flight.lane.is_at(item):
             continue
         elif flight.instance:
             run.context.signal(flight.instance, NUDGE, word)

@@ -37,6 +37,14 @@ class Lane:
     nudged: bool = False
     """Whether a nudge came while the step was being asked. No history is forgotten at such a time."""
 
+    def is_at(self, item: int | None) -> bool:
+        """Whether the item is the one that its first step is run for; None: whichever that is."""
+        return item is None or self.items is None or self.items[0] == item
+
+    def may_be_at(self, item: int | None) -> bool:
+        """Whether the item is among those that its first step is still run for."""
+        return item is None or self.items is None or self.items[0] <= item < self.items[1]
+
     def to_json(self) -> Any:
         """The bare list while its first step has not been tried."""
         more = {

@@ -20,7 +20,7 @@ ACTIONS = {
     "deploy": ActionSpec("deploy", "kubernetes", "idempotent", _problems),
     "build": ActionSpec("build", "containers", "idempotent", lambda _: []),
     "check": ActionSpec("check", "core", "pure", lambda _: [], frozenset({"condition"})),
-    "run-intent": ActionSpec("run-intent", "core", "idempotent", lambda _: [], available=False),
+    "run-intent": ActionSpec("run-intent", "core", "idempotent", lambda _: []),
 }
 CALL = {"call": ActionSpec("call", "http", "idempotent", lambda _: [], urls=frozenset({"url"}))}
 """An action that calls a URL."""

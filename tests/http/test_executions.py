@@ -137,3 +137,12 @@ async def test_a_cancelled_execution_is_told_so_once_it_runs(world: World) -> No
 async def test_what_is_no_execution_is_404(world: World, id: str, suffix: str) -> None:
     response = await world.send("viewer", "GET", f"/executions/{id}{suffix}")
     assert response.status_code == 404
+
+
+async def test_the_children_of_an_execution_are_listed_by_their_parent(world: World) -> None:
+    execution = await world.execution()
+    response = await world.send("viewer", "GET", "/executions", params={"parent": execution})
+    assert (response.status_code, response.json()["items"]) == (200, [])
+    assert (await world.send("viewer", "GET", "/executions", params={"parent": ""})).status_code == 400
+    (found,) = (await world.send("viewer", "GET", "/executions")).json()["items"]
+    assert found["parent"] is None

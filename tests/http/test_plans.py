@@ -179,3 +179,22 @@ async def test_hundreds_of_steps_are_planned(world: World) -> None:
     graph = shown["graph"]
     assert (len(graph["nodes"]), len(graph["edges"]), len(shown["order"])) == (500, 450, 10)
     assert graph["nodes"][499]["inputs"] == {"condition": True}
+
+
+async def test_a_plan_shows_which_version_a_step_would_execute(world: World) -> None:
+    await world.intent("other", status="draft")
+    steps = [
+        {"id": "named", "action": "run-intent", "intent": "other"},
+        {"id": "pinned", "action": "run-intent", "intent": "other-v1"},
+        {
+            "id": "not",
+            "action": "wait",
+            "seconds": 1,
+            "compensate": {"action": "run-intent", "intent": "other"},
+        },
+    ]
+    await world.intent(definition={"steps": steps})
+    named, pinned, rest = (await plan(world)).json()["graph"]["nodes"]
+    child = {"intent_id": "other-v1", "status": "draft"}
+    assert (named["runs"], pinned["runs"]) == (child, child)
+    assert (rest["runs"], rest["compensate"]["runs"]) == (None, child)

@@ -6,8 +6,10 @@ from typing import Any, override
 
 import pytest
 
+from shared.domain.children import Parent
 from shared.ports.actions import ActionContext
 from shared.security.scope import TenantScope
+from tests.fakes.children import StandingChildren
 from tests.fakes.clock import FrozenClock
 
 
@@ -105,4 +107,4 @@ def clock() -> FrozenClock:
 
 @pytest.fixture
 def context(clock: FrozenClock) -> ActionContext:
-    return ActionContext(TenantScope("acme"), "01J", "call", 1, "01J/call", clock)
+    return ActionContext(TenantScope("acme"), Parent("01J", "call", 1), "01J/call", clock, StandingChildren())

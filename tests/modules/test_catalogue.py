@@ -16,7 +16,7 @@ def catalogue() -> BuiltInActions:
 
 def test_every_action_is_described_in_full(catalogue: BuiltInActions) -> None:
     assert {action.name for action in catalogue.actions()} == {
-        *("wait", "assert", "transform", "approval", "http-request")
+        *("wait", "assert", "transform", "approval", "run-intent", "http-request")
     }
     for action in catalogue.actions():
         assert re.fullmatch(ACTION_NAME, action.name)

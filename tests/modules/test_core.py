@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from shared.domain.waiting import Waiting
-from shared.modules.core import MAX_WAIT, Assert, Transform, Wait
+from shared.modules.core import Assert, Transform, Wait
+from shared.modules.durations import MAX_WAIT
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Pending
 from tests.fakes.clock import FrozenClock
 

@@ -19,12 +19,13 @@ from shared.ports.documents import EXECUTIONS, Documents
 from shared.security.principals import Principal
 from shared.security.scope import TenantScope
 from shared.services.approvals import Approvals
+from shared.services.children import Children
 from shared.services.endings import Endings
 from shared.services.executions import Executions
 from shared.services.intents import Intents
 from shared.services.launching import Launcher
 from shared.services.lifecycle import Lifecycle
-from shared.services.members import Caller
+from shared.services.members import Caller, Members
 from shared.services.nudges import Nudges
 from shared.services.plans import Plans
 from shared.services.runs import Runs
@@ -64,6 +65,8 @@ class Workshop:
     executions: Executions
     launcher: Launcher
     steering: Steering
+    children: Children
+    members: Members
     steps: Steps
     endings: Endings
     nudges: Nudges
@@ -106,7 +109,7 @@ class Workshop:
 
     def forgetful(self) -> Steps:
         """The same service in a process that has seen nothing of the execution."""
-        return Steps(Parts(self.documents, Runs(self.documents), self.catalogue, self.clock))
+        return Steps(Parts(self.documents, Runs(self.documents), self.catalogue, self.clock, self.children))
 
 
 @pytest.fixture
@@ -151,6 +154,8 @@ def composed(
         platform.executions,
         platform.launcher,
         platform.steering,
+        platform.children,
+        platform.members,
         platform.steps,
         platform.endings,
         platform.nudges,

@@ -43,9 +43,9 @@ async def test_every_filter_sort_and_facet_of_intents_is_served_by_an_index(work
 
 @pytest.mark.parametrize("store", ["cosmos"], indirect=True)
 async def test_every_filter_of_executions_is_served_by_an_index(workshop: Workshop) -> None:
-    filters: dict[str, Any] = {"status": "failed", "since": "2024", "until": "2025"}
+    filters: dict[str, Any] = {"status": "failed", "since": "2024", "until": "2025", "parent": "01J"}
     for intent in (None, "deploy", "deploy-v1"):
-        for names in [names for length in range(4) for names in combinations(filters, length)]:
+        for names in [names for length in range(5) for names in combinations(filters, length)]:
             chosen = {name: filters[name] for name in names}
             assert await workshop.executions.list(workshop.ada, intent=intent, **chosen) == ([], None)
 

@@ -19,7 +19,9 @@ def telemetry() -> RecordedTelemetry:
 @pytest.fixture
 def steps(workshop: Workshop, telemetry: RecordedTelemetry) -> Steps:
     runs = Runs(workshop.documents)
-    return Steps(Parts(workshop.documents, runs, workshop.catalogue, workshop.clock, telemetry))
+    return Steps(
+        Parts(workshop.documents, runs, workshop.catalogue, workshop.clock, workshop.children, telemetry)
+    )
 
 
 async def test_a_repeated_delivery_is_a_span_of_its_own_and_no_second_number(
@@ -64,7 +66,13 @@ async def test_an_end_is_told_once_however_often_it_is_delivered(
     workshop.catalogue.add("act", lambda _, __: Completed({}))
     execution = await workshop.execute({"id": "a", "action": "act"})
     runs = Runs(workshop.documents)
-    endings = Endings(documents=workshop.documents, runs=runs, clock=workshop.clock, telemetry=telemetry)
+    endings = Endings(
+        documents=workshop.documents,
+        runs=runs,
+        nudges=workshop.nudges,
+        clock=workshop.clock,
+        telemetry=telemetry,
+    )
     ids = {"tenant_id": "acme", "execution_id": execution.execution_id}
     for _ in range(2):
         await endings.finish({**ids, "status": "failed", "failed": ["a"], "blocked": [], "cancelled": []})

@@ -92,7 +92,9 @@ DEFINITIONS = (
         orders=_by("name", "created_at", "updated_at", "version"),
     ),
     ContainerDefinition(
-        EXECUTIONS, fields=[("status",), ("intent",), ("intent_id",), *_AUDIT], orders=_by("created_at")
+        EXECUTIONS,
+        fields=[("status",), ("intent",), ("intent_id",), ("parent", "execution_id"), *_AUDIT],
+        orders=_by("created_at"),
     ),
     ContainerDefinition(
         TENANCY, fields=[("user",), ("status",), *_AUDIT], orders=_by("name", "created_at", "due")
