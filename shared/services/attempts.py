@@ -124,6 +124,10 @@ class AttemptRecord(_Record):
         """The action has begun something that takes long; ``token`` is what to ask it with."""
         return [*self._start_event("waiting"), self._state("waiting", token=token, waiting=waiting)]
 
+    def given_up(self, *, now: datetime) -> list[Operation]:
+        """The action was broken off. There is no event of it: the end of the execution tells."""
+        return [*self._start_event("cancelled"), self._state("cancelled", finished=now)]
+
     def _start_event(self, what: str) -> Sequence[Operation]:
         if self.announced or what == "skipped":
             return ()

@@ -66,12 +66,7 @@ class Endings:
                 return
             await self._tell_unrun(scope, execution_id, run, payload)
             status: TerminalStatus = payload["status"]
-            cause = await self._cause(scope, execution_id, payload["failed"])
-            if cause is None and payload.get("expired"):
-                late = f"the execution took longer than its timeout of {run.plan.timeout:g} s"
-                cause = {"code": "DEADLINE", "message": late}
-            if uncompensated := payload.get("uncompensated"):
-                cause = {**(cause or _UNCOMPENSATED)} | {"uncompensated": uncompensated}
+            cause = await self._cause(scope, execution_id, run, payload)
             outputs = None
             if status == "completed" and run.plan.outputs:
                 try:
@@ -152,20 +147,33 @@ class Endings:
         return [state, Create(told)]
 
     async def _cause(
-        self, scope: TenantScope, execution_id: str, failed: Sequence[str]
+        self, scope: TenantScope, execution_id: str, run: Run, payload: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """The error of the step that failed first, naming the step, and the other failed ones behind it."""
-        if not failed:
-            return None
+        """What came first of all that went wrong, and what else did behind it."""
+        failed: Sequence[str] = payload["failed"]
+        cause: dict[str, Any] | None = None
+        if payload.get("expired") and not any(step.id in failed[:1] for step in run.plan.steps):
+            late = f"the execution took longer than its timeout of {run.plan.timeout:g} s"
+            cause, others = {"code": "DEADLINE", "message": late}, failed  # these failed at last
+        elif failed:
+            cause, others = await self._error_of(scope, execution_id, failed[0]), failed[1:]
+        else:
+            others = ()
+        if cause and others:
+            cause["also_failed"] = list(others)
+        if uncompensated := payload.get("uncompensated"):
+            cause = (cause or dict(_UNCOMPENSATED)) | {"uncompensated": uncompensated}
+        return cause
+
+    async def _error_of(self, scope: TenantScope, execution_id: str, step: str) -> dict[str, Any]:
         document = await self._documents.read(
-            scope, container=EXECUTIONS, partition=execution_id, id=step_document_id(failed[0])
+            scope, container=EXECUTIONS, partition=execution_id, id=step_document_id(step)
         )
         error = (document.body["error"] if document else None) or {}
         return {
-            "step": failed[0],
+            "step": step,
             "code": error.get("code", "INTERNAL"),
             "message": error.get("message", "the step failed"),
-            **({"also_failed": list(failed[1:])} if len(failed) > 1 else {}),
         }
 
     async def _mark_cancelling(self, scope: TenantScope, execution_id: str) -> None:

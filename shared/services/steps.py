@@ -273,7 +273,7 @@ class _Attempt:
         except ActionError as error:
             return await self._failed(error)
         except GivenUpError:
-            return Outcome("cancelled")
+            return await self._give_up()
         if isinstance(result, Completed):
             return await self._end("completed", outputs=result.outputs)
         return await self._wait(result)
@@ -285,6 +285,13 @@ class _Attempt:
         waiting = pending.waiting.since(rfc3339(self._parts.clock.now()))
         if await self._recording.settled(self._record.waiting(token=pending.token, waiting=waiting)):
             return outcome
+        return await self._recorded()
+
+    async def _give_up(self) -> Outcome:
+        """Write down that it was broken off: no other delivery comes to an end that nobody waits for."""
+        assert isinstance(self._record, AttemptRecord)  # what undoes a step is never given up
+        if await self._recording.settled(self._record.given_up(now=self._parts.clock.now())):
+            return Outcome("cancelled")
         return await self._recorded()
 
     async def _failed(self, error: ActionError) -> Outcome:

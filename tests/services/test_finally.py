@@ -136,3 +136,16 @@ async def test_an_execution_whose_time_is_over_is_marked_and_ends_with_that_caus
     assert "30 s" in (found.error or {})["message"]
     await workshop.finish(execution, "cancelling")
     assert (await workshop.head(execution))["status"] == "cancelled"
+
+
+async def test_what_fails_at_last_stands_behind_the_time_that_was_over(workshop: Workshop) -> None:
+    steps = [{"id": "a", "action": "act"}, {"id": "b", "action": "break"}]
+    execution = await execute(
+        workshop, timeout=30, steps=steps, **{"finally": [{"id": "last", "action": "break"}]}
+    )
+    ids = {"tenant_id": "acme", "execution_id": execution.execution_id, "status": "cancelled"}
+    await workshop.attempt(execution, "last", ending="cancelled")
+    ends = {"failed": ["last"], "blocked": [], "cancelled": ["a", "b"], "expired": True}
+    await workshop.endings.finish({**ids, **ends})
+    error = (await workshop.executions.get(workshop.ada, execution.execution_id)).error or {}
+    assert (error["code"], error["also_failed"]) == ("DEADLINE", ["last"])

@@ -286,14 +286,21 @@ async def test_a_step_whose_condition_does_not_hold_is_skipped_and_never_begins(
     assert (await workshop.head(execution))["progress"]["skipped"] == 1
 
 
-async def test_a_long_action_is_given_up_when_its_execution_is_cancelled(workshop: Workshop) -> None:
-    action = workshop.catalogue.add("act", give())
+@pytest.mark.parametrize("effect", ["pure", "idempotent"])
+async def test_a_long_action_is_given_up_for_good_when_its_execution_is_cancelled(
+    workshop: Workshop, effect: SideEffect
+) -> None:
+    action = workshop.catalogue.add("act", give(), side_effect=effect)
     action.gate.clear()
     execution = await workshop.execute({"id": "a", "action": "act"})
     running = asyncio.create_task(workshop.attempt(execution, "a", first=True))
     await action.began.acquire()
     await workshop.steering.cancel(workshop.ada, execution.execution_id)
     assert await running == {"status": "cancelled"}
+    # Delivered again, it is not done after all: nobody waits for it, and nobody would undo it.
+    action.gate.set()
+    assert await workshop.attempt(execution, "a", first=True) == {"status": "cancelled"}
+    assert await workshop.types(execution) == ["execution_started", "step_started"]
 
 
 async def test_an_attempt_of_an_unknown_execution_is_a_fault_of_the_machinery(workshop: Workshop) -> None:
