@@ -72,6 +72,6 @@ class ScriptedCatalogue:
 
     def specs(self) -> Mapping[str, ActionSpec]:
         return {
-            name: ActionSpec(name, "test", action.side_effect, lambda _: [])
+            name: ActionSpec(name, "test", action.side_effect, lambda _: [], action.conditions, action.urls)
             for name, action in self._actions.items()
         }

@@ -40,8 +40,8 @@ from shared.settings import Settings
 from tests.cosmos.server import CosmosServer
 from tests.eventhubs.hub import Hub
 from tests.eventhubs.peer import Peer
-from tests.faults.engine import LiveEngine
 from tests.http.harness import URL, Identity, http_routes, people
+from tests.workflow.live import LiveEngine
 
 HUB = "quantum"
 DATABASE = "faults"

@@ -11,7 +11,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.wrappers_pb2 import StringValue
 
 from tests.replay import functions as host
-from tests.workflow.world import Action, Event, Instance
+from tests.workflow.engine import Action, Event, Instance
 
 _KINDS = {"run_step_attempt": "step", "finish_execution": "finish"}
 
@@ -31,7 +31,7 @@ class Recording:
 
 
 class Recorder:
-    """A runner for :class:`tests.workflow.world.World` over the functions as the SDK registered them."""
+    """A runner for :class:`tests.workflow.engine.Engine` over the functions as the SDK registered them."""
 
     def __init__(self) -> None:
         self._handles = host.handles()

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.workflow import executions
 from shared.workflow.context import Steps, Task
-from tests.workflow.world import Action, Event, Instance
+from tests.workflow.engine import Action, Event, Instance
 
 EPOCH = datetime(2026, 1, 1)  # noqa: DTZ001  the durable clock is naive UTC, too
 
@@ -104,7 +104,9 @@ class ReplayContext:
     def feed(self, event: Event) -> None:
         self.time = event.at
         if event.kind != "raised":
-            self._tasks[event.id].complete(copy.deepcopy(event.data), failed=event.kind == "failed")
+            task = self._tasks[event.id]
+            if not task.is_complete:  # the SDK, too, passes over what is told again
+                task.complete(copy.deepcopy(event.data), failed=event.kind == "failed")
         elif waits := self._waits.get(event.data):
             waits.pop(0).complete(event.payload)
         else:

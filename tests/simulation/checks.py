@@ -1,0 +1,51 @@
+"""Holds what came of a play against the laws."""
+
+from collections import Counter, defaultdict
+from typing import Any
+
+from functions.verification import Verification
+from shared.domain.times import rfc3339
+from shared.ports.documents import EXECUTIONS
+from shared.services.audit import AuditFilter
+from tests.simulation.laws import Execution
+from tests.simulation.play import ACME, Play, VirtualClock, member
+
+
+async def check(play: Play) -> None:
+    ids = {str(head.body["execution_id"]) for head in await play.stored("execution")}
+    assert set(play.acknowledged) <= ids, "what was acknowledged is lost"
+    for one in ids:
+        changes = await play.documents.changes(ACME, container=EXECUTIONS, partition=one, limit=100_000)
+        Execution([change.document.body for change in changes]).check()
+    check_answers(play)
+    check_calls(play)
+    await check_trails(play)
+
+
+def check_answers(play: Play) -> None:
+    """Whoever runs an attempt, and how often: it comes to one end."""
+    ends: dict[Any, set[str]] = defaultdict(set)
+    for request, outcome in play.engine.answers:
+        if outcome["status"] in {"completed", "failed", "skipped"}:
+            place = tuple(request.get(name) for name in ("execution_id", "step", "item", "compensates"))
+            ends[*place, bool(request.get("collect"))].add(outcome["status"])
+    for place, told in ends.items():
+        assert len(told) == 1, f"{place} came to {told}"
+
+
+def check_calls(play: Play) -> None:
+    """What cannot be undone is not repeated by itself."""
+    calls = Counter((call.key, call.attempt) for call in play.outside.calls if call.effect == "irreversible")
+    assert all(count == 1 for count in calls.values()), f"an irreversible action was repeated: {calls}"
+
+
+async def check_trails(play: Play) -> None:
+    """The chains of the audit trail are whole."""
+    play.start()  # somebody has to look
+    platform = play.processes[0].platform
+    verification = Verification(rfc3339(VirtualClock().now()))
+    async for trail in platform.audit.trails(member("ada"), AuditFilter()):
+        verification.add(trail)
+    play.kill(play.processes[0])
+    found = verification.result()
+    assert found["verified"], found["damage"]

@@ -1,0 +1,97 @@
+"""Random definitions, as people write them: everything that the step language has."""
+
+from random import Random
+from typing import Any, Final
+
+from tests.simulation.outside import EFFECTS
+
+type Json = dict[str, Any]
+
+SAID: Final = ("error", "error", "fatal", "bug", "slow:0.5", "slow:20", "pending:3", "waiting:7", "well")
+"""What a call may come to (``outside.py``); 20 seconds are longer than any timeout here."""
+KINDS: Final = ("act", "act", "act", "act", "act", "transform", "assert", "wait", "approval")
+
+
+def definition(random: Random, *, steps: int) -> Json:
+    """A definition that is valid, though it need not end well."""
+    names = [f"s{number}" for number in range(steps)]
+    made = [_step(random, name, names[:place]) for place, name in enumerate(names)]
+    last = [f"f{number}" for number in range(random.choice([0, 0, 1, 2]))]
+    after = [_step(random, name, last[:place], seen=names) for place, name in enumerate(last)]
+    for step in after:
+        step.pop("compensate", None)
+    random.shuffle(made)
+    found: Json = {"target": random.choice(["staging", "production"]), "steps": made}
+    if after:
+        found["finally"] = after
+    if random.random() < 0.15:
+        found["timeout"] = random.choice([1, 5, 30, 200])
+    if random.random() < 0.3:
+        found["outputs"] = {"all": f"${{{{ steps.{random.choice(names)}.outputs }}}}"}
+    return found
+
+
+def _step(random: Random, id: str, before: list[str], *, seen: list[str] | None = None) -> Json:
+    """A step that may depend on those ``before`` it, and name the results of those, or of ``seen``."""
+    step: Json = {"id": id, **_doing(random, before)}
+    if random.random() < 0.8:
+        step["depends_on"] = random.sample(before, min(len(before), random.choice([0, 1, 1, 2, 3])))
+    named = seen or before
+    if named and random.random() < 0.15:
+        step["when"] = random.choice(
+            [
+                f"steps.{random.choice(named)}.status == 'completed'",
+                "target == 'staging'",
+                "execution.id != ''",
+            ]
+        )
+    if random.random() < 0.15:
+        step["continue_on_error"] = True
+    if step["action"].startswith("act") and random.random() < 0.15:
+        step["foreach"] = _items(random)
+        step["concurrency"] = random.choice([1, 2, 5])
+        step["item"] = "${{ item }}"
+    elif random.random() < 0.3:
+        undo = f"act-{random.choice(['pure', 'idempotent'])}"
+        step["compensate"] = {"action": undo, "script": _script(random), **_patience(random)}
+    return step
+
+
+def _doing(random: Random, before: list[str]) -> Json:
+    match random.choice(KINDS):
+        case "transform":
+            named = f"${{{{ steps.{random.choice(before)}.outputs }}}}" if before else "nothing"
+            return {"action": "transform", "value": named}
+        case "assert":
+            holds = random.random() < 0.8
+            return {"action": "assert", "condition": "target != ''" if holds else "target == ''"}
+        case "wait":
+            return {"action": "wait", "seconds": random.choice([0, 0.1, 2, 60])}
+        case "approval":
+            expiry = random.choice(["approve", "reject"])
+            asked = {"required": random.choice([1, 1, 2]), "expires_in": random.choice([3, 60, 600])}
+            return {"action": "approval", "on_expiry": expiry, **asked}
+        case _:
+            effect = random.choice(EFFECTS)
+            return {"action": f"act-{effect}", "script": _script(random), **_patience(random)}
+
+
+def _script(random: Random) -> list[str]:
+    return random.choices(SAID, k=random.choice([0, 0, 0, 1, 1, 2, 3]))
+
+
+def _patience(random: Random) -> Json:
+    """A timeout, and perhaps other attempts."""
+    found: Json = {"timeout": random.choice([2, 10])}
+    if random.random() < 0.6:
+        found["retry"] = {
+            "max_attempts": random.choice([2, 3, 5]),
+            "initial_interval": random.choice([0, 1, 5]),
+            "non_retryable": random.choice([[], [], ["AGAIN"]]),
+        }
+    return found
+
+
+def _items(random: Random) -> Any:
+    count = random.choice([0, 1, 3, 3, 7, 40])
+    return random.choice([list(range(count)), f"${{{{ [{', '.join('1' * count)}] }}}}"])

@@ -1,0 +1,180 @@
+"""What holds of every execution, whatever happened to it: read from what is stored, from behind."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shared.domain.events import EXECUTION_TERMINAL, STEP_TERMINAL
+from shared.domain.executions import TERMINAL_STATUSES
+from shared.domain.plans import Plan
+
+type Body = Mapping[str, Any]
+
+WELL: Final = {"step_completed", "step_skipped"}
+ENDS: Final = {"completed", "failed", "skipped", "compensated", "compensation_failed"}
+"""What the last event of the attempts of a step, an item or a compensation tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event; ``place`` is where it stands among those of its execution."""
+
+    place: int
+    type: str
+    data: Body
+
+    @property
+    def step(self) -> str | None:
+        return self.data.get("step")
+
+    @property
+    def attempt(self) -> int:
+        """0: none. A step that was blocked or cancelled was never tried."""
+        return int(self.data.get("attempt", 0))
+
+    @property
+    def compensates(self) -> bool:
+        return bool(self.data.get("compensation"))
+
+
+class Execution:
+    """One execution: its documents in the order of the feed."""
+
+    def __init__(self, bodies: Sequence[Body]) -> None:
+        self.head = next(body for body in bodies if body["kind"] == "execution")
+        self.status = str(self.head["status"])
+        self.error: Body = self.head["error"] or {}
+        self.plan = Plan.from_json(next(body for body in bodies if body["kind"] == "plan")["plan"])
+        self.last = {step.id for step in self.plan.last}
+        self.states = {body["step"]: body["status"] for body in bodies if body["kind"] == "step"}
+        events = (body for body in bodies if body["kind"] == "event")
+        self.told = [Told(place, event["type"], event["data"]) for place, event in enumerate(events)]
+
+    def check(self) -> None:
+        self.it_ends_once_and_nothing_is_told_after_it()
+        self.each_attempt_is_told_once_and_after_the_one_before_it()
+        self.every_step_ends_and_is_counted()
+        self.no_step_begins_before_what_it_depends_on_has_ended_well()
+        self.exactly_what_completed_is_undone()
+        self.what_runs_last_does()
+        self.the_outcome_says_what_failed_and_what_came_first()
+
+    def of(self, step: str) -> list[Told]:
+        """What is told of the step itself, but for its items and its compensation."""
+        return [
+            one
+            for one in self.told
+            if one.step == step and one.type.startswith("step_") and not one.compensates
+        ]
+
+    def end_of(self, step: str) -> Told | None:
+        ends = [one for one in self.of(step) if one.type in STEP_TERMINAL]
+        assert len(ends) <= 1, f"step {step} ended more than once: {ends}"
+        return ends[0] if ends else None
+
+    def ended_as(self, step: str) -> str | None:
+        end = self.end_of(step)
+        return end.type if end else None
+
+    def it_ends_once_and_nothing_is_told_after_it(self) -> None:
+        types = [one.type for one in self.told]
+        assert types[0] == "execution_started"
+        assert types.count("execution_started") == 1
+        assert self.status in TERMINAL_STATUSES, f"it is left {self.status}"
+        ends = [name for name in types if name in EXECUTION_TERMINAL]
+        assert ends == [f"execution_{self.status}"], f"{self.status} was told as {ends}"
+        assert types[-1] == ends[0], f"told after the end: {types[types.index(ends[0]) :]}"
+        assert self.head["finished_at"]
+
+    def each_attempt_is_told_once_and_after_the_one_before_it(self) -> None:
+        lines: dict[Any, list[tuple[str, int]]] = defaultdict(list)
+        for one in self.told:
+            kind, _, what = one.type.partition("_")
+            if kind in {"step", "item"} and one.attempt:
+                lines[one.step, one.data.get("item"), one.compensates].append((what, one.attempt))
+        for key, line in lines.items():
+            assert len(set(line)) == len(line), f"{key} told something twice: {line}"
+            begun = [attempt for what, attempt in line if what in {"started", "compensating"}]
+            assert begun == list(range(1, len(begun) + 1)), f"{key} began {begun}"
+            retried = [attempt for what, attempt in line if what == "retrying"]
+            assert retried == begun[: len(retried)], f"{key} tried {begun} and tells {retried}"
+            assert len(begun) - len(retried) <= 1, f"{key} began again without a word: {line}"
+            ended = [place for place, (what, _) in enumerate(line) if what in ENDS]
+            assert ended in ([], [len(line) - 1]), f"{key} went on after its end: {line}"
+
+    def every_step_ends_and_is_counted(self) -> None:
+        types = Counter(one.type for one in self.told)
+        for end, counter in STEP_TERMINAL.items():
+            assert self.head["progress"][counter] == types[end], f"{self.head['progress']}, told {types}"
+        for step in self.plan.every_step:
+            ended, state = self.ended_as(step.id), self.states.get(step.id)
+            if ended is None:
+                assert (self.status, state) == ("cancelled", "cancelled"), f"{step.id} is left {state}"
+            else:
+                assert state in {ended.removeprefix("step_"), "compensated"}, f"{step.id} {ended} is {state}"
+
+    def no_step_begins_before_what_it_depends_on_has_ended_well(self) -> None:
+        by_id = {step.id: step for step in self.plan.every_step}
+        for step in self.plan.every_step:
+            begun = [one for one in self.of(step.id) if one.attempt]
+            for before in step.depends_on if begun else ():
+                end = self.end_of(before)
+                assert end, f"{step.id} began although {before} never ended"
+                assert end.place < begun[0].place, f"{step.id} began before {before} ended"
+                well = end.type in WELL or by_id[before].continue_on_error
+                assert well, f"{step.id} began although {before} failed"
+                assert end.attempt, f"{step.id} began although {before} was blocked"
+
+    def exactly_what_completed_is_undone(self) -> None:
+        """One after the other, and nothing before what depends on it."""
+        undone = [one for one in self.told if one.compensates and one.type.partition("_")[2] in ENDS]
+        steps = [str(one.step) for one in undone]
+        expected = {
+            step.id
+            for step in self.plan.steps
+            if step.compensate and self._is_undone and self.ended_as(step.id) == "step_completed"
+        }
+        assert sorted(steps) == sorted(expected), f"undone is {steps}, to be undone were {expected}"
+        position = {step: place for place, step in enumerate(steps)}
+        for step in self.plan.steps:
+            for before in position.keys() & set(step.depends_on) if step.id in position else ():
+                assert position[step.id] < position[before], f"{before} was undone before {step.id}"
+        failed = {str(one.step) for one in undone if one.type == "step_compensation_failed"}
+        assert set(self.error.get("uncompensated", ())) == failed
+
+    @property
+    def _is_undone(self) -> bool:
+        """Whether the steps came to a bad end, and not only what came after them."""
+        spoilt = self.error.get("code") == "OUTPUTS" or self.error.get("step") in self.last
+        return self.status == "cancelled" or (self.status == "failed" and not spoilt)
+
+    def what_runs_last_does(self) -> None:
+        """The steps of ``finally`` run once all others have ended and are undone, however that went."""
+        for step in self.last:
+            assert self.end_of(step), f"{step} of finally did not run"
+        tried = [one for one in self.told if one.step and one.attempt]
+        first = next((one for one in tried if one.step in self.last), None)
+        for one in tried[tried.index(first) :] if first else ():
+            assert one.step in self.last, f"{one.type} of {one.step} came after finally had begun"
+
+    def the_outcome_says_what_failed_and_what_came_first(self) -> None:
+        failed = [
+            step.id
+            for step in self.plan.every_step
+            if self.ended_as(step.id) == "step_failed" and not step.continue_on_error
+        ]
+        told = [*([self.error["step"]] if "step" in self.error else []), *self.error.get("also_failed", ())]
+        match self.status:
+            case "completed":
+                assert not failed
+                assert not self.error
+            case "failed" if self.error["code"] == "OUTPUTS":
+                assert not failed
+            case _:
+                assert sorted(told) == sorted(failed), f"failed have {failed}, and told is {self.error}"
+                assert told or self.status == "cancelled", "it failed, and nothing in it did"
+        assert told[:1] == [] or told[0] not in self.last or self.last.issuperset(told), "a cause is hidden"
+        if self.status == "cancelled" and self.error.get("code") != "DEADLINE":
+            asked = self.head["audit"]["number"] > 1
+            assert asked or self.plan.timeout is not None, "it was cancelled, and nobody asked for it"

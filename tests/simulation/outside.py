@@ -1,0 +1,85 @@
+"""The world outside: what steps do to it, as their own definitions say, and what it remembers."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.domain.actions import SideEffect
+from shared.ports.actions import Action, ActionContext, ActionError, Completed, Pending
+
+EFFECTS: Final[tuple[SideEffect, ...]] = ("pure", "idempotent", "compensatable", "irreversible")
+
+
+class ActParameters(BaseModel):
+    """``script``: what each call comes to, in order; when it is at its end, all goes well."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    script: list[str] = []
+
+
+class ActOutputs(BaseModel):
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """That an action was begun: whose (the step's key in its execution), and in which attempt."""
+
+    key: str
+    attempt: int
+    effect: SideEffect
+
+
+class Outside:
+    """Outlives the processes that call it. What it says does not depend on who asks, or whether again."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self._said: Counter[str] = Counter()
+
+    async def answer(self, parameters: ActParameters, context: ActionContext) -> Completed | Pending:
+        key = context.idempotency_key
+        place = self._said[key]
+        self._said[key] += 1
+        says = parameters.script[place] if place < len(parameters.script) else "well"
+        what, _, seconds = says.partition(":")
+        match what:
+            case "error":
+                raise ActionError("AGAIN", "not now", retryable=True)
+            case "fatal":
+                raise ActionError("NEVER", "not ever", retryable=False)
+            case "bug":
+                raise ZeroDivisionError
+            case "slow":
+                await asyncio.sleep(float(seconds))
+            case "pending":
+                return Pending(float(seconds), f"job-{place}")
+            case "waiting":
+                return Pending(float(seconds), "job")
+            case _:
+                pass
+        return Completed({"n": place})
+
+
+class Act(Action):
+    module = "test"
+    Parameters = ActParameters
+    Outputs = ActOutputs
+
+    def __init__(self, effect: SideEffect, outside: Outside) -> None:
+        self.name = f"act-{effect}"  # type: ignore[misc]  # one for each effect
+        self.side_effect = effect  # type: ignore[misc]  # as above
+        self._outside = outside
+
+    async def run(self, parameters: ActParameters, context: ActionContext) -> Completed | Pending:
+        self._outside.calls.append(Call(context.idempotency_key, context.attempt, self.side_effect))
+        return await self._outside.answer(parameters, context)
+
+    async def poll(
+        self, token: Any, parameters: ActParameters, context: ActionContext
+    ) -> Completed | Pending:
+        return await self._outside.answer(parameters, context)
