@@ -65,4 +65,5 @@ def _has(if_none_match: str | None, tag: str) -> bool:
 
 
 def _dump(content: Any) -> bytes:
-    return orjson.dumps(content, default=dict)
+    """JSON; bytes are JSON already."""
+    return content if isinstance(content, bytes) else orjson.dumps(content, default=dict)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from functions import routes_approvals, routes_executions, routes_schedules
+from functions import routes_approvals, routes_executions, routes_outputs, routes_schedules
 from functions.route import NDJSON, Route
 from quantum.contract.audit import AuditPage, AuditQuery, ChainPage, TenantVerification, VerificationQuery
 from quantum.contract.health import Health
@@ -308,9 +308,11 @@ DOCS = Route(
     response=None,
 )
 
+_TABLES = (routes_executions, routes_outputs, routes_approvals, routes_schedules)
+
 ROUTES: Sequence[Route] = tuple(
     value
-    for table in (dict(globals()), *map(vars, (routes_executions, routes_approvals, routes_schedules)))
+    for table in (dict(globals()), *map(vars, _TABLES))
     for value in table.values()
     if isinstance(value, Route)
 )

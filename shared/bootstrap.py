@@ -27,6 +27,7 @@ from shared.services.launching import Launcher
 from shared.services.lifecycle import Lifecycle
 from shared.services.members import Members
 from shared.services.nudges import Nudges
+from shared.services.outputs import Outputs
 from shared.services.plans import Plans
 from shared.services.recovery import Recovery
 from shared.services.references import References
@@ -71,6 +72,7 @@ class Application:
     approvals: Approvals
     schedules: Schedules
     firing_schedules: FiringSchedules
+    outputs: Outputs
     audit: Audit
     streams: Streams
     steps: Steps
@@ -171,10 +173,18 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         approvals=approvals,
         schedules=schedules,
         firing_schedules=firing_schedules,
+        outputs=Outputs(documents),
         audit=Audit(documents=documents, cursors=base.cursors),
         streams=Streams(documents=documents, heartbeat_seconds=settings.heartbeat_seconds),
-        steps=Steps(Parts(documents, runs, catalogue, clock, children, telemetry)),
-        endings=Endings(documents=documents, runs=runs, nudges=base.nudges, clock=clock, telemetry=telemetry),
+        steps=Steps(Parts(documents, runs, catalogue, clock, children, telemetry, settings.max_output_bytes)),
+        endings=Endings(
+            documents=documents,
+            runs=runs,
+            nudges=base.nudges,
+            clock=clock,
+            telemetry=telemetry,
+            max_output_bytes=settings.max_output_bytes,
+        ),
         launcher=base.launcher,
         nudges=base.nudges,
         recovery=recovery,

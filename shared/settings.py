@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from shared.domain.executions import MAX_OUTPUT_BYTES
 from shared.ports.resources import COSMOS_CONNECTION, EVENT_HUB_CONNECTION
 
 ADAPTERS = {"azure": "shared.adapters.azure", "localhost": "localhost.adapters"}
@@ -20,6 +21,7 @@ LOG_FORMATS = ("text", "json")
 """What ``QUANTUM_LOG_FORMAT`` can name."""
 
 MAX_BODY_BYTES = 1024 * 1024
+MOST_OUTPUT_BYTES = 64 * 1024 * 1024
 HEARTBEAT_SECONDS = 15.0
 WEBHOOK_ATTEMPTS = 12
 WEBHOOK_FIRST_DELAY = 5.0
@@ -71,6 +73,9 @@ class Settings:
     they are private, separated by commas."""
     max_body_bytes: int = MAX_BODY_BYTES
     """``QUANTUM_MAX_BODY_BYTES``: the largest request body."""
+    max_output_bytes: int = MAX_OUTPUT_BYTES
+    """``QUANTUM_MAX_OUTPUT_BYTES``: the largest outputs of a step, and of an execution, as JSON. A process
+    has several of them in memory at a time."""
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     """``QUANTUM_HEARTBEAT_SECONDS``: the longest silence of an event stream."""
     webhook_attempts: int = WEBHOOK_ATTEMPTS
@@ -131,6 +136,9 @@ class Settings:
             host_url=_required(values, "QUANTUM_HOST_URL").rstrip("/"),
             egress_allow=_networks(values.get("QUANTUM_EGRESS_ALLOW", "")),
             max_body_bytes=int(_number(values, "QUANTUM_MAX_BODY_BYTES", MAX_BODY_BYTES)),
+            max_output_bytes=_whole(
+                values, "QUANTUM_MAX_OUTPUT_BYTES", MAX_OUTPUT_BYTES, least=1024, most=MOST_OUTPUT_BYTES
+            ),
             heartbeat_seconds=_number(values, "QUANTUM_HEARTBEAT_SECONDS", HEARTBEAT_SECONDS),
             webhook_attempts=int(_number(values, "QUANTUM_WEBHOOK_ATTEMPTS", WEBHOOK_ATTEMPTS)),
             webhook_first_delay=_number(values, "QUANTUM_WEBHOOK_FIRST_DELAY", WEBHOOK_FIRST_DELAY),

@@ -18,7 +18,7 @@ class Event(BaseModel):
     time: str = Field(description="RFC 3339, UTC.", examples=["2024-01-04T10:00:00.000000Z"])
     step: str | None = Field(default=None, description="The step it is about.", examples=["build"])
     attempt: int | None = Field(default=None, description="Counts from 1.")
-    result: Any = Field(default=None, description="With step_completed: the step's outputs.")
+    result: Any = Field(default=None, description="With step_completed: the step's outputs, or a reference.")
     approval: Approval | None = Field(
         default=None, description="With approval_requested and approval_decided: how it stands after it."
     )

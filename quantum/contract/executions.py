@@ -106,6 +106,12 @@ class Waiting(BaseModel):
     reason: str | None = Field(default=None, description="Why it was paused, if that was said.")
 
 
+OUTPUTS = (
+    "What it came to. Of more than 64 KiB a reference stands here: `$ref`, the path where all of it is read, "
+    "`size` (bytes of JSON), `sha256`, and `preview`, its first fields."
+)
+
+
 class StepState(BaseModel):
     """How one step stands."""
 
@@ -115,7 +121,7 @@ class StepState(BaseModel):
     attempts: int
     started_at: str | None
     finished_at: str | None
-    outputs: dict[str, Any] | None
+    outputs: dict[str, Any] | None = Field(description=OUTPUTS)
     error: dict[str, Any] | None
     compensation: CompensationState | None = Field(
         description="Of a step that completed and has a `compensate`, once its execution came to a bad end."
@@ -179,7 +185,8 @@ class Execution(ExecutionHead):
     )
     steps: list[StepState]
     outputs: dict[str, Any] | None = Field(
-        description="What it came to, as its definition's `outputs` say, once it has completed."
+        description="What it came to, as its definition's `outputs` say, once it has completed; large ones "
+        "are a reference, as in a step."
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from shared.domain.approvals import Approval
 from shared.domain.intents import Deprecation
@@ -26,6 +26,9 @@ type TerminalStatus = Literal["completed", "failed", "cancelled"]
 EXECUTION_STATUSES: tuple[ExecutionStatus, ...] = ExecutionStatus.__value__.__args__
 TERMINAL_STATUSES = frozenset({"completed", "failed", "cancelled"})
 STEP_TERMINAL_STATUSES = frozenset({"completed", "skipped", "failed", "cancelled", "compensated"})
+
+MAX_OUTPUT_BYTES: Final = 16 * 1024 * 1024
+"""The largest outputs of a step, and of an execution, as JSON, unless an operator says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

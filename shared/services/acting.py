@@ -14,7 +14,8 @@ from shared.domain.plans import PlanStep
 from shared.ports.actions import Action, ActionError, Completed, Pending
 from shared.ports.documents import EXECUTIONS, Documents
 from shared.security.scope import TenantScope
-from shared.services.attempts import HEAD, unstorable
+from shared.services.attempts import HEAD
+from shared.services.packing import unstorable
 
 CANCEL_LOOK_SECONDS = 1.0
 """How often a long action's execution is looked at for a cancellation."""
@@ -36,13 +37,20 @@ class Acting:
     """The work of one attempt."""
 
     def __init__(
-        self, documents: Documents, scope: TenantScope, attempt: Attempt, step: PlanStep, action: Action
+        self,
+        documents: Documents,
+        scope: TenantScope,
+        attempt: Attempt,
+        step: PlanStep,
+        action: Action,
+        max_output_bytes: int,
     ) -> None:
         self._documents = documents
         self._scope = scope
         self._attempt = attempt
         self._step = step
         self._action = action
+        self._max_output_bytes = max_output_bytes
 
     async def result(self, work: Work) -> Completed | Pending:
         """What the action comes to.
@@ -71,7 +79,7 @@ class Acting:
         """Why the answer cannot be taken: it is not what the action declares, or no store can keep it."""
         match result:
             case Completed(outputs):
-                return undeclared(self._action, outputs) or unstorable(outputs)
+                return undeclared(self._action, outputs) or unstorable(outputs, limit=self._max_output_bytes)
             case Pending(token=token):
                 return unstorable(token, what="what it waits with", limit=MAX_TOKEN_BYTES)
             case _:

@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-import orjson
-
 from shared.domain.executions import STEP_TERMINAL_STATUSES, Attempt, Outcome, StepStatus
 from shared.domain.plans import PlanStep
 from shared.domain.times import rfc3339
 from shared.domain.waiting import Waiting
 from shared.ports.documents import Create, Operation, Patch, Path
 from shared.ports.telemetry import NOTHING, Carrier
+from shared.services.packing import Packed
 from shared.services.records import event, event_id
 from shared.services.runs import step_document_id
 
@@ -24,12 +23,6 @@ HEAD: Final = "execution"
 """The id of an execution's head document."""
 OUTPUTS: Final = "outputs"
 """The id, and the kind, of the document with what an execution came to."""
-
-MAX_OUTPUT_BYTES = 512 * 1024
-"""The largest outputs of a step or an execution: a document and an event each hold them."""
-
-_JSON: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
-"""What Python has and JSON has not is not made JSON in passing."""
 
 type End = Literal["completed", "skipped", "failed"]
 type Stored = Mapping[str, Any]
@@ -98,10 +91,10 @@ class AttemptRecord(_Record):
         return [self._event("started", self.started), self._state("running")]
 
     def end(
-        self, ended: End, *, now: datetime, outputs: Mapping[str, Any] | None, error: Mapping[str, Any] | None
+        self, ended: End, *, now: datetime, outputs: Packed | None, error: Mapping[str, Any] | None
     ) -> list[Operation]:
         """The step has come to its end; the head counts it."""
-        data = {"result": outputs} if outputs is not None else {}
+        data = {"result": outputs.shown} if outputs else {}
         return [
             *self._start_event(ended),
             self._event(ended, now, **data, **({"error": error} if error else {})),
@@ -150,7 +143,7 @@ class AttemptRecord(_Record):
         status: StepStatus,
         *,
         finished: datetime | None = None,
-        outputs: Mapping[str, Any] | None = None,
+        outputs: Packed | None = None,
         error: Mapping[str, Any] | None = None,
         token: Any = None,
         waiting: Stored | None = None,
@@ -160,7 +153,7 @@ class AttemptRecord(_Record):
             "attempts": self._attempt.attempt,
             "started_at": None if status == "skipped" else rfc3339(self.started),
             "finished_at": rfc3339(finished) if finished else None,
-            "outputs": outputs,
+            **(outputs.fields if outputs else {"outputs": None}),
             "error": error,
             "token": token,
             "waiting": waiting,
@@ -197,11 +190,11 @@ class CompensationRecord(_Record):
         return [self._event("step_compensating", self.started), self._state("running")]
 
     def end(
-        self, ended: End, *, now: datetime, outputs: Mapping[str, Any] | None, error: Mapping[str, Any] | None
+        self, ended: End, *, now: datetime, outputs: Packed | None, error: Mapping[str, Any] | None
     ) -> list[Operation]:
         """The step has been undone, or will not be."""
         undone = ended != "failed"
-        data = {"result": outputs} if outputs is not None else {}
+        data = {"result": outputs.shown} if outputs else {}
         return [
             *self._start_event(),
             self._event(
@@ -274,6 +267,10 @@ def item_kind(step: str) -> str:
     return f"item:{step}"
 
 
+def item_document_id(step: str, item: int) -> str:
+    return f"{item_kind(step)}:{item}"
+
+
 def _place(attempt: Attempt) -> str:
     return "" if attempt.item is None else f":item:{attempt.item}"
 
@@ -281,7 +278,7 @@ def _place(attempt: Attempt) -> str:
 def _document_id(attempt: Attempt) -> str:
     if attempt.item is None:
         return step_document_id(attempt.step)
-    return f"{item_kind(attempt.step)}:{attempt.item}"
+    return item_document_id(attempt.step, attempt.item)
 
 
 def _kind(attempt: Attempt) -> Mapping[str, Any]:
@@ -307,14 +304,3 @@ def running(now: datetime) -> Operation:
     """Mark a pending execution as running; refused as stale when it is anything else by now."""
     changes: dict[Path, Any] = {("status",): "running", ("started_at",): rfc3339(now)}
     return Patch(HEAD, set=changes, where={("status",): "pending"})
-
-
-def unstorable(value: Any, *, what: str = "the outputs", limit: int = MAX_OUTPUT_BYTES) -> str | None:
-    """Why the value cannot be kept, or None: a store takes 64-bit numbers and a document of 2 MB."""
-    try:
-        size = len(orjson.dumps(value, option=_JSON))
-    except TypeError as error:
-        return f"{what} cannot be stored as JSON: {error}"
-    if size > limit:
-        return f"{what} is {size} bytes; at most {limit} can be kept"
-    return None

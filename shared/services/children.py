@@ -29,6 +29,7 @@ from shared.services.attempts import HEAD, OUTPUTS
 from shared.services.executions import Executions
 from shared.services.launching import Launcher
 from shared.services.members import Members
+from shared.services.packing import read_whole
 from shared.services.steering import Steering
 
 WITHDRAWN: Final = "withdrawn"
@@ -95,7 +96,7 @@ class Children:
             found = await self._documents.read(
                 scope, container=EXECUTIONS, partition=execution_id, id=OUTPUTS
             )
-            outputs = found.body["outputs"] if found else None
+            outputs = await read_whole(self._documents, scope, execution_id, found.body) if found else None
         return Child(
             execution_id, head["intent_id"], head["status"], head["created_at"], outputs, head["error"]
         )

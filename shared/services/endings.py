@@ -7,7 +7,7 @@ from typing import Any
 
 from shared import logs
 from shared.domain.errors import DocumentExistsError, DocumentStaleError
-from shared.domain.executions import STEP_TERMINAL_STATUSES, TerminalStatus
+from shared.domain.executions import MAX_OUTPUT_BYTES, STEP_TERMINAL_STATUSES, TerminalStatus
 from shared.domain.expressions import ExpressionError, resolve
 from shared.domain.metrics import EXECUTIONS_FINISHED
 from shared.domain.times import rfc3339
@@ -15,8 +15,9 @@ from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Create, Documents, Operation, Patch, Replace
 from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
-from shared.services.attempts import HEAD, OUTPUTS, unstorable
+from shared.services.attempts import HEAD, OUTPUTS
 from shared.services.nudges import Nudges
+from shared.services.packing import Packed, outputs_path, pack, store_chunks, unstorable
 from shared.services.records import event
 from shared.services.runs import Run, Runs, step_document_id
 
@@ -40,7 +41,9 @@ class Endings:
         nudges: Nudges,
         clock: Clock,
         telemetry: Telemetry = NO_TELEMETRY,
+        max_output_bytes: int = MAX_OUTPUT_BYTES,
     ) -> None:
+        self._max_output_bytes = max_output_bytes
         self._documents = documents
         self._runs = runs
         self._nudges = nudges
@@ -184,8 +187,10 @@ class Endings:
                 scope, container=EXECUTIONS, partition=execution_id, operations=[mark]
             )
 
-    async def _outputs(self, scope: TenantScope, execution_id: str, run: Run) -> Mapping[str, Any]:
+    async def _outputs(self, scope: TenantScope, execution_id: str, run: Run) -> Packed:
         """What the execution comes to; the same each time, for all that it is made of is final.
+
+        If it is large, its chunks are stored.
 
         Raises:
             ExpressionError: the plan's outputs cannot be made.
@@ -194,9 +199,11 @@ class Endings:
         outputs: Mapping[str, Any] = resolve(
             run.plan.outputs, run.names(scope, execution_id, results, status="completed")
         )
-        if (reason := unstorable(outputs)) is not None:
+        if (reason := unstorable(outputs, limit=self._max_output_bytes)) is not None:
             raise ExpressionError("outputs", reason)
-        return outputs
+        packed = await pack(outputs, owner=OUTPUTS, path=outputs_path(execution_id))
+        await store_chunks(self._documents, scope, execution_id, packed.chunks)
+        return packed
 
     async def _end(
         self,
@@ -205,7 +212,7 @@ class Endings:
         run: Run,
         status: TerminalStatus,
         cause: Mapping[str, Any] | None,
-        outputs: Mapping[str, Any] | None,
+        outputs: Packed | None,
     ) -> bool:
         """Record the end; False when an earlier delivery has."""
         now = self._clock.now()
@@ -213,8 +220,8 @@ class Endings:
         data: dict[str, Any] = {"error": cause} if cause else {}
         operations: list[Operation] = [end]
         if outputs is not None:
-            data["result"] = outputs
-            operations.append(Create({"id": OUTPUTS, "kind": OUTPUTS, "outputs": outputs}))
+            data["result"] = outputs.shown
+            operations.append(Create({"id": OUTPUTS, "kind": OUTPUTS, **outputs.fields}))
         told = event(key="execution", type=f"execution_{status}", now=now, data=data, trace=run.trace)
         return await self._once(scope, execution_id, [Create(told), *operations])
 

@@ -1,9 +1,8 @@
 """The items of a step with ``foreach``: which they are, and what they came to together."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
-
-import orjson
 
 from shared.domain import expressions
 from shared.domain.plans import PlanStep
@@ -11,9 +10,11 @@ from shared.domain.steps import MAX_ITEMS
 from shared.ports.actions import ActionError
 from shared.ports.documents import EXECUTIONS, Documents, Query
 from shared.security.scope import TenantScope
-from shared.services.attempts import MAX_OUTPUT_BYTES, item_kind
+from shared.services.attempts import item_kind
+from shared.services.packing import read_whole, size_of, unstorable
 
-READ_AT_ONCE: Final = 1000
+READ_AT_ONCE: Final = 200
+"""Documents of items, each of which may have 64 KiB of outputs."""
 TOLD_OF_ERROR: Final = 200
 """Characters of an item's error that are told among the step's outputs."""
 
@@ -35,65 +36,90 @@ def items_of(step: PlanStep, names: Mapping[str, Any]) -> list[Any]:
     return items
 
 
+@dataclass(slots=True)
+class Item:
+    """What is stored of one item, as far as that is put together."""
+
+    status: str
+    error: Mapping[str, Any] | None
+    outputs: Mapping[str, Any] | None = None
+    omitted: bool = False
+    """Whether it has outputs that are left out here."""
+
+
 async def read_items(
-    documents: Documents, scope: TenantScope, execution_id: str, step: str
-) -> dict[int, Mapping[str, Any]]:
-    """What is stored of the items, by their places in the list."""
-    found: dict[int, Mapping[str, Any]] = {}
+    documents: Documents, scope: TenantScope, execution_id: str, step: str, *, limit: int
+) -> dict[int, Item]:
+    """What is stored of the items, by their places in the list.
+
+    Outputs that would be more than ``limit`` bytes together are not held in memory: then all are left out.
+    """
+    found: dict[int, Item] = {}
+    large: dict[int, Mapping[str, Any]] = {}
+    left = limit
     after: str | None = None
     while True:
         query = Query(EXECUTIONS, item_kind(step), partition=execution_id, limit=READ_AT_ONCE, after=after)
         page = await documents.query(scope, query)
-        found.update({document.body["item"]: document.body for document in page.items})
+        for body in (document.body for document in page.items):
+            found[body["item"]] = Item(body["status"], body["error"], body["outputs"])
+            left -= size_of(body)
+            if body.get("kept"):
+                large[body["item"]] = body
+        if left < 0:
+            large.clear()
+            for item in found.values():
+                item.omitted = item.omitted or item.outputs is not None
+                item.outputs = None
         if (after := page.after) is None:
-            return found
+            break
+    for place, body in large.items():
+        found[place].outputs = await read_whole(documents, scope, execution_id, body)
+    return found
 
 
-def first_failure(found: Mapping[int, Mapping[str, Any]], count: int) -> Mapping[str, Any] | None:
+def first_failure(found: Mapping[int, Item], count: int) -> Mapping[str, Any] | None:
     """Why the step fails, if each item must have gone well: the error of the first that did not."""
-    for item in range(count):
-        if item not in found:
-            continue
-        if (error := found[item]["error"]) is not None and found[item]["status"] == "failed":
-            return {"code": error["code"], "message": f"item {item}: {error['message']}", "item": item}
+    for place in range(count):
+        item = found.get(place)
+        if item is not None and item.status == "failed" and (error := item.error) is not None:
+            return {"code": error["code"], "message": f"item {place}: {error['message']}", "item": place}
     if len(found) < count:
         return {"code": "INTERNAL", "message": f"{count - len(found)} of {count} items were not run"}
     return None
 
 
-def gathered(found: Mapping[int, Mapping[str, Any]], count: int) -> Mapping[str, Any]:
+def gathered(found: Mapping[int, Item], count: int, *, limit: int) -> Mapping[str, Any]:
     """The step's outputs: ``items`` in their order, and ``counts``.
 
-    If that is too much to keep, the outputs of the items are left out, then their errors: then ``omitted``
-    says so, and each item's own record has them.
+    If that is more than ``limit`` bytes, the outputs of the items are left out, then their errors: then
+    ``omitted`` says so, and each item's own record has them.
     """
-    statuses = [_status(found.get(item)) for item in range(count)]
+    statuses = [_status(found.get(place)) for place in range(count)]
     counts = {"total": count, **{kind: statuses.count(kind) for kind in ("completed", "failed", "skipped")}}
+    lost = any(item.omitted for item in found.values())
     fields: Sequence[str] = ("outputs", "error")
-    for omitted in range(len(fields) + 1):
+    for omitted in range(lost, len(fields) + 1):
         kept = fields[omitted:]
-        items = [_told(found.get(item), status, kept) for item, status in enumerate(statuses)]
+        items = [_told(found.get(place), status, kept) for place, status in enumerate(statuses)]
         outputs = {
             "items": items,
             "counts": counts,
             **({"omitted": list(fields[:omitted])} if omitted else {}),
         }
-        if len(orjson.dumps(outputs)) <= MAX_OUTPUT_BYTES:
+        if unstorable(outputs, limit=limit) is None:
             break
     return outputs
 
 
-def _status(stored: Mapping[str, Any] | None) -> str:
-    if stored is None or stored["status"] not in {"completed", "failed"}:
-        return "skipped"
-    return str(stored["status"])
+def _status(item: Item | None) -> str:
+    return item.status if item is not None and item.status in {"completed", "failed"} else "skipped"
 
 
-def _told(stored: Mapping[str, Any] | None, status: str, fields: Sequence[str]) -> dict[str, Any]:
+def _told(item: Item | None, status: str, fields: Sequence[str]) -> dict[str, Any]:
     told: dict[str, Any] = {"status": status}
-    for name in fields:
-        if stored is not None and (value := stored[name]) is not None:
-            told[name] = value
-    if "error" in told:
-        told["error"] = {**told["error"], "message": told["error"]["message"][:TOLD_OF_ERROR]}
+    if item is not None and "outputs" in fields and item.outputs is not None:
+        told["outputs"] = item.outputs
+    if item is not None and "error" in fields and (error := item.error) is not None:
+        told["error"] = {**error, "message": error["message"][:TOLD_OF_ERROR]}
     return told

@@ -1,13 +1,15 @@
 """Writing down what an attempt came to: once, and also when the store is away for a while."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from shared.domain.errors import DocumentExistsError, DocumentStaleError, UnavailableError
 from shared.domain.executions import Attempt
 from shared.ports.documents import EXECUTIONS, Documents, Operation
 from shared.security.scope import TenantScope
 from shared.services.attempts import Record, running
+from shared.services.packing import store_chunks
 from shared.services.runs import Run
 
 RECORD_PATIENCE = 600.0
@@ -28,8 +30,12 @@ class Recording:
         self._attempt = attempt
         self._record = record
 
-    async def settled(self, operations: Sequence[Operation]) -> bool:
+    async def settled(
+        self, operations: Sequence[Operation], chunks: Sequence[Mapping[str, Any]] = ()
+    ) -> bool:
         """Store what the action came to, as :meth:`write`, waiting for a store that is away.
+
+        ``chunks`` are stored first: the operations refer to them.
 
         The action has run: to give up would run it again. A write that was stored although the store said
         otherwise is met as an earlier delivery's, which has recorded the same.
@@ -37,6 +43,7 @@ class Recording:
         pause, waited = RECORD_PAUSE, 0.0
         while True:
             try:
+                await store_chunks(self._documents, self._scope, self._attempt.execution_id, chunks)
                 return await self.write(operations)
             except UnavailableError:
                 if waited >= RECORD_PATIENCE:

@@ -13,17 +13,20 @@ import orjson
 
 from shared.domain.children import Parent
 from shared.domain.executions import STEP_TERMINAL_STATUSES
-from shared.domain.plans import Plan
+from shared.domain.expressions import references
+from shared.domain.plans import Plan, PlanStep
 from shared.ports.documents import EXECUTIONS, Documents, Query
 from shared.ports.telemetry import NOTHING, Carrier
 from shared.security.scope import TenantScope
+from shared.services.loads import Loads
 
 RUNS_KEPT = 512
 """How many executions' facts a process keeps; the least recently used go first."""
 BYTES_KEPT = 64 * 1024 * 1024
 """About how many bytes of memory they may take together, by the size of their JSON."""
 RESULT_KEPT = 16 * 1024
-"""The largest outputs of a finished step that are kept; larger ones are read when they are named."""
+"""The largest outputs of a finished step that are kept with its run; larger ones are read when they are named
+(and those that are no part of their document, kept for a while by themselves: see :class:`Loads`)."""
 BYTES_PER_STEP = 1024
 """What a step of a plan counts for, with its result."""
 STEPS_READ = 1000
@@ -52,8 +55,10 @@ class Run:
     """``{"status", "outputs"}`` of the steps that this process knows to have come to an end."""
     items: dict[str, Sequence[Any]] = field(default_factory=dict[str, Sequence[Any]])
     """Of the steps that run for each item of a list, as far as this process knows them."""
+    of_items: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    """See :meth:`named_by_items`."""
     bytes: int = 0
-    """About what it takes in memory; counted once, so that it is the same when it goes."""
+    """About what it takes in memory."""
 
     def __post_init__(self) -> None:
         self.bytes = len(orjson.dumps(self.parameters)) + BYTES_PER_STEP * len(self.plan.every_step)
@@ -92,6 +97,13 @@ class Run:
             },
         }
 
+    def named_by_items(self, step: PlanStep) -> frozenset[str]:
+        """The steps that the parameters of each of its items name: the list may be made of others, too."""
+        key = f"{step.id}/{step.action}"
+        if key not in self.of_items:
+            self.of_items[key] = references(step.parameters, step.references)
+        return self.of_items[key]
+
     def finish(self, step: str, status: str, outputs: Mapping[str, Any] | None) -> Mapping[str, Any]:
         """What a step came to, kept for the steps behind it unless it is large."""
         result = {"status": status, "outputs": outputs or {}}
@@ -105,6 +117,7 @@ class Runs:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
+        self._loads = Loads(documents)
         self._kept: OrderedDict[tuple[str, str], Run] = OrderedDict()
         self._bytes = 0
 
@@ -112,6 +125,20 @@ class Runs:
         self.forget(scope, execution_id)
         self._kept[scope.tenant_id, execution_id] = run
         self._bytes += run.bytes
+        self._make_room()
+
+    def keep_items(
+        self, scope: TenantScope, execution_id: str, run: Run, step: str, items: Sequence[Any]
+    ) -> None:
+        """Remember what a step is run for, for the items to come."""
+        run.items[step] = items
+        size = len(orjson.dumps(items))
+        run.bytes += size
+        if self._kept.get((scope.tenant_id, execution_id)) is run:
+            self._bytes += size
+            self._make_room()
+
+    def _make_room(self) -> None:
         while len(self._kept) > RUNS_KEPT or (self._bytes > BYTES_KEPT and len(self._kept) > 1):
             _, oldest = self._kept.popitem(last=False)
             self._bytes -= oldest.bytes
@@ -119,6 +146,7 @@ class Runs:
     def forget(self, scope: TenantScope, execution_id: str) -> None:
         if (run := self._kept.pop((scope.tenant_id, execution_id), None)) is not None:
             self._bytes -= run.bytes
+        self._loads.forget(scope, execution_id)
 
     async def load(self, scope: TenantScope, execution_id: str) -> Run | None:
         """The run, or None if there is no such execution."""
@@ -148,9 +176,12 @@ class Runs:
     async def step_results(
         self, scope: TenantScope, execution_id: str, run: Run, steps: frozenset[str], *, fresh: bool = False
     ) -> dict[str, Mapping[str, Any]]:
-        """Status and outputs of ``steps`` that have come to an end; the others are left out.
+        """Status and outputs, whole, of ``steps`` that have come to an end; the others are left out.
 
         With ``fresh`` they are read again: what has completed may have been compensated.
+
+        Raises:
+            UnavailableError: the store cannot be reached, or is behind.
         """
         kept = {} if fresh else run.finished
         results = {step: kept[step] for step in steps if step in kept}
@@ -158,6 +189,12 @@ class Runs:
             document = await self._documents.read(
                 scope, container=EXECUTIONS, partition=execution_id, id=step_document_id(step)
             )
-            if document is not None and document.body["status"] in STEP_TERMINAL_STATUSES:
-                results[step] = run.finish(step, document.body["status"], document.body["outputs"])
+            if document is None or document.body["status"] not in STEP_TERMINAL_STATUSES:
+                continue
+            status = document.body["status"]
+            outputs = await self._loads.outputs(scope, execution_id, document.body)
+            if document.body.get("kept"):
+                results[step] = {"status": status, "outputs": outputs}
+            else:
+                results[step] = run.finish(step, status, outputs)
         return results

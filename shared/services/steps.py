@@ -6,7 +6,7 @@ with it. A pure action is simply run again and loses the race to record; any oth
 store before it acts, so that a second delivery knows that it is one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from shared import logs
 from shared.domain import expressions
 from shared.domain.children import Parent
 from shared.domain.errors import UnavailableError
-from shared.domain.executions import Attempt, Outcome
+from shared.domain.executions import MAX_OUTPUT_BYTES, Attempt, Outcome
 from shared.domain.metrics import STEP_DURATION
 from shared.domain.models import places
 from shared.domain.plans import PlanStep
@@ -37,7 +37,9 @@ from shared.services.attempts import (
     Record,
     outcome_in,
 )
-from shared.services.items import first_failure, gathered, items_of, read_items
+from shared.services.items import first_failure, gathered, read_items
+from shared.services.names import Names
+from shared.services.packing import Packed, outputs_path, pack
 from shared.services.recording import Recording
 from shared.services.runs import Run, Runs
 
@@ -52,6 +54,8 @@ class Parts:
     clock: Clock
     children: Children
     telemetry: Telemetry = NO_TELEMETRY
+    max_output_bytes: int = MAX_OUTPUT_BYTES
+    """Of one step, as JSON."""
 
 
 class Steps:
@@ -105,7 +109,10 @@ class _Attempt:
         self._attempt = attempt
         self._step = _step(run, attempt)
         self._action: Action = parts.catalogue.action(self._step.action)
-        self._acting = Acting(parts.documents, scope, attempt, self._step, self._action)
+        self._names = Names(parts.runs, scope, run, attempt, self._step)
+        self._acting = Acting(
+            parts.documents, scope, attempt, self._step, self._action, parts.max_output_bytes
+        )
         self._record: Record = (
             CompensationRecord(attempt, started=parts.clock.now(), trace=run.trace)
             if attempt.compensates
@@ -129,13 +136,13 @@ class _Attempt:
 
     async def _begin(self) -> Outcome:
         try:
-            names = await self._names()
+            names = await self._names.known()
             # An item's step has begun: its condition has held.
             when = self._step.when if self._attempt.item is None else None
             if when is not None and not expressions.condition(when, names):
                 return await self._end("skipped")
             if self._spreads:
-                return await self._spread(items_of(self._step, names))
+                return await self._spread()
             parameters = self._parameters(names)
         except (ActionError, expressions.ExpressionError, ValidationError) as error:
             return await self._failed(_named(error))
@@ -148,11 +155,11 @@ class _Attempt:
         """Whether the attempt does nothing but have the step's items run."""
         return self._step.foreach is not None and self._attempt.item is None
 
-    async def _spread(self, items: Sequence[Any]) -> Outcome:
+    async def _spread(self) -> Outcome:
         """Have each item run; without any, the step is done."""
+        items = await self._names.items()
         if not items:
-            return await self._end("completed", outputs=gathered({}, 0))
-        self._run.items[self._attempt.step] = items
+            return await self._end("completed", outputs=gathered({}, 0, limit=self._parts.max_output_bytes))
         known = await self._announce()
         return known or Outcome("items", count=len(items), limit=self._step.concurrency)
 
@@ -165,20 +172,14 @@ class _Attempt:
             return known
         self._record.take_up(state["status"])
         self._record.started = parse_rfc3339(state["started_at"])
-        count = len(await self._items())
+        count, limit = len(await self._names.items()), self._parts.max_output_bytes
         step = self._attempt.step
-        found = await read_items(self._parts.documents, self._scope, self._attempt.execution_id, step)
-        error = None if self._step.continue_on_error else first_failure(found, count)
-        return await self._end(
-            "failed" if error else "completed", outputs=gathered(found, count), error=error
+        found = await read_items(
+            self._parts.documents, self._scope, self._attempt.execution_id, step, limit=limit
         )
-
-    async def _items(self) -> Sequence[Any]:
-        """The items of the step: the same whenever they are made, for all that they are made of is final."""
-        step = self._attempt.step
-        if step not in self._run.items:
-            self._run.items[step] = items_of(self._step, await self._names_of_step())
-        return self._run.items[step]
+        error = None if self._step.continue_on_error else first_failure(found, count)
+        outputs = gathered(found, count, limit=limit)
+        return await self._end("failed" if error else "completed", outputs=outputs, error=error)
 
     async def _nothing_to_undo(self) -> Outcome | None:
         """Why there is nothing to do: the step did not complete, or this attempt is recorded already."""
@@ -198,40 +199,10 @@ class _Attempt:
         self._record.take_up(state["status"])
         self._record.started = parse_rfc3339(state["started_at"])
         try:
-            parameters = self._parameters(await self._names())
+            parameters = self._parameters(await self._names.known())
         except (ActionError, expressions.ExpressionError, ValidationError) as error:
             return await self._failed(_named(error))
         return await self._settle(self._action.poll(self._attempt.token, parameters, self._context()))
-
-    async def _names(self) -> dict[str, Any]:
-        """What this attempt's expressions may name."""
-        names = await self._names_of_step()
-        if self._attempt.item is not None:
-            names[expressions.ITEM] = (await self._items())[self._attempt.item]
-        return names
-
-    async def _names_of_step(self) -> dict[str, Any]:
-        results = await self._parts.runs.step_results(
-            self._scope,
-            self._attempt.execution_id,
-            self._run,
-            self._step.references,
-            fresh=self._attempt.ending is not None,
-        )
-        ending = self._attempt.ending
-        if ending is not None:
-            unrun: Mapping[str, Any] = {
-                "status": "cancelled" if ending == "cancelled" else "skipped",
-                "outputs": {},
-            }
-            results = dict.fromkeys(self._step.references, unrun) | results
-        return self._run.names(
-            self._scope,
-            self._attempt.execution_id,
-            results,
-            attempt=self._attempt.attempt,
-            status=ending or "running",
-        )
 
     def _parameters(self, names: Mapping[str, Any]) -> Any:
         return self._action.Parameters.model_validate(expressions.resolve(self._step.parameters, names))
@@ -332,13 +303,22 @@ class _Attempt:
         error: Mapping[str, Any] | None = None,
     ) -> Outcome:
         now = self._parts.clock.now()
-        if not await self._recording.settled(self._record.end(status, now=now, outputs=outputs, error=error)):
+        packed = None if outputs is None else await self._packed(outputs)
+        operations = self._record.end(status, now=now, outputs=packed, error=error)
+        if not await self._recording.settled(operations, packed.chunks if packed else ()):
             return await self._recorded()
         if status != "skipped":
             self._measure(status, now)
-        if self._attempt.step in self._run.plan.referenced and self._attempt.key == self._attempt.step:
+        named = self._attempt.step in self._run.plan.referenced and self._attempt.key == self._attempt.step
+        if named and (packed is None or packed.kept is None):
             self._run.finish(self._attempt.step, status, outputs)
         return Outcome(status, error=error)
+
+    async def _packed(self, outputs: Mapping[str, Any]) -> Packed:
+        attempt = self._attempt
+        # What undoing came to is told in its event, and read nowhere.
+        path = "" if attempt.compensates else outputs_path(attempt.execution_id, attempt.step, attempt.item)
+        return await pack(outputs, owner=self._record.document_id, path=path)
 
     def _measure(self, status: str, ended: datetime) -> None:
         """Say how long the attempt took; whoever recorded it does, so that each is counted once."""

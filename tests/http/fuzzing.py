@@ -52,6 +52,8 @@ class Served:
     world: World
     asking: Sequence[str]
     """Executions that wait for an approval: one to approve, one to reject."""
+    ended: str
+    """An execution that has outputs, as has its step ``ask``."""
 
     def __init__(self, opening: Opening) -> None:
         self._opening = opening
@@ -62,6 +64,7 @@ class Served:
             return
         async with self._opening() as self.world:
             self.asking = [await self.world.asking(f"asks-{number}") for number in range(2)]
+            self.ended = await self.world.ended(said="hello")
             await receive()
             await send({"type": "lifespan.startup.complete"})
             await receive()
@@ -151,7 +154,9 @@ def aim(app: Served, config: SchemathesisConfig) -> None:
     targets = {
         r"/intents/\{id\}": {"path.id": "deploy"},
         r"/intents/\{name\}": {"path.name": "deploy"},
-        r"/executions/\{id\}(?!/steps)": {"path.id": execution},
+        r"/executions/\{id\}(?!/steps|/outputs)": {"path.id": execution},
+        r"/executions/\{id\}/outputs$": {"path.id": app.ended},
+        r"/steps/\{step\}/outputs$": {"path.id": app.ended, "path.step": "ask"},
         r"/approve$": {"path.id": approved, "path.step": "ask"},
         r"/reject$": {"path.id": rejected, "path.step": "ask"},
         r"/subscriptions/\{name\}": {"path.name": "hook"},

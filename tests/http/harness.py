@@ -13,6 +13,7 @@ from typing import Any, cast
 import azure.durable_functions as df
 import httpx
 from azurefunctions.extensions.http.fastapi import Request
+from pydantic import RootModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from functions import openapi, routes
@@ -93,6 +94,19 @@ class World:
         execution = str(response.json()["execution_id"])
         attempt = {"tenant_id": "acme", "execution_id": execution, "step": "ask", "attempt": 1}
         assert (await self.platform.steps.run(attempt | {"first": True}))["status"] == "pending"
+        return execution
+
+    async def ended(self, name: str = "ends", **outputs: Any) -> str:
+        """An execution that has come to ``outputs``, as has its step ``ask``."""
+        steps = [{"id": "ask", "action": "transform", "outputs": outputs}]
+        told = {field: f"${{{{ steps.ask.outputs.{field} }}}}" for field in outputs}
+        await self.intent(name, definition={"steps": steps, "outputs": told})
+        response = await self.send("operator", "POST", f"/intents/{name}/execute")
+        execution = str(response.json()["execution_id"])
+        ids = {"tenant_id": "acme", "execution_id": execution}
+        await self.platform.steps.run(ids | {"step": "ask", "attempt": 1, "first": True})
+        ends: Any = {"status": "completed", "failed": [], "blocked": [], "cancelled": []}
+        await self.platform.endings.finish(ids | ends)
         return execution
 
     async def names(self) -> list[str]:
@@ -263,8 +277,9 @@ async def conforms(response: httpx.Response) -> None:
             assert problem.request_id == response.headers["x-request-id"]
     elif route.response is not None and media == "application/json":
         content = json.loads(response.content)
-        fields = route.response.model_fields.items()
-        assert set(content) <= {info.alias or name for name, info in fields}
+        if not issubclass(route.response, RootModel):  # which has whatever fields there are
+            fields = route.response.model_fields.items()
+            assert set(content) <= {info.alias or name for name, info in fields}
         route.response.model_validate(content)
     for name in route.headers if response.is_success else ():
         assert name in response.headers

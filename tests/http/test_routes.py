@@ -57,12 +57,13 @@ async def resources(world: World) -> Mapping[str, str]:
     for noun, name in made.items():
         body = BODIES[f"put_{noun.removesuffix('s')}"]
         assert (await world.send("admin", "PUT", f"/{noun}/{name}", json=body)).is_success
-    return {"intents": "deploy", "executions": execution, "tenants": "acme", **made}
+    ended = await world.ended(said="hello")
+    return {"intents": "deploy", "executions": execution, "ended": ended, "tenants": "acme", **made}
 
 
 def path_of(route: Route, having: Mapping[str, str] | None = None) -> str:
     """The path to what there is, or else to what there is not."""
-    noun = route.path.split("/")[1]
+    noun = "ended" if route.path.endswith("/outputs") else route.path.split("/")[1]
     name = having[noun] if having and "{" in route.path else "nothing"
     return "/" + re.sub(r"\{(id|name)\}", name, route.path).replace("{step}", "ask").replace(
         "{version}", "1"

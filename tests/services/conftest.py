@@ -12,7 +12,7 @@ from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.system import RandomIds
 from shared.bootstrap import compose
-from shared.domain.executions import Execution
+from shared.domain.executions import MAX_OUTPUT_BYTES, Execution
 from shared.domain.intents import NewIntent
 from shared.ports.adapters import Adapters
 from shared.ports.documents import EXECUTIONS, Documents
@@ -27,6 +27,7 @@ from shared.services.launching import Launcher
 from shared.services.lifecycle import Lifecycle
 from shared.services.members import Caller, Members
 from shared.services.nudges import Nudges
+from shared.services.outputs import Outputs
 from shared.services.plans import Plans
 from shared.services.runs import Runs
 from shared.services.steering import Steering
@@ -72,6 +73,7 @@ class Workshop:
     nudges: Nudges
     approvals: Approvals
     streams: Streams
+    outputs: Outputs
     ada: Caller
 
     async def execute(self, *steps: dict[str, Any], name: str = "deploy", **parameters: Any) -> Execution:
@@ -107,9 +109,15 @@ class Workshop:
         assert document is not None
         return dict(document.body)
 
-    def forgetful(self) -> Steps:
+    def forgetful(
+        self, documents: Documents | None = None, *, max_output_bytes: int = MAX_OUTPUT_BYTES
+    ) -> Steps:
         """The same service in a process that has seen nothing of the execution."""
-        return Steps(Parts(self.documents, Runs(self.documents), self.catalogue, self.clock, self.children))
+        store = documents or self.documents
+        parts = Parts(
+            store, Runs(store), self.catalogue, self.clock, self.children, max_output_bytes=max_output_bytes
+        )
+        return Steps(parts)
 
 
 @pytest.fixture
@@ -161,5 +169,6 @@ def composed(
         platform.nudges,
         platform.approvals,
         platform.streams,
+        platform.outputs,
         caller(),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 import pytest
 
 from shared.domain.children import MAX_DEPTH, MAX_DESCENDANTS, Parent
@@ -94,6 +95,16 @@ async def test_its_end_wakes_the_step_which_completes_with_its_outputs(workshop:
     outputs = {"execution_id": child.execution_id, "status": "completed", "outputs": {"said": "hello, ada"}}
     assert found.steps[0].outputs == outputs
     assert found.steps[0].child == child.execution_id
+
+
+async def test_large_outputs_come_whole_from_the_child_and_are_kept_by_the_parent(workshop: Workshop) -> None:
+    text = "hello" * 20_000
+    workshop.catalogue.add("say", lambda _, __: Completed({"text": text}))
+    parent, child = await begun(workshop)
+    await completed(workshop, child)
+    assert await polled(workshop, parent, child) == {"status": "completed"}
+    whole = await workshop.outputs.of_step(workshop.ada, parent.execution_id, "sub")
+    assert orjson.loads(whole.text)["outputs"] == {"said": f"{text}, ada"}
 
 
 async def test_an_end_is_told_again_when_its_activity_is_delivered_again(workshop: Workshop) -> None:

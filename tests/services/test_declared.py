@@ -88,7 +88,7 @@ async def test_a_mismatch_that_comes_by_polling_fails_the_step_too(workshop: Wor
     [
         (None, "answered with a NoneType"),
         (GOOD, "answered with a dict"),
-        (Pending(30, "x" * 10_000), "what it waits with is 10002 bytes"),
+        (Pending(30, "x" * 10_000), "what it waits with: 10002 bytes"),
         (Pending(30, object()), "what it waits with cannot be stored as JSON"),
     ],
     ids=["nothing", "bare outputs", "a long token", "a token that is no JSON"],

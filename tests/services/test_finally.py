@@ -99,9 +99,9 @@ async def test_outputs_that_cannot_be_made_fail_the_execution_and_say_which_expr
 
 
 async def test_outputs_that_are_too_large_fail_the_execution(workshop: Workshop) -> None:
-    half = {"id": "a", "action": "act", "text": "x" * 300_000}
-    text = "${{ steps.a.outputs.text }}"
-    execution = await execute(workshop, steps=[half], outputs={"one": text, "two": text})
+    part = {"id": "a", "action": "act", "text": "x" * 450_000}
+    outputs = {f"part{n}": "${{ steps.a.outputs.text }}" for n in range(40)}
+    execution = await execute(workshop, steps=[part], outputs=outputs)
     await workshop.attempt(execution, "a", first=True)
     await workshop.finish(execution, "completed")
     found = await workshop.executions.get(workshop.ada, execution.execution_id)

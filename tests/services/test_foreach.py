@@ -6,7 +6,7 @@ import pytest
 
 from shared.domain.executions import Execution
 from shared.ports.actions import ActionError, Completed, Pending
-from shared.services.items import gathered
+from shared.services.items import Item, gathered
 from tests.services.conftest import Workshop
 from tests.stores import BOTH_STORES
 
@@ -150,16 +150,13 @@ async def test_a_condition_that_does_not_hold_skips_the_whole_step(workshop: Wor
     assert outcome == {"status": "skipped"}
 
 
-def _stored(item: int, outputs: Any, error: Any = None) -> dict[str, Any]:
-    return {"item": item, "status": "failed" if error else "completed", "outputs": outputs, "error": error}
-
-
 def test_outputs_that_are_too_much_to_keep_are_left_out_and_that_is_said() -> None:
-    large = {place: _stored(place, {"text": "x" * 1000}) for place in range(1000)}
-    outputs = gathered(large, 1000)
+    large = {place: Item("completed", None, {"text": "x" * 1000}) for place in range(1000)}
+    outputs = gathered(large, 1000, limit=500_000)
     assert outputs["omitted"] == ["outputs"]
     assert outputs["items"][999] == {"status": "completed"}
-    wrong = {place: _stored(place, None, {"code": "A", "message": "y" * 5000}) for place in range(10_000)}
-    outputs = gathered(wrong, 10_000)
+    error = {"code": "A", "message": "y" * 5000}
+    wrong = {place: Item("failed", error) for place in range(10_000)}
+    outputs = gathered(wrong, 10_000, limit=500_000)
     assert outputs["omitted"] == ["outputs", "error"]
     assert outputs["counts"] == {"total": 10_000, "completed": 0, "failed": 10_000, "skipped": 0}

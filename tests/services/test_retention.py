@@ -41,7 +41,7 @@ class Keeper:
 
     def composed(self, audit: timedelta | None = None) -> Workshop:
         made = composed(self.documents, self.clock, audit_retention=audit)
-        made.catalogue.add("act", lambda _parameters, _context: Completed({"text": "x" * 500}))
+        made.catalogue.add("act", lambda _parameters, _context: Completed({"text": "x" * 100_000}))
         return made
 
     def timer(self, keep: timedelta | None = KEEP) -> Retention:

@@ -76,6 +76,8 @@ def test_a_missing_key_is_named(key: str) -> None:
         ("QUANTUM_EVENTS", "kafka"),
         ("QUANTUM_MAX_BODY_BYTES", "much"),
         ("QUANTUM_MAX_BODY_BYTES", "0"),
+        ("QUANTUM_MAX_OUTPUT_BYTES", "1.5e6"),
+        ("QUANTUM_MAX_OUTPUT_BYTES", "100000000"),
         ("QUANTUM_AUDIT_RETENTION_DAYS", "0"),
         ("QUANTUM_AUDIT_RETENTION_DAYS", "20001"),
         ("QUANTUM_AUDIT_RETENTION_DAYS", "a year"),
