@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ from localhost.durable.commits import grant
 from localhost.durable.lanes import Lane, Router
 from localhost.durable.locks import LockTable
 from localhost.durable.mailboxes import Mailboxes
-from localhost.durable.model import Activity, Limits, LockRequest, Message, is_entity, micros
+from localhost.durable.model import Activity, Limits, LockRequest, Message, is_entity
 from localhost.durable.outside import OutsideWorkers
 from localhost.durable.snapshots import SnapshotCache
 from localhost.durable.store import Store
@@ -25,12 +24,11 @@ from localhost.durable.workers import Workers
 class Engine:
     """State in memory always follows the store: it changes when a transaction is durable, not before."""
 
-    def __init__(
-        self, store: Store, workers: Workers | None, limits: Limits, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, store: Store, workers: Workers | None, limits: Limits, now: Callable[[], int]) -> None:
         self.store = store
         self.limits = limits
-        self._clock = now
+        self.now = now
+        """Microseconds since the epoch."""
         self.mailboxes = Mailboxes()
         self.cache = SnapshotCache(store, limits.cached_events)
         self.locks = LockTable()
@@ -45,10 +43,6 @@ class Engine:
 
     def install(self, *lanes: Lane[Any]) -> None:
         self._lanes = {lane.kind: lane for lane in lanes}
-
-    def now(self) -> int:
-        """Microseconds since the epoch."""
-        return micros(self._clock())
 
     @property
     def lanes(self) -> Iterable[Lane[Any]]:

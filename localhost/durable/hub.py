@@ -7,8 +7,9 @@ disk.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -41,8 +42,8 @@ PURGED_AT_ONCE = 200
 logger = logging.getLogger(__name__)
 
 
-def system_clock() -> datetime:
-    return datetime.now(UTC)
+def system_clock() -> int:
+    return time.time_ns() // 1000
 
 
 class TaskHub:
@@ -55,12 +56,12 @@ class TaskHub:
         workers: Workers | None,
         name: str = "quantum",
         limits: Limits | None = None,
-        now: Callable[[], datetime] = system_clock,
+        now: Callable[[], int] = system_clock,
     ) -> None:
         """A hub in the file ``path``, whose functions ``workers`` runs.
 
-        Without ``workers``, and for names they do not have, work waits for outside workers; a name that
-        nobody has fails at once if there are ``workers``.
+        ``now`` gives microseconds since the epoch. Without ``workers``, and for names they do not have, work
+        waits for outside workers; a name that nobody has fails at once if there are ``workers``.
         """
         self.name = name
         self._path = path

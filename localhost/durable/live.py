@@ -55,10 +55,10 @@ class _Executor(_OrchestrationExecutor):
         try:
             context._is_replaying = True  # noqa: SLF001 # the SDK's executor and context are one piece
             for event in confirmed:
-                self.process_event(context, event)
+                super().process_event(context, event)
             context._is_replaying = False  # noqa: SLF001
             for event in events:
-                self.process_event(context, event)
+                super().process_event(context, event)
         except Exception as error:  # noqa: BLE001 # whatever the orchestrator raises, it fails with
             context.set_failed(error)
         return ExecutionResults(context.get_actions(), context._encoded_custom_status)  # noqa: SLF001
@@ -70,11 +70,9 @@ class _Live:
     def __init__(self, worker: TaskHubGrpcWorker, request: pb.OrchestratorRequest) -> None:
         self._instance_id = request.instanceId
         self._span = request.orchestrationTraceContext
-        started = history.started([*request.pastEvents, *request.newEvents])
-        traced = started is not None and started.HasField("parentTraceContext")
-        self._trace = started.parentTraceContext if started and traced else None
         self._variables = copy_context()
         """What the orchestrator sets is still set in its next turn."""
+        self._variables.run(_trace, history.started([*request.pastEvents, *request.newEvents]))
         self._executor = _Executor(
             worker._registry,  # noqa: SLF001 # as the worker makes its own
             worker._logger,  # noqa: SLF001
@@ -99,7 +97,7 @@ class _Live:
 
     def _turn(self, execute: Callable[[], ExecutionResults]) -> pb.OrchestratorResponse:
         try:
-            result = self._variables.run(self._traced, execute)
+            result = self._variables.run(execute)
         except AbandonOrchestrationError:
             raise
         except Exception as error:
@@ -116,6 +114,11 @@ class _Live:
             orchestrationTraceContext=self._span,
         )
 
-    def _traced(self, execute: Callable[[], ExecutionResults]) -> ExecutionResults:
-        with tracing.suppress_span_emission(), tracing.use_trace_context(self._trace):
-            return execute()
+
+def _trace(started: pb.ExecutionStartedEvent | None) -> None:
+    """Set for the whole life of an orchestrator what the worker sets for a turn: its trace, and no spans."""
+    tracing._SPAN_EMISSION_SUPPRESSED.set(True)  # noqa: SLF001
+    if started is not None and started.HasField("parentTraceContext"):
+        parent = tracing.extract_trace_context(started.parentTraceContext)
+        if parent is not None:
+            tracing.otel_context.attach(parent)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -32,7 +33,9 @@ def moment(at: int) -> datetime:
     return _EPOCH + timedelta(microseconds=at)
 
 
+@lru_cache(maxsize=4)
 def timestamp(at: int) -> Timestamp:
+    """A message not to be changed: the events of a turn share it."""
     seconds, rest = divmod(at, 1_000_000)
     return Timestamp(seconds=seconds, nanos=rest * 1000)
 
@@ -51,8 +54,8 @@ def is_entity(target: str) -> bool:
 class Limits:
     """How much runs at once, and for how long a worker may keep what it was given."""
 
-    turns: int = 8
-    """Orchestrator turns run in process at once: replay is CPU."""
+    turns: int = 200
+    """Orchestrator turns under way in process at once: most of them wait for the disk, and share a commit."""
     activities: int = 200
     entities: int = 32
     cached_events: int = 500_000

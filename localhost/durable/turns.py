@@ -229,21 +229,19 @@ class _Planner:
 
     def _schedule(self, action: pb.OrchestratorAction) -> None:
         task = action.scheduleTask
-        scheduled = pb.TaskScheduledEvent(name=task.name, tags=task.tags)
-        for name in ("version", "input", "parentTraceContext"):
-            if task.HasField(name):
-                getattr(scheduled, name).CopyFrom(getattr(task, name))
+        scheduled = pb.TaskScheduledEvent(name=task.name, tags=task.tags, **_given(task))
         self._record(action.id, taskScheduled=scheduled)
         self._turn.activities.append(self._activity(action.id, scheduled, self._snapshot.execution_id))
 
     def _activity(self, task_id: int, scheduled: pb.TaskScheduledEvent, execution_id: str) -> Activity:
         instance_id = self._snapshot.instance_id
-        request = pb.ActivityRequest(name=scheduled.name, taskId=task_id, tags=scheduled.tags)
-        for name in ("version", "input", "parentTraceContext"):
-            if scheduled.HasField(name):
-                getattr(request, name).CopyFrom(getattr(scheduled, name))
-        request.orchestrationInstance.instanceId = instance_id
-        request.orchestrationInstance.executionId.value = execution_id
+        request = pb.ActivityRequest(
+            name=scheduled.name,
+            taskId=task_id,
+            tags=scheduled.tags,
+            orchestrationInstance={"instanceId": instance_id, "executionId": {"value": execution_id}},
+            **_given(scheduled),
+        )
         return Activity(self._next_id(), instance_id, execution_id, request)
 
     def _set_timer(self, action: pb.OrchestratorAction) -> None:
@@ -258,11 +256,8 @@ class _Planner:
         asked = action.createSubOrchestration
         child_id = asked.instanceId or f"{self._snapshot.instance_id}:{action.id:04x}"
         created = pb.SubOrchestrationInstanceCreatedEvent(
-            instanceId=child_id, name=asked.name, tags=asked.tags
+            instanceId=child_id, name=asked.name, tags=asked.tags, **_given(asked)
         )
-        for name in ("version", "input", "parentTraceContext"):
-            if asked.HasField(name):
-                getattr(created, name).CopyFrom(getattr(asked, name))
         self._record(action.id, subOrchestrationInstanceCreated=created)
         self._turn.children.append(
             history.new_instance(
@@ -352,6 +347,12 @@ class _Planner:
                 if ("call", called.requestId) not in done:
                     self._operate("entityOperationCalled", called, execution_id)
         self._send(self._snapshot.instance_id, history.turn_started(self._now), execution_id=execution_id)
+
+
+def _given(asked: Any) -> dict[str, Any]:
+    """The optional fields that what is asked for, its event and its request have in common."""
+    names = ("version", "input", "parentTraceContext")
+    return {name: getattr(asked, name) for name in names if asked.HasField(name)}
 
 
 def _answered(one: pb.HistoryEvent) -> tuple[str, int | str] | None:

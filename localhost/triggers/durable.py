@@ -19,7 +19,7 @@ from azure.functions.meta import Datum
 from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf.wrappers_pb2 import StringValue
 
-from localhost.app.functions import Function
+from localhost.app.functions import DURABLE_TRIGGERS, Function
 from localhost.durable.live import begin
 from localhost.durable.workers import Answer
 from localhost.triggers.calls import Call, make_call, make_context
@@ -42,6 +42,7 @@ class AppWorkers:
 
     def __init__(self, functions: Iterable[Function], pool: ThreadPoolExecutor) -> None:
         self._functions = [function for function in functions if function.durable_kind]
+        self._registered = {kind: _names(self._functions, kind) for kind in DURABLE_TRIGGERS.values()}
         self._pool = pool
         self._handles: dict[tuple[str, str], _Handle] = {}
         self._live: dict[str, DurableFunctionsWorker] = {}
@@ -68,7 +69,7 @@ class AppWorkers:
                 self._live[function.durable_name] = worker
 
     def registered(self, kind: str) -> frozenset[str]:
-        return frozenset(f.durable_name for f in self._functions if f.durable_kind == kind)
+        return self._registered[kind]
 
     async def orchestrate(self, name: str, request: pb.OrchestratorRequest) -> Answer:
         live = self._live.get(name)
@@ -99,7 +100,7 @@ class AppWorkers:
         except Exception as error:  # noqa: BLE001 - an activity may raise anything; it becomes its outcome
             response.failureDetails.CopyFrom(failure_details(error))
         else:
-            response.result.CopyFrom(StringValue(value=encoded))
+            response.result.value = encoded
         return response
 
     def _find(self, kind: str, name: str) -> _Handle:
@@ -107,6 +108,10 @@ class AppWorkers:
             return self._handles[kind, name]
         except KeyError:
             raise NotRegisteredError(f"the app has no {kind} named {name!r}") from None
+
+
+def _names(functions: Iterable[Function], kind: str) -> frozenset[str]:
+    return frozenset(function.durable_name for function in functions if function.durable_kind == kind)
 
 
 def failure_details(error: BaseException) -> pb.TaskFailureDetails:

@@ -13,6 +13,7 @@ from durabletask import task
 from durabletask.client import OrchestrationStatus
 
 from localhost.durable.hub import TaskHub
+from localhost.durable.model import micros
 from localhost.durable.queries import InstanceFilter
 from localhost.sqlite.writer import StorageUnavailableError
 from tests.durable.conftest import World, until
@@ -51,8 +52,8 @@ async def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path: Path, af
 async def test_a_timer_that_came_due_while_nobody_ran_fires_at_the_start(world: World) -> None:
     offset = [timedelta()]
 
-    def clock() -> datetime:
-        return datetime.now(UTC) + offset[0]
+    def clock() -> int:
+        return micros(datetime.now(UTC) + offset[0])
 
     @world.workers.orchestrator
     def sleeper(ctx: task.OrchestrationContext, _: Any) -> Any:
