@@ -11,7 +11,7 @@ from shared.services.relay import RELAYED
 
 POLL_MILLISECONDS = 1000
 """How long a feed that has been read to its end is left alone: larger batches, and fewer request units."""
-BATCH = 500
+BATCH = 1000
 """Most documents in a batch; less than half of an execution's documents are events."""
 
 

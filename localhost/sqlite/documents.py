@@ -20,13 +20,13 @@ import orjson
 
 from localhost.sqlite import search
 from localhost.sqlite.cursors import Cursors
-from localhost.sqlite.operations import SWEEP, Partition, Step, Transaction, etag, prepare
+from localhost.sqlite.operations import SWEEP, Partition, Step, Transaction, document, etag, prepare
 from localhost.sqlite.queries import encode_position, select, tally
 from localhost.sqlite.readers import Readers
 from localhost.sqlite.signals import Signals
 from localhost.sqlite.writer import PATIENCE, StorageUnavailableError, Writer
 from shared.domain.errors import BadCursorError
-from shared.ports.documents import Change, Container, Counts, Document, Operation, Page, Query
+from shared.ports.documents import Change, Container, Counts, Document, Json, Operation, Page, Query
 from shared.ports.documents import Path as FieldPath
 from shared.security.scope import TenantScope
 
@@ -55,7 +55,7 @@ _CHANGES_OF_KIND = (
     " AND kind = ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY seq LIMIT ?"
 )
 _FEED = (
-    "SELECT seq, tenant_id, partition, body FROM documents WHERE container = ? AND seq > ?"
+    "SELECT seq, body FROM documents WHERE container = ? AND seq > ?"
     " AND (expires_at IS NULL OR expires_at > ?) ORDER BY seq LIMIT ?"
 )
 _META = "SELECT value FROM meta WHERE name = ?"
@@ -65,10 +65,12 @@ _META = "SELECT value FROM meta WHERE name = ?"
 class FeedChange:
     """A document of some tenant as it was after a write."""
 
-    tenant_id: str
-    partition: str
-    document: Document
+    body: dict[str, Json]
     seq: int
+
+    @property
+    def etag(self) -> str:
+        return etag(self.seq)
 
 
 def utc_now() -> datetime:
@@ -121,7 +123,7 @@ class SqliteDocuments:
         """See :meth:`shared.ports.documents.Documents.read`."""
         key = (container.name, scope.tenant_id, partition, id, self._seconds())
         rows = self._readers.rows(_READ, key)
-        return _document(*rows[0]) if rows else None
+        return document(*rows[0]) if rows else None
 
     async def query(self, scope: TenantScope, query: Query) -> Page:
         """See :meth:`shared.ports.documents.Documents.query`."""
@@ -168,7 +170,7 @@ class SqliteDocuments:
                 rows = self._readers.rows(_CHANGES, (*place, start, self._seconds(), limit))
             else:
                 rows = self._readers.rows(_CHANGES_OF_KIND, (*place, start, kind, self._seconds(), limit))
-            return [Change(_document(seq, body), self._position(context, seq)) for seq, body in rows]
+            return [Change(document(seq, body), self._position(context, seq)) for seq, body in rows]
 
         return await self._signals.first(place, look, wait)
 
@@ -182,7 +184,7 @@ class SqliteDocuments:
 
         def look() -> Sequence[FeedChange]:
             rows = self._readers.rows(_FEED, (container.name, after or 0, self._seconds(), limit))
-            return [FeedChange(tenant, key, _document(seq, body), seq) for seq, tenant, key, body in rows]
+            return [FeedChange(orjson.loads(body), seq) for seq, body in rows]
 
         return await self._signals.first(container.name, look, wait)
 
@@ -215,7 +217,7 @@ class SqliteDocuments:
         after = None
         if len(rows) > query.limit:
             after = self._cursors.seal(selection.context, encode_position(shown[-1][2:]))
-        return Page([_document(seq, body) for seq, body, *_ in shown], after)
+        return Page([document(seq, body) for seq, body, *_ in shown], after)
 
     def _count(self, query: Query, by: FieldPath, tenant_id: str, *, each: bool) -> Counts:
         sql, bound = tally(
@@ -258,7 +260,3 @@ class SqliteDocuments:
 
     def _position(self, context: bytes, seq: int) -> str:
         return self._cursors.seal(context, seq.to_bytes(_POSITION_BYTES))
-
-
-def _document(seq: int, body: str) -> Document:
-    return Document(orjson.loads(body), etag(seq))

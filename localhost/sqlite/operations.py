@@ -3,7 +3,8 @@
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, overload
 
 import orjson
 
@@ -60,7 +61,7 @@ SWEEP = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Partition:
     """Where a transaction happens."""
 
@@ -72,14 +73,14 @@ class Partition:
         if not self.key:
             raise ValueError("a partition is named by a key that is not empty")
 
-    @property
-    def stamps(self) -> dict[str, str]:
+    @cached_property
+    def stamps(self) -> Mapping[str, str]:
         """The fields that every body in the partition carries."""
         return {"tenant_id": self.tenant_id, self.container.partition_field: self.key}
 
 
-type Step = Callable[["Transaction", int], Document | None]
-"""One prepared operation; the number is its place in the transaction."""
+type Step = Callable[["Transaction", int], str | None]
+"""One prepared operation, and the text that it leaves; the number is its place in the transaction."""
 
 
 def etag(seq: int) -> str:
@@ -112,6 +113,32 @@ def _prepare(partition: Partition, operation: Operation) -> Step:
             return lambda transaction, index: transaction.delete(index, id, if_match)
 
 
+class Stored(Sequence[Document | None]):
+    """What a transaction has stored, read when somebody looks at it: most callers do not."""
+
+    def __init__(self, seqs: Sequence[int], bodies: Sequence[str | None]) -> None:
+        self._seqs = seqs
+        self._bodies = bodies
+
+    @overload
+    def __getitem__(self, index: int) -> Document | None: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Document | None]: ...
+    def __getitem__(self, index: int | slice) -> Document | Sequence[Document | None] | None:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        body = self._bodies[index]
+        return None if body is None else document(self._seqs[index], body)
+
+    def __len__(self) -> int:
+        return len(self._bodies)
+
+
+def document(seq: int, body: str) -> Document:
+    """A document as the table has it."""
+    return Document(orjson.loads(body), etag(seq))
+
+
 class Transaction:
     """The operations of one transaction, on the writer's thread; ``now`` is in seconds since 1970."""
 
@@ -122,15 +149,15 @@ class Transaction:
         self._seq = 0
         self._bytes = 0
 
-    def run(self, steps: Sequence[Step]) -> list[Document | None]:
+    def run(self, steps: Sequence[Step]) -> "Stored":
         (last,) = self._connection.execute(_TAKE_SEQUENCE, (len(steps),)).fetchone()
-        documents: list[Document | None] = []
-        for index, step in enumerate(steps):
-            self._seq = last - len(steps) + 1 + index
-            documents.append(step(self, index))
-        return documents
+        seqs = range(last - len(steps) + 1, last + 1)
+        bodies: list[str | None] = []
+        for index, (step, self._seq) in enumerate(zip(steps, seqs, strict=True)):
+            bodies.append(step(self, index))
+        return Stored(seqs, bodies)
 
-    def create(self, index: int, body: "_Body") -> Document:
+    def create(self, index: int, body: "_Body") -> str:
         self._weigh(body)
         row = (
             *self._place,
@@ -149,18 +176,18 @@ class Transaction:
             if expired.rowcount == 0:
                 raise DocumentExistsError(f"there is a document {body.id!r} already", index=index) from None
             self._connection.execute(_INSERT, row)
-        return Document(body.json, etag(self._seq))
+        return body.text
 
-    def replace(self, index: int, body: "_Body", if_match: str | None) -> Document:
+    def replace(self, index: int, body: "_Body", if_match: str | None) -> str:
         self._weigh(body)
         key, _, _ = self._find(index, body.id, if_match)
         expiry = self._expiry(body.ttl)
         self._connection.execute(
             _REPLACE, (self._seq, body.kind, body.ttl, expiry, *body.columns, body.text, key)
         )
-        return Document(body.json, etag(self._seq))
+        return body.text
 
-    def patch(self, index: int, patch: Patch) -> Document:
+    def patch(self, index: int, patch: Patch) -> str:
         key, text, ttl = self._find(index, patch.id, patch.if_match)
         body: dict[str, Json] = orjson.loads(text)
         for path, expected in patch.where.items():
@@ -173,22 +200,23 @@ class Transaction:
             if not _is_number(parent.get(name)):
                 raise ValueError(f"{'.'.join(path)} of {patch.id!r} is not a number that can be incremented")
             parent[name] += amount
-        text = _encode(body)
-        if len(text.encode()) > MAX_TRANSACTION_BYTES:
+        encoded = _encode(body)
+        if len(encoded) > MAX_TRANSACTION_BYTES:
             raise _too_large()
+        text = encoded.decode()
         if ttl is None and not any(path[0] in COLUMNS for path in (*patch.set, *patch.increment)):
             self._connection.execute(_REPLACE_BODY, (self._seq, text, key))
         else:
             row = (self._seq, body["kind"], ttl, self._expiry(ttl), *_columns(body), text, key)
             self._connection.execute(_REPLACE, row)
-        return Document(body, etag(self._seq))
+        return text
 
     def delete(self, index: int, id: str, if_match: str | None) -> None:
         key, _, _ = self._find(index, id, if_match)
         self._connection.execute(_DELETE, (key,))
 
     def _weigh(self, body: "_Body") -> None:
-        self._bytes += len(body.text.encode())
+        self._bytes += body.size
         if self._bytes > MAX_TRANSACTION_BYTES:
             raise _too_large()
 
@@ -205,21 +233,21 @@ class Transaction:
         return None if ttl is None else self._now + ttl
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Body:
-    """A body ready to be stored: stamped, encoded, and as it will be read."""
+    """A body ready to be stored: stamped, checked and encoded."""
 
     id: str
     kind: str
     ttl: int | None
     columns: tuple[Any, ...]
     text: str
-    json: Mapping[str, Json]
+    size: int
+    """Of the text, in bytes."""
 
     @classmethod
     def of(cls, partition: Partition, body: Mapping[str, Json], ttl: int | None) -> "_Body":
-        stamps = partition.stamps
-        for name, value in stamps.items():
+        for name, value in partition.stamps.items():
             if body.get(name, value) != value:
                 raise ValueError(f"the body's {name} is {body[name]!r}, but it is stored under {value!r}")
         for name in ("id", "kind"):
@@ -229,9 +257,8 @@ class _Body:
             raise ValueError(f"a ttl is a positive number of seconds, not {ttl}")
         if len(body["id"].encode()) > MAX_ID_BYTES:
             raise TooLargeError(f"an id has at most {MAX_ID_BYTES} bytes, {body['id'][:40]!r}… has more")
-        text = _encode({**body, **stamps})
-        json = orjson.loads(text)
-        return cls(json["id"], json["kind"], ttl, _columns(json), text, json)
+        encoded = _encode({**body, **partition.stamps})
+        return cls(body["id"], body["kind"], ttl, _columns(body), encoded.decode(), len(encoded))
 
 
 def _checked(partition: Partition, patch: Patch) -> Patch:
@@ -253,9 +280,9 @@ def _too_large() -> TooLargeError:
     return TooLargeError("the transaction is too large: documents and transactions have at most 2 MB")
 
 
-def _encode(value: Json) -> str:
+def _encode(value: Json) -> bytes:
     try:
-        return orjson.dumps(value, option=_JSON).decode()
+        return orjson.dumps(value, option=_JSON)
     except TypeError as error:
         raise ValueError(f"not JSON: {error}") from error
 

@@ -69,7 +69,7 @@ class EventSource:
 
 def _item(change: FeedChange) -> Mapping[str, Any]:
     """The document with the system properties that Cosmos DB's change feed gives it."""
-    return {**change.document.body, "_etag": change.document.etag, "_lsn": change.seq}
+    return {**change.body, "_etag": change.etag, "_lsn": change.seq}
 
 
 def _event(event: LoggedEvent) -> Event:

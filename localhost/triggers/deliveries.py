@@ -5,8 +5,9 @@ Shapes of the trigger metadata: Azure documentation, "Event Hubs trigger", event
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import azure.functions as func
@@ -31,7 +32,7 @@ def encode(function: Function, partition: str, items: Sequence[Any]) -> list[Arg
         return [{name: _single(event, partition, wanted)} for event in items]
     if wanted in {str, bytes}:
         return [{name: json.dumps([event.body.decode() for event in items])}]
-    metadata = _metadata(items, partition)
+    metadata = _Metadata(items, partition)
     return [{name: [_event(event, metadata) for event in items]}]
 
 
@@ -76,12 +77,29 @@ def _event(event: Event, metadata: Mapping[str, Datum]) -> func.EventHubEvent:
     )
 
 
-def _metadata(events: Sequence[Event], partition: str) -> dict[str, Datum]:
-    return {
-        "PartitionContext": _partition_context(partition),
-        "SystemPropertiesArray": _json([_system(event) for event in events]),
-        "PropertiesArray": _json([dict(event.properties) for event in events]),
-    }
+class _Metadata(Mapping[str, Datum]):
+    """The metadata of a batch, made when somebody looks at it: hardly any function does."""
+
+    def __init__(self, events: Sequence[Event], partition: str) -> None:
+        self._events = events
+        self._partition = partition
+
+    @cached_property
+    def _made(self) -> Mapping[str, Datum]:
+        return {
+            "PartitionContext": _partition_context(self._partition),
+            "SystemPropertiesArray": _json([_system(event) for event in self._events]),
+            "PropertiesArray": _json([dict(event.properties) for event in self._events]),
+        }
+
+    def __getitem__(self, name: str) -> Datum:
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)
 
 
 def _partition_context(partition: str) -> Datum:

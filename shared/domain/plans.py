@@ -131,7 +131,12 @@ class Plan:
         """``sha256:…`` over the canonical JSON of the plan: equal plans, equal hashes."""
         return content_hash(self.to_json())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Mapping[str, Any]:
+        """The plan as it is stored: the same object each time, for all executions of one plan."""
+        return self._json
+
+    @cached_property
+    def _json(self) -> Mapping[str, Any]:
         return {
             "target": self.target,
             "steps": [step.to_json() for step in self.steps],

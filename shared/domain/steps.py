@@ -67,11 +67,11 @@ class Retry(BaseModel):
 
     def to_json(self) -> dict[str, Any]:
         """As a plan has it: what came later is left out at its default, so that no plan's hash changes."""
-        added = {name for name in _ADDED if getattr(self, name) == Retry.model_fields[name].default}
+        added = {name for name, default in _ADDED.items() if getattr(self, name) == default}
         return self.model_dump(exclude=added)
 
 
-_ADDED: Final = ("jitter", "budget")
+_ADDED: Final = {name: Retry.model_fields[name].default for name in ("jitter", "budget")}
 
 NO_RETRY: Final = Retry(max_attempts=1)
 

@@ -122,7 +122,7 @@ async def test_a_replaced_document_has_only_its_new_fields_and_a_new_etag(shelf:
 
 async def test_a_deleted_document_is_gone_and_its_id_is_free(shelf: Shelf) -> None:
     document = await shelf.create("a")
-    assert await shelf.transact(Delete("a", if_match=document.etag)) == [None]
+    assert [*await shelf.transact(Delete("a", if_match=document.etag))] == [None]
     assert await shelf.read("a") is None
     assert (await shelf.create("a")).etag != document.etag
 

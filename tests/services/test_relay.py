@@ -106,7 +106,7 @@ async def test_what_an_execution_stores_is_published_in_its_order_and_nothing_el
     changes = await workshop.documents.feed(container=EXECUTIONS, after=None, limit=100, wait=0)
     log = FlakyEvents()
     relay = Relay(documents=workshop.documents, events=log, clock=workshop.clock)
-    await relay.publish(EXECUTIONS, [change.document.body for change in changes])
+    await relay.publish(EXECUTIONS, [change.body for change in changes])
     run = execution.execution_id
     assert log.ids(f"acme/{run}") == [
         f"{run}/execution/execution_started",

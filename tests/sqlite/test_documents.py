@@ -178,7 +178,7 @@ async def test_the_feed_of_a_container_is_in_commit_order_over_all_tenants(
     await Shelf(documents, container=REGISTRY).create("x")
     first = await documents.feed(container=EXECUTIONS, after=None, limit=4, wait=0)
     rest = await documents.feed(container=EXECUTIONS, after=first[-1].seq, limit=4, wait=0)
-    assert [(change.tenant_id, change.partition) for change in (*first, *rest)] == [
+    assert [(change.body["tenant_id"], change.body["execution_id"]) for change in (*first, *rest)] == [
         (("acme", "globex")[n % 2], str(n)) for n in range(6)
     ]
     assert await documents.feed(container=EXECUTIONS, after=rest[-1].seq, limit=4, wait=0) == []
