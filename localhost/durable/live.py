@@ -121,4 +121,4 @@ def _trace(started: pb.ExecutionStartedEvent | None) -> None:
     if started is not None and started.HasField("parentTraceContext"):
         parent = tracing.extract_trace_context(started.parentTraceContext)
         if parent is not None:
-            tracing.otel_context.attach(parent)
+            tracing.otel_context.attach(parent)  # type: ignore[attr-defined] # where it got the parent from
