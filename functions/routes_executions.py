@@ -8,6 +8,7 @@ from quantum.contract.executions import (
     ExecutionAccepted,
     ExecutionPage,
     ExecutionQuery,
+    RetryExecution,
 )
 from quantum.contract.pages import Paging
 
@@ -53,6 +54,21 @@ CANCEL_EXECUTION = Route(
     status=202,
     headers=("Location",),
     problems=(409, 503),
+    durable=True,
+)
+RETRY_EXECUTION = Route(
+    name="retry_execution",
+    method="POST",
+    path="v1/executions/{id}/retry",
+    summary="Retry an execution that has ended: a new one of the same plan, which keeps what went well",
+    operation="executions.retry",
+    body=RetryExecution,
+    body_optional=True,
+    response=ExecutionAccepted,
+    status=202,
+    headers=("Location",),
+    occasional=("Deprecation", "Link"),
+    problems=(409, 422, 503),
     durable=True,
 )
 WATCH_EXECUTION = Route(

@@ -180,6 +180,8 @@ def execution_head(value: Execution) -> dict[str, Any]:
         "created_by": value.created_by,
         "schedule": value.schedule,
         "parent": value.parent,
+        "retry_of": value.retry_of,
+        "retried_by": value.retried_by,
         "links": links(value),
     }
 

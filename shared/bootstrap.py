@@ -34,6 +34,8 @@ from shared.services.references import References
 from shared.services.registry import Registry
 from shared.services.relay import Relay
 from shared.services.retention import Retention
+from shared.services.retry_orders import RetryOrders
+from shared.services.retrying import Retrying
 from shared.services.runs import Runs
 from shared.services.schedules import Schedules
 from shared.services.schemas import Schemas
@@ -69,6 +71,7 @@ class Application:
     executions: Executions
     steering: Steering
     children: Children
+    retrying: Retrying
     approvals: Approvals
     schedules: Schedules
     firing_schedules: FiringSchedules
@@ -79,6 +82,7 @@ class Application:
     endings: Endings
     launcher: Launcher
     nudges: Nudges
+    retry_orders: RetryOrders
     recovery: Recovery
     retention: Retention
     relay: Relay
@@ -108,6 +112,7 @@ class _Base:
     runs: Runs
     launcher: Launcher
     nudges: Nudges
+    retry_orders: RetryOrders
     egress: EgressPolicy
 
     @classmethod
@@ -121,16 +126,18 @@ class _Base:
             clock=adapters.clock,
             ids=adapters.ids,
         )
+        chains = Chains(settings.audit_retention)
         return cls(
             adapters,
             settings,
             documents,
             WatchedEvents(adapters.events),
             Cursors(adapters.cursor_key),
-            Chains(settings.audit_retention),
+            chains,
             runs,
             launcher,
             nudges,
+            RetryOrders(documents=documents, chains=chains, launcher=launcher),
             EgressPolicy.allowing(settings.egress_allow),
         )
 
@@ -170,6 +177,7 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         executions=executions,
         steering=steering,
         children=children,
+        retrying=_retrying(base, executions, intents, plans),
         approvals=approvals,
         schedules=schedules,
         firing_schedules=firing_schedules,
@@ -187,6 +195,7 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         ),
         launcher=base.launcher,
         nudges=base.nudges,
+        retry_orders=base.retry_orders,
         recovery=recovery,
         retention=retention,
         relay=Relay(documents=documents, events=base.events, clock=clock, telemetry=telemetry),
@@ -248,6 +257,21 @@ def _steering(base: _Base, executions: Executions) -> Steering:
     )
 
 
+def _retrying(base: _Base, executions: Executions, intents: Intents, plans: Plans) -> Retrying:
+    return Retrying(
+        documents=base.documents,
+        chains=base.chains,
+        executions=executions,
+        orders=base.retry_orders,
+        intents=intents,
+        plans=plans,
+        runs=base.runs,
+        clock=base.adapters.clock,
+        ids=base.adapters.ids,
+        telemetry=base.adapters.telemetry,
+    )
+
+
 def _schedules(
     base: _Base, members: Members, intents: Intents, validation: Validation, executions: Executions
 ) -> tuple[Schedules, FiringSchedules]:
@@ -270,7 +294,12 @@ def _schedules(
 def _upkeep(base: _Base, members: Members) -> tuple[Recovery, Retention]:
     documents, clock = base.documents, base.adapters.clock
     recovery = Recovery(
-        documents=documents, members=members, launcher=base.launcher, nudges=base.nudges, clock=clock
+        documents=documents,
+        members=members,
+        launcher=base.launcher,
+        nudges=base.nudges,
+        retry_orders=base.retry_orders,
+        clock=clock,
     )
     return recovery, Retention(
         documents=documents,

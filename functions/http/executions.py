@@ -6,9 +6,10 @@ from azurefunctions.extensions.http.fastapi import Response
 from functions import routes_executions, streams, triggers, wire
 from functions.edge import Call
 from functions.replies import reply
-from quantum.contract.executions import ExecuteIntent, ExecutionQuery
+from quantum.contract.executions import ExecuteIntent, ExecutionQuery, RetryExecution
 from quantum.contract.pages import Paging
 from shared.bootstrap import Application
+from shared.domain.retrying import Retrial
 from shared.domain.times import rfc3339
 
 
@@ -20,6 +21,7 @@ def blueprint(platform: Application) -> df.Blueprint:
             routes_executions.LIST_EXECUTIONS: list_,
             routes_executions.GET_EXECUTION: get,
             routes_executions.CANCEL_EXECUTION: cancel,
+            routes_executions.RETRY_EXECUTION: retry,
             routes_executions.WATCH_EXECUTION: watch,
         },
     )
@@ -58,6 +60,15 @@ async def cancel(platform: Application, call: Call) -> Response:
     execution = await platform.steering.cancel(call.caller, call.id)
     location = {"Location": wire.execution_path(execution.execution_id)}
     return reply(wire.accepted(execution), status=202, headers=location)
+
+
+async def retry(platform: Application, call: Call) -> Response:
+    body: RetryExecution = call.body
+    wanted = Retrial(body.from_ or (), body.repeat_irreversible, body.reason)
+    execution = await platform.retrying.retry(call.caller, call.id, wanted)
+    headers = {"Location": wire.execution_path(execution.execution_id)}
+    headers |= wire.deprecation(execution.deprecation)
+    return reply(wire.accepted(execution), status=202, headers=headers)
 
 
 async def watch(platform: Application, call: Call) -> Response:

@@ -42,6 +42,28 @@ class ExecuteIntent(BaseModel):
     )
 
 
+type StepName = Annotated[str, Field(min_length=1, max_length=63)]
+
+
+class RetryExecution(BaseModel):
+    """What to run again. Without a body: what did not end well, and what depends on it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, validate_by_name=True)
+
+    from_: StepName | Annotated[list[StepName], Field(min_length=1, max_length=1000)] | None = Field(
+        default=None,
+        alias="from",
+        description="Steps to run again although they ended well; so does what depends on them.",
+        examples=["build"],
+    )
+    repeat_irreversible: Literal[True] | Annotated[list[StepName], Field(max_length=1000)] = Field(
+        default=[],
+        description="The steps whose irreversible action may be done again although it was begun before; "
+        "`true`: every one. Without it, such a retry is refused with 409 `IRREVERSIBLE`.",
+    )
+    reason: str | None = Field(default=None, max_length=1000, description="Why; the audit record has it.")
+
+
 class Links(BaseModel):
     """Where to go from an execution; paths on the same origin."""
 
@@ -131,6 +153,9 @@ class StepState(BaseModel):
     child: str | None = Field(
         description="Of a `run-intent` step that has begun: the id of the execution that it waits for."
     )
+    kept_from: str | None = Field(
+        description="Of a retry: the execution in which the step ran, if it did not run again."
+    )
 
 
 class ExecutionSchedule(BaseModel):
@@ -173,6 +198,8 @@ class ExecutionHead(BaseModel):
     parent: ExecutionParent | None = Field(
         description="The step that started it, as its child; without that and a schedule, `created_by` did."
     )
+    retry_of: str | None = Field(description="The execution that it is a retry of.")
+    retried_by: str | None = Field(description="The execution that is its retry.")
     links: Links
 
 

@@ -12,7 +12,8 @@
     ├── UnsupportedMediaTypeError
     ├── TooLargeError              a body or value over its limit
     ├── ConflictError              the name is taken, or the state does not allow it
-    │   └── StillRunningError      the same request is being done (Idempotency-Key)
+    │   ├── StillRunningError      the same request is being done (Idempotency-Key)
+    │   └── IrreversibleError      an irreversible action would be done again
     ├── StaleError                 the resource is not as If-Match says
     ├── IfMatchRequiredError
     ├── ValidationFailedError      well-formed, but it breaks a rule; every error at once
@@ -118,6 +119,11 @@ class StillRunningError(ConflictError):
 
     title = "A request with this Idempotency-Key is being done; send it again for its answer"
     retry_after = 1
+
+
+class IrreversibleError(ConflictError):
+    code = "IRREVERSIBLE"
+    title = "An irreversible action was begun before, and is not repeated without being asked for"
 
 
 class KeyReusedError(QuantumError):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 EVENT_TYPES = (
     "intent_created",
@@ -15,6 +15,7 @@ EVENT_TYPES = (
     "step_skipped",
     "step_retrying",
     "step_failed",
+    "step_kept",
     "step_compensating",
     "step_compensated",
     "step_compensation_failed",
@@ -35,12 +36,19 @@ EVENT_TYPES = (
 EXECUTION_TERMINAL = frozenset({"execution_completed", "execution_failed", "execution_cancelled"})
 """The events after which an execution's stream ends."""
 
-STEP_TERMINAL: Mapping[str, Literal["completed", "skipped", "failed"]] = {
+type Counter = Literal["completed", "skipped", "failed"]
+
+STEP_TERMINAL: Mapping[str, Counter] = {
     "step_completed": "completed",
     "step_skipped": "skipped",
     "step_failed": "failed",
 }
 """The events that end a step, and the progress counter that each moves."""
+
+
+def counter_of(type: str, data: Mapping[str, Any]) -> Counter | None:
+    """The progress counter that an event moves: those that end a step do, or keep one that has ended."""
+    return cast("Counter", data["status"]) if type == "step_kept" else STEP_TERMINAL.get(type)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,8 @@ class StepState:
     """What it waits for: ``for``, ``step``, ``since``, ``until`` and more, as ``waiting.py`` has it."""
     child: str | None = None
     """The id of the execution that it has had executed."""
+    kept_from: str | None = None
+    """The execution in which it ran, if this one is a retry that has kept it."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -97,6 +99,7 @@ class StepState:
             "waiting": list(self.waiting),
             "approval": self._approval(),
             "child": self.child,
+            "kept_from": self.kept_from,
         }
 
     def _approval(self) -> dict[str, Any] | None:
@@ -113,7 +116,8 @@ class Execution:
 
     ``schedule`` is the one that started it, ``{"name", "scheduled_at"}``; None: a member did.
     ``parent`` is the step that asked for it, ``{"execution_id", "step", "item", "root", "depth"}``.
-    ``deprecation`` is its intent's, for who has just started it.
+    ``deprecation`` is its intent's, for who has just started it. ``retry_of`` is the execution that it is a
+    retry of, ``retried_by`` the one that is its retry.
     """
 
     execution_id: str
@@ -135,6 +139,8 @@ class Execution:
     waiting: Sequence[Mapping[str, Any]] = ()
     """What it waits for, over all of its steps, where they were asked for."""
     parent: Mapping[str, Any] | None = None
+    retry_of: str | None = None
+    retried_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,8 @@ class AttemptRecord(_Record):
             "error": error,
             "token": token,
             "waiting": waiting,
+            # Whoever retries the execution asks what may have taken effect (``domain/retrying.py``).
+            **({"acted": False} if error and self._step.side_effect != "pure" and not self.announced else {}),
         }
         if self.standing is not None:
             changes: dict[Path, Any] = {(name,): value for name, value in state.items()}

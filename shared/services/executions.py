@@ -114,12 +114,9 @@ class Executions:
             )
         trace = self._telemetry.begin()
         await self._store(caller, head, plan, trace)
-        self._runs.keep(
-            caller.scope,
-            execution_id,
-            Run.of(head, plan, trace),
-        )
-        await self._launcher.start(caller.scope, execution_id, plan)
+        run = Run.of(head, plan, trace)
+        self._runs.keep(caller.scope, execution_id, run)
+        await self._launcher.start(caller.scope, execution_id, run)
         return replace(execution_of(head), deprecation=intent.deprecation)
 
     def _head(

@@ -167,18 +167,30 @@ async def read_text(
     Raises:
         UnavailableError: the store cannot be reached, or is not yet where the document was written.
     """
-    kept = body.get("kept")
-    if kept is None:
+    if body.get("kept") is None:
         return orjson.dumps(body["outputs"], option=_JSON)
-    parts: list[str] = []
+    chunks = await read_chunks(documents, scope, execution_id, body)
+    return await asyncio.to_thread(_unpacked, "".join(chunk["text"] for chunk in chunks), body["outputs"])
+
+
+async def read_chunks(
+    documents: Documents, scope: TenantScope, execution_id: str, body: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    """What the outputs of the document ``body`` consist of, if they are large, as it was stored.
+
+    Raises:
+        UnavailableError: as above.
+    """
+    kept = body.get("kept") or {"name": "", "chunks": 0}
+    chunks: list[Mapping[str, Any]] = []
     for place in range(kept["chunks"]):
         chunk = await documents.read(
             scope, container=EXECUTIONS, partition=execution_id, id=f"{kept['name']}:{place}"
         )
         if chunk is None:
             raise UnavailableError("a part of the outputs cannot be seen yet")
-        parts.append(chunk.body["text"])
-    return await asyncio.to_thread(_unpacked, "".join(parts), body["outputs"])
+        chunks.append({name: chunk.body[name] for name in ("id", "kind", "text")})
+    return chunks
 
 
 async def read_whole(

@@ -1,8 +1,9 @@
 """Finding executions that were left behind when a process died at the wrong moment.
 
-An execution is stored before its orchestration is started, a cancellation before it is signalled, and what a
-step waits for before the step is nudged. If the process dies between the two, nobody is left who would do
-the second half: this does it, for every tenant. Both halves are harmless when they were done before.
+An execution is stored before its orchestration is started, a cancellation before it is signalled, what a
+step waits for before the step is nudged, and an order to retry before it is carried out. If the process dies
+between the two, nobody is left who would do the second half: this does it, for every tenant. All of it is
+harmless when it was done before.
 """
 
 import logging
@@ -15,6 +16,7 @@ from shared.security.scope import TenantScope
 from shared.services.launching import Launcher
 from shared.services.members import Members
 from shared.services.nudges import Nudges
+from shared.services.retry_orders import RetryOrders
 
 GRACE = timedelta(seconds=10)
 """An execution younger than this may still be on its way to its start."""
@@ -31,12 +33,14 @@ class Recovery:
         members: Members,
         launcher: Launcher,
         nudges: Nudges,
+        retry_orders: RetryOrders,
         clock: Clock,
     ) -> None:
         self._documents = documents
         self._members = members
         self._launcher = launcher
         self._nudges = nudges
+        self._retry_orders = retry_orders
         self._clock = clock
 
     async def run(self) -> int:
@@ -45,7 +49,9 @@ class Recovery:
         async for tenant_id in self._members.tenant_ids():
             scope = TenantScope(tenant_id)
             recovered += await self._recover_tenant(scope)
-            recovered += await self._nudges.send_left(scope, before=self._clock.now() - GRACE)
+            left = self._clock.now() - GRACE
+            recovered += await self._nudges.send_left(scope, before=left)
+            recovered += await self._retry_orders.carry_out_left(scope, before=left)
         return recovered
 
     async def _recover_tenant(self, scope: TenantScope) -> int:

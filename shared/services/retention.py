@@ -177,6 +177,8 @@ class Retention:
         head = await self._documents.read(scope, container=EXECUTIONS, partition=execution_id, id=HEAD)
         if head is not None and head.body["status"] not in TERMINAL_STATUSES:
             return True  # never what runs, whoever noted it
+        if head is not None and head.body.get("retrying"):
+            return False  # what is kept of it is being copied
         await self._orchestrations.purge(instance_id=execution_id)
         try:
             if head is not None:

@@ -49,6 +49,10 @@ class Run:
     """The attempt of a step that has asked for it."""
     trace: Carrier = NOTHING
     """The execution's own span, which its parts belong to and which ends with it."""
+    kept: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of a retry: the steps that it has kept, and how each ended, in the order of their ends."""
+    begun: frozenset[str] = frozenset()
+    """Of a retry: the steps whose irreversible action was begun before, and is done again."""
     announced: bool = False
     """Whether this process knows that the execution is marked as running."""
     finished: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
@@ -159,6 +163,7 @@ class Runs:
         if head is None or plan is None:
             return None
         run = Run.of(head.body, Plan.from_json(plan.body["plan"]), plan.body.get("trace", NOTHING))
+        run.kept, run.begun = dict(plan.body.get("kept", ())), frozenset(plan.body.get("begun", ()))
         self.keep(scope, execution_id, run)
         return run
 

@@ -29,6 +29,8 @@ def execution_of(head: Mapping[str, Any], steps: Sequence[StepState] = ()) -> Ex
         finished_at=head["finished_at"],
         error=head["error"],
         steps=steps,
+        retry_of=head.get("retry_of"),
+        retried_by=head.get("retried_by"),
     )
 
 
@@ -55,6 +57,7 @@ def step_state_of(id: str, action: str, stored: Mapping[str, Any] | None) -> Ste
         compensation=_compensation(stored.get("compensation")),
         waiting=waits_of(id, stored),
         child=_child(stored) if action == RUN_INTENT else None,
+        kept_from=stored.get("kept_from"),
     )
 
 

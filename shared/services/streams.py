@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from shared.domain.errors import NotFoundError, UnavailableError
-from shared.domain.events import STEP_TERMINAL, Event
+from shared.domain.events import Event, counter_of
 from shared.domain.executions import Progress
 from shared.ports.documents import EXECUTIONS, Change, Documents
 from shared.security.scope import TenantScope
@@ -125,7 +125,7 @@ class _Reader:
         self._position = change.position
         body = change.document.body
         data: dict[str, Any] = dict(body["data"])
-        if (counter := STEP_TERMINAL.get(body["type"])) is not None:
+        if (counter := counter_of(body["type"], data)) is not None:
             self._progress = self._progress.counting(counter)
             data["progress"] = self._progress.to_json()
         event = Event(change.position, body["type"], self._execution_id, body["time"], data)

@@ -7,11 +7,12 @@ orchestrations of their own. No step waits for anything that it would not wait f
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from shared.domain.graphs import topological
 from shared.domain.plans import Plan
-from shared.workflow.work import Lane, Node, Work
+from shared.workflow.work import Lane, Node, Result, Work
 
 SMALL: Final = 30
 """A plan of up to this many steps runs in one orchestration: a second one costs more than it saves."""
@@ -27,13 +28,21 @@ SHARE: Final = 50
 SHARES_EACH: Final = 4
 """How many shares each of those that run at a time may expect: who is quick takes another."""
 
+_NOTHING: Final = MappingProxyType[str, str]({})
+
 type _Graph = Mapping[str, Sequence[str]]
 
 
-def work_of(plan: Plan, *, tenant_id: str, execution_id: str) -> Work:
-    """The input of the orchestration that runs ``plan``."""
-    nodes = cut({step.id: step.depends_on for step in plan.steps})
+def work_of(plan: Plan, *, tenant_id: str, execution_id: str, kept: Mapping[str, str] = _NOTHING) -> Work:
+    """The input of the orchestration that runs ``plan``.
+
+    ``kept`` are the steps of which there is what they came to, and how they ended, in the order of that: they
+    do not run, and those that completed are undone like the others, if it comes to that.
+    """
+    left = [step for step in plan.steps if step.id not in kept]
+    nodes = cut({step.id: [one for one in step.depends_on if one not in kept] for step in left})
     last = cut({step.id: step.depends_on for step in plan.last}, first_key=len(nodes))
+    undoable = [step for step, status in kept.items() if status == "completed" and plan.step(step).compensate]
     return Work(
         tenant_id=tenant_id,
         execution_id=execution_id,
@@ -42,6 +51,8 @@ def work_of(plan: Plan, *, tenant_id: str, execution_id: str) -> Work:
         compensatable=frozenset(step.id for step in plan.steps if step.compensate),
         last=last,
         timeout=plan.timeout,
+        # Before whatever completes from now on: its time is behind every other.
+        so_far=Result(completed=[(step, "") for step in undoable]),
     )
 
 

@@ -63,7 +63,8 @@ def following(work: Work, result: Result, end: dict[str, Any]) -> Work | None:
     """The work of the phase behind the one that came to ``result``; None if there is none."""
     if result.terminated:
         return None
-    then = replace(work, first=False, so_far=Result(), end=end)
+    # Of a retry that has kept every step, what comes now is the very beginning.
+    then = replace(work, first=work.first and not work.nodes, so_far=Result(), end=end)
     if work.phase == "steps" and end["status"] != "completed" and result.completed:
         return replace(then, phase="compensations", nodes=[Node(0, [Lane(_undoing(result))])])
     if work.phase != "finally" and work.last:

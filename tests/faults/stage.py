@@ -197,6 +197,7 @@ class Stage:
             members=platform.members,
             launcher=platform.launcher,
             nudges=platform.nudges,
+            retry_orders=platform.retry_orders,
             clock=Tomorrow(),
         )
         await timer.run()

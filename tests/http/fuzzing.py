@@ -54,6 +54,8 @@ class Served:
     """Executions that wait for an approval: one to approve, one to reject."""
     ended: str
     """An execution that has outputs, as has its step ``ask``."""
+    failed: str
+    """An execution that has failed."""
 
     def __init__(self, opening: Opening) -> None:
         self._opening = opening
@@ -65,6 +67,7 @@ class Served:
         async with self._opening() as self.world:
             self.asking = [await self.world.asking(f"asks-{number}") for number in range(2)]
             self.ended = await self.world.ended(said="hello")
+            self.failed = await self.world.failed("failed")
             await receive()
             await send({"type": "lifespan.startup.complete"})
             await receive()
@@ -154,9 +157,10 @@ def aim(app: Served, config: SchemathesisConfig) -> None:
     targets = {
         r"/intents/\{id\}": {"path.id": "deploy"},
         r"/intents/\{name\}": {"path.name": "deploy"},
-        r"/executions/\{id\}(?!/steps|/outputs)": {"path.id": execution},
+        r"/executions/\{id\}(?!/steps|/outputs|/retry)": {"path.id": execution},
         r"/executions/\{id\}/outputs$": {"path.id": app.ended},
         r"/steps/\{step\}/outputs$": {"path.id": app.ended, "path.step": "ask"},
+        r"/retry$": {"path.id": app.failed},
         r"/approve$": {"path.id": approved, "path.step": "ask"},
         r"/reject$": {"path.id": rejected, "path.step": "ask"},
         r"/subscriptions/\{name\}": {"path.name": "hook"},

@@ -109,6 +109,15 @@ class World:
         await self.platform.endings.finish(ids | ends)
         return execution
 
+    async def failed(self, name: str = "deploy") -> str:
+        """An execution whose one step has failed."""
+        await self.intent(name)
+        response = await self.send("operator", "POST", f"/intents/{name}/execute")
+        execution = str(response.json()["execution_id"])
+        end = {"status": "failed", "failed": ["a"], "blocked": [], "cancelled": []}
+        await self.platform.endings.finish({"tenant_id": "acme", "execution_id": execution, **end})
+        return execution
+
     async def names(self) -> list[str]:
         """What is stored in acme's registry."""
         response = await self.send("viewer", "GET", "/intents")

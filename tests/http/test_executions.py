@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from tests.http.harness import STARTER, World
@@ -146,3 +148,60 @@ async def test_the_children_of_an_execution_are_listed_by_their_parent(world: Wo
     assert (await world.send("viewer", "GET", "/executions", params={"parent": ""})).status_code == 400
     (found,) = (await world.send("viewer", "GET", "/executions")).json()["items"]
     assert found["parent"] is None
+
+
+async def test_a_retry_is_linked_with_what_it_retries_in_both_and_in_the_list(world: World) -> None:
+    old = await world.failed()
+    body = {"from": "a", "repeat_irreversible": True, "reason": "once more"}
+    response = await world.send("operator", "POST", f"/executions/{old}/retry", json=body)
+    assert response.status_code == 202, response.text
+    new = response.json()["execution_id"]
+    assert response.headers["location"] == f"/api/v1/executions/{new}"
+    shown = {one: (await world.send("viewer", "GET", f"/executions/{one}")).json() for one in (old, new)}
+    assert (shown[old]["retry_of"], shown[old]["retried_by"]) == (None, new)
+    assert (shown[new]["retry_of"], shown[new]["retried_by"]) == (old, None)
+    assert shown[new]["plan_hash"] == shown[old]["plan_hash"]
+    listed = (await world.send("viewer", "GET", "/executions")).json()["items"]
+    assert [(one["execution_id"], one["retry_of"], one["retried_by"]) for one in listed] == [
+        (new, old, None),
+        (old, None, new),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"from": "b"}, "/from"),
+        ({"from": ["a", "b"]}, "/from/1"),
+        ({"repeat_irreversible": ["b"]}, "/repeat_irreversible/0"),
+    ],
+)
+async def test_a_retry_from_an_unknown_step_is_refused_with_its_place(
+    world: World, body: dict[str, Any], pointer: str
+) -> None:
+    old = await world.failed()
+    response = await world.send("operator", "POST", f"/executions/{old}/retry", json=body)
+    assert response.status_code == 422
+    assert [(one["pointer"], one["code"]) for one in response.json()["errors"]] == [(pointer, "UNKNOWN_STEP")]
+
+
+@pytest.mark.parametrize(
+    "body", [{"from": 1}, {"from": []}, {"from": [""]}, {"repeat_irreversible": False}, {"step": "a"}]
+)
+async def test_a_retry_that_is_not_the_documented_shape_is_refused(
+    world: World, body: dict[str, Any]
+) -> None:
+    old = await world.failed()
+    response = await world.send("operator", "POST", f"/executions/{old}/retry", json=body)
+    assert (response.status_code, response.json()["code"]) == (400, "BAD_REQUEST")
+
+
+async def test_what_runs_or_was_retried_is_not_retried(world: World) -> None:
+    running = await world.asking()
+    refused = await world.send("operator", "POST", f"/executions/{running}/retry")
+    assert (refused.status_code, refused.json()["code"]) == (409, "CONFLICT")
+    old = await world.failed()
+    new = (await world.send("operator", "POST", f"/executions/{old}/retry")).json()["execution_id"]
+    refused = await world.send("operator", "POST", f"/executions/{old}/retry")
+    assert refused.status_code == 409
+    assert new in refused.json()["detail"]

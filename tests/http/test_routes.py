@@ -12,6 +12,7 @@ import pytest
 
 from functions.route import Route
 from functions.routes import PUT_INTENT, PUT_SUBSCRIPTION, ROUTES
+from functions.routes_executions import RETRY_EXECUTION
 from functions.routes_schedules import PUT_SCHEDULE
 from shared.security.permissions import ROLES as PERMISSIONS
 from tests.http.harness import ROLES, World
@@ -25,6 +26,7 @@ BODIES: Mapping[str, Any] = {
     "roll_back_intent": {"version": 1},
     "plan_intent": {},
     "execute_intent": {},
+    "retry_execution": {"from": "a", "repeat_irreversible": ["a"], "reason": "again"},
     "approve_step": {"comment": "it may go"},
     "reject_step": {"comment": "not today"},
     "put_schedule": {"intent": "deploy", "cron": "@daily"},
@@ -46,10 +48,10 @@ def named(route: Route) -> str:
     return route.name
 
 
-async def resources(world: World) -> Mapping[str, str]:
-    """One resource of each kind that acme has, by the noun in its path."""
+async def resources(world: World, route: Route | None = None) -> Mapping[str, str]:
+    """One resource of each kind that acme has, by the noun in its path; as ``route`` needs it."""
     await world.intent()
-    execution = await world.asking()
+    execution = await (world.failed("failed") if route is RETRY_EXECUTION else world.asking())
     body: Any = {"definition": {"target": "production", **DEFINITION}}
     changed = await world.send("author", "PUT", "/intents/deploy", json=body, headers={"If-Match": "*"})
     assert changed.is_success
@@ -80,7 +82,7 @@ async def ask(
 
 @pytest.mark.parametrize("route", ROUTES, ids=named)
 async def test_a_valid_request_has_the_success_of_the_table(world: World, route: Route) -> None:
-    response = await ask(world, "admin", route, await resources(world))
+    response = await ask(world, "admin", route, await resources(world, route))
     assert response.status_code == route.status, response.text
 
 

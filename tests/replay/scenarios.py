@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.workflow.cutting import cut
-from shared.workflow.work import Work
+from shared.workflow.work import Result, Work
 from tests.replay.deliveries import Delivery
 from tests.replay.recorder import Recorder
 from tests.workflow.world import Outcome, Word, World
@@ -36,6 +36,8 @@ class Scenario:
     last: Graph = field(default_factory=dict[str, Sequence[str]])
     compensatable: frozenset[str] = frozenset()
     timeout: float | None = None
+    kept: Sequence[str] = ()
+    """Of a retry: the compensatable steps that are kept, in the order of their ends."""
 
     def record(self) -> Recorder:
         """Run it through the registered functions, each activity taking a second."""
@@ -51,6 +53,7 @@ class Scenario:
             last=last,
             timeout=self.timeout,
             compensatable=self.compensatable,
+            so_far=Result(completed=[(step, "") for step in self.kept]),
         )
         World(recorder, self._actor()).run(work.to_json(), cancel_at=self.cancel_at, nudges=self.nudges)
         return recorder
@@ -117,6 +120,10 @@ SCENARIOS: Mapping[str, Scenario | Delivery] = {
         bundle=4,
         renew_after=2,
     ),
+    "retried": Scenario(
+        chain("s", 3), {"s2": [FAILED]}, compensatable=frozenset({"k0", "k1", "s0"}), kept=["k0", "k1"]
+    ),
+    "retried-at-last": Scenario({}, kept=["k0"], compensatable=frozenset({"k0"}), last=chain("f", 2)),
     "nudged": Scenario(
         {"a": [], "b": []}, {"a": [PENDING, PENDING]}, nudges=[(0.5, "a"), (4, "a"), (5, "b")]
     ),

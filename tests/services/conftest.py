@@ -29,6 +29,8 @@ from shared.services.members import Caller, Members
 from shared.services.nudges import Nudges
 from shared.services.outputs import Outputs
 from shared.services.plans import Plans
+from shared.services.retry_orders import RetryOrders
+from shared.services.retrying import Retrying
 from shared.services.runs import Runs
 from shared.services.steering import Steering
 from shared.services.steps import Parts, Steps
@@ -71,6 +73,8 @@ class Workshop:
     steps: Steps
     endings: Endings
     nudges: Nudges
+    retrying: Retrying
+    retry_orders: RetryOrders
     approvals: Approvals
     streams: Streams
     outputs: Outputs
@@ -167,6 +171,8 @@ def composed(
         platform.steps,
         platform.endings,
         platform.nudges,
+        platform.retrying,
+        platform.retry_orders,
         platform.approvals,
         platform.streams,
         platform.outputs,

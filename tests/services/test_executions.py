@@ -117,6 +117,7 @@ async def recovered(workshop: Workshop) -> int:
         members=members,
         launcher=workshop.launcher,
         nudges=workshop.nudges,
+        retry_orders=workshop.retry_orders,
         clock=workshop.clock,
     )
     return await recovery.run()

@@ -10,6 +10,7 @@ from quantum.contract.chains import damages
 from shared.domain.errors import NotFoundError, UnavailableError
 from shared.domain.executions import Execution
 from shared.domain.paging import Cursors
+from shared.domain.retrying import Retrial
 from shared.domain.times import rfc3339
 from shared.ports.actions import Completed
 from shared.ports.documents import EXECUTIONS, TENANCY, Query
@@ -220,3 +221,27 @@ async def test_recovery_leaves_a_purged_execution_alone(keeper: Keeper) -> None:
     await keeper.timer().run()
     await keeper.workshop.launcher.recover(keeper.workshop.ada.scope, execution.execution_id)
     assert keeper.workshop.orchestrations.started == {}
+
+
+async def test_what_is_being_retried_is_purged_when_all_that_is_kept_of_it_has_been_copied(
+    keeper: Keeper,
+) -> None:
+    execution = await keeper.finished("deploy")
+
+    def interrupt(moment: str, _: object) -> None:
+        if moment == "after":
+            raise Killed
+
+    keeper.documents.interrupt = interrupt
+    with pytest.raises(Killed):
+        await keeper.workshop.retrying.retry(
+            keeper.workshop.ada, execution.execution_id, Retrial("s0", reason="it must run again")
+        )
+    keeper.documents.interrupt = None
+    keeper.age(days=91)
+    assert await keeper.timer().run() == 0
+    assert "plan" in await keeper.kinds(execution)
+    orders = keeper.workshop.retry_orders
+    assert await orders.carry_out_left(keeper.workshop.ada.scope, before=keeper.clock.now()) == 1
+    assert await keeper.timer().run() == 1
+    assert set(await keeper.kinds(execution)) == {"audit", "chain"}
