@@ -15,7 +15,7 @@ from shared.domain.events import Event
 from shared.domain.executions import Execution
 from shared.domain.intents import Deprecation, Facet, Intent
 from shared.domain.plans import PlanStep
-from shared.domain.previews import PERMISSION, Inputs, Preview, Unresolved
+from shared.domain.previews import Inputs, Preview, Unresolved
 from shared.domain.schedules import Schedule
 from shared.domain.stats import DayStats
 from shared.domain.subscriptions import Delivery, Subscription
@@ -125,6 +125,7 @@ def plan(value: Preview) -> dict[str, Any]:
             "edges": [{"from": before, "to": step.id} for step in steps for before in step.depends_on],
         },
         "order": value.levels,
+        "timeout": value.plan.timeout,
         "outputs": value.plan.outputs,
         "warnings": [one.to_json() for one in value.warnings],
         "blockers": [one.to_json() for one in value.blockers],
@@ -144,7 +145,7 @@ def _planned(value: Preview, step: PlanStep, inputs: Inputs) -> dict[str, Any]:
         "timeout": step.timeout,
         "retry": step.retry.model_dump(),
         "side_effect": step.side_effect,
-        "permission": PERMISSION,
+        "permission": value.permissions[step.action],
         "runs": {"intent_id": child.id, "status": child.status} if child else None,
     }
 

@@ -71,7 +71,10 @@ class PlannedAction(BaseModel):
         "`compensatable`: can be undone. `irreversible`: none of these."
     )
     permission: str = Field(
-        description="The operation that whoever executes must be permitted.", examples=["intents.execute"]
+        description="The operation that somebody must be permitted for the step to complete: "
+        "`intents.execute` whoever executes (for a `run-intent` step, of the intent that it `runs`, too); "
+        "`executions.approve` whoever decides an `approval`.",
+        examples=["intents.execute"],
     )
     runs: PlannedChild | None = Field(description="Of a `run-intent` step: what it executes.")
 
@@ -129,6 +132,9 @@ class Plan(BaseModel):
         description="Ids of steps, level by level: each waits for some of the level before, and those of a "
         "level may run side by side. The levels of `finally` come last.",
         examples=[[["build", "test"], ["deploy"]]],
+    )
+    timeout: float | None = Field(
+        description="Seconds after which the execution is cancelled, if it goes on by then; null: never."
     )
     outputs: dict[str, Any] = Field(description="What it comes to if it completes, as it is written.")
     warnings: list[FieldError] = Field(

@@ -11,6 +11,8 @@ type SideEffect = Literal["pure", "idempotent", "compensatable", "irreversible"]
 """``pure``: changes nothing outside. ``idempotent``: doing it twice is doing it once. ``compensatable``:
 can be undone. ``irreversible``: none of these, so it is never repeated without being asked for."""
 
+EXECUTE: Final = "intents.execute"
+"""What whoever executes is permitted; most actions ask for no more."""
 MAX_SUGGESTED: Final = 200
 """Known names among which a near one is looked for: each takes some 10 µs."""
 MAX_NAME: Final = 128
@@ -38,6 +40,8 @@ class ActionSpec:
     """The parameters that are CEL expressions themselves, without ``${{ }}``."""
     urls: frozenset[str] = frozenset()
     """The parameters that are URLs which the action calls."""
+    permission: str = EXECUTE
+    """The operation that somebody must be permitted for it to complete."""
 
     def spelled_out(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """``parameters`` with the conditions wrapped in ``${{ }}``, so that all are read alike."""

@@ -24,9 +24,6 @@ MAX_RESOLVED: Final = 4 * 1024 * 1024
 """About how many bytes of JSON are read and made to resolve inputs; what is beyond stays as it is written.
 A thousand steps may each name the same large parameter."""
 
-PERMISSION: Final = "intents.execute"
-"""What whoever executes must be permitted for a step: so far, no action asks for more."""
-
 _KNOWN: Final = frozenset({"parameters", "target"})
 
 
@@ -84,6 +81,7 @@ class Preview:
 
     Attributes:
         levels: ids of steps; those of a level wait for some of the level before, and not for each other.
+        permissions: what somebody must be permitted for a step to complete, by its action.
         runs: the versions that its steps would execute if they began now, by the names they have for them.
         warnings: what is allowed and perhaps not meant, or would make a step fail.
         blockers: why executing it now would be refused.
@@ -95,6 +93,7 @@ class Preview:
     hash: str
     steps: Sequence[StepPreview]
     levels: Sequence[Sequence[str]]
+    permissions: Mapping[str, str]
     warnings: Sequence[FieldError]
     blockers: Sequence[FieldError] = ()
     runs: Mapping[str, Intent] = field(default_factory=dict[str, Intent])
@@ -117,6 +116,7 @@ def make_preview(
         plan_hash(intent.id, plan, parameters),
         steps,
         [*_levels(plan.steps), *_levels(plan.last)],
+        {name: actions[name].permission for name in plan.actions},
         looking.found,
     )
 

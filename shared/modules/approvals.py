@@ -94,6 +94,7 @@ class ApprovalAction(Action):
     name = APPROVAL
     module = "core"
     side_effect = "idempotent"
+    permission = "executions.approve"
     Parameters = ApprovalParameters
     Outputs = ApprovalOutputs
 

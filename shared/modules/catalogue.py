@@ -70,6 +70,7 @@ def _spec(action: Action) -> ActionSpec:
         _checked(action.name, action.Parameters),
         action.conditions,
         action.urls,
+        action.permission,
     )
 
 

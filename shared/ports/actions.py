@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
-from shared.domain.actions import ActionSpec, SideEffect
+from shared.domain.actions import EXECUTE, ActionSpec, SideEffect
 from shared.domain.children import Parent
 from shared.domain.waiting import POLL, Waiting
 from shared.ports.children import Children
@@ -108,6 +108,8 @@ class Action(ABC):
     """The parameters that are CEL expressions themselves, without ``${{ }}``."""
     urls: ClassVar[frozenset[str]] = frozenset()
     """The parameters that are URLs which the action calls."""
+    permission: ClassVar[str] = EXECUTE
+    """The operation that somebody must be permitted for it to complete."""
 
     # Named as types, because that is what they are.
     Parameters: ClassVar[type[BaseModel]]

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.security.permissions import OPERATIONS
 from tests.http.harness import World
 from tests.stores import BOTH_STORES
 
@@ -198,3 +199,15 @@ async def test_a_plan_shows_which_version_a_step_would_execute(world: World) -> 
     child = {"intent_id": "other-v1", "status": "draft"}
     assert (named["runs"], pinned["runs"]) == (child, child)
     assert (rest["runs"], rest["compensate"]["runs"]) == (None, child)
+
+
+async def test_a_plan_says_what_must_be_permitted_and_how_long_all_of_it_may_take(world: World) -> None:
+    steps = [{"id": "ask", "action": "approval"}, {"id": "go", "action": "assert", "condition": "true"}]
+    await world.intent(definition={"steps": steps, "timeout": 3600})
+    shown = (await plan(world)).json()
+    assert [node["permission"] for node in shown["graph"]["nodes"]] == [
+        "executions.approve",
+        "intents.execute",
+    ]
+    assert {node["permission"] for node in shown["graph"]["nodes"]} < OPERATIONS
+    assert shown["timeout"] == 3600
