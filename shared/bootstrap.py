@@ -123,6 +123,7 @@ class _Base:
         nudges = Nudges(
             documents=documents,
             orchestrations=adapters.orchestrations,
+            launcher=launcher,
             clock=adapters.clock,
             ids=adapters.ids,
         )
@@ -253,6 +254,8 @@ def _steering(base: _Base, executions: Executions) -> Steering:
         chains=base.chains,
         executions=executions,
         launcher=base.launcher,
+        runs=base.runs,
+        nudges=base.nudges,
         clock=base.adapters.clock,
     )
 

@@ -1,15 +1,18 @@
 """HTTP: executions."""
 
+from functools import partial
+
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
 from functions import routes_executions, streams, triggers, wire
 from functions.edge import Call
 from functions.replies import reply
-from quantum.contract.executions import ExecuteIntent, ExecutionQuery, RetryExecution
+from quantum.contract.executions import ExecuteIntent, ExecutionQuery, RetryExecution, SteerExecution
 from quantum.contract.pages import Paging
 from shared.bootstrap import Application
 from shared.domain.retrying import Retrial
+from shared.domain.steering import Verb
 from shared.domain.times import rfc3339
 
 
@@ -20,7 +23,10 @@ def blueprint(platform: Application) -> df.Blueprint:
             routes_executions.EXECUTE_INTENT: execute,
             routes_executions.LIST_EXECUTIONS: list_,
             routes_executions.GET_EXECUTION: get,
-            routes_executions.CANCEL_EXECUTION: cancel,
+            routes_executions.CANCEL_EXECUTION: partial(steer, "cancel"),
+            routes_executions.PAUSE_EXECUTION: partial(steer, "pause"),
+            routes_executions.RESUME_EXECUTION: partial(steer, "resume"),
+            routes_executions.TERMINATE_EXECUTION: partial(steer, "terminate"),
             routes_executions.RETRY_EXECUTION: retry,
             routes_executions.WATCH_EXECUTION: watch,
         },
@@ -56,8 +62,9 @@ async def get(platform: Application, call: Call) -> Response:
     return reply(wire.execution(await platform.executions.get(call.caller, call.id)))
 
 
-async def cancel(platform: Application, call: Call) -> Response:
-    execution = await platform.steering.cancel(call.caller, call.id)
+async def steer(verb: Verb, platform: Application, call: Call) -> Response:
+    body: SteerExecution = call.body
+    execution = await platform.steering.steer(call.caller, call.id, verb, reason=body.reason)
     location = {"Location": wire.execution_path(execution.execution_id)}
     return reply(wire.accepted(execution), status=202, headers=location)
 

@@ -22,6 +22,8 @@ class Event(BaseModel):
     approval: Approval | None = Field(
         default=None, description="With approval_requested and approval_decided: how it stands after it."
     )
+    by: str | None = Field(default=None, description="Who paused or resumed it.")
+    reason: str | None = Field(default=None, description="Why, if that was said.")
     error: dict[str, Any] | None = Field(default=None, description="What went wrong.")
     progress: Progress | None = Field(default=None, description="How the execution stands after it.")
 

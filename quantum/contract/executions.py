@@ -25,6 +25,17 @@ type StepStatus = Literal[
 ]
 
 
+type Reason = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=500,
+        description="Why. It is told in the audit trail, in events, and in the error of what is stopped.",
+        examples=["The cluster is being moved."],
+    ),
+]
+
+
 class ExecuteIntent(BaseModel):
     """What to run an intent with. The body may be left out when there are no parameters."""
 
@@ -62,6 +73,14 @@ class RetryExecution(BaseModel):
         "`true`: every one. Without it, such a retry is refused with 409 `IRREVERSIBLE`.",
     )
     reason: str | None = Field(default=None, max_length=1000, description="Why; the audit record has it.")
+
+
+class SteerExecution(BaseModel):
+    """What to say with it. The body may be left out."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    reason: Reason | None = None
 
 
 class Links(BaseModel):

@@ -182,6 +182,7 @@ class Outcome:
 
     ``delay`` (seconds) says when to go on: before the next attempt of a ``retry``, before polling
     a ``pending`` one with ``token``. Of ``items`` there are ``count`` to run, at most ``limit`` at a time.
+    One that was ``cancelled`` may be so because its execution is ``terminated``.
     """
 
     status: Literal["completed", "skipped", "failed", "retry", "pending", "cancelled", "items"]
@@ -190,6 +191,7 @@ class Outcome:
     error: Mapping[str, Any] | None = None
     count: int = 0
     limit: int = 0
+    terminated: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The short form that an orchestration's history keeps: absent means the default."""
@@ -202,4 +204,6 @@ class Outcome:
             out["error"] = dict(self.error)
         if self.count:
             out |= {"count": self.count, "limit": self.limit}
+        if self.terminated:
+            out["terminated"] = True
         return out

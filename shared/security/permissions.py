@@ -20,7 +20,15 @@ _READ = frozenset(
     }
 )
 _WRITE = frozenset({"intents.create", "intents.update", "intents.archive"})
-_RUN = frozenset({"intents.execute", "executions.cancel", "executions.pause", "executions.retry"})
+_RUN = frozenset(
+    {
+        "intents.execute",
+        "executions.cancel",
+        "executions.pause",
+        "executions.terminate",
+        "executions.retry",
+    }
+)
 _DECIDE = frozenset({"executions.approve"})
 _AUDIT = frozenset({"audit.read", "tenants.read", "members.read", "policies.read", "subscriptions.read"})
 _MANAGE = frozenset(

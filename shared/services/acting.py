@@ -1,4 +1,4 @@
-"""An action at work: held to its timeout, given up when its execution is cancelled, its failures named."""
+"""An action at work: held to its timeout, given up when its execution is stopped, its failures named."""
 
 import asyncio
 import logging
@@ -11,14 +11,15 @@ from shared.domain.errors import UnavailableError
 from shared.domain.executions import Attempt
 from shared.domain.models import places
 from shared.domain.plans import PlanStep
+from shared.domain.steering import terminated
 from shared.ports.actions import Action, ActionError, Completed, Pending
 from shared.ports.documents import EXECUTIONS, Documents
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
 from shared.services.packing import unstorable
 
-CANCEL_LOOK_SECONDS = 1.0
-"""How often a long action's execution is looked at for a cancellation."""
+LOOK_SECONDS = 1.0
+"""How often a long action's execution is looked at: it may be stopped."""
 
 MAX_TOKEN_BYTES: Final = 8192
 """The most that an action may leave to be polled with: it is in the orchestration's history."""
@@ -30,7 +31,11 @@ _log = logging.getLogger(__name__)
 
 
 class GivenUpError(Exception):
-    """The execution is being cancelled: the action was given up."""
+    """The execution is being cancelled, or ``terminated``: the action was given up."""
+
+    def __init__(self, *, terminated: bool) -> None:
+        super().__init__()
+        self.terminated = terminated
 
 
 class Acting:
@@ -57,7 +62,7 @@ class Acting:
 
         Raises:
             ActionError: it failed, in whatever way.
-            GivenUpError: its execution is being cancelled.
+            GivenUpError: its execution is being cancelled or terminated.
             UnavailableError: a store that it needs is away.
         """
         try:
@@ -86,7 +91,7 @@ class Acting:
                 return f"the action {self._action.name} answered with a {type(result).__name__}"
 
     async def _watched(self, work: Work) -> Completed | Pending:
-        """The work's result; long work is given up when its execution is cancelled."""
+        """The work's result; long work is given up when its execution is stopped."""
         # Begun at once: what needs to wait for nothing is done by then, without timers and turns of the loop.
         task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
         if task.done():
@@ -94,26 +99,31 @@ class Acting:
         try:
             async with asyncio.timeout(self._step.timeout):
                 while True:
-                    done, _ = await asyncio.wait({task}, timeout=CANCEL_LOOK_SECONDS)
+                    done, _ = await asyncio.wait({task}, timeout=LOOK_SECONDS)
                     if done:
                         return task.result()
-                    if await self._cancelling():
-                        raise GivenUpError
+                    await self._look()
         finally:
             if not task.done():
                 task.cancel()
                 await asyncio.wait({task})
 
-    async def _cancelling(self) -> bool:
-        if self._attempt.ending is not None:
-            return False  # what comes after the steps does so when the execution was cancelled, too
+    async def _look(self) -> None:
+        """See whether it is to be given up.
+
+        What comes after the steps does so when the execution was cancelled, too: it ends with a termination.
+        """
         try:
-            head = await self._documents.read(
+            document = await self._documents.read(
                 self._scope, container=EXECUTIONS, partition=self._attempt.execution_id, id=HEAD
             )
         except UnavailableError:
-            return False  # a store that is away gives no reason to break off what runs
-        return head is not None and head.body["status"] == "cancelling"
+            return  # a store that is away gives no reason to break off what runs
+        if document is None or document.body["status"] != "cancelling":
+            return
+        over = terminated(document.body)
+        if over or self._attempt.ending is None:
+            raise GivenUpError(terminated=over)
 
 
 def undeclared(action: Action, outputs: Mapping[str, Any]) -> str | None:

@@ -20,6 +20,7 @@ from shared.domain.errors import (
     UnavailableError,
 )
 from shared.domain.executions import TERMINAL_STATUSES
+from shared.domain.steering import terminated
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Operation, Patch, Path, Query
@@ -32,6 +33,7 @@ from shared.services.nudges import Nudges
 from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.runs import Run, Runs
+from shared.workflow.steering import asking
 
 PAGE: Final = 100
 _ACTS: Final[Mapping[Verdict, str]] = {"approved": "execution.approve", "rejected": "execution.reject"}
@@ -174,7 +176,7 @@ class Approvals:
             set={("audit",): entry.link},
             where={("status",): head["status"], ("audit", "hash"): head["audit"]["hash"]},
         )
-        nudge = None if after.waits else self._nudges.nudge(after.step)
+        nudge = None if after.waits else self._nudges.nudge(asking(after.step))
         operations: list[Operation] = [
             link,
             *entry.operations,
@@ -255,5 +257,6 @@ def _require_going_on(head: Mapping[str, Any], run: Run, step: str) -> None:
     """Let pass a step that its execution waits for; when that is being cancelled, only what runs at last."""
     status = head["status"]
     at_last = step in {one.id for one in run.plan.last}
-    if status in TERMINAL_STATUSES or (status == "cancelling" and not at_last):
+    ends = status == "cancelling" and (not at_last or terminated(head))
+    if status in TERMINAL_STATUSES or ends:
         raise ConflictError(f"Step '{step}' does not wait any more: the execution is {status}")

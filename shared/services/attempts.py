@@ -24,6 +24,9 @@ HEAD: Final = "execution"
 OUTPUTS: Final = "outputs"
 """The id, and the kind, of the document with what an execution came to."""
 
+_TERMINATED: Final = {"code": "TERMINATED", "message": "the execution was terminated while this ran"}
+"""The error of what was broken off because of that."""
+
 type End = Literal["completed", "skipped", "failed"]
 type Stored = Mapping[str, Any]
 """What something waits for, as :class:`~shared.domain.waiting.Waiting` has it stored."""
@@ -117,9 +120,10 @@ class AttemptRecord(_Record):
         """The action has begun something that takes long; ``token`` is what to ask it with."""
         return [*self._start_event("waiting"), self._state("waiting", token=token, waiting=waiting)]
 
-    def given_up(self, *, now: datetime) -> list[Operation]:
+    def given_up(self, *, now: datetime, terminated: bool) -> list[Operation]:
         """The action was broken off. There is no event of it: the end of the execution tells."""
-        return [*self._start_event("cancelled"), self._state("cancelled", finished=now)]
+        error = _TERMINATED if terminated else None
+        return [*self._start_event("cancelled"), self._state("cancelled", finished=now, error=error)]
 
     def _start_event(self, what: str) -> Sequence[Operation]:
         if self.announced or what == "skipped":
@@ -218,6 +222,10 @@ class CompensationRecord(_Record):
     def waiting(self, *, token: Any, waiting: Stored) -> list[Operation]:
         return [*self._start_event(), self._state("waiting", token=token, waiting=waiting)]
 
+    def given_up(self, *, now: datetime, terminated: bool) -> list[Operation]:
+        error = _TERMINATED if terminated else None
+        return [*self._start_event(), self._state("cancelled", finished=now, error=error)]
+
     def _start_event(self) -> Sequence[Operation]:
         return () if self.announced else (self._event("step_compensating", self.started),)
 
@@ -291,6 +299,8 @@ def _kind(attempt: Attempt) -> Mapping[str, Any]:
 
 def outcome_in(state: Mapping[str, Any], attempt: int) -> Outcome | None:
     """What a step's state says that ``attempt`` came to, or None while it does not say."""
+    if state["status"] == "cancelled":
+        return Outcome("cancelled", terminated=state["error"] == _TERMINATED)
     if state["status"] in STEP_TERMINAL_STATUSES:
         return Outcome(state["status"], error=state["error"])
     if state["attempts"] < attempt:
@@ -302,7 +312,13 @@ def outcome_in(state: Mapping[str, Any], attempt: int) -> Outcome | None:
     return None
 
 
-def running(now: datetime) -> Operation:
-    """Mark a pending execution as running; refused as stale when it is anything else by now."""
-    changes: dict[Path, Any] = {("status",): "running", ("started_at",): rfc3339(now)}
-    return Patch(HEAD, set=changes, where={("status",): "pending"})
+def beginnings(now: datetime) -> Sequence[Operation]:
+    """Ways to mark that an execution has begun; the first that is not refused as stale is the right one.
+
+    It is pending, and runs now; or it has been paused or cancelled meanwhile, and is that.
+    """
+    started: dict[Path, Any] = {("started_at",): rfc3339(now)}
+    return (
+        Patch(HEAD, set={("status",): "running", **started}, where={("status",): "pending"}),
+        Patch(HEAD, set=started, where={("started_at",): None}),
+    )

@@ -116,7 +116,7 @@ class Children:
         if child.ended:
             return child
         with contextlib.suppress(ConflictError):  # it has ended meanwhile, and says so itself
-            await self._steering.stop(scope, Origin(parent.actor(scope.tenant_id)), execution_id)
+            await self._steering.apply(scope, Origin(parent.actor(scope.tenant_id)), execution_id, "cancel")
         return child
 
     async def _brought_back(self, scope: TenantScope, parent: Parent) -> Child | None:

@@ -10,9 +10,10 @@ from shared.domain.errors import DocumentExistsError, DocumentStaleError
 from shared.domain.executions import MAX_OUTPUT_BYTES, STEP_TERMINAL_STATUSES, TerminalStatus
 from shared.domain.expressions import ExpressionError, resolve
 from shared.domain.metrics import EXECUTIONS_FINISHED
+from shared.domain.steering import stopped_because
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
-from shared.ports.documents import EXECUTIONS, Create, Documents, Operation, Patch, Replace
+from shared.ports.documents import EXECUTIONS, Create, Documents, Operation, Patch, Path, Replace
 from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD, OUTPUTS
@@ -20,6 +21,7 @@ from shared.services.nudges import Nudges
 from shared.services.packing import Packed, outputs_path, pack, store_chunks, unstorable
 from shared.services.records import event
 from shared.services.runs import Run, Runs, step_document_id
+from shared.workflow.steering import asking
 
 STEPS_PER_TRANSACTION = 40
 """Two documents a step, and room for the head, within the 100 operations of a transaction."""
@@ -56,7 +58,8 @@ class Endings:
         ``payload``: ``tenant_id``, ``execution_id``, ``status``, and the ids of the steps that ``failed``
         (the first is the cause), were ``blocked`` by a failure, or ``cancelled`` before they began; if there
         are any, also of those that should have been compensated and could not be, as ``uncompensated``.
-        ``expired`` says that it was cancelled because its time was over.
+        ``expired`` says that it was cancelled because its time was over, ``terminated`` that it was ended
+        where it stood.
         """
         scope = TenantScope(payload["tenant_id"])  # the platform's own message
         execution_id: str = payload["execution_id"]
@@ -80,7 +83,7 @@ class Endings:
                 self._observe(scope, execution_id, run, status, cause)
             if run.parent is not None:
                 # Also when an earlier delivery has recorded the end: it may have died before it could tell.
-                await self._nudges.tell(run.parent.execution_id, run.parent.step, run.parent.item)
+                await self._nudges.tell(run.parent.execution_id, asking(run.parent.step, run.parent.item))
             self._runs.forget(scope, execution_id)
 
     def _observe(
@@ -154,19 +157,28 @@ class Endings:
     ) -> dict[str, Any] | None:
         """What came first of all that went wrong, and what else did behind it."""
         failed: Sequence[str] = payload["failed"]
+        late = payload.get("expired") and not any(step.id in failed[:1] for step in run.plan.steps)
         cause: dict[str, Any] | None = None
-        if payload.get("expired") and not any(step.id in failed[:1] for step in run.plan.steps):
-            late = f"the execution took longer than its timeout of {run.plan.timeout:g} s"
-            cause, others = {"code": "DEADLINE", "message": late}, failed  # these failed at last
+        others: Sequence[str] = failed
+        if payload.get("terminated"):
+            cause = await self._stopped(scope, execution_id)
+        elif late:  # what failed, failed at last
+            over = f"the execution took longer than its timeout of {run.plan.timeout:g} s"
+            cause = {"code": "DEADLINE", "message": over}
         elif failed:
             cause, others = await self._error_of(scope, execution_id, failed[0]), failed[1:]
-        else:
-            others = ()
+        elif payload["status"] == "cancelled":
+            cause = await self._stopped(scope, execution_id)
         if cause and others:
             cause["also_failed"] = list(others)
         if uncompensated := payload.get("uncompensated"):
             cause = (cause or dict(_UNCOMPENSATED)) | {"uncompensated": uncompensated}
         return cause
+
+    async def _stopped(self, scope: TenantScope, execution_id: str) -> dict[str, Any] | None:
+        """Why somebody has stopped it, if that was said."""
+        head = await self._documents.read(scope, container=EXECUTIONS, partition=execution_id, id=HEAD)
+        return stopped_because(head.body) if head else None
 
     async def _error_of(self, scope: TenantScope, execution_id: str, step: str) -> dict[str, Any]:
         document = await self._documents.read(
@@ -180,12 +192,21 @@ class Endings:
         }
 
     async def _mark_cancelling(self, scope: TenantScope, execution_id: str) -> None:
-        """Have what runs give up; whatever else the execution is by now, it stays."""
-        mark = Patch(HEAD, set={("status",): "cancelling"}, where={("status",): "running"})
-        with contextlib.suppress(DocumentStaleError):
-            await self._documents.transact(
-                scope, container=EXECUTIONS, partition=execution_id, operations=[mark]
-            )
+        """Have what runs give up; what is cancelled already, or has ended, stays as it is."""
+        while True:
+            head = await self._documents.read(scope, container=EXECUTIONS, partition=execution_id, id=HEAD)
+            status = head.body["status"] if head else None
+            if status not in {"pending", "running", "paused"}:
+                return
+            changes: dict[Path, Any] = {("status",): "cancelling", ("paused",): None}
+            with contextlib.suppress(DocumentStaleError):
+                await self._documents.transact(
+                    scope,
+                    container=EXECUTIONS,
+                    partition=execution_id,
+                    operations=[Patch(HEAD, set=changes, where={("status",): status})],
+                )
+                return
 
     async def _outputs(self, scope: TenantScope, execution_id: str, run: Run) -> Packed:
         """What the execution comes to; the same each time, for all that it is made of is final.

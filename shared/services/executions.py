@@ -145,6 +145,8 @@ class Executions:
             "descendants": 0,
             "looks": 0,
             **(lineage.to_json() if lineage else {"parent": None}),
+            "paused": None,
+            "stop": None,
         }
 
     async def _store(self, caller: Caller, head: dict[str, Any], plan: Plan, trace: Carrier) -> None:

@@ -4,15 +4,19 @@ An execution is stored before its orchestration is started, and a wish before it
 """
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from shared.domain.errors import UnavailableError
 from shared.domain.executions import TERMINAL_STATUSES
+from shared.domain.steering import terminated
 from shared.ports.documents import EXECUTIONS, Documents
 from shared.ports.orchestrations import Orchestrations
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
 from shared.services.runs import Run, Runs
 from shared.workflow.cutting import work_of
+from shared.workflow.stopping import CANCEL, NUDGE
 
 ORCHESTRATOR = "execution"
 """The orchestrator that runs a plan; its instance id is the execution's id."""
@@ -26,34 +30,67 @@ class Launcher:
         self._orchestrations = orchestrations
         self._runs = runs
 
-    async def start(self, scope: TenantScope, execution_id: str, run: Run) -> None:
-        """Start the orchestration of a stored execution; if that cannot be done now, recovery does it."""
-        work = work_of(run.plan, tenant_id=scope.tenant_id, execution_id=execution_id, kept=run.kept)
+    async def start(self, scope: TenantScope, execution_id: str, run: Run, *, held: int = 0) -> None:
+        """Start the orchestration of a stored execution; if that cannot be done now, recovery does it.
+
+        ``held`` is as in :meth:`start_held`; 0: it begins.
+        """
         try:
-            await self._orchestrations.start(
-                instance_id=execution_id, orchestrator=ORCHESTRATOR, input=work.to_json()
-            )
+            await self._start(scope, execution_id, run, held)
         except UnavailableError:
             _log.warning("execution %s is stored but not started; recovery will start it", execution_id)
 
-    async def signal_cancel(self, execution_id: str) -> None:
-        """Tell the orchestration that it is cancelled; if that cannot be done now, recovery does it."""
+    async def start_held(self, scope: TenantScope, execution_id: str, *, held: int) -> None:
+        """Start it so that it begins nothing before it is told more; if it runs already, nothing happens.
+
+        ``held`` is the number of the word that pauses it (``shared/workflow/steering.py``). A retry that has
+        not kept all yet is left alone: it is held when that has been done.
+
+        Raises:
+            UnavailableError: it cannot be started now.
+        """
+        head = await self._documents.read(scope, container=EXECUTIONS, partition=execution_id, id=HEAD)
+        run = await self._runs.load(scope, execution_id)
+        if head is not None and run is not None and not head.body.get("keeping"):
+            await self._start(scope, execution_id, run, held)
+
+    async def _start(self, scope: TenantScope, execution_id: str, run: Run, held: int) -> None:
+        work = work_of(run.plan, tenant_id=scope.tenant_id, execution_id=execution_id, kept=run.kept)
+        work.paused, work.steered = held > 0, held
+        await self._orchestrations.start(
+            instance_id=execution_id, orchestrator=ORCHESTRATOR, input=work.to_json()
+        )
+
+    async def stop(self, head: Mapping[str, Any]) -> None:
+        """Tell the orchestration that it is cancelled or terminated; if that cannot be now, recovery does it.
+
+        A cancellation ends a pause, also in what comes after the steps, which is not cancelled.
+        """
+        execution_id = head["execution_id"]
+        words: list[tuple[str, Any]] = [(CANCEL, None)]
+        if terminated(head):
+            words = [(NUDGE, {"terminate": True})]
+        elif (head.get("stop") or {}).get("held", True):
+            words.append((NUDGE, {"resume": head["audit"]["number"]}))
         try:
-            await self._orchestrations.raise_event(instance_id=execution_id, name="cancel")
+            for name, data in words:
+                await self._orchestrations.raise_event(instance_id=execution_id, name=name, data=data)
         except UnavailableError:
-            _log.warning("the cancellation of %s is stored but not signalled; recovery will", execution_id)
+            _log.warning("the end of %s is wished but not signalled; recovery will signal it", execution_id)
 
     async def recover(self, scope: TenantScope, execution_id: str) -> None:
         """Bring a stranded execution back on its way: start what was stored, signal what was asked for.
 
         Both are harmless when they were done before. A retry that has not kept all yet is left alone.
         """
-        head = await self._documents.read(scope, container=EXECUTIONS, partition=execution_id, id=HEAD)
+        document = await self._documents.read(scope, container=EXECUTIONS, partition=execution_id, id=HEAD)
         run = await self._runs.load(scope, execution_id)
-        if head is None or run is None or head.body["status"] in TERMINAL_STATUSES:
+        if document is None or run is None or document.body["status"] in TERMINAL_STATUSES:
             return
-        if head.body.get("keeping"):
+        head = document.body
+        if head.get("keeping"):
             return
-        await self.start(scope, execution_id, run)
-        if head.body["status"] == "cancelling":
-            await self.signal_cancel(execution_id)
+        held = head["audit"]["number"] if head["status"] in {"paused", "cancelling"} else 0
+        await self.start(scope, execution_id, run, held=held)
+        if head["status"] == "cancelling":
+            await self.stop(head)

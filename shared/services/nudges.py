@@ -1,8 +1,9 @@
-"""Nudges: telling an execution that something has happened which one of its steps waits for.
+"""Nudges: telling an execution a word: that what one of its steps waits for has happened, to pause, to go on.
 
-What happened (a decision, a callback) is stored first, and in the same transaction the nudge, as a document
-of its own. Then the execution is told, and the document goes. If the process dies in between, the recovery
-timer finds the document and tells the execution; to be told twice is harmless, for the step asks the store.
+What happened (a decision, a callback, a wish) is stored first, and in the same transaction the nudge, as a
+document of its own. Then the execution is told, and the document goes. If the process dies in between, the
+recovery timer finds the document and tells the execution. To be told twice is harmless, and so is to be told
+late (``shared/workflow/steering.py``).
 """
 
 import contextlib
@@ -17,6 +18,8 @@ from shared.ports.clock import Clock, Ids
 from shared.ports.documents import EXECUTIONS, Create, Delete, Documents, Query, Where
 from shared.ports.orchestrations import Orchestrations
 from shared.security.scope import TenantScope
+from shared.services.launching import Launcher
+from shared.workflow.steering import Word
 from shared.workflow.stopping import NUDGE
 
 KIND: Final = "nudge"
@@ -27,27 +30,32 @@ _log = logging.getLogger(__name__)
 
 class Nudges:
     def __init__(
-        self, *, documents: Documents, orchestrations: Orchestrations, clock: Clock, ids: Ids
+        self,
+        *,
+        documents: Documents,
+        orchestrations: Orchestrations,
+        launcher: Launcher,
+        clock: Clock,
+        ids: Ids,
     ) -> None:
         self._documents = documents
         self._orchestrations = orchestrations
+        self._launcher = launcher
         self._clock = clock
         self._ids = ids
 
-    def nudge(self, step: str, item: int | None = None) -> Create:
-        """The operation that stores a nudge of ``step``, for the transaction of what has happened."""
+    def nudge(self, word: Word) -> Create:
+        """The operation that stores a nudge, for the transaction of what has happened."""
         now = rfc3339(self._clock.now())
-        about = {"step": step, **({} if item is None else {"item": item})}
-        return Create({"id": f"{KIND}:{self._ids.new()}", "kind": KIND, **about, "created_at": now})
+        return Create({"id": f"{KIND}:{self._ids.new()}", "kind": KIND, "word": word, "created_at": now})
 
-    async def tell(self, execution_id: str, step: str, item: int | None = None) -> None:
+    async def tell(self, execution_id: str, word: Word) -> None:
         """Tell an execution of what is recorded elsewhere, by somebody who does so until it succeeds.
 
         Raises:
             UnavailableError: it could not be told.
         """
-        about = {"step": step, **({} if item is None else {"item": item})}
-        await self._orchestrations.raise_event(instance_id=execution_id, name=NUDGE, data=about)
+        await self._orchestrations.raise_event(instance_id=execution_id, name=NUDGE, data=word)
 
     async def send(self, scope: TenantScope, execution_id: str, nudge: Create) -> None:
         """Tell the execution of a nudge that is stored; if that cannot be done now, recovery does."""
@@ -77,7 +85,11 @@ class Nudges:
                 return sent
 
     async def _send(self, scope: TenantScope, execution_id: str, nudge: Mapping[str, Any]) -> None:
-        await self.tell(execution_id, nudge["step"], nudge.get("item"))
+        word: Word = nudge["word"]
+        if "pause" in word:
+            # Nobody tells an orchestration that has not been started: it is started so that it waits.
+            await self._launcher.start_held(scope, execution_id, held=word["pause"])
+        await self.tell(execution_id, word)
         with contextlib.suppress(DocumentMissingError):  # somebody else has sent it, too
             await self._documents.transact(
                 scope, container=EXECUTIONS, partition=execution_id, operations=[Delete(nudge["id"])]

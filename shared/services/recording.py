@@ -1,6 +1,7 @@
 """Writing down what an attempt came to: once, and also when the store is away for a while."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from shared.domain.errors import DocumentExistsError, DocumentStaleError, Unavai
 from shared.domain.executions import Attempt
 from shared.ports.documents import EXECUTIONS, Documents, Operation
 from shared.security.scope import TenantScope
-from shared.services.attempts import Record, running
+from shared.services.attempts import Record, beginnings
 from shared.services.packing import store_chunks
 from shared.services.runs import Run
 
@@ -54,23 +55,21 @@ class Recording:
 
     async def write(self, operations: Sequence[Operation]) -> bool:
         """Store the operations; False when an earlier delivery of this attempt was first."""
+        marks: Sequence[Operation] = ()
         if self._attempt.first and not self._run.announced:
             self._run.announced = True  # of the steps that start together, one says so
-            try:
-                await self._transact([running(self._record.started), *operations])
-            except DocumentStaleError:
-                pass  # it runs already, or is being cancelled: the step is recorded all the same
-            except DocumentExistsError:
-                return False
-            except BaseException:
-                self._run.announced = False
-                raise
-            else:
-                return True
+            marks = beginnings(self._record.started)
         try:
+            for mark in marks:
+                with contextlib.suppress(DocumentStaleError):
+                    await self._transact([mark, *operations])
+                    return True
             await self._transact(operations)
         except (DocumentExistsError, DocumentStaleError):
             return False
+        except BaseException:
+            self._run.announced = self._run.announced and not marks
+            raise
         return True
 
     async def _transact(self, operations: Sequence[Operation]) -> None:

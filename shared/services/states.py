@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 from shared.domain.children import Lineage
 from shared.domain.executions import Execution, ExecutionStatus, Progress, StepState, StepStatus
 from shared.domain.steps import RUN_INTENT
+from shared.domain.waiting import Waiting
 
 _UNSHOWN: Final = frozenset({"token", "waiting"})
 
@@ -31,6 +32,7 @@ def execution_of(head: Mapping[str, Any], steps: Sequence[StepState] = ()) -> Ex
         steps=steps,
         retry_of=head.get("retry_of"),
         retried_by=head.get("retried_by"),
+        waiting=_pause(head.get("paused")),
     )
 
 
@@ -59,6 +61,14 @@ def step_state_of(id: str, action: str, stored: Mapping[str, Any] | None) -> Ste
         child=_child(stored) if action == RUN_INTENT else None,
         kept_from=stored.get("kept_from"),
     )
+
+
+def _pause(paused: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """That it is paused, as what all of it waits for."""
+    if paused is None:
+        return []
+    told = {"by": paused["by"], **({"reason": paused["reason"]} if paused["reason"] else {})}
+    return [{"step": None, **Waiting("pause", facts=told).since(paused["at"])}]
 
 
 def waits_of(step: str, stored: Mapping[str, Any]) -> list[Mapping[str, Any]]:

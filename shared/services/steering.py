@@ -1,12 +1,20 @@
-"""Steering what runs: cancelling executions."""
+"""Steering what runs: cancelling, pausing, resuming and terminating executions.
+
+A wish is stored first, with its audit record, and then the orchestration is told. If the process dies in
+between, recovery tells it: of a pause or a resumption by the nudge that is stored with it, of a cancellation
+or a termination by the execution's status.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
-from shared.domain.errors import ConflictError, DocumentExistsError, DocumentStaleError
-from shared.domain.executions import TERMINAL_STATUSES, Execution
+from shared.domain.errors import DocumentExistsError, DocumentStaleError
+from shared.domain.executions import Execution
+from shared.domain.steering import Verb, Wish
+from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
-from shared.ports.documents import EXECUTIONS, Documents, Patch
+from shared.ports.documents import EXECUTIONS, Create, Documents, Operation, Patch
+from shared.ports.telemetry import NOTHING
 from shared.security.principals import Origin
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
@@ -14,7 +22,12 @@ from shared.services.chains import Act, Chains
 from shared.services.executions import Executions, chain_of
 from shared.services.launching import Launcher
 from shared.services.members import Caller
+from shared.services.nudges import Nudges
 from shared.services.receipts import Record, once
+from shared.services.records import event
+from shared.services.runs import Runs
+
+_EVENTS: Mapping[Verb, str] = {"pause": "execution_paused", "resume": "execution_resumed"}
 
 
 class Steering:
@@ -25,67 +38,113 @@ class Steering:
         chains: Chains,
         executions: Executions,
         launcher: Launcher,
+        runs: Runs,
+        nudges: Nudges,
         clock: Clock,
     ) -> None:
         self._documents = documents
         self._chains = chains
         self._executions = executions
         self._launcher = launcher
+        self._runs = runs
+        self._nudges = nudges
         self._clock = clock
 
-    async def cancel(self, caller: Caller, execution_id: str) -> Execution:
-        """Ask a running execution to stop: what runs is given up, what has not begun never does.
-
-        Asking again while it is being cancelled changes nothing.
+    async def steer(
+        self, caller: Caller, execution_id: str, verb: Verb, *, reason: str | None = None
+    ) -> Execution:
+        """Have an execution do what the caller wants; to want what it does already changes nothing.
 
         Raises:
             NotFoundError: absent, or another tenant's.
-            ConflictError: it has come to its end.
+            ConflictError: it has come to its end, or is on its way there.
         """
 
         async def done(_: Record) -> Execution:
             await self._launcher.recover(caller.scope, execution_id)
             return await self._executions.get(caller, execution_id)
 
-        work = self._cancel(caller, execution_id)
+        work = self._steer(caller, execution_id, verb, reason)
         return await once(self._documents, chain_of(caller.scope, execution_id), caller.turn, work, done=done)
 
-    async def _cancel(self, caller: Caller, execution_id: str) -> Execution:
-        await self.stop(caller.scope, caller.origin, execution_id)
+    async def _steer(self, caller: Caller, execution_id: str, verb: Verb, reason: str | None) -> Execution:
+        await self.apply(caller.scope, caller.origin, execution_id, verb, reason=reason)
         return await self._executions.get(caller, execution_id)
 
-    async def stop(self, scope: TenantScope, origin: Origin, execution_id: str) -> None:
-        """Have it cancelled because of ``origin``.
-
-        Raises:
-            NotFoundError: there is no such execution.
-            ConflictError: it has come to its end.
-        """
+    async def apply(
+        self,
+        scope: TenantScope,
+        origin: Origin,
+        execution_id: str,
+        verb: Verb,
+        *,
+        reason: str | None = None,
+    ) -> None:
+        """As :meth:`steer`, because of ``origin``."""
+        wish = Wish(verb, origin.principal, rfc3339(self._clock.now()), reason)
         while True:
             head = (await self._executions.head(scope, execution_id)).body
-            if head["status"] in TERMINAL_STATUSES:
-                raise ConflictError(f"The execution has already ended: it is {head['status']}")
-            if head["status"] == "cancelling" or await self._mark_cancelling(scope, origin, head):
+            changes = wish.change(head)
+            if changes is None:
                 break
-        await self._launcher.signal_cancel(execution_id)
+            if await self._store(scope, origin, head, wish, changes):
+                head = {**head, **changes}
+                break
+        if head["status"] == "cancelling":
+            await self._launcher.stop(head)
 
-    async def _mark_cancelling(self, scope: TenantScope, origin: Origin, head: Mapping[str, Any]) -> bool:
+    async def _store(
+        self,
+        scope: TenantScope,
+        origin: Origin,
+        head: Mapping[str, Any],
+        wish: Wish,
+        changes: Mapping[str, Any],
+    ) -> bool:
         """Write the wish down with its audit record; False if the execution moved on meanwhile."""
-        act = Act("execution.cancel", origin, {"status": head["status"]}, {"status": "cancelling"})
-        chain = chain_of(scope, head["execution_id"])
-        entry = self._chains.add(chain, head["audit"], act, now=self._clock.now())
+        execution_id, now = str(head["execution_id"]), self._clock.now()
+        told = {"reason": wish.reason} if wish.reason else {}
+        act = Act(
+            f"execution.{wish.verb}",
+            origin,
+            {"status": head["status"]},
+            {"status": changes["status"], **told},
+        )
+        entry = self._chains.add(chain_of(scope, execution_id), head["audit"], act, now=now)
         mark = Patch(
             HEAD,
-            set={("status",): "cancelling", ("audit",): entry.link},
-            where={("status",): head["status"], ("audit", "hash"): head["audit"]["hash"]},
+            set={("audit",): entry.link, **{(name,): value for name, value in changes.items()}},
+            where={
+                ("status",): head["status"],
+                ("started_at",): head["started_at"],
+                ("audit", "hash"): head["audit"]["hash"],
+            },
         )
+        nudge: Create | None = None
+        writes: list[Operation] = [mark, *entry.operations]
+        if wish.verb in _EVENTS:
+            number: int = entry.link["number"]
+            nudge = self._nudges.nudge({wish.verb: number})
+            writes += [nudge, await self._told(scope, execution_id, wish, number)]
         try:
             await self._documents.transact(
-                scope,
-                container=EXECUTIONS,
-                partition=head["execution_id"],
-                operations=[mark, *entry.operations],
+                scope, container=EXECUTIONS, partition=execution_id, operations=writes
             )
         except (DocumentStaleError, DocumentExistsError):
             return False
+        if nudge is not None:
+            await self._nudges.send(scope, execution_id, nudge)
         return True
+
+    async def _told(self, scope: TenantScope, execution_id: str, wish: Wish, number: int) -> Create:
+        """The event of the wish, which is the audit record's ``number``."""
+        run = await self._runs.load(scope, execution_id)
+        data = {"by": wish.by, **({"reason": wish.reason} if wish.reason else {})}
+        body = event(
+            key=f"execution:{number}",
+            type=_EVENTS[wish.verb],
+            now=self._clock.now(),
+            data=data,
+            trace=run.trace if run else NOTHING,
+        )
+        return Create(body)

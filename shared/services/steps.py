@@ -243,8 +243,8 @@ class _Attempt:
             result = await self._acting.result(work)
         except ActionError as error:
             return await self._failed(error)
-        except GivenUpError:
-            return await self._give_up()
+        except GivenUpError as stopped:
+            return await self._give_up(terminated=stopped.terminated)
         if isinstance(result, Completed):
             return await self._end("completed", outputs=result.outputs)
         return await self._wait(result)
@@ -258,11 +258,11 @@ class _Attempt:
             return outcome
         return await self._recorded()
 
-    async def _give_up(self) -> Outcome:
+    async def _give_up(self, *, terminated: bool) -> Outcome:
         """Write down that it was broken off: no other delivery comes to an end that nobody waits for."""
-        assert isinstance(self._record, AttemptRecord)  # what undoes a step is never given up
-        if await self._recording.settled(self._record.given_up(now=self._parts.clock.now())):
-            return Outcome("cancelled")
+        given_up = self._record.given_up(now=self._parts.clock.now(), terminated=terminated)
+        if await self._recording.settled(given_up):
+            return Outcome("cancelled", terminated=terminated)
         return await self._recorded()
 
     async def _failed(self, error: ActionError) -> Outcome:

@@ -19,6 +19,11 @@ So a word may come twice, and for what has ended.
 """
 
 
+def asking(step: str, item: int | None = None) -> Word:
+    """The word that what a step, or one of its items, waits for has happened."""
+    return {"step": step} | ({} if item is None else {"item": item})
+
+
 def await_nudge(context: Context) -> Task:
     """The wait for the next word."""
     nudge = context.wait_event(NUDGE)

@@ -152,14 +152,17 @@ def aim(app: Served, config: SchemathesisConfig) -> None:
         hook = {"url": "https://hooks.example.com/", "events": ["*"]}
         send("admin", "PUT", "/subscriptions/hook", hook)
         send("admin", "PUT", "/schedules/nightly", {"intent": "deploy", "cron": "@daily"})
-        execution = send("operator", "POST", "/intents/deploy/execute", {})["execution_id"]
+        execution, held = (
+            send("operator", "POST", "/intents/deploy/execute", {})["execution_id"] for _ in range(2)
+        )
     approved, rejected = app.asking
     targets = {
         r"/intents/\{id\}": {"path.id": "deploy"},
         r"/intents/\{name\}": {"path.name": "deploy"},
-        r"/executions/\{id\}(?!/steps|/outputs|/retry)": {"path.id": execution},
+        r"/executions/\{id\}(?!/(steps|outputs|pause|resume|retry))": {"path.id": execution},
         r"/executions/\{id\}/outputs$": {"path.id": app.ended},
         r"/steps/\{step\}/outputs$": {"path.id": app.ended, "path.step": "ask"},
+        r"/(pause|resume)$": {"path.id": held},
         r"/retry$": {"path.id": app.failed},
         r"/approve$": {"path.id": approved, "path.step": "ask"},
         r"/reject$": {"path.id": rejected, "path.step": "ask"},

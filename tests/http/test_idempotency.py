@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -74,10 +74,28 @@ async def _execute(world: World, name: str) -> Request:
     return Request("POST", f"/intents/{name}/execute")
 
 
-async def _cancel(world: World, name: str) -> Request:
+async def _steer(world: World, name: str, verb: str) -> Request:
     await world.intent(name)
     execution = (await world.send("operator", "POST", f"/intents/{name}/execute")).json()["execution_id"]
-    return Request("POST", f"/executions/{execution}/cancel")
+    return Request("POST", f"/executions/{execution}/{verb}", {"reason": "it must be"})
+
+
+async def _cancel(world: World, name: str) -> Request:
+    return await _steer(world, name, "cancel")
+
+
+async def _pause(world: World, name: str) -> Request:
+    return await _steer(world, name, "pause")
+
+
+async def _resume(world: World, name: str) -> Request:
+    pause = await _pause(world, name)
+    assert (await world.send("operator", "POST", pause.path)).status_code == 202
+    return replace(pause, path=pause.path.replace("pause", "resume"))
+
+
+async def _terminate(world: World, name: str) -> Request:
+    return await _steer(world, name, "terminate")
 
 
 async def _retry(world: World, name: str) -> Request:
@@ -125,6 +143,9 @@ REQUESTS: Mapping[str, Callable[[World, str], Awaitable[Request]]] = {
     "execute_intent": _execute,
     "cancel_execution": _cancel,
     "retry_execution": _retry,
+    "pause_execution": _pause,
+    "resume_execution": _resume,
+    "terminate_execution": _terminate,
     "approve_step": _approve,
     "reject_step": _reject,
     "put_schedule": _put_schedule,
@@ -224,6 +245,10 @@ _OTHER: Mapping[str, dict[str, Any]] = {
     "patch_intent": {"description": "another"},
     "roll_back_intent": {"message": "another"},
     "retry_execution": {"reason": "another"},
+    "cancel_execution": {"reason": "another"},
+    "pause_execution": {"reason": "another"},
+    "resume_execution": {"reason": "another"},
+    "terminate_execution": {"reason": "another"},
     "approve_step": {"comment": "another"},
     "reject_step": {"comment": "another"},
     "put_schedule": {"catch_up": 2},

@@ -167,7 +167,7 @@ async def test_what_does_not_wait_cannot_be_decided(workshop: Workshop) -> None:
         with pytest.raises(NotFoundError):
             await workshop.approvals.decide(member("bob", tenant=tenant), execution_id, name, "approved")
     await workshop.attempt(execution, "ask", first=True)
-    await workshop.steering.cancel(workshop.ada, ids)
+    await workshop.steering.steer(workshop.ada, ids, "cancel")
     with pytest.raises(ConflictError, match="cancelling"):
         await decide(workshop, execution, BOB)
     await workshop.finish(execution, "cancelled", cancelled=["ask", "behind"])
@@ -189,7 +189,7 @@ async def test_what_runs_at_last_is_decided_even_when_the_execution_is_being_can
     await workshop.intents.create(workshop.ada, NewIntent(name="tidy", definition=definition))
     execution = await workshop.executions.execute(workshop.ada, "tidy", {})
     await workshop.attempt(execution, "first", first=True)
-    await workshop.steering.cancel(workshop.ada, execution.execution_id)
+    await workshop.steering.steer(workshop.ada, execution.execution_id, "cancel")
     assert (await workshop.attempt(execution, "ask", ending="cancelled"))["status"] == "pending"
     assert (await decide(workshop, execution, BOB)).status == "approved"
     outcome = await workshop.attempt(execution, "ask", token="asked", ending="cancelled")

@@ -169,7 +169,7 @@ async def test_every_chain_of_the_tenant_is_there_and_no_other_tenants(workshop:
     for name in ("a", "b"):
         await grow(workshop, 2, name=name)
     execution_id = await executed(workshop)
-    await workshop.steering.cancel(workshop.ada, execution_id)
+    await workshop.steering.steer(workshop.ada, execution_id, "cancel")
     every = [trail async for trail in audit(workshop).trails(workshop.ada, AuditFilter())]
     assert {trail.chain.name: len(trail.records) for trail in every} == {
         "registry/a": 2,

@@ -151,7 +151,7 @@ async def test_a_bad_end_fails_the_step_and_names_the_child_and_its_cause(worksh
 
 async def test_a_child_that_somebody_cancels_fails_the_step_for_good(workshop: Workshop) -> None:
     parent, child = await begun(workshop, retry={"max_attempts": 3})
-    await workshop.steering.cancel(workshop.ada, child.execution_id)
+    await workshop.steering.steer(workshop.ada, child.execution_id, "cancel")
     await workshop.finish(child, "cancelled", cancelled=["say"])
     outcome = await polled(workshop, parent, child)
     assert (outcome["status"], outcome["error"]["code"]) == ("failed", "CHILD_CANCELLED")

@@ -86,7 +86,7 @@ async def test_an_execution_outlives_an_orchestration_service_that_is_away(works
 async def test_a_cancellation_that_was_not_signalled_is_signalled_by_recovery(workshop: Workshop) -> None:
     execution = await workshop.execute(STEP)
     workshop.orchestrations.reachable = False
-    await workshop.steering.cancel(workshop.ada, execution.execution_id)
+    await workshop.steering.steer(workshop.ada, execution.execution_id, "cancel")
     assert workshop.orchestrations.events == []
     workshop.orchestrations.reachable = True
     workshop.clock.advance(11)
@@ -127,8 +127,8 @@ async def test_cancelling_is_written_down_and_signalled_and_asking_again_changes
     workshop: Workshop,
 ) -> None:
     execution = await workshop.execute(STEP)
-    first = await workshop.steering.cancel(workshop.ada, execution.execution_id)
-    again = await workshop.steering.cancel(workshop.ada, execution.execution_id)
+    first = await workshop.steering.steer(workshop.ada, execution.execution_id, "cancel")
+    again = await workshop.steering.steer(workshop.ada, execution.execution_id, "cancel")
     assert first.status == again.status == "cancelling"
     records = await audit(workshop, execution.execution_id)
     assert [record["action"] for record in records] == ["execution.create", "execution.cancel"]
@@ -139,7 +139,8 @@ async def test_cancelling_is_written_down_and_signalled_and_asking_again_changes
 async def test_of_many_that_cancel_at_once_one_is_recorded(workshop: Workshop) -> None:
     execution = await workshop.execute(STEP)
     callers = [caller(user=f"user{number}") for number in range(8)]
-    await asyncio.gather(*(workshop.steering.cancel(one, execution.execution_id) for one in callers))
+    steer = workshop.steering.steer
+    await asyncio.gather(*(steer(one, execution.execution_id, "cancel") for one in callers))
     records = await audit(workshop, execution.execution_id)
     assert [record["action"] for record in records] == ["execution.create", "execution.cancel"]
 
@@ -148,7 +149,7 @@ async def test_what_has_ended_cannot_be_cancelled(workshop: Workshop) -> None:
     execution = await workshop.execute(STEP)
     await workshop.finish(execution, "completed")
     with pytest.raises(ConflictError, match="already ended: it is completed"):
-        await workshop.steering.cancel(workshop.ada, execution.execution_id)
+        await workshop.steering.steer(workshop.ada, execution.execution_id, "cancel")
 
 
 async def test_the_plan_is_a_snapshot_that_no_later_process_sees_changed(workshop: Workshop) -> None:
@@ -191,7 +192,7 @@ async def test_another_tenant_finds_nothing(workshop: Workshop) -> None:
     with pytest.raises(NotFoundError):
         await workshop.executions.get(eve, execution.execution_id)
     with pytest.raises(NotFoundError):
-        await workshop.steering.cancel(eve, execution.execution_id)
+        await workshop.steering.steer(eve, execution.execution_id, "cancel")
     with pytest.raises(NotFoundError):
         await workshop.streams.tail(eve, execution.execution_id, after=None)
     with pytest.raises(NotFoundError):

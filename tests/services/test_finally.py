@@ -56,7 +56,7 @@ async def test_what_runs_last_is_not_given_up_when_the_execution_is_being_cancel
     execution = await execute(
         workshop, steps=[{"id": "a", "action": "act"}], **{"finally": [LOOK | {"second": 1}]}
     )
-    await workshop.steering.cancel(workshop.ada, execution.execution_id)
+    await workshop.steering.steer(workshop.ada, execution.execution_id, "cancel")
     assert (await workshop.attempt(execution, "look", ending="cancelled"))["status"] == "completed"
 
 

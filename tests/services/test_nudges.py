@@ -21,7 +21,7 @@ def actions(workshop: Workshop) -> None:
 async def stored(workshop: Workshop, step: str = "a") -> tuple[Execution, Create]:
     """An execution, and a nudge that is stored in it."""
     execution = await workshop.execute({"id": "a", "action": "act"})
-    nudge = workshop.nudges.nudge(step)
+    nudge = workshop.nudges.nudge({"step": step})
     await workshop.documents.transact(
         workshop.ada.scope, container=EXECUTIONS, partition=execution.execution_id, operations=[nudge]
     )

@@ -57,7 +57,7 @@ class Keeper:
     async def finished(self, name: str, steps: int = 1) -> Execution:
         """An execution that has completed, and that had been told to stop before: two audit records."""
         execution = await self.running(name, steps)
-        await self.workshop.steering.cancel(self.workshop.ada, execution.execution_id)
+        await self.workshop.steering.steer(self.workshop.ada, execution.execution_id, "cancel")
         await self.workshop.finish(execution, "cancelled")
         return execution
 

@@ -291,7 +291,7 @@ async def test_a_cancelled_retry_that_is_not_all_there_yet_is_cancelled_once_it_
     new = await retry(workshop, old)
     workshop.orchestrations.reachable = True
     assert new.execution_id not in workshop.orchestrations.started
-    await workshop.steering.cancel(workshop.ada, new.execution_id)
+    await workshop.steering.steer(workshop.ada, new.execution_id, "cancel")
     await workshop.launcher.recover(workshop.ada.scope, new.execution_id)
     assert new.execution_id in workshop.orchestrations.started
     assert (new.execution_id, "cancel", None) in workshop.orchestrations.events

@@ -295,7 +295,7 @@ async def test_a_long_action_is_given_up_for_good_when_its_execution_is_cancelle
     execution = await workshop.execute({"id": "a", "action": "act"})
     running = asyncio.create_task(workshop.attempt(execution, "a", first=True))
     await action.began.acquire()
-    await workshop.steering.cancel(workshop.ada, execution.execution_id)
+    await workshop.steering.steer(workshop.ada, execution.execution_id, "cancel")
     assert await running == {"status": "cancelled"}
     # Delivered again, it is not done after all: nobody waits for it, and nobody would undo it.
     action.gate.set()

@@ -154,7 +154,7 @@ class Play:
                 self._ask(lambda platform: self._execute(platform, intent))
             case "cancel" if self.acknowledged:
                 execution = self.acknowledged[deed.which % len(self.acknowledged)]
-                self._ask(lambda platform: platform.steering.cancel(member("ada"), execution))
+                self._ask(lambda platform: platform.steering.steer(member("ada"), execution, "cancel"))
             case _:
                 pass
 
