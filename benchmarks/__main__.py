@@ -9,14 +9,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
-from benchmarks import cold, edge, executions, replay, search
+from benchmarks import cold, edge, executions, lists, recovery, replay, rest, search
 from benchmarks.client import Api
 from benchmarks.report import line, spread
+from benchmarks.usage import Usage
 from examples import hosting
 
-WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "A", "R", "C1", "S1")
+WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "F1", "R1", "K1", "A", "R", "C1", "S1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +34,49 @@ class Size:
     intents: int
     other_tenants: tuple[int, int]
     lists: int
+    items: tuple[int, ...]
+    waiting: int
+    rest_seconds: float
+    killed: tuple[int, int]
+    """How many executions run, and of how many steps, when the power is cut."""
 
 
-FULL = Size(50, 200, 3, (200, 1000), (100, 500, 1000), 3, 5, 4000, 11, 100_000, (100, 1000), 40)
-QUICK = Size(10, 50, 1, (200,), (50, 200), 1, 2, 800, 3, 5_000, (20, 50), 10)
+FULL = Size(
+    latency_runs=50,
+    at_once=200,
+    throughput_runs=3,
+    wide=(200, 1000),
+    long=(100, 500, 1000),
+    graph_runs=3,
+    starts=5,
+    requests=4000,
+    cold_starts=11,
+    intents=100_000,
+    other_tenants=(100, 1000),
+    lists=40,
+    items=(1000, 10_000),
+    waiting=1000,
+    rest_seconds=60,
+    killed=(500, 20),
+)
+QUICK = Size(
+    latency_runs=10,
+    at_once=50,
+    throughput_runs=1,
+    wide=(200,),
+    long=(50, 200),
+    graph_runs=1,
+    starts=2,
+    requests=800,
+    cold_starts=3,
+    intents=5_000,
+    other_tenants=(20, 50),
+    lists=10,
+    items=(100, 1000),
+    waiting=300,
+    rest_seconds=3,
+    killed=(50, 20),
+)
 
 
 async def run(size: Size, only: list[str], folder: Path) -> None:
@@ -50,7 +88,7 @@ async def run(size: Size, only: list[str], folder: Path) -> None:
         await start_up(size.starts, folder / "start")
     if "S1" in only:
         await search.lists(size.intents, size.other_tenants, size.lists, folder / "search")
-    if {"W1", "W2", "W3", "W4", "A"} & set(only):
+    if {"W1", "W2", "W3", "W4", "F1", "A"} & set(only):
         host = hosting.start(folder / "main", log=folder / "main.log")
         try:
             await measure(host, size, only)
@@ -58,19 +96,30 @@ async def run(size: Size, only: list[str], folder: Path) -> None:
             host.stop()
     if "W5" in only:
         crashed = hosting.start(folder / "crash", log=folder / "crash.log")
-        await executions.crash(crashed, size.at_once)
+        await recovery.crash(crashed, size.at_once)
+    if "K1" in only:
+        killed = hosting.start(folder / "killed", log=folder / "killed.log")
+        await recovery.recovery(killed, *size.killed)
+    if "R1" in only:
+        resting = hosting.start(folder / "rest", log=folder / "rest.log")
+        try:
+            await rest.waiting(resting, size.waiting, size.rest_seconds)
+        finally:
+            resting.stop()
 
 
 async def measure(host: hosting.Host, size: Size, only: list[str]) -> None:
-    api = Api(host.url, host.token())
+    api, usage = Api(host.url, host.token()), Usage(host)
     if "W1" in only:
         await executions.latency(api, size.latency_runs)
     if "W2" in only:
-        await executions.throughput(api, size.at_once, size.throughput_runs)
+        await executions.throughput(api, usage, size.at_once, size.throughput_runs)
     if "W3" in only:
         await executions.wide(api, list(size.wide), size.graph_runs)
     if "W4" in only:
         await executions.long(api, list(size.long), size.graph_runs)
+    if "F1" in only:
+        await lists.items(api, usage, list(size.items), size.graph_runs)
     if "A" in only:
         await edge.requests(host, size.requests)
 
@@ -84,7 +133,7 @@ async def start_up(starts: int, data: Path) -> None:
         host = hosting.start(data, log=data.with_suffix(".log"))
         await Api(host.url, "").call("GET", "/health", expect=200)
         seconds.append(time.perf_counter() - began)
-        megabytes.append(psutil.Process(host.process.pid).memory_info().rss / 1e6)
+        megabytes.append(Usage(host).megabytes())
         host.stop()
     line("W6", "start-up to the first answer, s", starts=starts, **spread(seconds))
     line("W6-memory", "resident memory when idle, MB", starts=starts, **spread(megabytes))

@@ -94,13 +94,15 @@ class Api:
         return answer.json()
 
     async def create(self, name: str, steps: list[dict[str, Any]]) -> str:
-        intent = await self.call(
-            "POST", "/intents", {"name": name, "definition": {"steps": steps}}, expect=201
-        )
+        return await self.define(name, {"steps": steps})
+
+    async def define(self, name: str, definition: dict[str, Any]) -> str:
+        intent = await self.call("POST", "/intents", {"name": name, "definition": definition}, expect=201)
         return str(intent["id"])
 
-    async def execute(self, intent: str) -> str:
-        answer = await self.call("POST", f"/intents/{intent}/execute", {"parameters": {}}, expect=202)
+    async def execute(self, intent: str, parameters: dict[str, Any] | None = None) -> str:
+        body = {"parameters": parameters or {}}
+        answer = await self.call("POST", f"/intents/{intent}/execute", body, expect=202)
         return str(answer["execution_id"])
 
     async def watch(self, execution: str) -> AsyncIterator[dict[str, Any]]:

@@ -1,17 +1,21 @@
-"""W1 to W5: what it costs to execute, alone, many at once, wide, long, and with the power cut in between."""
+"""W1 to W4: what it costs to execute, alone, many at once, wide and long."""
 
 import asyncio
 import itertools
 import time
-from collections import Counter
+from collections.abc import Coroutine, Iterable
 from datetime import datetime
 from typing import Any
 
+from benchmarks.bars import bar
 from benchmarks.client import Api
 from benchmarks.report import line, spread
-from examples import hosting
+from benchmarks.usage import Usage
 
 STEPS = 10
+AT_ONCE = 200
+"""Most requests in flight."""
+
 names = itertools.count()
 
 
@@ -47,21 +51,39 @@ async def latency(api: Api, runs: int) -> None:
         assert last["type"] == "execution_completed", last
         if run >= 3:  # the first ones warm caches
             taken.append(time.perf_counter() - started)
-    line("W1", f"{STEPS} sequential steps, POST to terminal event, ms", runs=runs, **spread(taken, scale=1e3))
+    figures = spread(taken, scale=1e3)
+    what = f"{STEPS} sequential steps, POST to terminal event, ms"
+    line("W1", what, runs=runs, **figures, **bar("W1", figures["median"]))
     line("W1-SSE", "an event's time to its arrival, ms", events=len(late), **spread(late, scale=1e3))
 
 
-async def throughput(api: Api, executions: int, runs: int) -> None:
-    """W2."""
-    chain = await intent(api, STEPS)
+async def throughput(api: Api, usage: Usage, executions: int, runs: int) -> None:
+    """W2, and what it takes of the processors."""
     rates: list[float] = []
+    used: list[float] = []
     for _ in range(runs):
-        started = time.perf_counter()
-        ids = await asyncio.gather(*(api.execute(chain) for _ in range(executions)))
+        chain = await intent(api, STEPS)  # one for each run: what is listed is only its own
+        before, started = usage.cpu_seconds(), time.perf_counter()
+        ids = await throttled(api.execute(chain) for _ in range(executions))
         await settled(api, chain, set(ids))
         rates.append(executions / (time.perf_counter() - started))
+        used.append(usage.cpu_seconds() - before)
     line("W2", f"{executions} executions at once, executions/s", runs=runs, **spread(rates))
-    line("W2-steps", "the same in steps/s", runs=runs, **spread(rates, scale=STEPS))
+    figures = spread(rates, scale=STEPS)
+    line("W2-steps", "the same in steps/s", runs=runs, **figures, **bar("W2-steps", figures["median"]))
+    each = spread(used, scale=1e3 / executions / STEPS)
+    line("W2-cpu", "CPU of the host for a step of it, ms", runs=runs, **each)
+
+
+async def throttled[T](calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """What all the calls come to, ``AT_ONCE`` of them at a time."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(call: Coroutine[Any, Any, T]) -> T:
+        async with places:
+            return await call
+
+    return await asyncio.gather(*map(one, calls))
 
 
 async def settled(api: Api, chain: str, ids: set[str]) -> dict[str, str]:
@@ -74,17 +96,31 @@ async def settled(api: Api, chain: str, ids: set[str]) -> dict[str, str]:
 
 
 async def ended(api: Api, chain: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for status in ("completed", "failed", "cancelled"):
-        cursor = ""
-        while True:
-            query = f"/executions?intent={chain}&status={status}&limit=200{cursor}"
-            page = await api.call("GET", query, expect=200)
-            found |= {item["execution_id"]: item["status"] for item in page["items"]}
-            if page["next_cursor"] is None:
-                break
-            cursor = f"&cursor={page['next_cursor']}"
-    return found
+    """The status of each of the intent's executions that has come to its end."""
+    statuses = ("completed", "failed", "cancelled")
+    return {execution: status for status in statuses for execution in await listed(api, chain, status)}
+
+
+async def begun(api: Api, chain: str, count: int) -> int:
+    """Wait until so many of the intent's executions have begun; how many of them run then."""
+    while True:
+        running = len(await listed(api, chain, "running"))
+        if running + len(await ended(api, chain)) >= count:
+            return running
+        await asyncio.sleep(0.05)
+
+
+async def listed(api: Api, chain: str, status: str) -> list[str]:
+    """The intent's executions that have the status."""
+    found: list[str] = []
+    cursor = ""
+    while True:
+        query = f"/executions?intent={chain}&status={status}&limit=200{cursor}"
+        page = await api.call("GET", query, expect=200)
+        found += [item["execution_id"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            return found
+        cursor = f"&cursor={page['next_cursor']}"
 
 
 async def wide(api: Api, counts: list[int], runs: int) -> None:
@@ -98,6 +134,7 @@ async def wide(api: Api, counts: list[int], runs: int) -> None:
             runs=runs,
             **figures,
             steps_per_second=round(1e3 * count / figures["median"]),
+            **bar(f"W3-{count}", figures["median"]),
         )
 
 
@@ -108,9 +145,10 @@ async def long(api: Api, counts: list[int], runs: int) -> None:
         taken = await timed(api, await intent(api, count), runs)
         figures = spread(taken, scale=1e3 / count)
         per_step[count] = figures["median"]
-        line("W4", f"a chain of {count} steps, ms a step", runs=runs, **figures)
-    growth = per_step[counts[-1]] / per_step[counts[0]]
-    line("W4-flat", f"time a step, {counts[-1]} over {counts[0]}", ratio=round(growth, 2))
+        what = f"a chain of {count} steps, ms a step"
+        line("W4", what, runs=runs, **figures, **bar("W4", figures["median"]))
+    growth = round(per_step[counts[-1]] / per_step[counts[0]], 2)
+    line("W4-flat", f"time a step, {counts[-1]} over {counts[0]}", ratio=growth, **bar("W4-flat", growth))
 
 
 async def timed(api: Api, name: str, runs: int) -> list[float]:
@@ -121,46 +159,3 @@ async def timed(api: Api, name: str, runs: int) -> list[float]:
         assert last["type"] == "execution_completed", last
         taken.append(time.perf_counter() - started)
     return taken
-
-
-async def crash(host: hosting.Host, executions: int, **settings: str) -> None:
-    """W5: kill -9 in the middle, restart, look for everything that was acknowledged."""
-    token = host.token()
-    api = Api(host.url, token)
-    chain = await intent(api, STEPS)
-    ids = await asyncio.gather(*(api.execute(chain) for _ in range(executions)))
-    finished_before = len(await ended(api, chain))
-    host.kill()
-    restarted = time.perf_counter()
-    again = await asyncio.to_thread(hosting.start, host.data, log=host.data / "host.log", **settings)
-    try:
-        api = Api(again.url, token)
-        statuses = Counter((await settled(api, chain, set(ids))).values())
-        recovered = time.perf_counter() - restarted
-        twice, missing = await recorded(api, ids)
-    finally:
-        again.stop()
-    line(
-        "W5",
-        "kill -9 in the middle of W2",
-        acknowledged=executions,
-        finished_before_kill=finished_before,
-        statuses=dict(statuses),
-        lost=executions - statuses["completed"],
-        steps_recorded_twice=twice,
-        steps_missing=missing,
-        seconds_from_kill_to_done=round(recovered, 2),
-    )
-    assert statuses["completed"] == executions, statuses
-    assert twice == missing == 0, (twice, missing)
-
-
-async def recorded(api: Api, ids: list[str]) -> tuple[int, int]:
-    """How many step ends are recorded more than once, and how many not at all."""
-    twice = missing = 0
-    for execution in ids:
-        page = await api.call("GET", f"/executions/{execution}/events?limit=200", expect=200)
-        ends = Counter(item["step"] for item in page["items"] if item["type"] == "step_completed")
-        twice += sum(count - 1 for count in ends.values())
-        missing += STEPS - len(ends)
-    return twice, missing
