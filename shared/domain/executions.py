@@ -151,6 +151,7 @@ class Attempt:
     polled with, None before the action has begun. ``ending`` is what the execution has come to when the
     attempt is one of what comes after its steps; with ``compensates`` it is to undo the step.
     ``item`` is the place in the list of a step with ``foreach``; with ``collect`` all of them have run.
+    ``gives_up`` is why what a pending action has begun is to be stopped: its execution is.
     """
 
     tenant_id: str
@@ -163,6 +164,7 @@ class Attempt:
     compensates: bool = False
     item: int | None = None
     collect: bool = False
+    gives_up: Literal["cancel", "terminate"] | None = None
 
     @property
     def key(self) -> str:
@@ -183,6 +185,7 @@ class Outcome:
     ``delay`` (seconds) says when to go on: before the next attempt of a ``retry``, before polling
     a ``pending`` one with ``token``. Of ``items`` there are ``count`` to run, at most ``limit`` at a time.
     One that was ``cancelled`` may be so because its execution is ``terminated``.
+    With ``gives_up`` the action can stop what it has begun, and is asked to when nothing more begins.
     """
 
     status: Literal["completed", "skipped", "failed", "retry", "pending", "cancelled", "items"]
@@ -192,6 +195,7 @@ class Outcome:
     count: int = 0
     limit: int = 0
     terminated: bool = False
+    gives_up: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The short form that an orchestration's history keeps: absent means the default."""
@@ -206,4 +210,6 @@ class Outcome:
             out |= {"count": self.count, "limit": self.limit}
         if self.terminated:
             out["terminated"] = True
+        if self.gives_up:
+            out["gives_up"] = True
         return out

@@ -12,7 +12,7 @@ from shared.domain.times import parse_rfc3339
 from shared.domain.waiting import Waiting
 from shared.modules.durations import Lasting, seconds_of
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Pending
-from shared.ports.children import ChildRefusedError
+from shared.ports.children import ChildRefusedError, Stop
 
 LOOK: Final = 3600.0
 """Seconds after which a child is looked at that has said nothing: its end is told at once, as a rule."""
@@ -75,7 +75,8 @@ class RunIntent(Action):
         self, token: Any, parameters: RunIntentParameters, context: ActionContext
     ) -> Completed | Pending | None:
         del token, parameters
-        child = await context.children.cancel(context.scope, context.place)
+        how: Stop = "terminate" if context.terminated else "cancel"
+        child = await context.children.stop(context.scope, context.place, how)
         if child is None:
             return None
         if not child.ended:
@@ -97,13 +98,13 @@ class RunIntent(Action):
         if child.ended:
             raise _failed(child, expired=expired)
         if expired:
-            await context.children.cancel(context.scope, context.place)
+            await context.children.stop(context.scope, context.place, "cancel")
         return _until(child, LOOK if expired else left)
 
 
 def _until(child: Child, seconds: float) -> Pending:
     waiting = Waiting("child", facts={"execution_id": child.execution_id})
-    return Pending(seconds, child.execution_id, waiting)
+    return Pending(seconds, child.execution_id, waiting, own_time=True)
 
 
 def _completed(child: Child) -> Completed:

@@ -83,7 +83,7 @@ class Wait(Action):
         if length > MAX_WAIT:
             raise ActionError("PARAMETERS", "'until' is more than 30 days ahead", retryable=False)
         if length > SHORT_WAIT:
-            return Pending(length, until.isoformat(), Waiting("timer", until))
+            return Pending(length, until.isoformat(), Waiting("timer", until), own_time=True)
         if length:
             await asyncio.sleep(length)
         return Completed({"until": rfc3339(until)})
@@ -95,7 +95,7 @@ class Wait(Action):
         until = datetime.fromisoformat(token)
         left = (until - context.clock.now()).total_seconds()
         if left > 0:
-            return Pending(left, token, Waiting("timer", until))
+            return Pending(left, token, Waiting("timer", until), own_time=True)
         return Completed({"until": rfc3339(until)})
 
 

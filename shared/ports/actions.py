@@ -62,12 +62,14 @@ class Completed:
 class Pending:
     """The action goes on elsewhere: ask again with ``token`` (JSON) after ``delay`` seconds.
 
-    ``waiting`` says what it waits for to those who watch; it is stored when the token is a new one.
+    ``waiting`` says what it waits for to those who watch; it is stored when the token is a new one. Unless
+    what is waited for has its ``own_time``, the attempt fails when the step's timeout is over.
     """
 
     delay: float
     token: Any
     waiting: Waiting = POLL
+    own_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ class ActionContext:
     """What an attempt may know of its surroundings.
 
     ``idempotency_key`` is the same for every attempt of the step in this execution. ``place`` is where the
-    attempt stands, ``children`` is who executes other intents for it.
+    attempt stands, ``children`` is who executes other intents for it. ``terminated`` says, when the action is
+    to give up, that its execution ends at once, with nothing undone.
     """
 
     scope: TenantScope
@@ -83,6 +86,7 @@ class ActionContext:
     idempotency_key: str
     clock: Clock
     children: Children
+    terminated: bool = False
 
     @property
     def execution_id(self) -> str:
@@ -134,6 +138,23 @@ class Action(ABC):
             ActionError: it failed.
         """
         raise NotImplementedError(f"the action {self.name} is never pending")
+
+    async def cancel(self, token: Any, parameters: Any, context: ActionContext) -> Completed | Pending | None:
+        """Stop what ``run`` has begun: the execution is cancelled, or the attempt has taken too long.
+
+        None: nothing of it is left. ``Completed``: it was done before it could be stopped. ``Pending``: it is
+        being stopped, so ask again. Without a ``token``, ``run`` was broken off and nobody knows how far it
+        had come. Actions that cannot stop anything leave this as it is, and are never asked.
+
+        Raises:
+            ActionError: it could not be stopped; the step is cancelled, and tells that.
+        """
+        raise NotImplementedError(f"the action {self.name} stops nothing")
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether it can stop what it has begun."""
+        return type(self).cancel is not Action.cancel
 
 
 class Catalogue(Protocol):

@@ -4,10 +4,12 @@ A child follows from the attempt that asks for it: to ask again is to ask for th
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from shared.domain.children import Child, Parent
 from shared.security.scope import TenantScope
+
+type Stop = Literal["cancel", "terminate"]
 
 
 class ChildRefusedError(Exception):
@@ -38,6 +40,9 @@ class Children(Protocol):
         """How the child stands now; None: there is none."""
         ...
 
-    async def cancel(self, scope: TenantScope, parent: Parent) -> Child | None:
-        """Have the child cancelled, unless it has ended; None: there is none, and now never will be."""
+    async def stop(self, scope: TenantScope, parent: Parent, how: Stop) -> Child | None:
+        """Have the child cancelled or terminated, unless it has ended.
+
+        None: there is none, and now never will be.
+        """
         ...

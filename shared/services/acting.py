@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -21,13 +21,25 @@ from shared.services.packing import unstorable
 LOOK_SECONDS = 1.0
 """How often a long action's execution is looked at: it may be stopped."""
 
+POLL_SECONDS: Final = 60.0
+"""The longest that one look at something pending may take."""
+
 MAX_TOKEN_BYTES: Final = 8192
 """The most that an action may leave to be polled with: it is in the orchestration's history."""
 
 type Work = Coroutine[Any, Any, Completed | Pending]
 """An action that has been called and not been awaited."""
+type Stop = Coroutine[Any, Any, Completed | Pending | None]
+"""One that is called to stop what it has begun, likewise."""
 
 _log = logging.getLogger(__name__)
+
+
+class OverdueError(ActionError):
+    """The attempt has taken longer than it may."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("TIMEOUT", f"the step took longer than its timeout of {seconds:g} s", retryable=True)
 
 
 class GivenUpError(Exception):
@@ -61,21 +73,30 @@ class Acting:
         """What the action comes to.
 
         Raises:
-            ActionError: it failed, in whatever way.
+            ActionError: it failed, in whatever way; an OverdueError if it took too long.
             GivenUpError: its execution is being cancelled or terminated.
             UnavailableError: a store that it needs is away.
         """
+        return self._fitting(await self._named(self._watched(work)))
+
+    async def stopped(self, work: Stop) -> Completed | Pending | None:
+        """What comes of stopping the action, as :meth:`result`; that is never given up."""
+        result = await self._named(asyncio.wait_for(work, self._seconds))
+        return None if result is None else self._fitting(result)
+
+    async def _named[T](self, work: Awaitable[T]) -> T:
         try:
-            result = await self._watched(work)
+            return await work
         except (ActionError, UnavailableError, GivenUpError):
             raise
         except TimeoutError as error:
-            late = f"the step took longer than its timeout of {self._step.timeout:g} s"
-            raise ActionError("TIMEOUT", late, retryable=True) from error
+            raise OverdueError(self._seconds) from error
         except Exception as error:
             _log.exception("action %s of %s failed unexpectedly", self._step.action, self._attempt)
             broken = f"the action {self._step.action} failed unexpectedly; the platform's log has the details"
             raise ActionError("INTERNAL", broken, retryable=True) from error
+
+    def _fitting[T: Completed | Pending](self, result: T) -> T:
         if (reason := self._unfit(result)) is not None:
             raise ActionError("OUTPUTS", reason, retryable=False)
         return result
@@ -90,6 +111,11 @@ class Acting:
             case _:
                 return f"the action {self._action.name} answered with a {type(result).__name__}"
 
+    @property
+    def _seconds(self) -> float:
+        """How long one call may take: an attempt goes on while it is polled, and a look is not all of it."""
+        return self._step.timeout if self._attempt.token is None else min(self._step.timeout, POLL_SECONDS)
+
     async def _watched(self, work: Work) -> Completed | Pending:
         """The work's result; long work is given up when its execution is stopped."""
         # Begun at once: what needs to wait for nothing is done by then, without timers and turns of the loop.
@@ -97,7 +123,7 @@ class Acting:
         if task.done():
             return task.result()
         try:
-            async with asyncio.timeout(self._step.timeout):
+            async with asyncio.timeout(self._seconds):
                 while True:
                     done, _ = await asyncio.wait({task}, timeout=LOOK_SECONDS)
                     if done:

@@ -120,10 +120,16 @@ class AttemptRecord(_Record):
         """The action has begun something that takes long; ``token`` is what to ask it with."""
         return [*self._start_event("waiting"), self._state("waiting", token=token, waiting=waiting)]
 
-    def given_up(self, *, now: datetime, terminated: bool) -> list[Operation]:
-        """The action was broken off. There is no event of it: the end of the execution tells."""
-        error = _TERMINATED if terminated else None
-        return [*self._start_event("cancelled"), self._state("cancelled", finished=now, error=error)]
+    def given_up(
+        self, *, now: datetime, terminated: bool, error: Mapping[str, Any] | None = None
+    ) -> list[Operation]:
+        """The action was broken off, or what it had begun was stopped; ``error`` is why that failed.
+
+        There is no event of it: the end of the execution tells.
+        """
+        error = error or (_TERMINATED if terminated else None)
+        cancelled = self._state("cancelled", finished=now, error=error, token=self._attempt.token)
+        return [*self._start_event("cancelled"), cancelled]
 
     def _start_event(self, what: str) -> Sequence[Operation]:
         if self.announced or what == "skipped":
@@ -222,8 +228,10 @@ class CompensationRecord(_Record):
     def waiting(self, *, token: Any, waiting: Stored) -> list[Operation]:
         return [*self._start_event(), self._state("waiting", token=token, waiting=waiting)]
 
-    def given_up(self, *, now: datetime, terminated: bool) -> list[Operation]:
-        error = _TERMINATED if terminated else None
+    def given_up(
+        self, *, now: datetime, terminated: bool, error: Mapping[str, Any] | None = None
+    ) -> list[Operation]:
+        error = error or (_TERMINATED if terminated else None)
         return [*self._start_event(), self._state("cancelled", finished=now, error=error)]
 
     def _start_event(self) -> Sequence[Operation]:

@@ -20,7 +20,7 @@ from shared.domain.errors import (
     QuantumError,
     UnavailableError,
 )
-from shared.ports.children import ChildRefusedError
+from shared.ports.children import ChildRefusedError, Stop
 from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Operation, Patch
 from shared.security.permissions import require
 from shared.security.principals import Origin
@@ -101,7 +101,7 @@ class Children:
             execution_id, head["intent_id"], head["status"], head["created_at"], outputs, head["error"]
         )
 
-    async def cancel(self, scope: TenantScope, parent: Parent) -> Child | None:
+    async def stop(self, scope: TenantScope, parent: Parent, how: Stop) -> Child | None:
         """As the port says."""
         execution_id = parent.child_id(scope.tenant_id)
         while (child := await self.look(scope, parent)) is None:
@@ -116,7 +116,7 @@ class Children:
         if child.ended:
             return child
         with contextlib.suppress(ConflictError):  # it has ended meanwhile, and says so itself
-            await self._steering.apply(scope, Origin(parent.actor(scope.tenant_id)), execution_id, "cancel")
+            await self._steering.apply(scope, Origin(parent.actor(scope.tenant_id)), execution_id, how)
         return child
 
     async def _brought_back(self, scope: TenantScope, parent: Parent) -> Child | None:

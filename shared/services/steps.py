@@ -6,9 +6,9 @@ with it. A pure action is simply run again and loses the race to record; any oth
 store before it acts, so that a second delivery knows that it is one.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,32 +16,22 @@ from pydantic import ValidationError
 from shared import logs
 from shared.domain import expressions
 from shared.domain.children import Parent
-from shared.domain.errors import UnavailableError
 from shared.domain.executions import MAX_OUTPUT_BYTES, Attempt, Outcome
-from shared.domain.metrics import STEP_DURATION
 from shared.domain.models import places
 from shared.domain.plans import PlanStep
-from shared.domain.retries import retry_delay
-from shared.domain.times import parse_rfc3339, rfc3339
 from shared.ports.actions import Action, ActionContext, ActionError, Catalogue, Completed, Pending
 from shared.ports.children import Children
 from shared.ports.clock import Clock
-from shared.ports.documents import EXECUTIONS, Documents
+from shared.ports.documents import Documents
 from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
-from shared.services.acting import Acting, GivenUpError, Work
-from shared.services.attempts import (
-    AttemptRecord,
-    CompensationRecord,
-    End,
-    Record,
-    outcome_in,
-)
+from shared.services.acting import Acting, GivenUpError, OverdueError, Work
 from shared.services.items import first_failure, gathered, read_items
 from shared.services.names import Names
-from shared.services.packing import Packed, outputs_path, pack
-from shared.services.recording import Recording
+from shared.services.outcomes import Outcomes, Tried
 from shared.services.runs import Run, Runs
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +95,6 @@ class _Attempt:
     def __init__(self, parts: Parts, scope: TenantScope, run: Run, attempt: Attempt) -> None:
         self._parts = parts
         self._scope = scope
-        self._run = run
         self._attempt = attempt
         self._step = _step(run, attempt)
         self._action: Action = parts.catalogue.action(self._step.action)
@@ -113,22 +102,18 @@ class _Attempt:
         self._acting = Acting(
             parts.documents, scope, attempt, self._step, self._action, parts.max_output_bytes
         )
-        self._record: Record = (
-            CompensationRecord(attempt, started=parts.clock.now(), trace=run.trace)
-            if attempt.compensates
-            else AttemptRecord(attempt, self._step, started=parts.clock.now(), trace=run.trace)
-        )
-        self._recording = Recording(parts.documents, scope, run, attempt, self._record)
-        self._first_began: datetime | None = None
-        """When the first attempt began, where that is asked of a later one."""
+        tried = Tried(scope, run, attempt, self._step, self._action)
+        self._outcomes = Outcomes(tried, parts.documents, parts.clock, parts.telemetry)
+        self._given: Any = None
+        """The action's parameters, once they are resolved."""
 
     async def perform(self) -> Outcome:
-        if self._attempt.attempt > 1 and self._step.retry.budget is not None:
-            # Before the action runs: behind it, nothing may fail that the store says.
-            self._first_began = await self._look_when_first_began()
+        await self._outcomes.prepare()
+        if self._attempt.gives_up:
+            return await self._stop()
         if self._attempt.token is not None:
             return await self._poll()
-        if self._attempt.compensates and (known := await self._nothing_to_undo()) is not None:
+        if self._attempt.compensates and (known := await self._outcomes.nothing_to_undo()) is not None:
             return known
         if self._attempt.collect:
             return await self._collect()
@@ -140,15 +125,15 @@ class _Attempt:
             # An item's step has begun: its condition has held.
             when = self._step.when if self._attempt.item is None else None
             if when is not None and not expressions.condition(when, names):
-                return await self._end("skipped")
+                return await self._outcomes.ended("skipped")
             if self._spreads:
                 return await self._spread()
-            parameters = self._parameters(names)
-        except (ActionError, expressions.ExpressionError, ValidationError) as error:
-            return await self._failed(_named(error))
+            self._resolve(names)
+        except _UNFIT as error:
+            return await self._outcomes.failed(_named(error))
         if self._action.side_effect != "pure" and (known := await self._announce()) is not None:
             return known
-        return await self._settle(self._action.run(parameters, self._context()))
+        return await self._settle(self._action.run(self._given, self._context()))
 
     @property
     def _spreads(self) -> bool:
@@ -159,19 +144,15 @@ class _Attempt:
         """Have each item run; without any, the step is done."""
         items = await self._names.items()
         if not items:
-            return await self._end("completed", outputs=gathered({}, 0, limit=self._parts.max_output_bytes))
+            nothing = gathered({}, 0, limit=self._parts.max_output_bytes)
+            return await self._outcomes.ended("completed", outputs=nothing)
         known = await self._announce()
         return known or Outcome("items", count=len(items), limit=self._step.concurrency)
 
     async def _collect(self) -> Outcome:
         """Put together what the items came to."""
-        state = await self._state()
-        if state is None:
-            raise LookupError(f"step {self._attempt.step} was never started")
-        if (known := outcome_in(state, self._attempt.attempt)) is not None:
+        if (known := await self._outcomes.resume()) is not None:
             return known
-        self._record.take_up(state["status"])
-        self._record.started = parse_rfc3339(state["started_at"])
         count, limit = len(await self._names.items()), self._parts.max_output_bytes
         step = self._attempt.step
         found = await read_items(
@@ -179,33 +160,43 @@ class _Attempt:
         )
         error = None if self._step.continue_on_error else first_failure(found, count)
         outputs = gathered(found, count, limit=limit)
-        return await self._end("failed" if error else "completed", outputs=outputs, error=error)
-
-    async def _nothing_to_undo(self) -> Outcome | None:
-        """Why there is nothing to do: the step did not complete, or this attempt is recorded already."""
-        stored = await self._stored()
-        if stored is None or stored["status"] not in {"completed", "compensated"}:
-            return Outcome("skipped")
-        state = self._record.state_in(stored)
-        return outcome_in(state, self._attempt.attempt) if state is not None else None
+        return await self._outcomes.ended("failed" if error else "completed", outputs=outputs, error=error)
 
     async def _poll(self) -> Outcome:
-        state = await self._state()
-        if state is None:
-            raise LookupError(f"step {self._attempt.step} was never started")
-        known = outcome_in(state, self._attempt.attempt)
+        known = await self._outcomes.resume()
         if known is not None and known.status != "pending":
             return known
-        self._record.take_up(state["status"])
-        self._record.started = parse_rfc3339(state["started_at"])
         try:
-            parameters = self._parameters(await self._names.known())
-        except (ActionError, expressions.ExpressionError, ValidationError) as error:
-            return await self._failed(_named(error))
-        return await self._settle(self._action.poll(self._attempt.token, parameters, self._context()))
+            self._resolve(await self._names.known())
+        except _UNFIT as error:
+            return await self._outcomes.failed(_named(error))
+        return await self._settle(self._action.poll(self._attempt.token, self._given, self._context()))
 
-    def _parameters(self, names: Mapping[str, Any]) -> Any:
-        return self._action.Parameters.model_validate(expressions.resolve(self._step.parameters, names))
+    async def _stop(self) -> Outcome:
+        """Have what the step waits for stopped, and record what came of that."""
+        terminated = self._attempt.gives_up == "terminate"
+        known = await self._outcomes.resume()
+        if known is not None and known.status != "pending":
+            return known
+        try:
+            self._resolve(await self._names.known())
+            result = await self._stopped(self._attempt.token)
+        except _UNFIT as error:
+            return await self._outcomes.given_up(_named(error), terminated=terminated)
+        match result:
+            case Completed(outputs):
+                return await self._outcomes.ended("completed", outputs=outputs)
+            case Pending(delay, token):
+                return Outcome("pending", delay=delay, token=token, gives_up=True)
+            case None:
+                return await self._outcomes.given_up(terminated=terminated)
+
+    async def _stopped(self, token: Any) -> Completed | Pending | None:
+        return await self._acting.stopped(self._action.cancel(token, self._given, self._context()))
+
+    def _resolve(self, names: Mapping[str, Any]) -> None:
+        parameters = expressions.resolve(self._step.parameters, names)
+        self._given = self._action.Parameters.model_validate(parameters)
 
     def _context(self) -> ActionContext:
         attempt = self._attempt
@@ -217,16 +208,17 @@ class _Attempt:
             idempotency_key=f"{attempt.execution_id}/{attempt.key}",
             clock=self._parts.clock,
             children=self._parts.children,
+            terminated=attempt.gives_up == "terminate",
         )
 
     async def _announce(self) -> Outcome | None:
         """Store that the attempt begins; the recorded outcome if an earlier delivery has one already."""
-        if await self._recording.write(self._record.begin()):
-            self._record.take_up()
+        if await self._outcomes.begin():
+            self._outcomes.take_up()
             return None
-        if (known := await self._known()) is not None:
+        if (known := await self._outcomes.known()) is not None:
             return known
-        self._record.take_up()
+        self._outcomes.take_up()
         if self._action.side_effect == "irreversible" and not self._spreads:
             interrupted = ActionError(
                 "INTERRUPTED",
@@ -234,123 +226,50 @@ class _Attempt:
                 "it is not repeated by itself because its action is irreversible",
                 retryable=False,
             )
-            return await self._failed(interrupted)
+            return await self._outcomes.failed(interrupted)
         return None
 
     async def _settle(self, work: Work) -> Outcome:
         """Await the action and record what it came to."""
         try:
             result = await self._acting.result(work)
+        except OverdueError as late:
+            return await self._overdue(late, self._attempt.token)
         except ActionError as error:
-            return await self._failed(error)
+            return await self._outcomes.failed(error)
         except GivenUpError as stopped:
-            return await self._give_up(terminated=stopped.terminated)
+            if self._action.gives_up:  # what it has begun is stopped by an attempt to do that
+                return Outcome(
+                    "cancelled", token=self._attempt.token, gives_up=True, terminated=stopped.terminated
+                )
+            return await self._outcomes.given_up(terminated=stopped.terminated)
         if isinstance(result, Completed):
-            return await self._end("completed", outputs=result.outputs)
+            return await self._outcomes.ended("completed", outputs=result.outputs)
         return await self._wait(result)
 
     async def _wait(self, pending: Pending) -> Outcome:
-        outcome = Outcome("pending", delay=pending.delay, token=pending.token)
-        if self._attempt.token == pending.token:
-            return outcome  # nothing new to store: it still waits for the same thing
-        waiting = pending.waiting.since(rfc3339(self._parts.clock.now()))
-        if await self._recording.settled(self._record.waiting(token=pending.token, waiting=waiting)):
-            return outcome
-        return await self._recorded()
+        if pending.own_time:
+            return await self._outcomes.waiting(pending, delay=pending.delay)
+        left = (self._outcomes.over - self._parts.clock.now()).total_seconds()
+        if left <= 0:
+            return await self._overdue(OverdueError(self._step.timeout), pending.token)
+        return await self._outcomes.waiting(pending, delay=min(pending.delay, left))
 
-    async def _give_up(self, *, terminated: bool) -> Outcome:
-        """Write down that it was broken off: no other delivery comes to an end that nobody waits for."""
-        given_up = self._record.given_up(now=self._parts.clock.now(), terminated=terminated)
-        if await self._recording.settled(given_up):
-            return Outcome("cancelled", terminated=terminated)
-        return await self._recorded()
+    async def _overdue(self, late: OverdueError, token: Any) -> Outcome:
+        """It has taken too long: what it has begun is told to stop, and may have been done by now."""
+        if self._action.gives_up:
+            try:
+                result = await self._stopped(token)
+            except ActionError as error:
+                _log.warning("%s could not be stopped: %s", self._attempt, error.message)
+                result = None
+            if isinstance(result, Completed):
+                return await self._outcomes.ended("completed", outputs=result.outputs)
+        return await self._outcomes.failed(late)
 
-    async def _failed(self, error: ActionError) -> Outcome:
-        retry = self._step.retry
-        described = error.to_json()
-        spent = self._attempt.attempt >= retry.max_attempts
-        if spent or not error.retryable or error.code in retry.non_retryable:
-            return await self._end("failed", error=described)
-        seed = f"{self._attempt.execution_id}/{self._attempt.key}"
-        delay = max(retry_delay(retry, attempt=self._attempt.attempt, seed=seed), error.retry_after)
-        now = self._parts.clock.now()
-        if retry.budget is not None:
-            over = (self._first_began or self._record.started) + timedelta(seconds=retry.budget)
-            if now + timedelta(seconds=delay) >= over:
-                return await self._end("failed", error=described)
-        if await self._recording.settled(self._record.retrying(now=now, delay=delay, error=described)):
-            self._measure("retry", now)
-            return Outcome("retry", delay=delay)
-        return await self._recorded()
 
-    async def _look_when_first_began(self) -> datetime:
-        """When the first attempt began: its event says so, and never changes."""
-        document = await self._parts.documents.read(
-            self._scope,
-            container=EXECUTIONS,
-            partition=self._attempt.execution_id,
-            id=self._record.first_event_id,
-        )
-        if document is None:
-            raise UnavailableError("the beginning of the first attempt cannot be seen yet")
-        return parse_rfc3339(document.body["time"])
-
-    async def _end(
-        self,
-        status: End,
-        *,
-        outputs: Mapping[str, Any] | None = None,
-        error: Mapping[str, Any] | None = None,
-    ) -> Outcome:
-        now = self._parts.clock.now()
-        packed = None if outputs is None else await self._packed(outputs)
-        operations = self._record.end(status, now=now, outputs=packed, error=error)
-        if not await self._recording.settled(operations, packed.chunks if packed else ()):
-            return await self._recorded()
-        if status != "skipped":
-            self._measure(status, now)
-        named = self._attempt.step in self._run.plan.referenced and self._attempt.key == self._attempt.step
-        if named and (packed is None or packed.kept is None):
-            self._run.finish(self._attempt.step, status, outputs)
-        return Outcome(status, error=error)
-
-    async def _packed(self, outputs: Mapping[str, Any]) -> Packed:
-        attempt = self._attempt
-        # What undoing came to is told in its event, and read nowhere.
-        path = "" if attempt.compensates else outputs_path(attempt.execution_id, attempt.step, attempt.item)
-        return await pack(outputs, owner=self._record.document_id, path=path)
-
-    def _measure(self, status: str, ended: datetime) -> None:
-        """Say how long the attempt took; whoever recorded it does, so that each is counted once."""
-        self._parts.telemetry.record(
-            STEP_DURATION,
-            (ended - self._record.started).total_seconds(),
-            {"tenant_id": self._scope.tenant_id, "action": self._step.action, "status": status},
-        )
-
-    async def _stored(self) -> Mapping[str, Any] | None:
-        document = await self._parts.documents.read(
-            self._scope,
-            container=EXECUTIONS,
-            partition=self._attempt.execution_id,
-            id=self._record.document_id,
-        )
-        return None if document is None else document.body
-
-    async def _state(self) -> Mapping[str, Any] | None:
-        stored = await self._stored()
-        return None if stored is None else self._record.state_in(stored)
-
-    async def _known(self) -> Outcome | None:
-        """What is recorded of this attempt, or None while nothing is."""
-        state = await self._state()
-        return None if state is None else outcome_in(state, self._attempt.attempt)
-
-    async def _recorded(self) -> Outcome:
-        known = await self._known()
-        if known is None:
-            raise UnavailableError("the step's record is being written by another delivery")
-        return known
+_UNFIT = (ActionError, expressions.ExpressionError, ValidationError)
+"""Why an attempt cannot begin."""
 
 
 def _step(run: Run, attempt: Attempt) -> PlanStep:

@@ -47,7 +47,8 @@ def _begin(run: Generation, node: Node, lane: Lane) -> None:
     if lane.due is not None:
         run.fly(run.context.timer(run.seconds_until(lane.due)), node, lane, asleep=True)
         return
-    run.fly(run.context.run_step(attempt(run.work, lane, first=run.first)), node, lane)
+    request = attempt(run.work, lane, first=run.first, terminated=run.result.terminated)
+    run.fly(run.context.run_step(request), node, lane)
 
 
 def _begin_segment(run: Generation, node: Node) -> None:

@@ -20,7 +20,7 @@ class Flight:
     """Of the orchestration that it is, if it is one."""
 
 
-def attempt(work: Work, lane: Lane, *, first: bool) -> dict[str, Any]:
+def attempt(work: Work, lane: Lane, *, first: bool, terminated: bool) -> dict[str, Any]:
     """What the activity of the lane's next attempt is asked (``shared.domain.executions.Attempt``)."""
     request: dict[str, Any] = {
         **work.names,
@@ -31,6 +31,8 @@ def attempt(work: Work, lane: Lane, *, first: bool) -> dict[str, Any]:
     }
     if lane.items is not None:
         request["item"] = lane.items[0]
+    if lane.giving_up:
+        request["gives_up"] = "terminate" if terminated else "cancel"
     if lane.collect:
         request["collect"] = True
     if work.phase != "steps":

@@ -54,7 +54,7 @@ class Generation:
         """Whether to forget the history now: there is enough of it, and nothing but sleep in the air."""
         return (
             self.landed >= self.work.renew_after
-            and not self.ending
+            and not self.stopping
             and bool(self.due or self.nodes.ready or self.flights)
             and all(flight.asleep for flight in self.flights.values())
         )
@@ -77,12 +77,17 @@ class Generation:
         self.context.watch(task)
 
     def go_on(self, node: Node, lane: Lane, delay: float = 0) -> None:
-        """Have the lane's first step tried after ``delay`` seconds, unless it is over."""
+        """Have the lane's first step tried after ``delay`` seconds, unless it is over.
+
+        When nothing more begins, a step is tried again only to give up what it waits for.
+        """
         if not lane.steps:
             self.end_lane(node, lane)
-        elif self.stopping:
+        elif self.stopping and not lane.gives_up:
             self.end_lane(node, lane, cancelled=lane.steps)
         else:
+            if self.stopping and not lane.giving_up:
+                lane.giving_up, delay = True, 0
             lane.due = self.context.now() + timedelta(seconds=delay) if delay > 0 else None
             self.due.append((node, lane))
 

@@ -34,16 +34,15 @@ def _land_attempt(run: Generation, node: Node, lane: Lane, outcome: dict[str, An
             begin_items(run, node, lane, outcome)
         case "retry":
             lane.attempt += 1
-            lane.token = None
+            lane.token, lane.gives_up = None, False
             run.go_on(node, lane, outcome.get("delay", 0))
         case "pending":
-            lane.token = outcome.get("token")
+            lane.token, lane.gives_up = outcome.get("token"), outcome.get("gives_up", False)
             delay = 0 if lane.nudged else outcome.get("delay", 0)
             lane.nudged = False
             run.go_on(node, lane, delay)
         case "cancelled":
-            run.end_lane(node, lane, cancelled=lane.steps)
-            (terminate if outcome.get("terminated") else cancel)(run)
+            _land_cancelled(run, node, lane, outcome)
         case "failed" if run.work.phase == "compensations":
             run.result.failed.append(step)
             _next_step(run, node, lane)
@@ -58,12 +57,26 @@ def _land_attempt(run: Generation, node: Node, lane: Lane, outcome: dict[str, An
             _next_step(run, node, lane)
 
 
+def _land_cancelled(run: Generation, node: Node, lane: Lane, outcome: dict[str, Any]) -> None:
+    """The attempt was broken off, because it saw the cancellation first; or what it had begun is stopped."""
+    if lane.giving_up:
+        run.end_lane(node, lane, cancelled=lane.steps)
+        return
+    lane.token, lane.gives_up = outcome.get("token"), outcome.get("gives_up", False)
+    if not lane.gives_up:
+        run.end_lane(node, lane, cancelled=lane.steps)
+    (terminate if outcome.get("terminated") else cancel)(run)
+    if lane.gives_up:
+        run.go_on(node, lane)
+
+
 def _next_step(run: Generation, node: Node, lane: Lane) -> None:
     first, end = lane.items or (0, 0)
     lane.items = (first + 1, end) if first + 1 < end else None
     if lane.items is None:
         del lane.steps[0]
     lane.attempt, lane.token, lane.nudged, lane.collect = 1, None, False, False
+    lane.gives_up = lane.giving_up = False
     run.go_on(node, lane)
 
 

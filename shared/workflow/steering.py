@@ -57,7 +57,7 @@ def _nudge(run: Generation, step: str, word: Word) -> None:
             run.context.signal(flight.instance, NUDGE, word)
         elif not flight.asleep:
             flight.lane.nudged = True
-        elif flight.lane.token is not None:
+        elif flight.lane.token is not None or flight.lane.giving_up:
             del run.flights[id(flight.task)]
             flight.lane.due = None
             run.due.append((flight.node, flight.lane))

@@ -62,15 +62,16 @@ def halt(run: Generation) -> None:
 
 
 def _stop(run: Generation, event: str = CANCEL, word: Any = None) -> None:
-    """Let go what waits, and tell ``event`` to what runs apart; a pause is over with that."""
+    """Let go what waits, or have it stopped; tell ``event`` to what runs apart; a pause is over with that."""
     run.work.paused = False
+    due = list(run.due)
+    run.due.clear()
     for flight in list(run.flights.values()):
         if flight.instance:
             run.context.signal(flight.instance, event, word)
         elif flight.asleep and flight.lane is not None:
             del run.flights[id(flight.task)]
-            run.end_lane(flight.node, flight.lane, cancelled=flight.lane.steps)
-    for node, lane in run.due:
-        run.end_lane(node, lane, cancelled=lane.steps)
-    run.due.clear()
+            run.go_on(flight.node, flight.lane)
+    for node, lane in due:
+        run.go_on(node, lane)
     run.result.cancelled += run.nodes.drop()

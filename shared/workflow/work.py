@@ -34,6 +34,10 @@ class Lane:
     """Of a step that runs for each item of a list: those that are left to it, the second not included."""
     collect: bool = False
     """Whether the items of its first step have run, and what they came to is to be put together."""
+    gives_up: bool = False
+    """Whether its first step waits for something that it can have stopped (``giving_up`` says it is)."""
+    giving_up: bool = False
+    """Whether its first step is having that stopped. No history is forgotten at such a time."""
     nudged: bool = False
     """Whether a nudge came while the step was being asked. No history is forgotten at such a time."""
 
@@ -50,6 +54,7 @@ class Lane:
         more = {
             **({"items": list(self.items)} if self.items else {}),
             **({"collect": True} if self.collect else {}),
+            **({"gives_up": True} if self.gives_up else {}),
         }
         if self.attempt == 1 and self.due is None and self.token is None and not more:
             return self.steps
@@ -64,7 +69,13 @@ class Lane:
         first, end = data.get("items", (0, 0))
         items = (first, end) if end else None
         return cls(
-            list(data["steps"]), data["attempt"], data["token"], due, items, data.get("collect", False)
+            list(data["steps"]),
+            data["attempt"],
+            data["token"],
+            due,
+            items,
+            data.get("collect", False),
+            data.get("gives_up", False),
         )
 
 

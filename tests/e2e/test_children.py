@@ -1,8 +1,12 @@
 """Intents that run intents, on a host of its own."""
 
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 
 from tests.e2e.api import Api
+
+SECONDS: Final = 30.0
+"""After so long, what is waited for does not come."""
 
 
 def run(intent: str, id: str = "sub", **step: Any) -> dict[str, Any]:
@@ -59,3 +63,50 @@ def test_a_child_that_fails_fails_its_parent_with_its_cause(api: Api) -> None:
     assert found["status"] == "failed"
     assert found["error"]["code"] == "CHILD_FAILED"
     assert "step 'fail': ASSERTION_FAILED: no" in found["error"]["message"]
+
+
+WAIT: dict[str, Any] = {"id": "wait", "action": "wait", "seconds": 600}
+LAST: dict[str, Any] = {"id": "last", "action": "transform", "value": "${{ execution.status }}"}
+
+
+def begun(api: Api, execution: str, count: int = 1) -> list[str]:
+    """The ids of the children of an execution, once there are so many and each has begun a step."""
+    deadline = monotonic() + SECONDS
+    while len(found := children(api, {"execution_id": execution})) < count:
+        assert monotonic() < deadline, api.get(execution)
+    for child in found:
+        next(event for event in api.events(child["execution_id"]) if event["type"] == "step_started")
+    return [child["execution_id"] for child in found]
+
+
+def test_cancelling_an_execution_cancels_all_below_it_which_tidy_up_first(api: Api) -> None:
+    leaf = api.create([WAIT], **{"finally": [LAST]})
+    middle = api.create([run(leaf, foreach=[1, 2])], **{"finally": [LAST]})
+    root = api.execute(api.create([run(middle)], **{"finally": [LAST]}))
+    (sub,) = begun(api, root)
+    leaves = begun(api, sub, 2)
+    assert api.client.post(f"/executions/{root}/cancel").status_code == 202
+    assert list(api.events(root))[-1]["type"] == "execution_cancelled"
+    ended = [api.get(execution) for execution in (*leaves, sub, root)]
+    assert {one["status"] for one in ended} == {"cancelled"}
+    assert {one["steps"][-1]["outputs"]["value"] for one in ended} == {"cancelled"}
+    times = [one["finished_at"] for one in ended]
+    assert times[3] == max(times), "a parent ends behind its children"
+    assert ended[3]["steps"][0]["status"] == "cancelled"
+
+
+def test_an_item_that_fails_ends_the_children_of_the_others(api: Api) -> None:
+    schema = {"type": "object", "properties": {"seconds": {"type": "number"}}}
+    fails = {"id": "fail", "action": "assert", "condition": "parameters.seconds > 1.0"}
+    wait = {"id": "wait", "action": "wait", "seconds": "${{ parameters.seconds }}", "depends_on": ["fail"]}
+    leaf = api.create([fails, wait], parameters=schema)
+    given = {"parameters": {"seconds": "${{ item }}"}}
+    found = finished(api, api.create([run(leaf, foreach=[600, 0], parameters=given)]))
+    assert (found["status"], found["error"]["code"]) == ("failed", "CHILD_FAILED")
+    assert [child["status"] for child in children(api, found)] == ["cancelled", "failed"]
+
+
+def test_a_child_whose_time_is_over_is_cancelled_and_fails_its_step(api: Api) -> None:
+    found = finished(api, api.create([run(api.create([WAIT]), expires_in=1)]))
+    assert (found["status"], found["error"]["code"]) == ("failed", "TIMEOUT")
+    assert [child["status"] for child in children(api, found)] == ["cancelled"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.domain.children import Child, Parent
-from shared.ports.children import ChildRefusedError
+from shared.ports.children import ChildRefusedError, Stop
 from shared.security.scope import TenantScope
 
 
@@ -15,7 +15,7 @@ class StandingChildren:
         self.child: Child | None = None
         self.refusal: ChildRefusedError | None = None
         self.asked: tuple[Any, ...] = ()
-        self.cancelled: list[Parent] = []
+        self.stops: list[tuple[Parent, Stop]] = []
 
     async def begin(
         self, scope: TenantScope, parent: Parent, intent: str, parameters: Mapping[str, Any]
@@ -29,6 +29,6 @@ class StandingChildren:
     async def look(self, scope: TenantScope, parent: Parent) -> Child | None:
         return self.child
 
-    async def cancel(self, scope: TenantScope, parent: Parent) -> Child | None:
-        self.cancelled.append(parent)
+    async def stop(self, scope: TenantScope, parent: Parent, how: Stop) -> Child | None:
+        self.stops.append((parent, how))
         return self.child

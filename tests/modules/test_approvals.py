@@ -41,7 +41,7 @@ async def test_without_an_expiry_it_is_looked_at_again_after_a_month(context: Ac
     )
     action = ApprovalAction(approvals)
     pending = await action.run(ApprovalParameters(), context)
-    assert pending == Pending(30 * 86_400, "asked", Waiting("approval"))
+    assert pending == Pending(30 * 86_400, "asked", Waiting("approval"), own_time=True)
     assert await action.poll("asked", ApprovalParameters(required=2, expires_in="1h"), context) == pending
     assert approvals.asked == Question(required=2, expires_in=3600)
 

@@ -80,6 +80,9 @@ ASKED: Outcome = {"status": "pending", "delay": 3600, "token": "asked"}
 REJECTED: Outcome = {"status": "failed", "error": {"code": "REJECTED", "message": "bob@acme rejected it"}}
 GIVEN_UP: Outcome = {"status": "cancelled", "terminated": True}
 PAUSE, RESUME, TERMINATE = {"pause": 1}, {"resume": 2}, {"terminate": True}
+CHILD: Outcome = {"status": "pending", "delay": 3600, "token": "01J", "gives_up": True}
+STOPPING: Outcome = CHILD
+STOPPED: Outcome = {"status": "cancelled"}
 FAILED: Outcome = {"status": "failed", "error": {"code": "HTTP_STATUS", "message": "answered 404"}}
 DIAMOND: Graph = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
 
@@ -188,6 +191,36 @@ SCENARIOS: Mapping[str, Scenario | Delivery] = {
     ),
     "terminated-paused": Scenario(chain("s", 2), nudges=[(0.5, PAUSE), (9, TERMINATE)]),
     "given-up": Scenario({**chain("a", 5), **chain("b", 4)}, {"b1": [GIVEN_UP]}, small=0, bundle=4),
+    "child": Scenario(chain("s", 2), {"s0": [CHILD]}, nudges=[(20, "s0")]),
+    "child-items": Scenario(
+        chain("s", 1),
+        {"s0": [_items(40, limit=2), DONE], "s0/0": [CHILD], "s0/5": [CHILD]},
+        nudges=[(9, {"step": "s0", "item": 0}), (12, {"step": "s0", "item": 5})],
+        renew_after=4,
+    ),
+    "child-cancelled": Scenario(
+        chain("s", 3),
+        {"s1": [CHILD, STOPPING, STOPPED]},
+        cancel_at=10,
+        nudges=[(30, "s1")],
+        compensatable=frozenset({"s0"}),
+        last=chain("f", 1),
+    ),
+    "child-completed": Scenario(
+        chain("s", 2), {"s0": [CHILD, STOPPING]}, cancel_at=10, compensatable=frozenset({"s0"})
+    ),
+    "child-broken-off": Scenario(chain("s", 2), {"s0": [{"status": "cancelled", "gives_up": True}, STOPPED]}),
+    "child-cancelled-segmented": Scenario(
+        {**chain("a", 5), **chain("b", 4)}, {"b1": [CHILD, STOPPED]}, small=0, bundle=4, cancel_at=9.5
+    ),
+    "child-halted": Scenario(
+        chain("s", 2),
+        {"s0": [_items(40, limit=2), FAILED], "s0/0": [CHILD, STOPPED], "s0/7": [FAILED]},
+        renew_after=2,
+    ),
+    "child-terminated": Scenario(
+        chain("s", 2), {"s0": [CHILD, STOPPING, STOPPED]}, cancel_at=10, nudges=[(20, TERMINATE)]
+    ),
     "webhook": Delivery([None]),
     "webhook-retried": Delivery([5.5, 14.0, None]),
 }

@@ -7,13 +7,16 @@ import orjson
 import pytest
 
 from shared.domain.children import MAX_DEPTH, MAX_DESCENDANTS, Parent
-from shared.domain.executions import Execution
+from shared.domain.executions import Attempt, Execution
 from shared.domain.intents import NewIntent
+from shared.domain.plans import PlanStep
 from shared.modules.children import RunIntent
 from shared.ports.actions import ActionError, Completed
 from shared.ports.children import ChildRefusedError
-from shared.ports.documents import EXECUTIONS, Patch, Query
+from shared.ports.documents import EXECUTIONS, TENANCY, Delete, Patch, Query
+from shared.services.attempts import AttemptRecord
 from shared.services.members import Caller
+from shared.services.runs import Runs
 from tests.services.conftest import Workshop, caller
 from tests.stores import BOTH_STORES
 
@@ -55,6 +58,12 @@ async def polled(workshop: Workshop, parent: Execution, child: Execution, **more
 async def completed(workshop: Workshop, child: Execution) -> None:
     await workshop.attempt(child, "say", first=True)
     await workshop.finish(child, "completed")
+
+
+async def planned(workshop: Workshop, execution: Execution) -> PlanStep:
+    run = await Runs(workshop.documents).load(workshop.ada.scope, execution.execution_id)
+    assert run is not None
+    return run.plan.step("sub")
 
 
 async def children(workshop: Workshop, parent: Execution) -> list[Execution]:
@@ -209,8 +218,6 @@ async def test_it_runs_in_the_name_of_who_executed_the_parent_who_must_still_be_
 
 async def dismissed(workshop: Workshop) -> None:
     """Ada's name is free for somebody else."""
-    from shared.ports.documents import TENANCY, Delete
-
     await workshop.documents.transact(
         workshop.ada.scope, container=TENANCY, partition="members", operations=[Delete("ada")]
     )
@@ -242,7 +249,7 @@ async def test_what_is_cancelled_before_it_is_there_never_will_be(workshop: Work
     parent = await workshop.execute(STEP)
     place = Parent(parent.execution_id, "sub", 1)
     for _ in range(2):
-        assert await workshop.children.cancel(workshop.ada.scope, place) is None
+        assert await workshop.children.stop(workshop.ada.scope, place, "cancel") is None
     with pytest.raises(ChildRefusedError, match="cancelled before it began") as refused:
         await workshop.children.begin(workshop.ada.scope, place, "child", {})
     assert refused.value.code == "CHILD_CANCELLED"
@@ -252,8 +259,9 @@ async def test_what_is_cancelled_before_it_is_there_never_will_be(workshop: Work
 
 async def test_cancelling_a_child_is_recorded_as_its_parents_doing(workshop: Workshop) -> None:
     parent, child = await begun(workshop)
+    place = Parent(parent.execution_id, "sub", 1)
     for _ in range(2):
-        standing = await workshop.children.cancel(workshop.ada.scope, Parent(parent.execution_id, "sub", 1))
+        standing = await workshop.children.stop(workshop.ada.scope, place, "cancel")
         assert standing is not None
     records = await audit(workshop, child)
     (record,) = [one for one in records if one["action"] == "execution.cancel"]
@@ -301,3 +309,40 @@ async def test_another_tenants_executions_are_nobodys_children(workshop: Worksho
     assert await workshop.executions.list(eve, parent=parent.execution_id) == ([], None)
     place = Parent(parent.execution_id, "sub", 1)
     assert await workshop.children.look(eve.scope, place) is None
+
+
+async def test_terminating_the_parent_terminates_the_child(workshop: Workshop) -> None:
+    parent, child = await begun(workshop)
+    for _ in range(2):
+        asked = await polled(workshop, parent, child, gives_up="terminate")
+        assert (asked["status"], asked["gives_up"]) == ("pending", True)
+    assert workshop.orchestrations.events[-1] == (child.execution_id, "nudge", {"terminate": True})
+    await workshop.finish(child, "cancelled", cancelled=["say"])
+    assert (await polled(workshop, parent, child, gives_up="terminate"))["status"] == "cancelled"
+    found = await workshop.executions.get(workshop.ada, parent.execution_id)
+    assert (found.steps[0].status, found.steps[0].child) == ("cancelled", child.execution_id)
+
+
+async def test_a_child_that_completes_before_it_is_cancelled_completes_the_step(workshop: Workshop) -> None:
+    parent, child = await begun(workshop)
+    await completed(workshop, child)
+    assert await polled(workshop, parent, child, gives_up="cancel") == {"status": "completed"}
+
+
+async def test_an_attempt_that_was_broken_off_before_its_child_was_there_never_has_one(
+    workshop: Workshop,
+) -> None:
+    parent = await workshop.execute(STEP)
+    await workshop.documents.transact(  # as a delivery leaves it that dies behind its announcement
+        workshop.ada.scope,
+        container=EXECUTIONS,
+        partition=parent.execution_id,
+        operations=AttemptRecord(
+            Attempt("acme", parent.execution_id, "sub", 1),
+            await planned(workshop, parent),
+            started=workshop.clock.now(),
+        ).begin(),
+    )
+    assert await workshop.attempt(parent, "sub", gives_up="cancel") == {"status": "cancelled"}
+    assert await workshop.attempt(parent, "sub", first=True) == {"status": "cancelled"}
+    assert await children(workshop, parent) == []

@@ -1,0 +1,203 @@
+"""What an attempt came to: written down once, by whichever delivery is first, and said by all of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.domain.errors import UnavailableError
+from shared.domain.executions import Attempt, Outcome
+from shared.domain.metrics import STEP_DURATION
+from shared.domain.plans import PlanStep
+from shared.domain.retries import retry_delay
+from shared.domain.times import parse_rfc3339, rfc3339
+from shared.ports.actions import Action, ActionError, Pending
+from shared.ports.clock import Clock
+from shared.ports.documents import EXECUTIONS, Documents
+from shared.ports.telemetry import Telemetry
+from shared.security.scope import TenantScope
+from shared.services.attempts import AttemptRecord, CompensationRecord, End, Record, outcome_in
+from shared.services.packing import Packed, outputs_path, pack
+from shared.services.recording import Recording
+from shared.services.runs import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One attempt: what of which execution is done, and by what action."""
+
+    scope: TenantScope
+    run: Run
+    attempt: Attempt
+    step: PlanStep
+    action: Action
+
+
+class Outcomes:
+    """The record of one delivery of an attempt."""
+
+    def __init__(self, tried: Tried, documents: Documents, clock: Clock, telemetry: Telemetry) -> None:
+        self._scope = tried.scope
+        self._run = run = tried.run
+        self._attempt = attempt = tried.attempt
+        self._step = tried.step
+        self._action = tried.action
+        self._documents = documents
+        self._clock = clock
+        self._telemetry = telemetry
+        self._record: Record = (
+            CompensationRecord(attempt, started=clock.now(), trace=run.trace)
+            if attempt.compensates
+            else AttemptRecord(attempt, tried.step, started=clock.now(), trace=run.trace)
+        )
+        self._recording = Recording(documents, tried.scope, run, attempt, self._record)
+        self._first_began: datetime | None = None
+        """When the first attempt began, where that is asked of a later one."""
+
+    @property
+    def over(self) -> datetime:
+        """When the attempt has taken as long as it may."""
+        return self._record.started + timedelta(seconds=self._step.timeout)
+
+    async def prepare(self) -> None:
+        """Look up what recording will need. Behind the action, nothing may fail that the store says."""
+        if self._attempt.attempt > 1 and self._step.retry.budget is not None:
+            self._first_began = await self._look_when_first_began()
+
+    async def begin(self) -> bool:
+        """Store that the attempt begins; False if an earlier delivery has."""
+        return await self._recording.write(self._record.begin())
+
+    def take_up(self) -> None:
+        """Go on with an attempt whose beginning is stored."""
+        self._record.take_up()
+
+    async def known(self) -> Outcome | None:
+        """What is recorded of this attempt, or None while nothing is."""
+        state = await self._state()
+        return None if state is None else self._outcome_in(state)
+
+    async def resume(self) -> Outcome | None:
+        """Go on where the attempt stands; what is recorded of it, or None while nothing is."""
+        state = await self._state()
+        if state is None:
+            raise LookupError(f"step {self._attempt.step} was never started")
+        self._record.take_up(state["status"])
+        self._record.started = parse_rfc3339(state["started_at"])
+        return self._outcome_in(state)
+
+    async def nothing_to_undo(self) -> Outcome | None:
+        """Why there is nothing to do: the step did not complete, or this attempt is recorded already."""
+        stored = await self._stored()
+        if stored is None or stored["status"] not in {"completed", "compensated"}:
+            return Outcome("skipped")
+        state = self._record.state_in(stored)
+        return self._outcome_in(state) if state is not None else None
+
+    async def waiting(self, pending: Pending, *, delay: float) -> Outcome:
+        """It goes on elsewhere, and is asked again after ``delay`` seconds."""
+        outcome = Outcome("pending", delay=delay, token=pending.token, gives_up=self._action.gives_up)
+        if self._attempt.token == pending.token:
+            return outcome  # nothing new to store: it still waits for the same thing
+        waiting = pending.waiting.since(rfc3339(self._clock.now()))
+        if await self._recording.settled(self._record.waiting(token=pending.token, waiting=waiting)):
+            return outcome
+        return await self._recorded()
+
+    async def given_up(self, error: ActionError | None = None, *, terminated: bool) -> Outcome:
+        """It was broken off: no other delivery comes to an end that nobody waits for."""
+        told = error.to_json() if error else None
+        given_up = self._record.given_up(now=self._clock.now(), terminated=terminated, error=told)
+        if await self._recording.settled(given_up):
+            return Outcome("cancelled", terminated=terminated)
+        return await self._recorded()
+
+    async def failed(self, error: ActionError) -> Outcome:
+        """It has failed: for good, or until the next attempt."""
+        retry = self._step.retry
+        described = error.to_json()
+        spent = self._attempt.attempt >= retry.max_attempts
+        if spent or not error.retryable or error.code in retry.non_retryable:
+            return await self.ended("failed", error=described)
+        seed = f"{self._attempt.execution_id}/{self._attempt.key}"
+        delay = max(retry_delay(retry, attempt=self._attempt.attempt, seed=seed), error.retry_after)
+        now = self._clock.now()
+        if retry.budget is not None:
+            over = (self._first_began or self._record.started) + timedelta(seconds=retry.budget)
+            if now + timedelta(seconds=delay) >= over:
+                return await self.ended("failed", error=described)
+        if await self._recording.settled(self._record.retrying(now=now, delay=delay, error=described)):
+            self._measure("retry", now)
+            return Outcome("retry", delay=delay)
+        return await self._recorded()
+
+    async def ended(
+        self,
+        status: End,
+        *,
+        outputs: Mapping[str, Any] | None = None,
+        error: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """The step, or one item of it, has come to its end."""
+        now = self._clock.now()
+        packed = None if outputs is None else await self._packed(outputs)
+        operations = self._record.end(status, now=now, outputs=packed, error=error)
+        if not await self._recording.settled(operations, packed.chunks if packed else ()):
+            return await self._recorded()
+        if status != "skipped":
+            self._measure(status, now)
+        named = self._attempt.step in self._run.plan.referenced and self._attempt.key == self._attempt.step
+        if named and (packed is None or packed.kept is None):
+            self._run.finish(self._attempt.step, status, outputs)
+        return Outcome(status, error=error)
+
+    async def _packed(self, outputs: Mapping[str, Any]) -> Packed:
+        attempt = self._attempt
+        # What undoing came to is told in its event, and read nowhere.
+        path = "" if attempt.compensates else outputs_path(attempt.execution_id, attempt.step, attempt.item)
+        return await pack(outputs, owner=self._record.document_id, path=path)
+
+    def _measure(self, status: str, ended: datetime) -> None:
+        """Say how long the attempt took; whoever recorded it does, so that each is counted once."""
+        self._telemetry.record(
+            STEP_DURATION,
+            (ended - self._record.started).total_seconds(),
+            {"tenant_id": self._scope.tenant_id, "action": self._step.action, "status": status},
+        )
+
+    async def _look_when_first_began(self) -> datetime:
+        """When the first attempt began: its event says so, and never changes."""
+        document = await self._documents.read(
+            self._scope,
+            container=EXECUTIONS,
+            partition=self._attempt.execution_id,
+            id=self._record.first_event_id,
+        )
+        if document is None:
+            raise UnavailableError("the beginning of the first attempt cannot be seen yet")
+        return parse_rfc3339(document.body["time"])
+
+    async def _stored(self) -> Mapping[str, Any] | None:
+        document = await self._documents.read(
+            self._scope,
+            container=EXECUTIONS,
+            partition=self._attempt.execution_id,
+            id=self._record.document_id,
+        )
+        return None if document is None else document.body
+
+    async def _state(self) -> Mapping[str, Any] | None:
+        stored = await self._stored()
+        return None if stored is None else self._record.state_in(stored)
+
+    def _outcome_in(self, state: Mapping[str, Any]) -> Outcome | None:
+        known = outcome_in(state, self._attempt.attempt)
+        if known is not None and known.status == "pending":
+            return replace(known, gives_up=self._action.gives_up)
+        return known
+
+    async def _recorded(self) -> Outcome:
+        known = await self.known()
+        if known is None:
+            raise UnavailableError("the step's record is being written by another delivery")
+        return known
