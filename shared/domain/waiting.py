@@ -34,3 +34,16 @@ class Waiting:
 
 POLL: Final = Waiting("poll")
 """Something elsewhere is asked again and again until it is done."""
+
+_RUNS: Final = 2**32
+_LOAD: Final[Mapping[str | None, int]] = {"running": _RUNS, "waiting": -1}
+
+
+def load(status: str | None) -> int:
+    """What a step, or an item, of this status adds to its execution's load; None: it has not begun.
+
+    A load below 0 says that something waits and nothing runs, whatever else there is: so one number, which
+    each changes in the transaction that it changes its status in, tells an execution that waits, and a query
+    finds all that do. What is between two attempts does neither.
+    """
+    return _LOAD.get(status, 0)

@@ -12,12 +12,11 @@ from typing import Any, Final, Literal
 from shared.domain.executions import STEP_TERMINAL_STATUSES, Attempt, Outcome, StepStatus
 from shared.domain.plans import PlanStep
 from shared.domain.times import rfc3339
-from shared.domain.waiting import Waiting
+from shared.domain.waiting import Waiting, load
 from shared.ports.documents import Create, Operation, Patch, Path
-from shared.ports.telemetry import NOTHING, Carrier
 from shared.services.packing import Packed
 from shared.services.records import event, event_id
-from shared.services.runs import step_document_id
+from shared.services.runs import Run, step_document_id
 
 HEAD: Final = "execution"
 """The id of an execution's head document."""
@@ -39,21 +38,35 @@ class _Record:
         started: when the attempt began.
         announced: whether its beginning is stored.
         standing: what the stored state says while it is this delivery's to change; None: there is none.
+        left: how many of its items wait for ever, because another has failed.
     """
 
     _at: Path = ()
     """Where the state is in the step's document."""
 
-    def __init__(self, attempt: Attempt, *, started: datetime, trace: Carrier = NOTHING) -> None:
+    def __init__(self, run: Run, attempt: Attempt, *, started: datetime) -> None:
+        self._run = run
         self._attempt = attempt
-        self._trace = trace
+        self._trace = run.trace
         self.started = started
         self.announced = False
+        self.left = 0
         self.standing: StepStatus | None = "retrying" if attempt.attempt > 1 else None
 
     def take_up(self, status: StepStatus = "running") -> None:
         """The beginning is stored, by whichever delivery, and the state says ``status`` since."""
         self.announced, self.standing = True, status
+
+    def _counted(self, status: StepStatus, progress: End | None = None) -> Sequence[Operation]:
+        """Have the head count that the state says ``status`` from now on."""
+        change = self._load(status) - self._load(self.standing) + self.left
+        counts: dict[Path, int] = {("progress", progress): 1} if progress else {}
+        if change and self._run.loaded:
+            counts["load",] = change
+        return (Patch(HEAD, increment=counts),) if counts else ()
+
+    def _load(self, status: StepStatus | None) -> int:
+        return load(status)
 
     @property
     def _unchanged(self) -> dict[Path, Any]:
@@ -67,10 +80,8 @@ class _Record:
 class AttemptRecord(_Record):
     """The documents of one attempt of a step, or of one of its items, as they change."""
 
-    def __init__(
-        self, attempt: Attempt, step: PlanStep, *, started: datetime, trace: Carrier = NOTHING
-    ) -> None:
-        super().__init__(attempt, started=started, trace=trace)
+    def __init__(self, run: Run, attempt: Attempt, step: PlanStep, *, started: datetime) -> None:
+        super().__init__(run, attempt, started=started)
         self._step = step
         self._prefix = "step" if attempt.item is None else "item"
         """Of the types of its events."""
@@ -91,7 +102,12 @@ class AttemptRecord(_Record):
 
     def begin(self) -> list[Operation]:
         """The attempt has begun: ``step_started``, and the step's document."""
-        return [self._event("started", self.started), self._state("running")]
+        return [self._event("started", self.started), self._state("running"), *self._counted("running")]
+
+    def _load(self, status: StepStatus | None) -> int:
+        """Of a step that has its items run, they are what runs or waits."""
+        spreads = self._step.foreach is not None and self._attempt.item is None
+        return 0 if spreads else load(status)
 
     def end(
         self, ended: End, *, now: datetime, outputs: Packed | None, error: Mapping[str, Any] | None
@@ -102,11 +118,8 @@ class AttemptRecord(_Record):
             *self._start_event(ended),
             self._event(ended, now, **data, **({"error": error} if error else {})),
             self._state(ended, finished=now, outputs=outputs, error=error),
-            *self._counted(ended),
+            *self._counted(ended, ended if self._attempt.item is None else None),
         ]
-
-    def _counted(self, ended: End) -> Sequence[Operation]:
-        return (Patch(HEAD, increment={("progress", ended): 1}),) if self._attempt.item is None else ()
 
     def retrying(self, *, now: datetime, delay: float, error: Mapping[str, Any]) -> list[Operation]:
         """The attempt failed and another will follow after ``delay`` seconds."""
@@ -114,11 +127,16 @@ class AttemptRecord(_Record):
             *self._start_event("retrying"),
             self._event("retrying", now, error=error, delay=delay),
             self._state("retrying", error=error, waiting=_retry(now, delay)),
+            *self._counted("retrying"),
         ]
 
     def waiting(self, *, token: Any, waiting: Stored) -> list[Operation]:
         """The action has begun something that takes long; ``token`` is what to ask it with."""
-        return [*self._start_event("waiting"), self._state("waiting", token=token, waiting=waiting)]
+        return [
+            *self._start_event("waiting"),
+            self._state("waiting", token=token, waiting=waiting),
+            *self._counted("waiting"),
+        ]
 
     def given_up(
         self, *, now: datetime, terminated: bool, error: Mapping[str, Any] | None = None
@@ -129,7 +147,7 @@ class AttemptRecord(_Record):
         """
         error = error or (_TERMINATED if terminated else None)
         cancelled = self._state("cancelled", finished=now, error=error, token=self._attempt.token)
-        return [*self._start_event("cancelled"), cancelled]
+        return [*self._start_event("cancelled"), cancelled, *self._counted("cancelled")]
 
     def _start_event(self, what: str) -> Sequence[Operation]:
         if self.announced or what == "skipped":
@@ -182,8 +200,8 @@ class CompensationRecord(_Record):
 
     _at = ("compensation",)
 
-    def __init__(self, attempt: Attempt, *, started: datetime, trace: Carrier = NOTHING) -> None:
-        super().__init__(attempt, started=started, trace=trace)
+    def __init__(self, run: Run, attempt: Attempt, *, started: datetime) -> None:
+        super().__init__(run, attempt, started=started)
         self.document_id = step_document_id(attempt.step)
 
     @property
@@ -199,7 +217,11 @@ class CompensationRecord(_Record):
         return state
 
     def begin(self) -> list[Operation]:
-        return [self._event("step_compensating", self.started), self._state("running")]
+        return [
+            self._event("step_compensating", self.started),
+            self._state("running"),
+            *self._counted("running"),
+        ]
 
     def end(
         self, ended: End, *, now: datetime, outputs: Packed | None, error: Mapping[str, Any] | None
@@ -216,6 +238,7 @@ class CompensationRecord(_Record):
                 **({"error": error} if error else {}),
             ),
             self._state(ended, finished=now, error=error, undone=undone),
+            *self._counted(ended),
         ]
 
     def retrying(self, *, now: datetime, delay: float, error: Mapping[str, Any]) -> list[Operation]:
@@ -223,16 +246,25 @@ class CompensationRecord(_Record):
             *self._start_event(),
             self._event("step_retrying", now, error=error, delay=delay),
             self._state("retrying", error=error, waiting=_retry(now, delay)),
+            *self._counted("retrying"),
         ]
 
     def waiting(self, *, token: Any, waiting: Stored) -> list[Operation]:
-        return [*self._start_event(), self._state("waiting", token=token, waiting=waiting)]
+        return [
+            *self._start_event(),
+            self._state("waiting", token=token, waiting=waiting),
+            *self._counted("waiting"),
+        ]
 
     def given_up(
         self, *, now: datetime, terminated: bool, error: Mapping[str, Any] | None = None
     ) -> list[Operation]:
         error = error or (_TERMINATED if terminated else None)
-        return [*self._start_event(), self._state("cancelled", finished=now, error=error)]
+        return [
+            *self._start_event(),
+            self._state("cancelled", finished=now, error=error),
+            *self._counted("cancelled"),
+        ]
 
     def _start_event(self) -> Sequence[Operation]:
         return () if self.announced else (self._event("step_compensating", self.started),)

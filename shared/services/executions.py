@@ -30,7 +30,7 @@ from shared.services.plans import Plans
 from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.runs import Run, Runs
-from shared.services.states import execution_of, step_state_of
+from shared.services.states import execution_of, having, step_state_of
 from shared.services.waiting import Reasons
 
 
@@ -147,6 +147,7 @@ class Executions:
             **(lineage.to_json() if lineage else {"parent": None}),
             "paused": None,
             "stop": None,
+            "load": 0,
         }
 
     async def _store(self, caller: Caller, head: dict[str, Any], plan: Plan, trace: Carrier) -> None:
@@ -251,7 +252,7 @@ class Executions:
         of = [caller.scope.tenant_id, "executions", intent, status, parent, since, until]
         where = [
             *_intent_condition(intent),
-            *([Where(("status",), "=", status)] if status else []),
+            *(having(status) if status else []),
             *([Where(("parent", "execution_id"), "=", parent)] if parent else []),
             *([Where(("created_at",), ">=", since)] if since else []),
             *([Where(("created_at",), "<", until)] if until else []),

@@ -46,9 +46,9 @@ class Outcomes:
         self._clock = clock
         self._telemetry = telemetry
         self._record: Record = (
-            CompensationRecord(attempt, started=clock.now(), trace=run.trace)
+            CompensationRecord(run, attempt, started=clock.now())
             if attempt.compensates
-            else AttemptRecord(attempt, tried.step, started=clock.now(), trace=run.trace)
+            else AttemptRecord(run, attempt, tried.step, started=clock.now())
         )
         self._recording = Recording(documents, tried.scope, run, attempt, self._record)
         self._first_began: datetime | None = None
@@ -137,8 +137,10 @@ class Outcomes:
         *,
         outputs: Mapping[str, Any] | None = None,
         error: Mapping[str, Any] | None = None,
+        left: int = 0,
     ) -> Outcome:
-        """The step, or one item of it, has come to its end."""
+        """The step, or one item of it, has come to its end; ``left`` of its items wait for nobody."""
+        self._record.left = left
         now = self._clock.now()
         packed = None if outputs is None else await self._packed(outputs)
         operations = self._record.end(status, now=now, outputs=packed, error=error)

@@ -53,6 +53,8 @@ class Run:
     """Of a retry: the steps that it has kept, and how each ended, in the order of their ends."""
     begun: frozenset[str] = frozenset()
     """Of a retry: the steps whose irreversible action was begun before, and is done again."""
+    loaded: bool = True
+    """Whether its head counts what runs and what waits: those that an earlier release has stored do not."""
     announced: bool = False
     """Whether this process knows that the execution is marked as running."""
     finished: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
@@ -78,6 +80,7 @@ class Run:
             created_by=head["created_by"],
             parent=Parent.from_json(parent) if parent else None,
             trace=trace,
+            loaded="load" in head,
         )
 
     def names(

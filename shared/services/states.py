@@ -7,6 +7,7 @@ from shared.domain.children import Lineage
 from shared.domain.executions import Execution, ExecutionStatus, Progress, StepState, StepStatus
 from shared.domain.steps import RUN_INTENT
 from shared.domain.waiting import Waiting
+from shared.ports.documents import Where
 
 _UNSHOWN: Final = frozenset({"token", "waiting"})
 
@@ -18,7 +19,7 @@ def execution_of(head: Mapping[str, Any], steps: Sequence[StepState] = ()) -> Ex
         execution_id=head["execution_id"],
         intent_id=head["intent_id"],
         tenant_id=head["tenant_id"],
-        status=cast("ExecutionStatus", head["status"]),
+        status="waiting" if _waits(head) else cast("ExecutionStatus", head["status"]),
         parameters=head["parameters"],
         plan_hash=head["plan_hash"],
         progress=Progress(counts["total"], counts["completed"], counts["failed"], counts["skipped"]),
@@ -61,6 +62,22 @@ def step_state_of(id: str, action: str, stored: Mapping[str, Any] | None) -> Ste
         child=_child(stored) if action == RUN_INTENT else None,
         kept_from=stored.get("kept_from"),
     )
+
+
+def _waits(head: Mapping[str, Any]) -> bool:
+    waits: bool = head["status"] == "running" and head.get("load", 0) < 0
+    return waits
+
+
+def having(status: str) -> list[Where]:
+    """What holds for the heads of executions that have this status, as :func:`execution_of` has it."""
+    match status:
+        case "waiting":
+            return [Where(("status",), "=", "running"), Where(("load",), "<", 0)]
+        case "running":
+            return [Where(("status",), "=", "running"), Where(("load",), ">=", 0)]
+        case _:
+            return [Where(("status",), "=", status)]
 
 
 def _pause(paused: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:

@@ -160,7 +160,10 @@ class _Attempt:
         )
         error = None if self._step.continue_on_error else first_failure(found, count)
         outputs = gathered(found, count, limit=limit)
-        return await self._outcomes.ended("failed" if error else "completed", outputs=outputs, error=error)
+        left = sum(item.status == "waiting" for item in found.values())
+        return await self._outcomes.ended(
+            "failed" if error else "completed", outputs=outputs, error=error, left=left
+        )
 
     async def _poll(self) -> Outcome:
         known = await self._outcomes.resume()

@@ -9,7 +9,6 @@ import pytest
 from shared.domain.children import MAX_DEPTH, MAX_DESCENDANTS, Parent
 from shared.domain.executions import Attempt, Execution
 from shared.domain.intents import NewIntent
-from shared.domain.plans import PlanStep
 from shared.modules.children import RunIntent
 from shared.ports.actions import ActionError, Completed
 from shared.ports.children import ChildRefusedError
@@ -58,12 +57,6 @@ async def polled(workshop: Workshop, parent: Execution, child: Execution, **more
 async def completed(workshop: Workshop, child: Execution) -> None:
     await workshop.attempt(child, "say", first=True)
     await workshop.finish(child, "completed")
-
-
-async def planned(workshop: Workshop, execution: Execution) -> PlanStep:
-    run = await Runs(workshop.documents).load(workshop.ada.scope, execution.execution_id)
-    assert run is not None
-    return run.plan.step("sub")
 
 
 async def children(workshop: Workshop, parent: Execution) -> list[Execution]:
@@ -333,13 +326,16 @@ async def test_an_attempt_that_was_broken_off_before_its_child_was_there_never_h
     workshop: Workshop,
 ) -> None:
     parent = await workshop.execute(STEP)
+    run = await Runs(workshop.documents).load(workshop.ada.scope, parent.execution_id)
+    assert run is not None
     await workshop.documents.transact(  # as a delivery leaves it that dies behind its announcement
         workshop.ada.scope,
         container=EXECUTIONS,
         partition=parent.execution_id,
         operations=AttemptRecord(
+            run,
             Attempt("acme", parent.execution_id, "sub", 1),
-            await planned(workshop, parent),
+            run.plan.step("sub"),
             started=workshop.clock.now(),
         ).begin(),
     )

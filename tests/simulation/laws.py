@@ -59,6 +59,7 @@ class Execution:
         self.exactly_what_completed_is_undone()
         self.what_runs_last_does()
         self.the_outcome_says_what_failed_and_what_came_first()
+        self.nothing_that_it_counted_is_left()
 
     def of(self, step: str) -> list[Told]:
         """What is told of the step itself, but for its items and its compensation."""
@@ -178,3 +179,8 @@ class Execution:
         if self.status == "cancelled" and self.error.get("code") != "DEADLINE":
             asked = self.head["audit"]["number"] > 1
             assert asked or self.plan.timeout is not None, "it was cancelled, and nobody asked for it"
+
+    def nothing_that_it_counted_is_left(self) -> None:
+        """What runs and what waits is counted as often as it stops to; a cancellation counts nothing back."""
+        if self.status != "cancelled":
+            assert self.head["load"] == 0, f"the load at the end is {self.head['load']}"

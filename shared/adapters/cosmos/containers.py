@@ -93,7 +93,7 @@ DEFINITIONS = (
     ),
     ContainerDefinition(
         EXECUTIONS,
-        fields=[("status",), ("intent",), ("intent_id",), ("parent", "execution_id"), *_AUDIT],
+        fields=[("status",), ("load",), ("intent",), ("intent_id",), ("parent", "execution_id"), *_AUDIT],
         orders=_by("created_at"),
     ),
     ContainerDefinition(
