@@ -12,8 +12,8 @@ __all__ = ["api", "host", "service", "slow_service"]
 
 
 LONG = "QUANTUM_TEST_LONG"
-"""Set, the kills of hosts over Azure's protocols are tried with everything: two minutes more on two cores."""
-ALWAYS = ("tests.e2e.test_crash", "tests.e2e.test_webhooks")
+"""Set, hosts are killed more often, and over Azure's protocols with everything: minutes more on two cores."""
+ALWAYS = ("tests.e2e.test_chaos", "tests.e2e.test_webhooks")
 """They are tried over Azure's protocols in every run, too."""
 
 

@@ -1,6 +1,5 @@
 """Approvals on a real host: people decide while it runs, and whatever happens to it."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,26 +50,3 @@ def test_a_rejection_ends_it_with_its_reason(api: Api, host: hosting.Host) -> No
 def test_what_nobody_decides_in_time_goes_on_by_itself(api: Api, on_expiry: str, end: str) -> None:
     found = api.run([{**ASK, "expires_in": 0.5, "on_expiry": on_expiry}])
     assert (found["status"], found["steps"][0]["approval"]["expired"]) == (end, True)
-
-
-def test_a_host_that_is_killed_while_people_think_goes_on_with_what_they_decide(
-    tmp_path: Path, stores: dict[str, str]
-) -> None:
-    data, log = tmp_path / "data", tmp_path / "host.log"
-    host = hosting.start(data, log=log, **stores)
-    try:
-        with Api(host) as api:
-            execution = waiting(api, [ASK, GO])
-        assert decide(host, execution, "bob") == 202
-        host.kill()
-        host = hosting.start(data, log=log, **stores)
-        assert decide(host, execution, "cleo") == 202
-        host.kill()
-        host = hosting.start(data, log=log, **stores)
-        with Api(host) as api:
-            events = [event["type"] for event in api.events(execution)]
-            assert events[-1] == "execution_completed"
-            counts = [events.count(f"approval_{what}") for what in ("requested", "decided")]
-            assert counts == [1, 2]
-    finally:
-        host.kill()
