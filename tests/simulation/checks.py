@@ -18,7 +18,7 @@ async def check(play: Play) -> None:
         changes = await play.documents.changes(ACME, container=EXECUTIONS, partition=one, limit=100_000)
         Execution([change.document.body for change in changes]).check()
     check_answers(play)
-    check_calls(play)
+    await check_calls(play)
     await check_trails(play)
 
 
@@ -33,10 +33,21 @@ def check_answers(play: Play) -> None:
         assert len(told) == 1, f"{place} came to {told}"
 
 
-def check_calls(play: Play) -> None:
-    """What cannot be undone is not repeated by itself."""
-    calls = Counter((call.key, call.attempt) for call in play.outside.calls if call.effect == "irreversible")
-    assert all(count == 1 for count in calls.values()), f"an irreversible action was repeated: {calls}"
+async def check_calls(play: Play) -> None:
+    """What cannot be undone is not repeated by itself, nor by a retry that was not told to."""
+    calls = [call for call in play.outside.calls if call.effect == "irreversible"]
+    counts = Counter((call.key, call.attempt) for call in calls)
+    assert all(count == 1 for count in counts.values()), f"an irreversible action was repeated: {counts}"
+    heads = {str(head.body["execution_id"]): head.body for head in await play.stored("execution")}
+    begun = {plan.body["execution_id"]: plan.body.get("begun", ()) for plan in await play.stored("plan")}
+    keys = {call.key for call in calls}
+    for key in keys:
+        execution, _, what = key.partition("/")
+        before = heads[execution].get("retry_of")
+        while before is not None:
+            told = what.partition("/")[0] in begun[execution]
+            assert told or f"{before}/{what}" not in keys, f"{what} was repeated by the retry {execution}"
+            before = heads[before].get("retry_of")
 
 
 async def check_trails(play: Play) -> None:

@@ -1,5 +1,6 @@
 """Random definitions, as people write them: everything that the step language has."""
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
@@ -9,15 +10,15 @@ type Json = dict[str, Any]
 
 SAID: Final = ("error", "error", "fatal", "bug", "slow:0.5", "slow:20", "pending:3", "waiting:7", "well")
 """What a call may come to (``outside.py``); 20 seconds are longer than any timeout here."""
-KINDS: Final = ("act", "act", "act", "act", "act", "transform", "assert", "wait", "approval")
+KINDS: Final = ("act", "act", "act", "act", "act", "transform", "assert", "wait", "approval", "run-intent")
 
 
-def definition(random: Random, *, steps: int) -> Json:
-    """A definition that is valid, though it need not end well."""
+def definition(random: Random, *, steps: int, others: Sequence[str] = ()) -> Json:
+    """A definition that is valid, though it need not end well; it may run the ``others``."""
     names = [f"s{number}" for number in range(steps)]
-    made = [_step(random, name, names[:place]) for place, name in enumerate(names)]
+    made = [_step(random, name, names[:place], others) for place, name in enumerate(names)]
     last = [f"f{number}" for number in range(random.choice([0, 0, 1, 2]))]
-    after = [_step(random, name, last[:place], seen=names) for place, name in enumerate(last)]
+    after = [_step(random, name, last[:place], others, seen=names) for place, name in enumerate(last)]
     for step in after:
         step.pop("compensate", None)
     random.shuffle(made)
@@ -31,9 +32,11 @@ def definition(random: Random, *, steps: int) -> Json:
     return found
 
 
-def _step(random: Random, id: str, before: list[str], *, seen: list[str] | None = None) -> Json:
+def _step(
+    random: Random, id: str, before: list[str], others: Sequence[str], *, seen: list[str] | None = None
+) -> Json:
     """A step that may depend on those ``before`` it, and name the results of those, or of ``seen``."""
-    step: Json = {"id": id, **_doing(random, before)}
+    step: Json = {"id": id, **_doing(random, before, others)}
     if random.random() < 0.8:
         step["depends_on"] = random.sample(before, min(len(before), random.choice([0, 1, 1, 2, 3])))
     named = seen or before
@@ -51,14 +54,19 @@ def _step(random: Random, id: str, before: list[str], *, seen: list[str] | None 
         step["foreach"] = _items(random)
         step["concurrency"] = random.choice([1, 2, 5])
         step["item"] = "${{ item }}"
+    elif step["action"] == "run-intent" and random.random() < 0.2:
+        step["foreach"] = [1, 2, 3]
     elif random.random() < 0.3:
         undo = f"act-{random.choice(['pure', 'idempotent'])}"
         step["compensate"] = {"action": undo, "script": _script(random), **_patience(random)}
     return step
 
 
-def _doing(random: Random, before: list[str]) -> Json:
+def _doing(random: Random, before: list[str], others: Sequence[str]) -> Json:
     match random.choice(KINDS):
+        case "run-intent" if others:
+            more: Json = random.choice([{}, {"expires_in": 5}, {"retry": {"max_attempts": 2}}])
+            return {"action": "run-intent", "intent": random.choice(others), **more}
         case "transform":
             named = f"${{{{ steps.{random.choice(before)}.outputs }}}}" if before else "nothing"
             return {"action": "transform", "value": named}

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.domain.events import EXECUTION_TERMINAL, STEP_TERMINAL
+from shared.domain.events import EXECUTION_TERMINAL, counter_of
 from shared.domain.executions import TERMINAL_STATUSES
 from shared.domain.plans import Plan
+from shared.domain.steering import terminated
 
 type Body = Mapping[str, Any]
 
-WELL: Final = {"step_completed", "step_skipped"}
 ENDS: Final = {"completed", "failed", "skipped", "compensated", "compensation_failed"}
 """What the last event of the attempts of a step, an item or a compensation tells."""
 
@@ -30,8 +30,13 @@ class Told:
 
     @property
     def attempt(self) -> int:
-        """0: none. A step that was blocked or cancelled was never tried."""
+        """0: none. What was blocked or cancelled was never tried, and what is kept was elsewhere."""
         return int(self.data.get("attempt", 0))
+
+    @property
+    def end(self) -> str | None:
+        """How it says that the step has ended, if it does; a retry tells of the ends that it keeps."""
+        return counter_of(self.type, self.data)
 
     @property
     def compensates(self) -> bool:
@@ -47,6 +52,7 @@ class Execution:
         self.error: Body = self.head["error"] or {}
         self.plan = Plan.from_json(next(body for body in bodies if body["kind"] == "plan")["plan"])
         self.last = {step.id for step in self.plan.last}
+        self.terminated = terminated(self.head)
         self.states = {body["step"]: body["status"] for body in bodies if body["kind"] == "step"}
         events = (body for body in bodies if body["kind"] == "event")
         self.told = [Told(place, event["type"], event["data"]) for place, event in enumerate(events)]
@@ -70,13 +76,13 @@ class Execution:
         ]
 
     def end_of(self, step: str) -> Told | None:
-        ends = [one for one in self.of(step) if one.type in STEP_TERMINAL]
+        ends = [one for one in self.of(step) if one.end]
         assert len(ends) <= 1, f"step {step} ended more than once: {ends}"
         return ends[0] if ends else None
 
     def ended_as(self, step: str) -> str | None:
         end = self.end_of(step)
-        return end.type if end else None
+        return end.end if end else None
 
     def it_ends_once_and_nothing_is_told_after_it(self) -> None:
         types = [one.type for one in self.told]
@@ -105,15 +111,15 @@ class Execution:
             assert ended in ([], [len(line) - 1]), f"{key} went on after its end: {line}"
 
     def every_step_ends_and_is_counted(self) -> None:
-        types = Counter(one.type for one in self.told)
-        for end, counter in STEP_TERMINAL.items():
-            assert self.head["progress"][counter] == types[end], f"{self.head['progress']}, told {types}"
+        ends = Counter(one.end for one in self.told)
+        for counter in ("completed", "failed", "skipped"):
+            assert self.head["progress"][counter] == ends[counter], f"{self.head['progress']}, told {ends}"
         for step in self.plan.every_step:
             ended, state = self.ended_as(step.id), self.states.get(step.id)
             if ended is None:
                 assert (self.status, state) == ("cancelled", "cancelled"), f"{step.id} is left {state}"
             else:
-                assert state in {ended.removeprefix("step_"), "compensated"}, f"{step.id} {ended} is {state}"
+                assert state in {ended, "compensated"}, f"{step.id} was told as {ended} and is {state}"
 
     def no_step_begins_before_what_it_depends_on_has_ended_well(self) -> None:
         by_id = {step.id: step for step in self.plan.every_step}
@@ -123,26 +129,29 @@ class Execution:
                 end = self.end_of(before)
                 assert end, f"{step.id} began although {before} never ended"
                 assert end.place < begun[0].place, f"{step.id} began before {before} ended"
-                well = end.type in WELL or by_id[before].continue_on_error
+                well = end.end != "failed" or by_id[before].continue_on_error
                 assert well, f"{step.id} began although {before} failed"
-                assert end.attempt, f"{step.id} began although {before} was blocked"
+                tried = end.attempt or end.type == "step_kept"
+                assert tried, f"{step.id} began although {before} was blocked"
 
     def exactly_what_completed_is_undone(self) -> None:
-        """One after the other, and nothing before what depends on it."""
-        undone = [one for one in self.told if one.compensates and one.type.partition("_")[2] in ENDS]
-        steps = [str(one.step) for one in undone]
+        """One after the other, and nothing before what depends on it. What is not undone is named."""
+        tried = [one for one in self.told if one.compensates and one.type.partition("_")[2] in ENDS]
+        steps = [str(one.step) for one in tried]
         expected = {
             step.id
             for step in self.plan.steps
-            if step.compensate and self._is_undone and self.ended_as(step.id) == "step_completed"
+            if step.compensate and self._is_undone and self.ended_as(step.id) == "completed"
         }
-        assert sorted(steps) == sorted(expected), f"undone is {steps}, to be undone were {expected}"
+        assert len(set(steps)) == len(steps), f"something was undone twice: {steps}"
+        assert expected.issuperset(steps), f"undone is {steps}, to be undone were {expected}"
+        assert self.terminated or expected == set(steps), f"undone is {steps}, to be undone were {expected}"
+        undone = {str(one.step) for one in tried if one.type == "step_compensated"}
+        assert set(self.error.get("uncompensated", ())) == expected - undone
         position = {step: place for place, step in enumerate(steps)}
         for step in self.plan.steps:
             for before in position.keys() & set(step.depends_on) if step.id in position else ():
                 assert position[step.id] < position[before], f"{before} was undone before {step.id}"
-        failed = {str(one.step) for one in undone if one.type == "step_compensation_failed"}
-        assert set(self.error.get("uncompensated", ())) == failed
 
     @property
     def _is_undone(self) -> bool:
@@ -153,7 +162,7 @@ class Execution:
     def what_runs_last_does(self) -> None:
         """The steps of ``finally`` run once all others have ended and are undone, however that went."""
         for step in self.last:
-            assert self.end_of(step), f"{step} of finally did not run"
+            assert self.end_of(step) or self.terminated, f"{step} of finally did not run"
         tried = [one for one in self.told if one.step and one.attempt]
         first = next((one for one in tried if one.step in self.last), None)
         for one in tried[tried.index(first) :] if first else ():
@@ -163,7 +172,7 @@ class Execution:
         failed = [
             step.id
             for step in self.plan.every_step
-            if self.ended_as(step.id) == "step_failed" and not step.continue_on_error
+            if self.ended_as(step.id) == "failed" and not step.continue_on_error
         ]
         told = [*([self.error["step"]] if "step" in self.error else []), *self.error.get("also_failed", ())]
         match self.status:

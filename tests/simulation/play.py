@@ -5,8 +5,10 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
@@ -15,7 +17,10 @@ from shared.domain.errors import QuantumError, UnavailableError
 from shared.domain.executions import TERMINAL_STATUSES
 from shared.domain.ids import RANDOM_BYTES, ulid
 from shared.domain.intents import NewIntent
+from shared.domain.retrying import Retrial
+from shared.domain.steering import Verb
 from shared.modules.approvals import ApprovalAction
+from shared.modules.children import RunIntent
 from shared.modules.core import Assert, Transform, Wait
 from shared.ports.adapters import Adapters
 from shared.ports.documents import EXECUTIONS, Document, Query
@@ -27,7 +32,7 @@ from tests.fakes.actions import ScriptedCatalogue
 from tests.fakes.documents import Killed
 from tests.fakes.events import FlakyEvents
 from tests.simulation.outside import EFFECTS, Act, Outside
-from tests.simulation.scenario import Deed, Scenario
+from tests.simulation.scenario import Deed, Scenario, intent_name
 from tests.simulation.stores import InlineDocuments, RemoteDocuments, Weather
 from tests.workflow.live import LiveEngine
 
@@ -84,8 +89,7 @@ class Play:
     async def run(self) -> None:
         for _ in range(self.scenario.processes):
             self.start()
-        for number, definition in enumerate(self.scenario.definitions):
-            await self._create(f"intent-{number}", definition)
+        await self._prepare()
         self.weather.failing = self.scenario.failing
         people = asyncio.create_task(self._decide())
         began = asyncio.get_running_loop().time()
@@ -117,7 +121,7 @@ class Play:
         catalogue = ScriptedCatalogue()
         settings = Settings(adapters="localhost", host_url="http://127.0.0.1:7071")
         platform = compose(adapters, settings, catalogue=catalogue)
-        actions = [Wait(), Assert(), Transform(), ApprovalAction(platform.approvals)]
+        actions = [Wait(), Assert(), Transform(), RunIntent(), ApprovalAction(platform.approvals)]
         for action in (*actions, *(Act(effect, self.outside) for effect in EFFECTS)):
             catalogue.use(action)
         process = Process(platform, documents)
@@ -133,10 +137,15 @@ class Play:
         for task in process.tasks:
             task.cancel()
 
-    async def _create(self, name: str, definition: dict[str, object]) -> None:
-        platform = self.processes[0].platform
+    async def _prepare(self) -> None:
+        """The tenant, who executes in it, and what they execute: what others run is there before them."""
+        platform, ada = self.processes[0].platform, member("ada")
         await platform.members.ensure_tenant("acme")
-        await platform.intents.create(member("ada"), NewIntent(name=name, definition=definition))
+        await platform.members.ensure_member(
+            "acme", user="ada", roles=["admin"], issuer=ada.principal.issuer, subject=ada.principal.subject
+        )
+        for number, definition in reversed([*enumerate(self.scenario.definitions)]):
+            await platform.intents.create(ada, NewIntent(name=intent_name(number), definition=definition))
 
     def _do(self, deed: Deed) -> None:
         match deed.does:
@@ -150,11 +159,11 @@ class Play:
                 self.engine.reachable = False
                 asyncio.get_running_loop().call_later(deed.lasts, self._back)
             case "execute":
-                intent = f"intent-{deed.which % len(self.scenario.definitions)}"
+                intent = intent_name(deed.which % len(self.scenario.definitions))
                 self._ask(lambda platform: self._execute(platform, intent))
-            case "cancel" if self.acknowledged:
+            case "cancel" | "pause" | "resume" | "terminate" | "retry" as verb if self.acknowledged:
                 execution = self.acknowledged[deed.which % len(self.acknowledged)]
-                self._ask(lambda platform: platform.steering.steer(member("ada"), execution, "cancel"))
+                self._ask(partial(self._steer, execution=execution, verb=verb))
             case _:
                 pass
 
@@ -168,6 +177,14 @@ class Play:
     async def _execute(self, platform: Application, intent: str) -> None:
         execution = await platform.executions.execute(member("ada"), intent, {})
         self.acknowledged.append(execution.execution_id)
+
+    async def _steer(self, platform: Application, execution: str, verb: Verb | Literal["retry"]) -> None:
+        if verb != "retry":
+            await platform.steering.steer(member("ada"), execution, verb)
+            return
+        repeat: Literal[True] | tuple[()] = True if self.chance.random() < 0.3 else ()
+        made = await platform.retrying.retry(member("ada"), execution, Retrial(repeat=repeat))
+        self.acknowledged.append(made.execution_id)
 
     def _ask(self, request: Callable[[Application], Awaitable[object]]) -> None:
         """Have some process serve a request; who asks is told of an error, or of nothing at all."""
@@ -222,8 +239,16 @@ class Play:
             await asyncio.sleep(late)
             while not await self._rests():
                 self._raise_errors()
+                await self._resume()
                 assert asyncio.get_running_loop().time() < end, "an execution does not end"
                 await asyncio.sleep(5)
+
+    async def _resume(self) -> None:
+        """Nothing stays paused."""
+        for head in await self.stored("execution"):
+            if head.body["status"] == "paused":
+                execution = head.body["execution_id"]
+                self._ask(partial(self._steer, execution=execution, verb="resume"))
 
     async def _rests(self) -> bool:
         heads = await self.stored("execution")
@@ -231,6 +256,7 @@ class Play:
             not self.engine.busy
             and all(head.body["status"] in TERMINAL_STATUSES for head in heads)
             and not await self.stored("nudge")
+            and not await self.stored("retry")
             and all(instance.ended for instance in self.engine.instances.values())
         )
 

@@ -5,23 +5,25 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final, Literal
 
+from shared.domain.steering import Verb
 from shared.workflow.cutting import cut
 from shared.workflow.work import Work
 from tests.simulation.definitions import Json, definition
 from tests.workflow.live import Unreliability
 
-type Does = Literal["execute", "cancel", "kill", "die writing", "hub away"]
+type Does = Literal["execute", Verb, "retry", "kill", "die writing", "hub away"]
 
 DEEDS: Final[Sequence[Does]] = (
-    *("execute", "execute", "execute", "cancel", "cancel"),
+    *("execute", "execute", "execute", "cancel", "cancel", "retry", "retry"),
+    *("pause", "pause", "resume", "terminate"),
     *("kill", "die writing", "die writing", "hub away"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """``which`` is the definition to execute, the execution to cancel, the process to kill, or how many
-    transactions from now some process dies in one.
+    """``which`` is the definition to execute, the execution to do something with, the process to kill, or
+    how many transactions from now some process dies in one.
     """
 
     at: float
@@ -59,6 +61,11 @@ def _graph(nodes: Any) -> dict[str, list[str]]:
     return graph
 
 
+def intent_name(number: int) -> str:
+    """Of the definition in that place; one may run those behind it."""
+    return f"intent-{number}"
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """``seed`` decides everything that is not said here: how long calls take, and which of them fail."""
@@ -74,11 +81,16 @@ class Scenario:
     @classmethod
     def of(cls, seed: int) -> "Scenario":
         random = Random(seed)
-        count = random.choice([1, 1, 2])
+        count = random.choice([1, 2, 3])
         return cls(
             seed=seed,
             definitions=[
-                definition(random, steps=random.choice([1, 2, 4, 6, 9, 12, 16])) for _ in range(count)
+                definition(
+                    random,
+                    steps=random.choice([1, 2, 4, 6, 9, 12, 16] if number == 0 else [1, 2, 3]),
+                    others=[intent_name(other) for other in range(number + 1, count)],
+                )
+                for number in range(count)
             ],
             deeds=[Deed(0, "execute", 0), *sorted(_deeds(random), key=lambda deed: deed.at)],
             processes=random.choice([1, 1, 2, 3]),
@@ -126,7 +138,7 @@ def _less(one: Json) -> Iterator[Json]:
             others = [*steps[:place], *steps[place + 1 :]]
             if (others or section == "finally") and not _named(step["id"], {**one, section: others}):
                 yield {**one, section: others}
-            for key in step.keys() - {"id", "action", "condition", "seconds", "value"}:
+            for key in sorted(step.keys() - {"id", "action", "condition", "seconds", "value", "intent"}):
                 trimmed = {name: value for name, value in step.items() if name != key}
                 if key == "foreach":
                     trimmed = {k: v for k, v in trimmed.items() if k not in {"item", "concurrency"}}

@@ -1,9 +1,10 @@
 """Replays the plain generators of ``shared/workflow``."""
 
-import copy
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+
+import orjson
 
 from shared.workflow import executions
 from shared.workflow.context import Steps, Task
@@ -52,7 +53,7 @@ class ReplayContext:
         return self._do("finish", request)
 
     def run_segment(self, instance_id: str, work: dict[str, Any]) -> Task:
-        return self._do("segment", copy.deepcopy(work), target=instance_id)
+        return self._do("segment", _copy(work), target=instance_id)
 
     def timer(self, seconds: float) -> Task:
         return self._do("timer", seconds)
@@ -92,10 +93,10 @@ class ReplayContext:
     def continue_as_new(self, work: dict[str, Any], waiting: Sequence[Task]) -> None:
         for tasks in self._waits.values():
             tasks[:] = [task for task in tasks if task not in waiting]
-        self._do("renew", {"work": copy.deepcopy(work), "events": self._unread})
+        self._do("renew", {"work": _copy(work), "events": self._unread})
 
     def done(self, result: Any) -> None:
-        self._do("done", copy.deepcopy(result))
+        self._do("done", _copy(result))
 
     @property
     def renewed(self) -> bool:
@@ -106,7 +107,7 @@ class ReplayContext:
         if event.kind != "raised":
             task = self._tasks[event.id]
             if not task.is_complete:  # the SDK, too, passes over what is told again
-                task.complete(copy.deepcopy(event.data), failed=event.kind == "failed")
+                task.complete(_copy(event.data), failed=event.kind == "failed")
         elif waits := self._waits.get(event.data):
             waits.pop(0).complete(event.payload)
         else:
@@ -125,7 +126,7 @@ class Generators:
     def replay(self, instance: Instance, turns: Sequence[Sequence[Event]]) -> list[Action]:
         context = ReplayContext(instance.began)
         workflow = executions.execution if instance.orchestrator == "execution" else executions.segment
-        generator = workflow(context, copy.deepcopy(instance.input))
+        generator = workflow(context, _copy(instance.input))
         started = _Resumable(generator)
         for event in (event for turn in turns for event in turn):
             if event.kind == "raised" or not started.ended:
@@ -153,3 +154,8 @@ class _Resumable:
             self._waited = self._generator.send(value)
         except StopIteration as stop:
             self.ended, self.result = True, stop.value
+
+
+def _copy(value: Any) -> Any:
+    """JSON that nobody else has a hand on."""
+    return orjson.loads(orjson.dumps(value))
