@@ -39,7 +39,7 @@ class Engine:
         self.pending: dict[int, Activity] = {}
         """Activities without a result."""
         self._lanes: dict[str, Lane[Any]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     def install(self, *lanes: Lane[Any]) -> None:
         self._lanes = {lane.kind: lane for lane in lanes}
@@ -117,11 +117,12 @@ class Engine:
             for entity_id in request.lock_set:
                 self.unlocked(self.locks.release(entity_id, request.critical_section))
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something that the one who asked does not wait for; :meth:`settle` does."""
+    def spawn[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run something that does not end with whoever asked for it; the hub waits for it when it drains."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
-    def running(self) -> set[asyncio.Task[None]]:
+    def running(self) -> set[asyncio.Task[Any]]:
         return set(self._tasks).union(*(lane.running for lane in self.lanes))

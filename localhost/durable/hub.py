@@ -34,6 +34,7 @@ from localhost.durable.model import (
 from localhost.durable.orchestrations import OrchestrationLane
 from localhost.durable.queries import EntityFilter, InstanceFilter
 from localhost.durable.store import Store
+from localhost.durable.unbroken import unbroken
 from localhost.durable.workers import Workers
 
 PURGED_AT_ONCE = 200
@@ -114,6 +115,7 @@ class TaskHub:
         if results:
             await engine.store.write(partial(record_results, messages=results))
 
+    @unbroken
     async def start_instance(
         self,
         name: str,
@@ -241,6 +243,7 @@ class TaskHub:
         resumed = pb.ExecutionResumedEvent(input=history.text(reason))
         await self._send(instance_id, history.event(self.engine.now(), executionResumed=resumed))
 
+    @unbroken
     async def _send(self, instance_id: str, what: pb.HistoryEvent) -> None:
         engine = self.engine
         message = Message(engine.store.next_id(), instance_id, None, (what,))
@@ -248,6 +251,7 @@ class TaskHub:
         if stored is not None:
             engine.deliver([stored])
 
+    @unbroken
     async def purge(self, instance_ids: Sequence[str], *, recursive: bool = False) -> int:
         """Erase finished instances (with finished descendants if ``recursive``) and entities; how many."""
         engine = self.engine
@@ -287,6 +291,7 @@ class TaskHub:
             if deadline is not None and asyncio.get_running_loop().time() >= deadline:
                 return count, False
 
+    @unbroken
     async def restart(self, instance_id: str, *, new_id: bool = False) -> str:
         """Run a finished instance again with its input, under its id or a new one; the id.
 
@@ -316,6 +321,7 @@ class TaskHub:
         engine.deliver([message])
         return target
 
+    @unbroken
     async def rewind(self, instance_id: str, reason: str | None = None) -> None:
         """Run the failed steps of a failed instance again, in its failed children too.
 
@@ -337,6 +343,7 @@ class TaskHub:
         engine.deliver([message])
         engine.watchers.notify(instance_id)
 
+    @unbroken
     async def signal_entity(
         self,
         entity_id: str,
@@ -369,6 +376,7 @@ class TaskHub:
             lambda connection: queries.entities(connection, where, size, cursor)
         )
 
+    @unbroken
     async def clean_entities(self, *, empty: bool = True, orphaned_locks: bool = True) -> tuple[int, int]:
         """Remove entities without a state and locks whose holder is gone; how many of each."""
         engine = self.engine

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,28 @@ from localhost.sqlite.writer import StorageUnavailableError
 from tests.durable.conftest import World, until
 from tests.durable.crash import functions
 from tests.durable.test_orchestrations import chain_of, waiter
+
+
+async def test_what_a_client_has_no_patience_for_is_done_all_the_same(world: World) -> None:
+    waiter(world)
+    hub, gate = world.hub, threading.Event()
+    before = asyncio.create_task(hub.engine.store.write(lambda _: gate.wait(60)))
+    start = asyncio.create_task(hub.start_instance("wait", instance_id="one", input='["go"]'))
+    await asyncio.sleep(0)  # both are on their way to the writer now
+    start.cancel()
+    await asyncio.wait({start})
+    gate.set()
+    assert await before
+    await world.started("one")
+    gate.clear()
+    before = asyncio.create_task(hub.engine.store.write(lambda _: gate.wait(60)))
+    event = asyncio.create_task(hub.raise_event("one", "go", "1"))
+    await asyncio.sleep(0)
+    event.cancel()
+    await asyncio.wait({event})
+    gate.set()
+    assert await before
+    assert (await world.finished("one")).serialized_output == "[1]"
 
 
 @pytest.mark.parametrize("after", [0.02, 0.1, 0.2, 0.3])
