@@ -181,6 +181,8 @@ def execution_head(value: Execution) -> dict[str, Any]:
         "created_by": value.created_by,
         "schedule": value.schedule,
         "parent": value.parent,
+        "dry_run": value.dry_run,
+        "undecided": value.undecided,
         "retry_of": value.retry_of,
         "retried_by": value.retried_by,
         "links": links(value),

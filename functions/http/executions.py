@@ -36,7 +36,7 @@ def blueprint(platform: Application) -> df.Blueprint:
 async def execute(platform: Application, call: Call) -> Response:
     body: ExecuteIntent = call.body
     execution = await platform.executions.execute(
-        call.caller, call.id, body.parameters, reviewed=body.plan_hash
+        call.caller, call.id, body.parameters, reviewed=body.plan_hash, dry_run=body.dry_run
     )
     headers = {"Location": wire.execution_path(execution.execution_id)}
     headers |= wire.deprecation(execution.deprecation)
@@ -50,6 +50,7 @@ async def list_(platform: Application, call: Call) -> Response:
         intent=query.intent,
         status=query.status,
         parent=query.parent,
+        dry_run=query.dry_run,
         since=rfc3339(query.since) if query.since else None,
         until=rfc3339(query.until) if query.until else None,
         limit=query.limit,

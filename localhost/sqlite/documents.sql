@@ -72,6 +72,9 @@ CREATE INDEX IF NOT EXISTS executions_by_parent
 CREATE INDEX IF NOT EXISTS nudges_by_time
     ON documents (tenant_id, coalesce(created_at, -9e999), partition, id)
     WHERE container = 'executions' AND kind = 'nudge';
+CREATE INDEX IF NOT EXISTS retries_by_time
+    ON documents (tenant_id, coalesce(created_at, -9e999), partition, id)
+    WHERE container = 'executions' AND kind = 'retry';
 CREATE INDEX IF NOT EXISTS audit_by_time
     ON documents (container, tenant_id, coalesce(created_at, -9e999), partition, id)
     WHERE kind = 'audit';

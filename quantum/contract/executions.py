@@ -51,6 +51,11 @@ class ExecuteIntent(BaseModel):
         description="Of the plan that was reviewed. If what would be executed is not that any more, the "
         "answer is 412, and nothing is executed.",
     )
+    dry_run: bool = Field(
+        default=False,
+        description="Whether to do nothing: the plan is walked with every decision, and the execution says "
+        "what it would do.",
+    )
 
 
 type StepName = Annotated[str, Field(min_length=1, max_length=63)]
@@ -172,6 +177,11 @@ class StepState(BaseModel):
     child: str | None = Field(
         description="Of a `run-intent` step that has begun: the id of the execution that it waits for."
     )
+    would: dict[str, Any] | None = Field(description="Of a dry run: what the action would do.")
+    unknown: list[str] = Field(
+        description="Of a dry run: what only a real run can tell, as JSON Pointers into this: `/outputs/a` "
+        "is one output, `/outputs` all that are not there, `/status` whether it would run at all."
+    )
     kept_from: str | None = Field(
         description="Of a retry: the execution in which the step ran, if it did not run again."
     )
@@ -192,6 +202,13 @@ class ExecutionParent(BaseModel):
     item: int | None = Field(description="Of a step with `foreach`: for which item of its list.")
     root: str = Field(description="The execution at the top, which no step has asked for.")
     depth: int = Field(description="How far below that it stands: 1 is its child.")
+
+
+class Undecided(BaseModel):
+    """What a dry run leaves open, because only a real run can tell."""
+
+    steps: list[str] = Field(description="The steps of which it is not known what they would do.")
+    outputs: list[str] = Field(description="The outputs of the execution that are not known.")
 
 
 class ExecutionHead(BaseModel):
@@ -217,6 +234,8 @@ class ExecutionHead(BaseModel):
     parent: ExecutionParent | None = Field(
         description="The step that started it, as its child; without that and a schedule, `created_by` did."
     )
+    dry_run: bool = Field(description="Whether it only says what it would do.")
+    undecided: Undecided | None = Field(description="Of a dry run that has ended: what it could not decide.")
     retry_of: str | None = Field(description="The execution that it is a retry of.")
     retried_by: str | None = Field(description="The execution that is its retry.")
     links: Links
@@ -247,6 +266,9 @@ class ExecutionQuery(Paging):
     parent: Annotated[
         str | None,
         Field(min_length=1, max_length=100, description="Only those that steps of this execution started."),
+    ] = None
+    dry_run: Annotated[
+        bool | None, Field(description="Only dry runs (`true`), or only others (`false`).")
     ] = None
     since: Annotated[Moment | None, Field(description="Created at or after.")] = None
     until: Annotated[Moment | None, Field(description="Created before.")] = None

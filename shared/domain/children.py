@@ -98,7 +98,10 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """How an execution stands that a step has asked for."""
+    """How an execution stands that a step has asked for.
+
+    ``foreseen`` says that it was a dry run, which could not know all of its outputs.
+    """
 
     execution_id: str
     intent_id: str
@@ -106,6 +109,7 @@ class Child:
     created_at: str
     outputs: Mapping[str, Any] | None = None
     error: Mapping[str, Any] | None = None
+    foreseen: bool = False
 
     @property
     def ended(self) -> bool:

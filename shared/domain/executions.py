@@ -82,6 +82,10 @@ class StepState:
     """What it waits for: ``for``, ``step``, ``since``, ``until`` and more, as ``waiting.py`` has it."""
     child: str | None = None
     """The id of the execution that it has had executed."""
+    would: Mapping[str, Any] | None = None
+    """Of a dry run: what the action would do."""
+    unknown: Sequence[str] = ()
+    """Of a dry run: what only a real run can tell, as pointers into the step (``dry_runs.py``)."""
     kept_from: str | None = None
     """The execution in which it ran, if this one is a retry that has kept it."""
 
@@ -100,6 +104,8 @@ class StepState:
             "approval": self._approval(),
             "child": self.child,
             "kept_from": self.kept_from,
+            "would": self.would,
+            "unknown": list(self.unknown),
         }
 
     def _approval(self) -> dict[str, Any] | None:
@@ -139,6 +145,9 @@ class Execution:
     waiting: Sequence[Mapping[str, Any]] = ()
     """What it waits for, over all of its steps, where they were asked for."""
     parent: Mapping[str, Any] | None = None
+    dry_run: bool = False
+    undecided: Mapping[str, Any] | None = None
+    """Of a dry run that has ended: the ``steps`` and ``outputs`` that only a real run can decide."""
     retry_of: str | None = None
     retried_by: str | None = None
 

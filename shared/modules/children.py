@@ -11,7 +11,7 @@ from shared.domain.steps import RUN_INTENT
 from shared.domain.times import parse_rfc3339
 from shared.domain.waiting import Waiting
 from shared.modules.durations import Lasting, seconds_of
-from shared.ports.actions import Action, ActionContext, ActionError, Completed, Pending
+from shared.ports.actions import Action, ActionContext, ActionError, Completed, Foreseen, Pending, Result
 from shared.ports.children import ChildRefusedError, Stop
 
 LOOK: Final = 3600.0
@@ -53,7 +53,7 @@ class RunIntent(Action):
     Parameters = RunIntentParameters
     Outputs = RunIntentOutputs
 
-    async def run(self, parameters: RunIntentParameters, context: ActionContext) -> Completed | Pending:
+    async def run(self, parameters: RunIntentParameters, context: ActionContext) -> Result:
         try:
             child = await context.children.begin(
                 context.scope, context.place, parameters.intent, parameters.parameters
@@ -62,9 +62,11 @@ class RunIntent(Action):
             raise ActionError(error.code, error.message, retryable=False) from error
         return await self._standing(child, parameters, context)
 
-    async def poll(
-        self, token: Any, parameters: RunIntentParameters, context: ActionContext
-    ) -> Completed | Pending:
+    async def dry_run(self, parameters: RunIntentParameters, context: ActionContext) -> Result:
+        """The child of a dry run is one, too."""
+        return await self.run(parameters, context)
+
+    async def poll(self, token: Any, parameters: RunIntentParameters, context: ActionContext) -> Result:
         del token  # the child follows from the attempt
         child = await context.children.look(context.scope, context.place)
         if child is None:
@@ -73,7 +75,7 @@ class RunIntent(Action):
 
     async def cancel(
         self, token: Any, parameters: RunIntentParameters, context: ActionContext
-    ) -> Completed | Pending | None:
+    ) -> Result | None:
         del token, parameters
         how: Stop = "terminate" if context.terminated else "cancel"
         child = await context.children.stop(context.scope, context.place, how)
@@ -85,7 +87,7 @@ class RunIntent(Action):
 
     async def _standing(
         self, child: Child, parameters: RunIntentParameters, context: ActionContext
-    ) -> Completed | Pending:
+    ) -> Result:
         """What the step is as its child stands: when the child's time is over, that is cancelled first."""
         if child.status == "completed":
             return _completed(child)
@@ -107,10 +109,15 @@ def _until(child: Child, seconds: float) -> Pending:
     return Pending(seconds, child.execution_id, waiting, own_time=True)
 
 
-def _completed(child: Child) -> Completed:
-    return Completed(
-        {"execution_id": child.execution_id, "status": child.status, "outputs": dict(child.outputs or {})}
-    )
+def _completed(child: Child) -> Completed | Foreseen:
+    outputs = {
+        "execution_id": child.execution_id,
+        "status": child.status,
+        "outputs": dict(child.outputs or {}),
+    }
+    if child.foreseen:
+        return Foreseen({"run": child.intent_id}, outputs, unknown=["outputs"])
+    return Completed(outputs)
 
 
 def _failed(child: Child, *, expired: bool) -> ActionError:

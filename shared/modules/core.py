@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from shared.domain.times import parse_rfc3339, rfc3339
 from shared.domain.waiting import Waiting
 from shared.modules.durations import MAX_WAIT, seconds_of
-from shared.ports.actions import Action, ActionContext, ActionError, Completed, Pending
+from shared.ports.actions import Action, ActionContext, ActionError, Completed, Foreseen, Pending
 
 SHORT_WAIT: Final = 0.25
 """A wait of up to so many seconds is slept through: a durable timer would cost as much."""
@@ -77,11 +77,7 @@ class Wait(Action):
     Outputs = WaitOutputs
 
     async def run(self, parameters: WaitParameters, context: ActionContext) -> Completed | Pending:
-        now = context.clock.now()
-        until = parameters.end(now)
-        length = (until - now).total_seconds()
-        if length > MAX_WAIT:
-            raise ActionError("PARAMETERS", "'until' is more than 30 days ahead", retryable=False)
+        until, length = _wait_of(parameters, context)
         if length > SHORT_WAIT:
             return Pending(length, until.isoformat(), Waiting("timer", until), own_time=True)
         if length:
@@ -97,6 +93,20 @@ class Wait(Action):
         if left > 0:
             return Pending(left, token, Waiting("timer", until), own_time=True)
         return Completed({"until": rfc3339(until)})
+
+    async def dry_run(self, parameters: WaitParameters, context: ActionContext) -> Foreseen:
+        until, length = _wait_of(parameters, context)
+        return Foreseen({"wait_seconds": length}, {"until": rfc3339(until)}, unknown=())
+
+
+def _wait_of(parameters: WaitParameters, context: ActionContext) -> tuple[datetime, float]:
+    """Until when it is waited from now on, and how many seconds that is."""
+    now = context.clock.now()
+    until = parameters.end(now)
+    length = (until - now).total_seconds()
+    if length > MAX_WAIT:
+        raise ActionError("PARAMETERS", "'until' is more than 30 days ahead", retryable=False)
+    return until, length
 
 
 class AssertParameters(BaseModel):

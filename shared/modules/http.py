@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from shared.modules.authorization import NO_TOKENS, OutboundTokens
 from shared.modules.tracing import answered, outgoing
-from shared.ports.actions import Action, ActionContext, ActionError, Completed
+from shared.ports.actions import Action, ActionContext, ActionError, Completed, Foreseen
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.security.egress import EgressPolicy
 
@@ -29,6 +29,9 @@ MAX_RETRY_AFTER: Final = 3600.0
 OWN_HEADERS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade"})
 """What the request itself decides."""
 
+REDACTED: Final = "(redacted)"
+_SHOWN: Final = frozenset({"accept", "content-type", "idempotency-key", "user-agent"})
+"""The headers whose values a dry run tells: any other may be a secret."""
 HIDDEN: Final = b"(the platform's token)"
 """What outputs have in place of a token."""
 
@@ -119,6 +122,12 @@ class HttpRequestParameters(BaseModel):
             raise ValueError("give either 'auth' or the header 'Authorization'")
         return self
 
+    @property
+    def exact_status(self) -> str | None:
+        """The one status that it expects, if there is but one."""
+        (status, *more) = self.expect_status
+        return status if status.isdecimal() and not more else None
+
     def expects(self, status: int) -> bool:
         return bool({str(status), f"{status // 100}xx"} & set(self.expect_status))
 
@@ -170,7 +179,7 @@ class HttpRequest(Action):
 
         from shared.modules.egress import EgressRefusedError
 
-        place = f"{parameters.method} {_without_query(parameters.url)}"
+        place = _place(parameters)
         try:
             request = client.build_request(
                 parameters.method,
@@ -197,6 +206,22 @@ class HttpRequest(Action):
             raise ActionError("HTTP_CONNECTION", message, retryable=True) from error
         _check_status(parameters, response, place)
         return Completed(_outputs(response, body, token))
+
+    async def dry_run(self, parameters: HttpRequestParameters, context: ActionContext) -> Foreseen:
+        """Nothing is sent; where nobody may send to, it fails as it would."""
+        if (why := self._egress.refusal_of_url(parameters.url)) is not None:
+            raise ActionError("EGRESS_REFUSED", f"{_place(parameters)}: {why}", retryable=False)
+        headers = _sent_headers(parameters, context.idempotency_key)
+        content = _content(parameters.body)
+        would = {
+            "method": parameters.method,
+            "url": _without_query(parameters.url) + ("?…" if "?" in parameters.url else ""),
+            "headers": {name: value if name in _SHOWN else REDACTED for name, value in headers.items()},
+            "body_bytes": 0 if content is None else len(content),
+            "expect_status": parameters.expect_status,
+            **({"auth": parameters.auth.model_dump()} if parameters.auth else {}),
+        }
+        return Foreseen(would, {"status": int(status)} if (status := parameters.exact_status) else {})
 
     async def _authorize(
         self, request: "httpx.Request", auth: HttpAuth | None, context: ActionContext
@@ -228,6 +253,11 @@ class HttpRequest(Action):
         if self._client is not None:
             await self._client.aclose()
             self._client = None
+
+
+def _place(parameters: HttpRequestParameters) -> str:
+    """How messages name the request."""
+    return f"{parameters.method} {_without_query(parameters.url)}"
 
 
 def _sent_headers(parameters: HttpRequestParameters, idempotency_key: str) -> dict[str, str]:

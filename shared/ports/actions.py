@@ -4,7 +4,7 @@ An action is one kind of thing that a step can do.
 
 Each class names itself, its parameters and its outputs as pydantic models, and says what repeating it would
 mean. An attempt that fails raises :class:`ActionError`; one that takes long returns :class:`Pending` and is
-polled later, so that nothing waits in between.
+polled later, so that nothing waits in between. In a dry run it is only asked what it would do.
 """
 
 from abc import ABC, abstractmethod
@@ -73,6 +73,23 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What the action would do, as far as that is known without doing it; all of it is JSON.
+
+    ``would`` tells people what it would do. ``outputs`` are those that are known beforehand, and ``unknown``
+    the names of those that only a real run can tell; None: all that ``outputs`` has not.
+    """
+
+    would: Mapping[str, Any]
+    outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    unknown: Sequence[str] | None = None
+
+
+type Result = Completed | Pending | Foreseen
+"""What an action comes to; only in a dry run it is foreseen."""
+
+
+@dataclass(frozen=True, slots=True)
 class ActionContext:
     """What an attempt may know of its surroundings.
 
@@ -124,14 +141,14 @@ class Action(ABC):
         """Load what the first ``run`` would otherwise wait for. Called on any thread, once or never."""
 
     @abstractmethod
-    async def run(self, parameters: Any, context: ActionContext) -> Completed | Pending:
+    async def run(self, parameters: Any, context: ActionContext) -> Result:
         """Do it.
 
         Raises:
             ActionError: it failed.
         """
 
-    async def poll(self, token: Any, parameters: Any, context: ActionContext) -> Completed | Pending:
+    async def poll(self, token: Any, parameters: Any, context: ActionContext) -> Result:
         """Look how what ``run`` left pending stands; only for actions whose ``run`` does that.
 
         Raises:
@@ -139,7 +156,7 @@ class Action(ABC):
         """
         raise NotImplementedError(f"the action {self.name} is never pending")
 
-    async def cancel(self, token: Any, parameters: Any, context: ActionContext) -> Completed | Pending | None:
+    async def cancel(self, token: Any, parameters: Any, context: ActionContext) -> Result | None:
         """Stop what ``run`` has begun: the execution is cancelled, or the attempt has taken too long.
 
         None: nothing of it is left. ``Completed``: it was done before it could be stopped. ``Pending``: it is
@@ -155,6 +172,18 @@ class Action(ABC):
     def gives_up(self) -> bool:
         """Whether it can stop what it has begun."""
         return type(self).cancel is not Action.cancel
+
+    async def dry_run(self, parameters: Any, context: ActionContext) -> Result:
+        """Say what ``run`` would do and come to, with no effect outside and without waiting.
+
+        By default what is pure is done; of all else no more is known than that it would be.
+
+        Raises:
+            ActionError: it would fail.
+        """
+        if self.side_effect == "pure":
+            return await self.run(parameters, context)
+        return Foreseen({"run": self.name})
 
 
 class Catalogue(Protocol):

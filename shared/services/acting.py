@@ -12,7 +12,7 @@ from shared.domain.executions import Attempt
 from shared.domain.models import places
 from shared.domain.plans import PlanStep
 from shared.domain.steering import terminated
-from shared.ports.actions import Action, ActionError, Completed, Pending
+from shared.ports.actions import Action, ActionError, Completed, Foreseen, Pending, Result
 from shared.ports.documents import EXECUTIONS, Documents
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
@@ -27,9 +27,9 @@ POLL_SECONDS: Final = 60.0
 MAX_TOKEN_BYTES: Final = 8192
 """The most that an action may leave to be polled with: it is in the orchestration's history."""
 
-type Work = Coroutine[Any, Any, Completed | Pending]
+type Work = Coroutine[Any, Any, Result]
 """An action that has been called and not been awaited."""
-type Stop = Coroutine[Any, Any, Completed | Pending | None]
+type Stop = Coroutine[Any, Any, Result | None]
 """One that is called to stop what it has begun, likewise."""
 
 _log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Acting:
         self._action = action
         self._max_output_bytes = max_output_bytes
 
-    async def result(self, work: Work) -> Completed | Pending:
+    async def result(self, work: Work) -> Result:
         """What the action comes to.
 
         Raises:
@@ -79,7 +79,7 @@ class Acting:
         """
         return self._fitting(await self._named(self._watched(work)))
 
-    async def stopped(self, work: Stop) -> Completed | Pending | None:
+    async def stopped(self, work: Stop) -> Result | None:
         """What comes of stopping the action, as :meth:`result`; that is never given up."""
         result = await self._named(asyncio.wait_for(work, self._seconds))
         return None if result is None else self._fitting(result)
@@ -96,7 +96,7 @@ class Acting:
             broken = f"the action {self._step.action} failed unexpectedly; the platform's log has the details"
             raise ActionError("INTERNAL", broken, retryable=True) from error
 
-    def _fitting[T: Completed | Pending](self, result: T) -> T:
+    def _fitting[T: Result](self, result: T) -> T:
         if (reason := self._unfit(result)) is not None:
             raise ActionError("OUTPUTS", reason, retryable=False)
         return result
@@ -106,6 +106,8 @@ class Acting:
         match result:
             case Completed(outputs):
                 return undeclared(self._action, outputs) or unstorable(outputs, limit=self._max_output_bytes)
+            case Foreseen(would, outputs):
+                return unstorable({**outputs, "would": would}, limit=self._max_output_bytes)
             case Pending(token=token):
                 return unstorable(token, what="what it waits with", limit=MAX_TOKEN_BYTES)
             case _:
@@ -116,7 +118,7 @@ class Acting:
         """How long one call may take: an attempt goes on while it is polled, and a look is not all of it."""
         return self._step.timeout if self._attempt.token is None else min(self._step.timeout, POLL_SECONDS)
 
-    async def _watched(self, work: Work) -> Completed | Pending:
+    async def _watched(self, work: Work) -> Result:
         """The work's result; long work is given up when its execution is stopped."""
         # Begun at once: what needs to wait for nothing is done by then, without timers and turns of the loop.
         task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)

@@ -23,6 +23,8 @@ HEAD: Final = "execution"
 OUTPUTS: Final = "outputs"
 """The id, and the kind, of the document with what an execution came to."""
 
+DRY_RUN: Final[Mapping[str, Any]] = {"dry_run": True}
+"""What every event of a dry run tells."""
 _TERMINATED: Final = {"code": "TERMINATED", "message": "the execution was terminated while this ran"}
 """The error of what was broken off because of that."""
 
@@ -37,6 +39,7 @@ class _Record:
     Attributes:
         started: when the attempt began.
         announced: whether its beginning is stored.
+        foreseen: of a dry run, what the step tells beside: what it would do, and what is unknown.
         standing: what the stored state says while it is this delivery's to change; None: there is none.
         left: how many of its items wait for ever, because another has failed.
     """
@@ -51,6 +54,7 @@ class _Record:
         self.started = started
         self.announced = False
         self.left = 0
+        self.foreseen: Mapping[str, Any] = {}
         self.standing: StepStatus | None = "retrying" if attempt.attempt > 1 else None
 
     def take_up(self, status: StepStatus = "running") -> None:
@@ -83,6 +87,7 @@ class AttemptRecord(_Record):
     def __init__(self, run: Run, attempt: Attempt, step: PlanStep, *, started: datetime) -> None:
         super().__init__(run, attempt, started=started)
         self._step = step
+        self._mark: Mapping[str, Any] = DRY_RUN if run.dry_run else {}
         self._prefix = "step" if attempt.item is None else "item"
         """Of the types of its events."""
         self.document_id = _document_id(attempt)
@@ -116,7 +121,7 @@ class AttemptRecord(_Record):
         data = {"result": outputs.shown} if outputs else {}
         return [
             *self._start_event(ended),
-            self._event(ended, now, **data, **({"error": error} if error else {})),
+            self._event(ended, now, **data, **({"error": error} if error else {}), **self.foreseen),
             self._state(ended, finished=now, outputs=outputs, error=error),
             *self._counted(ended, ended if self._attempt.item is None else None),
         ]
@@ -161,7 +166,7 @@ class AttemptRecord(_Record):
             key=f"{self._key}:{attempt.attempt}",
             type=f"{self._prefix}_{what}",
             now=now,
-            data={"step": attempt.step, **item, "attempt": attempt.attempt, **data},
+            data={"step": attempt.step, **item, "attempt": attempt.attempt, **self._mark, **data},
             trace=self._trace,
         )
         return Create(body)
@@ -185,6 +190,7 @@ class AttemptRecord(_Record):
             "error": error,
             "token": token,
             "waiting": waiting,
+            **self.foreseen,
             # Whoever retries the execution asks what may have taken effect (``domain/retrying.py``).
             **({"acted": False} if error and self._step.side_effect != "pure" and not self.announced else {}),
         }

@@ -70,7 +70,8 @@ class Children:
             try:
                 caller = await self._members.acting(scope, lineage, **head["owner"])
                 require(caller.principal, "intents.execute")
-                execution = await self._executions.execute(caller, intent, parameters)
+                dry_run = head.get("dry_run", False)
+                execution = await self._executions.execute(caller, intent, parameters, dry_run=dry_run)
             except UnavailableError:
                 raise
             except DocumentExistsError:
@@ -98,7 +99,13 @@ class Children:
             )
             outputs = await read_whole(self._documents, scope, execution_id, found.body) if found else None
         return Child(
-            execution_id, head["intent_id"], head["status"], head["created_at"], outputs, head["error"]
+            execution_id,
+            head["intent_id"],
+            head["status"],
+            head["created_at"],
+            outputs,
+            head["error"],
+            foreseen=bool((head.get("undecided") or {}).get("outputs")),
         )
 
     async def stop(self, scope: TenantScope, parent: Parent, how: Stop) -> Child | None:

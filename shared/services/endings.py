@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared import logs
+from shared.domain.dry_runs import unknown_in
 from shared.domain.errors import DocumentExistsError, DocumentStaleError
 from shared.domain.executions import MAX_OUTPUT_BYTES, STEP_TERMINAL_STATUSES, TerminalStatus
-from shared.domain.expressions import ExpressionError, resolve
+from shared.domain.expressions import ExpressionError, expressions_in, resolve
 from shared.domain.metrics import EXECUTIONS_FINISHED
 from shared.domain.steering import stopped_because
 from shared.domain.times import rfc3339
@@ -16,7 +17,7 @@ from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Create, Documents, Operation, Patch, Path, Replace
 from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
-from shared.services.attempts import HEAD, OUTPUTS
+from shared.services.attempts import DRY_RUN, HEAD, OUTPUTS
 from shared.services.nudges import Nudges
 from shared.services.packing import Packed, outputs_path, pack, store_chunks, unstorable
 from shared.services.records import event
@@ -26,6 +27,7 @@ from shared.workflow.steering import asking
 STEPS_PER_TRANSACTION = 40
 """Two documents a step, and room for the head, within the 100 operations of a transaction."""
 
+_NOTHING: Mapping[str, Any] = {}
 _UNCOMPENSATED: Mapping[str, Any] = {
     "code": "UNCOMPENSATED",
     "message": "steps that had completed could not be undone",
@@ -73,13 +75,14 @@ class Endings:
             await self._tell_unrun(scope, execution_id, run, payload)
             status: TerminalStatus = payload["status"]
             cause = await self._cause(scope, execution_id, run, payload)
-            outputs = None
+            outputs, unknown = None, list[str]()
             if status == "completed" and run.plan.outputs:
                 try:
-                    outputs = await self._outputs(scope, execution_id, run)
+                    outputs, unknown = await self._outputs(scope, execution_id, run)
                 except ExpressionError as error:
                     status, cause = "failed", {"code": "OUTPUTS", "message": f"the outputs: {error}"}
-            if await self._end(scope, execution_id, run, status, cause, outputs):
+            dry = await self._dry(scope, execution_id, unknown) if run.dry_run else _NOTHING
+            if await self._end(scope, execution_id, run, status, cause, outputs, dry):
                 self._observe(scope, execution_id, run, status, cause)
             if run.parent is not None:
                 # Also when an earlier delivery has recorded the end: it may have died before it could tell.
@@ -95,7 +98,8 @@ class Endings:
         cause: Mapping[str, Any] | None,
     ) -> None:
         counted: Attributes = {"tenant_id": scope.tenant_id, "status": status}
-        self._telemetry.record(EXECUTIONS_FINISHED, 1, counted)
+        if not run.dry_run:
+            self._telemetry.record(EXECUTIONS_FINISHED, 1, counted)
         self._telemetry.end(
             run.trace,
             "execution",
@@ -148,7 +152,7 @@ class Endings:
         state: Operation = Replace(document) if stored else Create(document)
         if status == "cancelled":
             return [state]
-        data = {"step": step, "error": blocked}
+        data = {"step": step, "error": blocked, **(DRY_RUN if run.dry_run else {})}
         told = event(key=f"{step}:0", type="step_skipped", now=now, data=data, trace=run.trace)
         return [state, Create(told)]
 
@@ -208,23 +212,35 @@ class Endings:
                 )
                 return
 
-    async def _outputs(self, scope: TenantScope, execution_id: str, run: Run) -> Packed:
+    async def _dry(self, scope: TenantScope, execution_id: str, outputs: Sequence[str]) -> Mapping[str, Any]:
+        """What the end of a dry run tells beside: that it is one, and what it could not decide."""
+        stored = await self._runs.step_documents(scope, execution_id)
+        steps = [step for step, body in stored.items() if "/status" in body.get("unknown", ())]
+        return {**DRY_RUN, "undecided": {"steps": sorted(steps), "outputs": list(outputs)}}
+
+    async def _outputs(self, scope: TenantScope, execution_id: str, run: Run) -> tuple[Packed, list[str]]:
         """What the execution comes to; the same each time, for all that it is made of is final.
 
-        If it is large, its chunks are stored.
+        If it is large, its chunks are stored. Of a dry run also the names of what it cannot know.
 
         Raises:
             ExpressionError: the plan's outputs cannot be made.
         """
         results = await self._runs.step_results(scope, execution_id, run, run.plan.named_in_outputs)
+        unknown = [
+            name
+            for name, value in run.plan.outputs.items()
+            if run.unknown and unknown_in(expressions_in(value), results, run.unknown)
+        ]
+        known = {name: value for name, value in run.plan.outputs.items() if name not in unknown}
         outputs: Mapping[str, Any] = resolve(
-            run.plan.outputs, run.names(scope, execution_id, results, status="completed")
+            known, run.names(scope, execution_id, results, status="completed")
         )
         if (reason := unstorable(outputs, limit=self._max_output_bytes)) is not None:
             raise ExpressionError("outputs", reason)
         packed = await pack(outputs, owner=OUTPUTS, path=outputs_path(execution_id))
         await store_chunks(self._documents, scope, execution_id, packed.chunks)
-        return packed
+        return packed, unknown
 
     async def _end(
         self,
@@ -234,11 +250,18 @@ class Endings:
         status: TerminalStatus,
         cause: Mapping[str, Any] | None,
         outputs: Packed | None,
+        dry: Mapping[str, Any],
     ) -> bool:
         """Record the end; False when an earlier delivery has."""
         now = self._clock.now()
-        end = Patch(HEAD, set={("status",): status, ("error",): cause, ("finished_at",): rfc3339(now)})
-        data: dict[str, Any] = {"error": cause} if cause else {}
+        changes: dict[Path, Any] = {
+            ("status",): status,
+            ("error",): cause,
+            ("finished_at",): rfc3339(now),
+            **{(name,): value for name, value in dry.items()},
+        }
+        end = Patch(HEAD, set=changes)
+        data: dict[str, Any] = {**({"error": cause} if cause else {}), **dry}
         operations: list[Operation] = [end]
         if outputs is not None:
             data["result"] = outputs.shown

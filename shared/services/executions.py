@@ -21,7 +21,7 @@ from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Quer
 from shared.ports.telemetry import NO_TELEMETRY, Carrier, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.approvals import asked_in
-from shared.services.attempts import HEAD, OUTPUTS
+from shared.services.attempts import DRY_RUN, HEAD, OUTPUTS
 from shared.services.chains import Act, Chain, Chains
 from shared.services.intents import Intents
 from shared.services.launching import Launcher
@@ -62,11 +62,17 @@ class Executions:
         self._reasons = Reasons(documents)
 
     async def execute(
-        self, caller: Caller, intent_id: str, parameters: Mapping[str, Any], *, reviewed: str | None = None
+        self,
+        caller: Caller,
+        intent_id: str,
+        parameters: Mapping[str, Any],
+        *,
+        reviewed: str | None = None,
+        dry_run: bool = False,
     ) -> Execution:
         """Store a new execution of the intent with its plan, and start it.
 
-        ``reviewed`` is the hash of the plan that it must be.
+        ``reviewed`` is the hash of the plan that it must be. A ``dry_run`` walks the plan and does nothing.
 
         What is returned is stored: should the process die before the orchestration has started, the
         recovery timer starts it.
@@ -84,7 +90,7 @@ class Executions:
             execution_id = caller.occasion.execution_id(caller.scope.tenant_id)
         else:
             execution_id = caller.turn.id if caller.turn else self._ids.new()
-        work = self._execute(caller, intent_id, parameters, execution_id, reviewed)
+        work = self._execute(caller, intent_id, parameters, execution_id, reviewed, dry_run=dry_run)
 
         async def done(_: Record) -> Execution:
             await self._launcher.recover(caller.scope, execution_id)
@@ -99,6 +105,8 @@ class Executions:
         parameters: Mapping[str, Any],
         execution_id: str,
         reviewed: str | None,
+        *,
+        dry_run: bool,
     ) -> Execution:
         intent = await self._intents.get(caller, intent_id)
         plan = await self._plans.executable(caller, intent)
@@ -106,7 +114,7 @@ class Executions:
         if errors:
             raise ValidationFailedError("The parameters do not fit the intent", errors=errors)
         logs.add(execution_id=execution_id)
-        head = self._head(caller, intent, plan, values, execution_id)
+        head = self._head(caller, intent, plan, values, execution_id) | {"dry_run": dry_run}
         if reviewed not in {None, head["plan_hash"]}:
             raise StaleError(
                 f"What would be executed, {intent.id} with these parameters, is not what {reviewed} was made "
@@ -157,10 +165,11 @@ class Executions:
             "parameters": head["parameters"],
             "plan_hash": head["plan_hash"],
         }
-        child = {}
+        more: dict[str, Any] = dict(DRY_RUN) if head["dry_run"] else {}
+        made |= more
         if isinstance(caller.occasion, Lineage):
-            child = {"parent": caller.occasion.shown()}
-            made |= {**child, "created_by": head["created_by"]}
+            more["parent"] = caller.occasion.shown()
+            made |= {"parent": more["parent"], "created_by": head["created_by"]}
         elif caller.occasion:
             made |= {"schedule": head["schedule"], "created_by": head["created_by"]}
         act = Act("execution.create", caller.origin, None, made)
@@ -170,7 +179,7 @@ class Executions:
             key="execution",
             type="execution_started",
             now=now,
-            data={"intent_id": head["intent_id"], "total": len(plan.every_step), **child},
+            data={"intent_id": head["intent_id"], "total": len(plan.every_step), **more},
             trace=trace,
         )
         await self._documents.transact(
@@ -235,6 +244,7 @@ class Executions:
         intent: str | None = None,
         status: str | None = None,
         parent: str | None = None,
+        dry_run: bool | None = None,
         since: str | None = None,
         until: str | None = None,
         limit: int = 50,
@@ -243,17 +253,19 @@ class Executions:
         """A page of the tenant's executions, newest first, without their steps, and the next page's cursor.
 
         ``intent`` is a name (every version) or an id (that version), ``parent`` whose steps have asked for
-        them; ``since`` and ``until`` are RFC 3339
-        times as :func:`~shared.domain.times.rfc3339` spells them, the first included, the second not.
+        them, ``dry_run`` whether only those that are dry runs, or only the others. ``since`` and ``until``
+        are RFC 3339 times as :func:`~shared.domain.times.rfc3339` spells them, the first included, the
+        second not.
 
         Raises:
             BadCursorError: the cursor is not of this list with this filter.
         """
-        of = [caller.scope.tenant_id, "executions", intent, status, parent, since, until]
+        of = [caller.scope.tenant_id, "executions", intent, status, parent, dry_run, since, until]
         where = [
             *_intent_condition(intent),
             *(having(status) if status else []),
             *([Where(("parent", "execution_id"), "=", parent)] if parent else []),
+            *([Where(("dry_run",), "=", dry_run)] if dry_run is not None else []),
             *([Where(("created_at",), ">=", since)] if since else []),
             *([Where(("created_at",), "<", until)] if until else []),
         ]

@@ -45,6 +45,8 @@ class Item:
     outputs: Mapping[str, Any] | None = None
     omitted: bool = False
     """Whether it has outputs that are left out here."""
+    unknown: bool = False
+    """Of a dry run: whether only a real run can tell what it comes to."""
 
 
 async def read_items(
@@ -62,7 +64,8 @@ async def read_items(
         query = Query(EXECUTIONS, item_kind(step), partition=execution_id, limit=READ_AT_ONCE, after=after)
         page = await documents.query(scope, query)
         for body in (document.body for document in page.items):
-            found[body["item"]] = Item(body["status"], body["error"], body["outputs"])
+            unknown = bool(body.get("unknown"))
+            found[body["item"]] = Item(body["status"], body["error"], body["outputs"], unknown=unknown)
             left -= size_of(body)
             if body.get("kept"):
                 large[body["item"]] = body

@@ -55,7 +55,13 @@ class Launcher:
             await self._start(scope, execution_id, run, held)
 
     async def _start(self, scope: TenantScope, execution_id: str, run: Run, held: int) -> None:
-        work = work_of(run.plan, tenant_id=scope.tenant_id, execution_id=execution_id, kept=run.kept)
+        work = work_of(
+            run.plan,
+            tenant_id=scope.tenant_id,
+            execution_id=execution_id,
+            kept=run.kept,
+            compensates=not run.dry_run,
+        )
         work.paused, work.steered = held > 0, held
         await self._orchestrations.start(
             instance_id=execution_id, orchestrator=ORCHESTRATOR, input=work.to_json()

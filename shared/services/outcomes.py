@@ -14,7 +14,7 @@ from shared.domain.times import parse_rfc3339, rfc3339
 from shared.ports.actions import Action, ActionError, Pending
 from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Documents
-from shared.ports.telemetry import Telemetry
+from shared.ports.telemetry import NOTHING, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.attempts import AttemptRecord, CompensationRecord, End, Record, outcome_in
 from shared.services.packing import Packed, outputs_path, pack
@@ -138,19 +138,23 @@ class Outcomes:
         outputs: Mapping[str, Any] | None = None,
         error: Mapping[str, Any] | None = None,
         left: int = 0,
+        foreseen: Mapping[str, Any] = NOTHING,
     ) -> Outcome:
-        """The step, or one item of it, has come to its end; ``left`` of its items wait for nobody."""
-        self._record.left = left
+        """The step, or one item of it, has come to its end; ``left`` of its items wait for nobody.
+
+        ``foreseen`` is what a dry run tells beside: what it would do, and what of it is ``unknown``.
+        """
+        self._record.left, self._record.foreseen = left, foreseen
         now = self._clock.now()
         packed = None if outputs is None else await self._packed(outputs)
         operations = self._record.end(status, now=now, outputs=packed, error=error)
         if not await self._recording.settled(operations, packed.chunks if packed else ()):
             return await self._recorded()
-        if status != "skipped":
+        if status != "skipped" and not self._run.dry_run:
             self._measure(status, now)
         named = self._attempt.step in self._run.plan.referenced and self._attempt.key == self._attempt.step
         if named and (packed is None or packed.kept is None):
-            self._run.finish(self._attempt.step, status, outputs)
+            self._run.finish(self._attempt.step, status, outputs, foreseen.get("unknown", ()))
         return Outcome(status, error=error)
 
     async def _packed(self, outputs: Mapping[str, Any]) -> Packed:

@@ -71,7 +71,7 @@ class Relay:
         """
         events: list[tuple[CloudEvent, Mapping[str, Any]]] = []
         for body in changes:
-            if body.get("kind") != "event":
+            if body.get("kind") != "event" or _of_dry_run(body):
                 continue
             try:
                 events.append((cloud_event(container, body), body))
@@ -161,6 +161,12 @@ def cloud_event(container: Container, body: Mapping[str, Any]) -> CloudEvent:
         key=f"{tenant_id}/{aggregate}",
         trace=body.get("trace", NOTHING),
     )
+
+
+def _of_dry_run(body: Mapping[str, Any]) -> bool:
+    """Whether it tells of what did not happen: nobody elsewhere is to count it, or to act on it."""
+    data = body.get("data")
+    return isinstance(data, Mapping) and data.get("dry_run") is True
 
 
 def _text(body: Mapping[str, Any], field: str) -> str:

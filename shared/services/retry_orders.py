@@ -185,6 +185,7 @@ class RetryOrders:
             "descendants": 0,
             "looks": 0,
             "parent": None,
+            "dry_run": False,
             "retry_of": order.old,
             "keeping": True,
             "audit": entry.link,

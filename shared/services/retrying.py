@@ -187,6 +187,8 @@ def _require_retriable(head: Mapping[str, Any]) -> None:
     Raises:
         ConflictError: it is not so.
     """
+    if head.get("dry_run"):
+        raise ConflictError("This was a dry run: there is nothing to retry. Execute the intent")
     if head["status"] not in TERMINAL_STATUSES:
         raise ConflictError(f"The execution is {head['status']}: cancel it, or let it come to its end first")
     if (by := head.get("retried_by")) is not None:

@@ -55,6 +55,9 @@ class Run:
     """Of a retry: the steps whose irreversible action was begun before, and is done again."""
     loaded: bool = True
     """Whether its head counts what runs and what waits: those that an earlier release has stored do not."""
+    dry_run: bool = False
+    unknown: dict[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """Of a dry run: what is not known of the steps that have come to an end (``domain/dry_runs.py``)."""
     announced: bool = False
     """Whether this process knows that the execution is marked as running."""
     finished: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
@@ -81,6 +84,7 @@ class Run:
             parent=Parent.from_json(parent) if parent else None,
             trace=trace,
             loaded="load" in head,
+            dry_run=head.get("dry_run", False),
         )
 
     def names(
@@ -111,8 +115,12 @@ class Run:
             self.of_items[key] = references(step.parameters, step.references)
         return self.of_items[key]
 
-    def finish(self, step: str, status: str, outputs: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    def finish(
+        self, step: str, status: str, outputs: Mapping[str, Any] | None, unknown: Sequence[str] = ()
+    ) -> Mapping[str, Any]:
         """What a step came to, kept for the steps behind it unless it is large."""
+        if unknown:
+            self.unknown[step] = unknown
         result = {"status": status, "outputs": outputs or {}}
         if len(orjson.dumps(result["outputs"])) <= RESULT_KEPT:
             self.finished[step] = result
@@ -200,6 +208,8 @@ class Runs:
             if document is None or document.body["status"] not in STEP_TERMINAL_STATUSES:
                 continue
             status = document.body["status"]
+            if unknown := document.body.get("unknown"):
+                run.unknown[step] = unknown
             outputs = await self._loads.outputs(scope, execution_id, document.body)
             if document.body.get("kept"):
                 results[step] = {"status": status, "outputs": outputs}

@@ -31,6 +31,8 @@ def execution_of(head: Mapping[str, Any], steps: Sequence[StepState] = ()) -> Ex
         finished_at=head["finished_at"],
         error=head["error"],
         steps=steps,
+        dry_run=head.get("dry_run", False),
+        undecided=head.get("undecided"),
         retry_of=head.get("retry_of"),
         retried_by=head.get("retried_by"),
         waiting=_pause(head.get("paused")),
@@ -60,6 +62,8 @@ def step_state_of(id: str, action: str, stored: Mapping[str, Any] | None) -> Ste
         compensation=_compensation(stored.get("compensation")),
         waiting=waits_of(id, stored),
         child=_child(stored) if action == RUN_INTENT else None,
+        would=stored.get("would"),
+        unknown=stored.get("unknown", ()),
         kept_from=stored.get("kept_from"),
     )
 

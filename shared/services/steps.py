@@ -16,16 +16,27 @@ from pydantic import ValidationError
 from shared import logs
 from shared.domain import expressions
 from shared.domain.children import Parent
+from shared.domain.dry_runs import UNDECIDED, pointers_of
 from shared.domain.executions import MAX_OUTPUT_BYTES, Attempt, Outcome
 from shared.domain.models import places
 from shared.domain.plans import PlanStep
-from shared.ports.actions import Action, ActionContext, ActionError, Catalogue, Completed, Pending
+from shared.ports.actions import (
+    Action,
+    ActionContext,
+    ActionError,
+    Catalogue,
+    Completed,
+    Foreseen,
+    Pending,
+    Result,
+)
 from shared.ports.children import Children
 from shared.ports.clock import Clock
 from shared.ports.documents import Documents
 from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.acting import Acting, GivenUpError, OverdueError, Work
+from shared.services.foresight import Foresight, UnforeseenError
 from shared.services.items import first_failure, gathered, read_items
 from shared.services.names import Names
 from shared.services.outcomes import Outcomes, Tried
@@ -95,6 +106,7 @@ class _Attempt:
     def __init__(self, parts: Parts, scope: TenantScope, run: Run, attempt: Attempt) -> None:
         self._parts = parts
         self._scope = scope
+        self._run = run
         self._attempt = attempt
         self._step = _step(run, attempt)
         self._action: Action = parts.catalogue.action(self._step.action)
@@ -104,6 +116,7 @@ class _Attempt:
         )
         tried = Tried(scope, run, attempt, self._step, self._action)
         self._outcomes = Outcomes(tried, parts.documents, parts.clock, parts.telemetry)
+        self._foresight = Foresight(run)
         self._given: Any = None
         """The action's parameters, once they are resolved."""
 
@@ -124,13 +137,25 @@ class _Attempt:
             names = await self._names.known()
             # An item's step has begun: its condition has held.
             when = self._step.when if self._attempt.item is None else None
-            if when is not None and not expressions.condition(when, names):
-                return await self._outcomes.ended("skipped")
+            if when is not None:
+                self._foresight.require("condition", [when], names)
+                if not expressions.condition(when, names):
+                    return await self._outcomes.ended("skipped")
             if self._spreads:
+                self._foresight.require("items", expressions.expressions_in(self._step.foreach), names)
                 return await self._spread()
+            self._foresight.require("parameters", expressions.expressions_in(self._step.parameters), names)
             self._resolve(names)
+        except UnforeseenError as error:
+            return await self._outcomes.ended("skipped", error=error.told, foreseen={"unknown": UNDECIDED})
         except _UNFIT as error:
             return await self._outcomes.failed(_named(error))
+        return await self._act()
+
+    async def _act(self) -> Outcome:
+        """Call the action, or have it say what it would do."""
+        if self._run.dry_run:
+            return await self._settle(self._action.dry_run(self._given, self._context()))
         if self._action.side_effect != "pure" and (known := await self._announce()) is not None:
             return known
         return await self._settle(self._action.run(self._given, self._context()))
@@ -161,8 +186,13 @@ class _Attempt:
         error = None if self._step.continue_on_error else first_failure(found, count)
         outputs = gathered(found, count, limit=limit)
         left = sum(item.status == "waiting" for item in found.values())
+        unknown = pointers_of(["items"]) if any(item.unknown for item in found.values()) else []
         return await self._outcomes.ended(
-            "failed" if error else "completed", outputs=outputs, error=error, left=left
+            "failed" if error else "completed",
+            outputs=outputs,
+            error=error,
+            left=left,
+            foreseen={"unknown": unknown} if unknown else {},
         )
 
     async def _poll(self) -> Outcome:
@@ -187,14 +217,14 @@ class _Attempt:
         except _UNFIT as error:
             return await self._outcomes.given_up(_named(error), terminated=terminated)
         match result:
-            case Completed(outputs):
-                return await self._outcomes.ended("completed", outputs=outputs)
+            case Completed() | Foreseen():
+                return await self._done(result)
             case Pending(delay, token):
                 return Outcome("pending", delay=delay, token=token, gives_up=True)
             case None:
                 return await self._outcomes.given_up(terminated=terminated)
 
-    async def _stopped(self, token: Any) -> Completed | Pending | None:
+    async def _stopped(self, token: Any) -> Result | None:
         return await self._acting.stopped(self._action.cancel(token, self._given, self._context()))
 
     def _resolve(self, names: Mapping[str, Any]) -> None:
@@ -246,9 +276,15 @@ class _Attempt:
                     "cancelled", token=self._attempt.token, gives_up=True, terminated=stopped.terminated
                 )
             return await self._outcomes.given_up(terminated=stopped.terminated)
-        if isinstance(result, Completed):
-            return await self._outcomes.ended("completed", outputs=result.outputs)
-        return await self._wait(result)
+        if isinstance(result, Pending):
+            return await self._wait(result)
+        return await self._done(result)
+
+    async def _done(self, result: Completed | Foreseen) -> Outcome:
+        foreseen: Mapping[str, Any] = {}
+        if isinstance(result, Foreseen):
+            foreseen = {"would": result.would, "unknown": pointers_of(result.unknown)}
+        return await self._outcomes.ended("completed", outputs=result.outputs, foreseen=foreseen)
 
     async def _wait(self, pending: Pending) -> Outcome:
         if pending.own_time:
@@ -266,8 +302,8 @@ class _Attempt:
             except ActionError as error:
                 _log.warning("%s could not be stopped: %s", self._attempt, error.message)
                 result = None
-            if isinstance(result, Completed):
-                return await self._outcomes.ended("completed", outputs=result.outputs)
+            if isinstance(result, Completed | Foreseen):
+                return await self._done(result)
         return await self._outcomes.failed(late)
 
 

@@ -33,11 +33,19 @@ _NOTHING: Final = MappingProxyType[str, str]({})
 type _Graph = Mapping[str, Sequence[str]]
 
 
-def work_of(plan: Plan, *, tenant_id: str, execution_id: str, kept: Mapping[str, str] = _NOTHING) -> Work:
+def work_of(
+    plan: Plan,
+    *,
+    tenant_id: str,
+    execution_id: str,
+    kept: Mapping[str, str] = _NOTHING,
+    compensates: bool = True,
+) -> Work:
     """The input of the orchestration that runs ``plan``.
 
     ``kept`` are the steps of which there is what they came to, and how they ended, in the order of that: they
-    do not run, and those that completed are undone like the others, if it comes to that.
+    do not run, and those that completed are undone like the others, if it comes to that and the execution
+    ``compensates``.
     """
     left = [step for step in plan.steps if step.id not in kept]
     nodes = cut({step.id: [one for one in step.depends_on if one not in kept] for step in left})
@@ -48,7 +56,7 @@ def work_of(plan: Plan, *, tenant_id: str, execution_id: str, kept: Mapping[str,
         execution_id=execution_id,
         nodes=nodes,
         tolerant=frozenset(step.id for step in plan.every_step if step.continue_on_error),
-        compensatable=frozenset(step.id for step in plan.steps if step.compensate),
+        compensatable=frozenset(step.id for step in plan.steps if step.compensate and compensates),
         last=last,
         timeout=plan.timeout,
         # Before whatever completes from now on: its time is behind every other.

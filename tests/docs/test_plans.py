@@ -32,3 +32,6 @@ def test_the_commands_show_a_plan_and_execute_what_was_reviewed_and_nothing_else
     assert '"blockers":[]' in shown
     assert shown.count('"code":"STALE"') == 1
     assert shown.count('"status":"pending"') == 1
+    assert '"code":"UNKNOWN_UNTIL_RUN"' in shown
+    assert '"undecided":{"steps":["name"],"outputs":["name"]}' in shown
+    assert "Bearer abc" not in shown.partition("event: execution_started")[2]

@@ -205,3 +205,18 @@ async def test_what_runs_or_was_retried_is_not_retried(world: World) -> None:
     refused = await world.send("operator", "POST", f"/executions/{old}/retry")
     assert refused.status_code == 409
     assert new in refused.json()["detail"]
+
+
+async def test_a_dry_run_is_marked_and_found_by_that(world: World) -> None:
+    await world.intent()
+    response = await world.send("operator", "POST", "/intents/deploy/execute", json={"dry_run": True})
+    assert response.status_code == 202, response.text
+    rehearsal = response.json()["execution_id"]
+    real = (await world.send("operator", "POST", "/intents/deploy/execute")).json()["execution_id"]
+    shown = (await world.send("viewer", "GET", f"/executions/{rehearsal}")).json()
+    assert (shown["dry_run"], shown["undecided"], shown["steps"][0]["unknown"]) == (True, None, [])
+    for wanted, expected in (("true", [rehearsal]), ("false", [real])):
+        page = await world.send("viewer", "GET", "/executions", params={"dry_run": wanted})
+        assert [one["execution_id"] for one in page.json()["items"]] == expected
+    refused = await world.send("operator", "POST", "/intents/deploy/execute", json={"dry_run": "yes"})
+    assert refused.status_code == 400

@@ -8,11 +8,11 @@ from pydantic import ValidationError
 from shared.domain.waiting import Waiting
 from shared.modules.core import Assert, Transform, Wait
 from shared.modules.durations import MAX_WAIT
-from shared.ports.actions import Action, ActionContext, ActionError, Completed, Pending
+from shared.ports.actions import Action, ActionContext, ActionError, Completed, Pending, Result
 from tests.fakes.clock import FrozenClock
 
 
-async def _run(action: Action, context: ActionContext, **parameters: Any) -> Completed | Pending:
+async def _run(action: Action, context: ActionContext, **parameters: Any) -> Result:
     return await action.run(action.Parameters.model_validate(parameters), context)
 
 

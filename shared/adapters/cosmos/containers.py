@@ -93,7 +93,10 @@ DEFINITIONS = (
     ),
     ContainerDefinition(
         EXECUTIONS,
-        fields=[("status",), ("load",), ("intent",), ("intent_id",), ("parent", "execution_id"), *_AUDIT],
+        fields=[
+            *[("status",), ("load",), ("intent",), ("intent_id",), ("parent", "execution_id"), ("dry_run",)],
+            *_AUDIT,
+        ],
         orders=_by("created_at"),
     ),
     ContainerDefinition(
