@@ -11,6 +11,7 @@ from azurefunctions.extensions.http.fastapi import Response
 from shared.domain.errors import (
     ForbiddenError,
     QuantumError,
+    QuotaExceededError,
     StillRunningError,
     UnauthenticatedError,
     UnavailableError,
@@ -39,6 +40,7 @@ STATUSES: Mapping[str, HTTPStatus] = {
     "VALIDATION_FAILED": HTTPStatus.UNPROCESSABLE_ENTITY,
     "NOT_EXECUTABLE": HTTPStatus.UNPROCESSABLE_ENTITY,
     "IDEMPOTENCY_KEY_REUSED": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "QUOTA_EXCEEDED": HTTPStatus.TOO_MANY_REQUESTS,
     "INTERNAL": HTTPStatus.INTERNAL_SERVER_ERROR,
     "UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -68,6 +70,8 @@ def respond(error: Exception, *, path: str, request_id: str) -> Response:
         body["errors"] = [place.to_json() for place in named.errors]
     if isinstance(named, ForbiddenError) and named.policies:
         body["policies"] = named.policies
+    if isinstance(named, QuotaExceededError):
+        body["violated_policies"] = named.violated
     return Response(orjson.dumps(body), status.value, _headers(named), MEDIA_TYPE)
 
 
@@ -75,6 +79,6 @@ def _headers(error: QuantumError) -> dict[str, str]:
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, UnauthenticatedError):
         headers["WWW-Authenticate"] = 'Bearer realm="quantum"'
-    if isinstance(error, UnavailableError | StillRunningError):
+    if isinstance(error, UnavailableError | StillRunningError | QuotaExceededError):
         headers["Retry-After"] = str(min(max(error.retry_after, 1), MAX_RETRY_AFTER))
     return headers

@@ -263,7 +263,8 @@ PATCH_TENANT = Route(
     body=PatchTenant,
     response=Tenant,
     headers=("ETag",),
-    problems=(412, 422),
+    problems=(412, 422, 503),
+    durable=True,
 )
 INTENT_SCHEMA = Route(
     name="intent_schema",

@@ -25,7 +25,7 @@ EXECUTE_INTENT = Route(
     status=202,
     headers=("Location",),
     occasional=("Deprecation", "Link"),
-    problems=(409, 412, 422, 503),
+    problems=(409, 412, 422, 429, 503),
     durable=True,
 )
 LIST_EXECUTIONS = Route(

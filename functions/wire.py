@@ -127,6 +127,7 @@ def plan(value: Preview) -> dict[str, Any]:
         "order": value.levels,
         "timeout": value.plan.timeout,
         "outputs": value.plan.outputs,
+        "concurrency": value.plan.concurrency.model_dump() if value.plan.concurrency else None,
         "warnings": [one.to_json() for one in value.warnings],
         "blockers": [one.to_json() for one in value.blockers],
     }

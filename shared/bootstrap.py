@@ -11,6 +11,7 @@ from shared.modules.webhooks import GuardedWebhooks
 from shared.ports.actions import Catalogue
 from shared.ports.adapters import Adapters
 from shared.security.egress import EgressPolicy
+from shared.services.admission import Admission
 from shared.services.agenda import Agenda
 from shared.services.approvals import Approvals
 from shared.services.audit import Audit
@@ -25,6 +26,7 @@ from shared.services.idempotency import Idempotency
 from shared.services.intents import Intents
 from shared.services.launching import Launcher
 from shared.services.lifecycle import Lifecycle
+from shared.services.limits import Limits
 from shared.services.members import Members
 from shared.services.nudges import Nudges
 from shared.services.outputs import Outputs
@@ -81,6 +83,7 @@ class Application:
     steps: Steps
     endings: Endings
     launcher: Launcher
+    limits: Limits
     nudges: Nudges
     retry_orders: RetryOrders
     recovery: Recovery
@@ -111,6 +114,9 @@ class _Base:
     chains: Chains
     runs: Runs
     launcher: Launcher
+    limits: Limits
+    tenants: Tenants
+    admission: Admission
     nudges: Nudges
     retry_orders: RetryOrders
     egress: EgressPolicy
@@ -128,6 +134,15 @@ class _Base:
             ids=adapters.ids,
         )
         chains = Chains(settings.audit_retention)
+        limits = Limits(documents=documents, launcher=launcher, clock=adapters.clock)
+        tenants = Tenants(
+            documents=documents,
+            chains=chains,
+            limits=limits,
+            clock=adapters.clock,
+            max_concurrent_executions=settings.max_concurrent_executions,
+        )
+        admission = Admission(limits=limits, tenants=tenants, launcher=launcher)
         return cls(
             adapters,
             settings,
@@ -137,8 +152,11 @@ class _Base:
             chains,
             runs,
             launcher,
+            limits,
+            tenants,
+            admission,
             nudges,
-            RetryOrders(documents=documents, chains=chains, launcher=launcher),
+            RetryOrders(documents=documents, chains=chains, admission=admission, launcher=launcher),
             EgressPolicy.allowing(settings.egress_allow),
         )
 
@@ -150,10 +168,19 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
     approvals = Approvals(documents=documents, chains=base.chains, runs=runs, nudges=base.nudges, clock=clock)
     catalogue = catalogue or _built_in_actions(base, approvals)
     members = Members(documents, adapters.tokens, clock)
-    tenants, validation, intents, versions, lifecycle = _registry(base, catalogue)
+    validation, intents, versions, lifecycle = _registry(base, catalogue)
     plans = Plans(intents=intents, validation=validation, catalogue=catalogue)
+    endings = Endings(
+        documents=documents,
+        runs=runs,
+        nudges=base.nudges,
+        limits=base.limits,
+        clock=clock,
+        telemetry=telemetry,
+        max_output_bytes=settings.max_output_bytes,
+    )
     executions = _executions(base, intents, plans)
-    steering = _steering(base, executions)
+    steering = _steering(base, executions, endings)
     children = Children(
         documents=documents,
         members=members,
@@ -168,7 +195,7 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         settings=settings,
         adapters=adapters,
         members=members,
-        tenants=tenants,
+        tenants=base.tenants,
         validation=validation,
         schemas=Schemas(catalogue.specs(), catalogue.models()),
         intents=intents,
@@ -186,15 +213,9 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         audit=Audit(documents=documents, cursors=base.cursors),
         streams=Streams(documents=documents, heartbeat_seconds=settings.heartbeat_seconds),
         steps=Steps(Parts(documents, runs, catalogue, clock, children, telemetry, settings.max_output_bytes)),
-        endings=Endings(
-            documents=documents,
-            runs=runs,
-            nudges=base.nudges,
-            clock=clock,
-            telemetry=telemetry,
-            max_output_bytes=settings.max_output_bytes,
-        ),
+        endings=endings,
         launcher=base.launcher,
+        limits=base.limits,
         nudges=base.nudges,
         retry_orders=base.retry_orders,
         recovery=recovery,
@@ -216,16 +237,14 @@ def _built_in_actions(base: _Base, approvals: Approvals) -> BuiltInActions:
     )
 
 
-def _registry(base: _Base, catalogue: Catalogue) -> tuple[Tenants, Validation, Intents, Versions, Lifecycle]:
+def _registry(base: _Base, catalogue: Catalogue) -> tuple[Validation, Intents, Versions, Lifecycle]:
     documents, chains, cursors, clock = base.documents, base.chains, base.cursors, base.adapters.clock
-    tenants = Tenants(documents=documents, chains=chains, clock=clock)
     validation = Validation(
-        documents=documents, catalogue=catalogue, tenants=tenants, url_refusal=base.egress.refusal_of_url
+        documents=documents, catalogue=catalogue, tenants=base.tenants, url_refusal=base.egress.refusal_of_url
     )
     references = References(documents, clock, base.adapters.ids)
     registry = Registry(documents=documents, chains=chains, references=references, clock=clock)
     return (
-        tenants,
         validation,
         Intents(documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock),
         Versions(documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock),
@@ -238,6 +257,7 @@ def _executions(base: _Base, intents: Intents, plans: Plans) -> Executions:
         documents=base.documents,
         chains=base.chains,
         launcher=base.launcher,
+        admission=base.admission,
         intents=intents,
         runs=base.runs,
         plans=plans,
@@ -248,12 +268,14 @@ def _executions(base: _Base, intents: Intents, plans: Plans) -> Executions:
     )
 
 
-def _steering(base: _Base, executions: Executions) -> Steering:
+def _steering(base: _Base, executions: Executions, endings: Endings) -> Steering:
     return Steering(
         documents=base.documents,
         chains=base.chains,
         executions=executions,
         launcher=base.launcher,
+        admission=base.admission,
+        endings=endings,
         runs=base.runs,
         nudges=base.nudges,
         clock=base.adapters.clock,
@@ -299,7 +321,9 @@ def _upkeep(base: _Base, members: Members) -> tuple[Recovery, Retention]:
     recovery = Recovery(
         documents=documents,
         members=members,
+        tenants=base.tenants,
         launcher=base.launcher,
+        limits=base.limits,
         nudges=base.nudges,
         retry_orders=base.retry_orders,
         clock=clock,

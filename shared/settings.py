@@ -28,6 +28,7 @@ WEBHOOK_FIRST_DELAY = 5.0
 KEY_BYTES = 32
 MAX_PROXIES = 9
 EXECUTION_RETENTION_DAYS = 90
+MAX_CONCURRENT_EXECUTIONS = 100_000
 MAX_RETENTION_DAYS = 20_000
 """As a time to live, in seconds, this fits what Cosmos DB takes (2**31 - 1)."""
 
@@ -91,6 +92,9 @@ class Settings:
     execution_retention: timedelta | None = timedelta(days=EXECUTION_RETENTION_DAYS)
     """``QUANTUM_EXECUTION_RETENTION_DAYS``: how long executions are kept after their end, 90 days unless it
     says otherwise; 0: for ever."""
+    max_concurrent_executions: int | None = None
+    """``QUANTUM_MAX_CONCURRENT_EXECUTIONS``: how many executions of a tenant run at a time, unless the tenant
+    says otherwise; without it or with 0, any number."""
     token_issuers: str = ""
     """``QUANTUM_TOKEN_ISSUERS``: whose tokens are taken, as JSON (``shared/adapters/jwt/configured.py`` has
     the form); on loopback beside the local issuer's."""
@@ -147,6 +151,10 @@ class Settings:
             execution_retention=_days(
                 values, "QUANTUM_EXECUTION_RETENTION_DAYS", EXECUTION_RETENTION_DAYS, least=0
             ),
+            max_concurrent_executions=_whole(
+                values, "QUANTUM_MAX_CONCURRENT_EXECUTIONS", most=MAX_CONCURRENT_EXECUTIONS
+            )
+            or None,
             token_issuers=values.get("QUANTUM_TOKEN_ISSUERS", ""),
             credentials=values.get("QUANTUM_CREDENTIALS", ""),
             credentials_secret=values.get("QUANTUM_CREDENTIALS_SECRET", ""),
@@ -251,7 +259,7 @@ def _days(values: Mapping[str, str], key: str, default: int = 0, *, least: int =
     return timedelta(days=days) if days else None
 
 
-def _whole(values: Mapping[str, str], key: str, default: int, *, least: int = 0, most: int) -> int:
+def _whole(values: Mapping[str, str], key: str, default: int = 0, *, least: int = 0, most: int) -> int:
     text = values.get(key, "").strip() or str(default)
     if not (text.isascii() and text.isdecimal() and len(text) < 9 and least <= int(text) <= most):
         raise SettingsError(f"{key} is {text!r}: it must be a whole number, {least} to {most}")

@@ -133,8 +133,11 @@ def blueprint(platform: Application) -> df.Blueprint:
         outcome: dict[str, Any] = await platform.steps.run(payload)
         return outcome
 
+    # An end gives a place to the next execution that waits for one, which is then started.
     @functions.activity_trigger(input_name="payload", activity=FINISH)
-    async def finish_execution(payload: dict) -> None:  # type: ignore[type-arg]  # as above
+    @functions.generic_input_binding(arg_name="starter", type="durableClient", durableRequiresGrpc=True)
+    async def finish_execution(payload: dict, starter: str) -> None:  # type: ignore[type-arg]  # as above
+        platform.adapters.orchestrations.use(starter)
         await platform.endings.finish(payload)
 
     return functions

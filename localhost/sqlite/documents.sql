@@ -96,5 +96,16 @@ CREATE INDEX IF NOT EXISTS members_by_user
 CREATE INDEX IF NOT EXISTS agenda_by_due
     ON documents (tenant_id, partition, coalesce(json_extract(body, '$."due"'), -9e999), id)
     WHERE container = 'tenancy' AND kind = 'due';
+CREATE INDEX IF NOT EXISTS tickets_by_number
+    ON documents (
+        tenant_id, partition, coalesce(status, -9e999), coalesce(json_extract(body, '$."line"'), -9e999),
+        coalesce(json_extract(body, '$."number"'), -9e999), id
+    )
+    WHERE container = 'tenancy' AND kind = 'ticket';
+CREATE INDEX IF NOT EXISTS lines_by_number
+    ON documents (
+        tenant_id, partition, coalesce(status, -9e999), coalesce(json_extract(body, '$."number"'), -9e999), id
+    )
+    WHERE container = 'tenancy' AND kind = 'line';
 
 COMMIT;

@@ -148,6 +148,10 @@ class Waiting(BaseModel):
     dependencies: list[str] | None = Field(
         default=None, description="The steps that must end first, of many of them some."
     )
+    limit: Literal["tenant", "intent"] | None = Field(default=None, description="Whose limit holds it back.")
+    most: int | None = Field(default=None, description="How many that limit lets run at a time.")
+    running: int | None = Field(default=None, description="How many of them run now.")
+    place: int | None = Field(default=None, description="Its place in the queue; 1 is the next.")
     by: str | None = Field(default=None, description="Who paused it.")
     reason: str | None = Field(default=None, description="Why it was paused, if that was said.")
 

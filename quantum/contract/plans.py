@@ -116,6 +116,13 @@ class PlanGraph(BaseModel):
     edges: list[PlanEdge]
 
 
+class Concurrency(BaseModel):
+    """How many executions of an intent run at a time, and what becomes of more."""
+
+    limit: int
+    policy: Literal["queue", "refuse"]
+
+
 class Plan(BaseModel):
     """What executing an intent with these parameters would do. Nothing of it is stored."""
 
@@ -137,6 +144,9 @@ class Plan(BaseModel):
         description="Seconds after which the execution is cancelled, if it goes on by then; null: never."
     )
     outputs: dict[str, Any] = Field(description="What it comes to if it completes, as it is written.")
+    concurrency: Concurrency | None = Field(
+        description="How many executions of the intent run at a time; null: any number."
+    )
     warnings: list[FieldError] = Field(
         description="What is allowed and perhaps not meant, or would make a step fail. Pointers lead into "
         "the intent (`/definition/…`) or into this graph (`/graph/nodes/…`)."

@@ -31,4 +31,9 @@ class Problem(BaseModel):
     request_id: str = Field(description="Quote it when you ask for help; the platform's log has it.")
     timestamp: str = Field(description="When, as RFC 3339 in UTC.", examples=["2024-01-04T10:00:00.000000Z"])
     errors: list[FieldError] = Field(default=[], description="Each thing wrong with the input.")
+    violated_policies: list[str] = Field(
+        default=[],
+        description="With QUOTA_EXCEEDED: the limits that are reached.",
+        examples=[["intents/deploy/concurrency"]],
+    )
     policies: list[str] = Field(default=[], description="With FORBIDDEN: the policies that decided.")

@@ -3,6 +3,10 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 _FORBIDDEN = "Names of actions that intents may not have, nor executions run."
+_CONCURRENT = (
+    "How many executions run at a time, those that others have started left out; more wait for their turn. "
+    "null: as many as the platform's operator says."
+)
 _REGISTRIES = "Where container images may come from, as `host` or `host/path`; null: from anywhere."
 
 
@@ -13,6 +17,7 @@ class TenantSettings(BaseModel):
     allowed_registries: list[str] | None = Field(
         description=_REGISTRIES, examples=[["registry.example.com", "ghcr.io/acme"]]
     )
+    max_concurrent_executions: int | None = Field(description=_CONCURRENT, examples=[20])
 
 
 class Tenant(BaseModel):
@@ -30,6 +35,7 @@ class ChangedSettings(BaseModel):
 
     forbidden_actions: list[str] | None = Field(default=None, description=_FORBIDDEN)
     allowed_registries: list[str] | None = Field(default=None, description=_REGISTRIES)
+    max_concurrent_executions: int | None = Field(default=None, description=_CONCURRENT)
 
 
 class PatchTenant(BaseModel):

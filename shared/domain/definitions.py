@@ -1,7 +1,7 @@
 """Definitions: what an intent says should happen, as a target, declared parameters and steps."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,8 +10,22 @@ from shared.domain.steps import Step, long_form
 MAX_STEPS: Final = 1000
 MAX_EXECUTION_TIME: Final = 90 * 86_400
 """The longest timeout of an execution, in seconds: 90 days."""
+MAX_CONCURRENCY: Final = 100_000
+"""The highest limit of executions that run at a time."""
 MAX_DEPTH: Final = 32
 """How deep objects and lists may be nested in a definition."""
+
+
+class Concurrency(BaseModel):
+    """How many executions of the intent run at a time, whichever version of it they are of."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    limit: int = Field(ge=1, le=MAX_CONCURRENCY, description="How many run at most.", examples=[1])
+    policy: Literal["queue", "refuse"] = Field(
+        default="queue",
+        description="What becomes of more: they wait for their turn, or are refused.",
+    )
 
 
 class Definition(BaseModel):
@@ -35,6 +49,9 @@ class Definition(BaseModel):
         default=None,
         description="Seconds that an execution may take; then it is cancelled. What undoes steps and what "
         "runs at last has its own timeouts.",
+    )
+    concurrency: Concurrency | None = Field(
+        default=None, description="How many of its executions run at a time; without it, any number."
     )
     outputs: dict[str, Any] = Field(
         default={},

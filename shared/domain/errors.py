@@ -19,6 +19,7 @@
     ├── ValidationFailedError      well-formed, but it breaks a rule; every error at once
     │   └── NotExecutableError     this intent cannot be executed as it stands
     ├── KeyReusedError             another request had that Idempotency-Key
+    ├── QuotaExceededError         as many run already as may; try again when something has ended
     ├── UnavailableError           a dependency cannot serve now; try again
     └── DocumentError              what a conditional write found (never leaves the services)
         ├── DocumentExistsError
@@ -149,6 +150,18 @@ class ValidationFailedError(QuantumError):
 class NotExecutableError(ValidationFailedError):
     code = "NOT_EXECUTABLE"
     title = "This intent cannot be executed as it stands"
+
+
+class QuotaExceededError(QuantumError):
+    """``violated`` names the limits that are reached; ``retry_after`` is in seconds."""
+
+    code = "QUOTA_EXCEEDED"
+    title = "There is no more of this at a time"
+    retry_after = 10
+
+    def __init__(self, message: str = "", *, violated: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.violated = tuple(violated)
 
 
 class UnavailableError(QuantumError):

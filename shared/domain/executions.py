@@ -26,9 +26,16 @@ type TerminalStatus = Literal["completed", "failed", "cancelled"]
 EXECUTION_STATUSES: tuple[ExecutionStatus, ...] = ExecutionStatus.__value__.__args__
 TERMINAL_STATUSES = frozenset({"completed", "failed", "cancelled"})
 STEP_TERMINAL_STATUSES = frozenset({"completed", "skipped", "failed", "cancelled", "compensated"})
+QUEUED: Final = "queued"
+"""The stored status of an execution that waits for its turn (``limits.py``); it is shown as ``pending``."""
 
 MAX_OUTPUT_BYTES: Final = 16 * 1024 * 1024
 """The largest outputs of a step, and of an execution, as JSON, unless an operator says otherwise."""
+
+
+def waits_for_turn(head: Mapping[str, Any]) -> bool:
+    """Whether a limit holds the execution with this head back, be it paused or not: it is not started yet."""
+    return head["status"] == QUEUED or (head["status"] == "paused" and head.get("in_queue") is True)
 
 
 @dataclass(frozen=True, slots=True)

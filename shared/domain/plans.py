@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.domain.actions import ActionSpec, SideEffect
 from shared.domain.canonical import content_hash
-from shared.domain.definitions import Definition
+from shared.domain.definitions import Concurrency, Definition
 from shared.domain.expressions import named_steps, references
 from shared.domain.steps import Retry, Step
 
@@ -86,6 +86,7 @@ class Plan:
         last: what runs at last (``finally``), however the steps went; ``depends_on`` is among these.
         outputs: what it comes to if it completes, with expressions.
         timeout: seconds after which it is cancelled, if it has not come to its end.
+        concurrency: how many executions of its intent run at a time.
     """
 
     target: str | None
@@ -93,6 +94,7 @@ class Plan:
     last: tuple[PlanStep, ...] = ()
     outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     timeout: float | None = None
+    concurrency: Concurrency | None = None
 
     def step(self, id: str) -> PlanStep:
         """The step ``id``.
@@ -143,6 +145,7 @@ class Plan:
             **({"finally": [step.to_json() for step in self.last]} if self.last else {}),
             **({"outputs": dict(self.outputs)} if self.outputs else {}),
             **({"timeout": self.timeout} if self.timeout is not None else {}),
+            **({"concurrency": self.concurrency.model_dump()} if self.concurrency else {}),
         }
 
     @classmethod
@@ -153,6 +156,7 @@ class Plan:
             tuple(PlanStep.from_json(step) for step in data.get("finally", ())),
             data.get("outputs", {}),
             data.get("timeout"),
+            Concurrency.model_validate(data["concurrency"]) if "concurrency" in data else None,
         )
 
 
@@ -165,6 +169,7 @@ def make_plan(definition: Definition, *, actions: Mapping[str, ActionSpec]) -> P
         _graph(definition.finally_, known, actions),
         definition.outputs,
         definition.timeout,
+        definition.concurrency,
     )
 
 

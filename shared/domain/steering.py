@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from shared.domain.errors import ConflictError
-from shared.domain.executions import TERMINAL_STATUSES
+from shared.domain.executions import QUEUED, TERMINAL_STATUSES, waits_for_turn
 
 type Verb = Literal["cancel", "pause", "resume", "terminate"]
 
@@ -47,7 +47,10 @@ class Wish:
             case "pause" | "resume" if status == "cancelling":
                 raise ConflictError(f"The execution is being cancelled: there is nothing to {self.verb}")
             case "pause" if status != "paused":
-                return {"status": "paused", "paused": self._told}
+                queued = {"in_queue": True} if status == QUEUED else {}
+                return {"status": "paused", "paused": self._told, **queued}
+            case "resume" if waits_for_turn(head):
+                return {"status": QUEUED, "paused": None, "in_queue": False} if status == "paused" else None
             case "resume" if status == "paused":
                 return {"status": "running" if head["started_at"] else "pending", "paused": None}
             case _:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shared.domain.definitions import MAX_CONCURRENCY
 from shared.domain.errors import FieldError
 from shared.domain.pointers import pointer
 from shared.domain.steps import ACTION_NAME
@@ -23,16 +24,19 @@ class TenantSettings:
         forbidden_actions: names of actions that its intents may not have.
         allowed_registries: where container images may come from, as ``host`` or ``host/path``; None: from
             anywhere.
+        max_concurrent_executions: how many of its executions run at a time; None: as the platform has it.
     """
 
     forbidden_actions: Sequence[str] = ()
     allowed_registries: Sequence[str] | None = None
+    max_concurrent_executions: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         allowed = self.allowed_registries
         return {
             "forbidden_actions": list(self.forbidden_actions),
             "allowed_registries": None if allowed is None else list(allowed),
+            "max_concurrent_executions": self.max_concurrent_executions,
         }
 
 
@@ -60,7 +64,15 @@ def settings_errors(settings: TenantSettings) -> list[FieldError]:
             _REGISTRY,
             "a registry, as registry.example.com or ghcr.io/acme (lower case, without https://)",
         ),
+        *_limit_errors(settings.max_concurrent_executions),
     ]
+
+
+def _limit_errors(limit: int | None) -> Iterator[FieldError]:
+    if limit is not None and not 1 <= limit <= MAX_CONCURRENCY:
+        place = pointer("settings", "max_concurrent_executions")
+        message = f"it is 1 to {MAX_CONCURRENCY}, not {limit}; null puts it back to what the platform has"
+        yield FieldError(place, "VALUE", message)
 
 
 def _entry_errors(

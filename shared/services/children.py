@@ -30,6 +30,7 @@ from shared.services.executions import Executions
 from shared.services.launching import Launcher
 from shared.services.members import Members
 from shared.services.packing import read_whole
+from shared.services.states import shown_status
 from shared.services.steering import Steering
 
 WITHDRAWN: Final = "withdrawn"
@@ -101,7 +102,7 @@ class Children:
         return Child(
             execution_id,
             head["intent_id"],
-            head["status"],
+            shown_status(head["status"]),
             head["created_at"],
             outputs,
             head["error"],

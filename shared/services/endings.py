@@ -2,12 +2,13 @@
 
 import contextlib
 import itertools
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared import logs
 from shared.domain.dry_runs import unknown_in
-from shared.domain.errors import DocumentExistsError, DocumentStaleError
+from shared.domain.errors import DocumentExistsError, DocumentStaleError, UnavailableError
 from shared.domain.executions import MAX_OUTPUT_BYTES, STEP_TERMINAL_STATUSES, TerminalStatus
 from shared.domain.expressions import ExpressionError, expressions_in, resolve
 from shared.domain.metrics import EXECUTIONS_FINISHED
@@ -18,11 +19,15 @@ from shared.ports.documents import EXECUTIONS, Create, Documents, Operation, Pat
 from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.attempts import DRY_RUN, HEAD, OUTPUTS
+from shared.services.chains import Entry
+from shared.services.limits import Limits
 from shared.services.nudges import Nudges
 from shared.services.packing import Packed, outputs_path, pack, store_chunks, unstorable
 from shared.services.records import event
 from shared.services.runs import Run, Runs, step_document_id
 from shared.workflow.steering import asking
+
+_log = logging.getLogger(__name__)
 
 STEPS_PER_TRANSACTION = 40
 """Two documents a step, and room for the head, within the 100 operations of a transaction."""
@@ -43,6 +48,7 @@ class Endings:
         documents: Documents,
         runs: Runs,
         nudges: Nudges,
+        limits: Limits,
         clock: Clock,
         telemetry: Telemetry = NO_TELEMETRY,
         max_output_bytes: int = MAX_OUTPUT_BYTES,
@@ -51,6 +57,7 @@ class Endings:
         self._documents = documents
         self._runs = runs
         self._nudges = nudges
+        self._limits = limits
         self._clock = clock
         self._telemetry = telemetry
 
@@ -84,10 +91,51 @@ class Endings:
             dry = await self._dry(scope, execution_id, unknown) if run.dry_run else _NOTHING
             if await self._end(scope, execution_id, run, status, cause, outputs, dry):
                 self._observe(scope, execution_id, run, status, cause)
-            if run.parent is not None:
-                # Also when an earlier delivery has recorded the end: it may have died before it could tell.
-                await self._nudges.tell(run.parent.execution_id, asking(run.parent.step, run.parent.item))
+            await self._tell_others(scope, execution_id, run)
             self._runs.forget(scope, execution_id)
+
+    async def withdraw(
+        self, scope: TenantScope, head: Mapping[str, Any], changes: Mapping[str, Any], record: Entry
+    ) -> bool:
+        """Cancel an execution that waits for its turn, with the record of who wished so; it never begins.
+
+        ``changes`` are those of the wish. False if the execution has moved on since ``head``.
+        """
+        execution_id = head["execution_id"]
+        run = await self._runs.load(scope, execution_id)
+        if run is None:
+            raise LookupError(f"there is no execution {execution_id}")
+        now, cause = self._clock.now(), stopped_because({**head, **changes})
+        ended = {**changes, "status": "cancelled", "error": cause, "finished_at": rfc3339(now)}
+        end = Patch(
+            HEAD,
+            set={("audit",): record.link, **{(name,): value for name, value in ended.items()}},
+            where={("status",): head["status"], ("audit", "hash"): head["audit"]["hash"]},
+        )
+        data = {"error": cause} if cause else {}
+        told = event(key="execution", type="execution_cancelled", now=now, data=data, trace=run.trace)
+        try:
+            if not await self._once(scope, execution_id, [end, Create(told), *record.operations]):
+                return False
+        except DocumentStaleError:
+            return False
+        self._observe(scope, execution_id, run, "cancelled", cause)
+        self._runs.forget(scope, execution_id)
+        try:
+            await self._tell_others(scope, execution_id, run)
+        except UnavailableError:
+            _log.warning("%s was cancelled in the queue; recovery will take its ticket", execution_id)
+        return True
+
+    async def _tell_others(self, scope: TenantScope, execution_id: str, run: Run) -> None:
+        """Let those go on who wait for the end.
+
+        Also when an earlier delivery has recorded it: it may have died before it could tell.
+        """
+        if run.parent is not None:
+            await self._nudges.tell(run.parent.execution_id, asking(run.parent.step, run.parent.item))
+        if run.limited:
+            await self._limits.leave(scope, execution_id)
 
     def _observe(
         self,

@@ -7,8 +7,14 @@ from typing import Any
 from shared import logs
 from shared.domain.approvals import APPROVAL
 from shared.domain.children import Lineage
-from shared.domain.errors import NotFoundError, StaleError, ValidationFailedError
-from shared.domain.executions import TERMINAL_STATUSES, Execution
+from shared.domain.errors import (
+    DocumentExistsError,
+    NotFoundError,
+    StaleError,
+    UnavailableError,
+    ValidationFailedError,
+)
+from shared.domain.executions import TERMINAL_STATUSES, Execution, waits_for_turn
 from shared.domain.intents import Intent, Reference
 from shared.domain.paging import Cursors
 from shared.domain.parameters import validate_parameters
@@ -20,6 +26,7 @@ from shared.ports.clock import Clock, Ids
 from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Query, Where
 from shared.ports.telemetry import NO_TELEMETRY, Carrier, Telemetry
 from shared.security.scope import TenantScope
+from shared.services.admission import Admission
 from shared.services.approvals import asked_in
 from shared.services.attempts import DRY_RUN, HEAD, OUTPUTS
 from shared.services.chains import Act, Chain, Chains
@@ -41,6 +48,7 @@ class Executions:
         documents: Documents,
         chains: Chains,
         launcher: Launcher,
+        admission: Admission,
         intents: Intents,
         runs: Runs,
         plans: Plans,
@@ -52,6 +60,7 @@ class Executions:
         self._documents = documents
         self._chains = chains
         self._launcher = launcher
+        self._admission = admission
         self._intents = intents
         self._runs = runs
         self._plans = plans
@@ -70,7 +79,7 @@ class Executions:
         reviewed: str | None = None,
         dry_run: bool = False,
     ) -> Execution:
-        """Store a new execution of the intent with its plan, and start it.
+        """Store a new execution of the intent with its plan, and start it, or let it wait for its turn.
 
         ``reviewed`` is the hash of the plan that it must be. A ``dry_run`` walks the plan and does nothing.
 
@@ -82,6 +91,7 @@ class Executions:
             NotExecutableError: its definition cannot be executed as it stands.
             ValidationFailedError: the parameters do not fit what the intent declares.
             StaleError: the plan is not the one that was reviewed.
+            QuotaExceededError: as many run as its definition allows, and it says to refuse more.
             DocumentExistsError: this time of a schedule, or this attempt of a step, has executed it before.
         """
         # What may be asked for again names its one execution: a request by its turn, a schedule by its time,
@@ -120,11 +130,13 @@ class Executions:
                 f"What would be executed, {intent.id} with these parameters, is not what {reviewed} was made "
                 f"of: POST /api/v1/intents/{intent_id}/plan again, look at it, and send the plan_hash it has"
             )
+        lineage = caller.occasion if isinstance(caller.occasion, Lineage) else None
+        await self._admission.enter(caller.scope, head, plan.concurrency, lineage)
         trace = self._telemetry.begin()
         await self._store(caller, head, plan, trace)
         run = Run.of(head, plan, trace)
         self._runs.keep(caller.scope, execution_id, run)
-        await self._launcher.start(caller.scope, execution_id, run)
+        await self._admission.begin(caller.scope, head, run)
         return replace(execution_of(head), deprecation=intent.deprecation)
 
     def _head(
@@ -182,20 +194,23 @@ class Executions:
             data={"intent_id": head["intent_id"], "total": len(plan.every_step), **more},
             trace=trace,
         )
-        await self._documents.transact(
-            caller.scope,
-            container=EXECUTIONS,
-            partition=head["execution_id"],
-            operations=[
-                Create(head),
-                Create(
-                    {"id": "plan", "kind": "plan", "plan": plan.to_json()}
-                    | ({"trace": dict(trace)} if trace else {})
-                ),
-                Create(started),
-                *entry.operations,
-            ],
-        )
+        stored = {"id": "plan", "kind": "plan", "plan": plan.to_json()}
+        try:
+            await self._documents.transact(
+                caller.scope,
+                container=EXECUTIONS,
+                partition=head["execution_id"],
+                operations=[
+                    Create(head),
+                    Create(stored | ({"trace": dict(trace)} if trace else {})),
+                    Create(started),
+                    *entry.operations,
+                ],
+            )
+        except DocumentExistsError:
+            if await self._admission.never_stored(caller.scope, head["execution_id"]):
+                raise UnavailableError from None
+            raise
 
     async def get(self, caller: Caller, execution_id: str) -> Execution:
         """The execution with the state of every step.
@@ -212,10 +227,16 @@ class Executions:
         if APPROVAL in run.plan.actions:
             asked = await asked_in(self._documents, caller.scope, execution_id)
         states = [
-            replace(step_state_of(one.id, one.action, stored.get(one.id)), approval=asked.get(one.id))
+            replace(
+                step_state_of(one.id, one.action, stored.get(one.id), execution=head.body["status"]),
+                approval=asked.get(one.id),
+            )
             for one in run.plan.every_step
         ]
         execution = execution_of(head.body, states)
+        if waits_for_turn(head.body):
+            held = await self._admission.waiting(caller.scope, execution_id)
+            execution = replace(execution, waiting=[*execution.waiting, *([held] if held else [])])
         if execution.status not in TERMINAL_STATUSES:
             execution = await self._reasons.explained(caller.scope, execution, run.plan)
         outputs = None

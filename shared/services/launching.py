@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.domain.errors import UnavailableError
-from shared.domain.executions import TERMINAL_STATUSES
+from shared.domain.executions import TERMINAL_STATUSES, waits_for_turn
 from shared.domain.steering import terminated
 from shared.ports.documents import EXECUTIONS, Documents
 from shared.ports.orchestrations import Orchestrations
@@ -87,14 +87,15 @@ class Launcher:
     async def recover(self, scope: TenantScope, execution_id: str) -> None:
         """Bring a stranded execution back on its way: start what was stored, signal what was asked for.
 
-        Both are harmless when they were done before. A retry that has not kept all yet is left alone.
+        Both are harmless when they were done before. What waits for its turn is left alone, and so is a retry
+        that has not kept all yet.
         """
         document = await self._documents.read(scope, container=EXECUTIONS, partition=execution_id, id=HEAD)
         run = await self._runs.load(scope, execution_id)
         if document is None or run is None or document.body["status"] in TERMINAL_STATUSES:
             return
         head = document.body
-        if head.get("keeping"):
+        if head.get("keeping") or waits_for_turn(head):
             return
         held = head["audit"]["number"] if head["status"] in {"paused", "cancelling"} else 0
         await self.start(scope, execution_id, run, held=held)

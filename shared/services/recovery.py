@@ -1,9 +1,10 @@
 """Finding executions that were left behind when a process died at the wrong moment.
 
 An execution is stored before its orchestration is started, a cancellation before it is signalled, what a
-step waits for before the step is nudged, and an order to retry before it is carried out. If the process dies
-between the two, nobody is left who would do the second half: this does it, for every tenant. All of it is
-harmless when it was done before.
+step waits for before the step is nudged, and an order to retry before it is carried out; what a limit held
+back gets its turn before it is started, and has come to its end before the next one gets it. If the process
+dies between the two, nobody is left who would do the second half: this does it, for every tenant. All of it
+is harmless when it was done before.
 """
 
 import logging
@@ -14,9 +15,11 @@ from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Documents, Query, Where
 from shared.security.scope import TenantScope
 from shared.services.launching import Launcher
+from shared.services.limits import Limits
 from shared.services.members import Members
 from shared.services.nudges import Nudges
 from shared.services.retry_orders import RetryOrders
+from shared.services.tenants import Tenants
 
 GRACE = timedelta(seconds=10)
 """An execution younger than this may still be on its way to its start."""
@@ -31,14 +34,18 @@ class Recovery:
         *,
         documents: Documents,
         members: Members,
+        tenants: Tenants,
         launcher: Launcher,
+        limits: Limits,
         nudges: Nudges,
         retry_orders: RetryOrders,
         clock: Clock,
     ) -> None:
         self._documents = documents
         self._members = members
+        self._tenants = tenants
         self._launcher = launcher
+        self._limits = limits
         self._nudges = nudges
         self._retry_orders = retry_orders
         self._clock = clock
@@ -50,9 +57,16 @@ class Recovery:
             scope = TenantScope(tenant_id)
             recovered += await self._recover_tenant(scope)
             left = self._clock.now() - GRACE
+            recovered += await self._heal_limits(scope)
             recovered += await self._nudges.send_left(scope, before=left)
             recovered += await self._retry_orders.carry_out_left(scope, before=left)
         return recovered
+
+    async def _heal_limits(self, scope: TenantScope) -> int:
+        if not await self._limits.used(scope):
+            return 0
+        limit = await self._tenants.max_concurrent_executions(scope, fresh=True)
+        return await self._limits.heal(scope, limit, grace=GRACE)
 
     async def _recover_tenant(self, scope: TenantScope) -> int:
         recovered, after = 0, None

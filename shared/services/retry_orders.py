@@ -31,6 +31,7 @@ from shared.ports.documents import (
 )
 from shared.security.principals import Origin
 from shared.security.scope import TenantScope
+from shared.services.admission import Admission
 from shared.services.attempts import HEAD, item_kind
 from shared.services.chains import Act, Chain, Chains
 from shared.services.launching import Launcher
@@ -108,9 +109,12 @@ class Order:
 
 
 class RetryOrders:
-    def __init__(self, *, documents: Documents, chains: Chains, launcher: Launcher) -> None:
+    def __init__(
+        self, *, documents: Documents, chains: Chains, admission: Admission, launcher: Launcher
+    ) -> None:
         self._documents = documents
         self._chains = chains
+        self._admission = admission
         self._launcher = launcher
 
     async def carry_out_left(self, scope: TenantScope, *, before: datetime) -> int:
@@ -147,6 +151,7 @@ class RetryOrders:
             await self._keep_items(scope, order, step, every=True)
         await self._keep_steps(scope, order)
         await self._transact(scope, order.new, [Patch(HEAD, set={("keeping",): False})])
+        await self._admission.look(scope, order.new)
         await self._launcher.recover(scope, order.new)
         with suppress(DocumentMissingError):  # somebody else has carried it out, too
             done: list[Operation] = [Delete(ORDER), Patch(HEAD, set={("retrying",): False})]
@@ -190,6 +195,7 @@ class RetryOrders:
             "keeping": True,
             "audit": entry.link,
         }
+        await self._admission.enter_again(scope, head, plan["plan"].get("concurrency"))
         snapshot = {
             "id": "plan",
             "kind": "plan",

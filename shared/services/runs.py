@@ -58,6 +58,8 @@ class Run:
     dry_run: bool = False
     unknown: dict[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Of a dry run: what is not known of the steps that have come to an end (``domain/dry_runs.py``)."""
+    limited: bool = False
+    """Whether it has a ticket, which is to be given back at its end."""
     announced: bool = False
     """Whether this process knows that the execution is marked as running."""
     finished: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
@@ -85,6 +87,7 @@ class Run:
             trace=trace,
             loaded="load" in head,
             dry_run=head.get("dry_run", False),
+            limited=head.get("limited", False),
         )
 
     def names(

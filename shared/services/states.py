@@ -4,12 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from shared.domain.children import Lineage
-from shared.domain.executions import Execution, ExecutionStatus, Progress, StepState, StepStatus
+from shared.domain.executions import QUEUED, Execution, ExecutionStatus, Progress, StepState, StepStatus
 from shared.domain.steps import RUN_INTENT
 from shared.domain.waiting import Waiting
 from shared.ports.documents import Where
 
 _UNSHOWN: Final = frozenset({"token", "waiting"})
+
+
+def shown_status(stored: str) -> ExecutionStatus:
+    """The status of an execution, of that in its head."""
+    return cast("ExecutionStatus", "pending" if stored == QUEUED else stored)
 
 
 def execution_of(head: Mapping[str, Any], steps: Sequence[StepState] = ()) -> Execution:
@@ -19,7 +24,7 @@ def execution_of(head: Mapping[str, Any], steps: Sequence[StepState] = ()) -> Ex
         execution_id=head["execution_id"],
         intent_id=head["intent_id"],
         tenant_id=head["tenant_id"],
-        status="waiting" if _waits(head) else cast("ExecutionStatus", head["status"]),
+        status="waiting" if _waits(head) else shown_status(head["status"]),
         parameters=head["parameters"],
         plan_hash=head["plan_hash"],
         progress=Progress(counts["total"], counts["completed"], counts["failed"], counts["skipped"]),
@@ -46,10 +51,15 @@ def _parent(head: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return Lineage.from_json(head).shown()
 
 
-def step_state_of(id: str, action: str, stored: Mapping[str, Any] | None) -> StepState:
-    """How a step stands, of its document; without one it has not begun."""
+def step_state_of(
+    id: str, action: str, stored: Mapping[str, Any] | None, *, execution: str = "running"
+) -> StepState:
+    """How a step stands, of its document; without one it has not begun.
+
+    Then it is cancelled if the ``execution`` of that status was, while it waited for its turn.
+    """
     if stored is None:
-        return StepState(id, action)
+        return StepState(id, action, "cancelled" if execution == "cancelled" else "pending")
     return StepState(
         id=id,
         action=action,
@@ -80,6 +90,8 @@ def having(status: str) -> list[Where]:
             return [Where(("status",), "=", "running"), Where(("load",), "<", 0)]
         case "running":
             return [Where(("status",), "=", "running"), Where(("load",), ">=", 0)]
+        case "pending":
+            return [Where(("status",), "in", ["pending", QUEUED])]
         case _:
             return [Where(("status",), "=", status)]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.domain.errors import DocumentExistsError, DocumentStaleError
-from shared.domain.executions import Execution
+from shared.domain.executions import Execution, waits_for_turn
 from shared.domain.steering import Verb, Wish
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
@@ -17,8 +17,10 @@ from shared.ports.documents import EXECUTIONS, Create, Documents, Operation, Pat
 from shared.ports.telemetry import NOTHING
 from shared.security.principals import Origin
 from shared.security.scope import TenantScope
+from shared.services.admission import Admission
 from shared.services.attempts import HEAD
 from shared.services.chains import Act, Chains
+from shared.services.endings import Endings
 from shared.services.executions import Executions, chain_of
 from shared.services.launching import Launcher
 from shared.services.members import Caller
@@ -26,6 +28,7 @@ from shared.services.nudges import Nudges
 from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.runs import Runs
+from shared.services.states import shown_status
 
 _EVENTS: Mapping[Verb, str] = {"pause": "execution_paused", "resume": "execution_resumed"}
 
@@ -38,6 +41,8 @@ class Steering:
         chains: Chains,
         executions: Executions,
         launcher: Launcher,
+        admission: Admission,
+        endings: Endings,
         runs: Runs,
         nudges: Nudges,
         clock: Clock,
@@ -46,6 +51,8 @@ class Steering:
         self._chains = chains
         self._executions = executions
         self._launcher = launcher
+        self._admission = admission
+        self._endings = endings
         self._runs = runs
         self._nudges = nudges
         self._clock = clock
@@ -54,6 +61,8 @@ class Steering:
         self, caller: Caller, execution_id: str, verb: Verb, *, reason: str | None = None
     ) -> Execution:
         """Have an execution do what the caller wants; to want what it does already changes nothing.
+
+        One that waits for its turn is cancelled at once. If it is paused, it keeps its place.
 
         Raises:
             NotFoundError: absent, or another tenant's.
@@ -88,6 +97,9 @@ class Steering:
             if changes is None:
                 break
             if await self._store(scope, origin, head, wish, changes):
+                if waits_for_turn(head):
+                    await self._admission.look(scope, execution_id)
+                    return
                 head = {**head, **changes}
                 break
         if head["status"] == "cancelling":
@@ -104,13 +116,16 @@ class Steering:
         """Write the wish down with its audit record; False if the execution moved on meanwhile."""
         execution_id, now = str(head["execution_id"]), self._clock.now()
         told = {"reason": wish.reason} if wish.reason else {}
+        withdrawn = waits_for_turn(head) and changes["status"] == "cancelling"
         act = Act(
             f"execution.{wish.verb}",
             origin,
-            {"status": head["status"]},
-            {"status": changes["status"], **told},
+            {"status": shown_status(head["status"])},
+            {"status": "cancelled" if withdrawn else shown_status(changes["status"]), **told},
         )
         entry = self._chains.add(chain_of(scope, execution_id), head["audit"], act, now=now)
+        if withdrawn:
+            return await self._endings.withdraw(scope, head, changes, entry)
         mark = Patch(
             HEAD,
             set={("audit",): entry.link, **{(name,): value for name, value in changes.items()}},
@@ -124,8 +139,10 @@ class Steering:
         writes: list[Operation] = [mark, *entry.operations]
         if wish.verb in _EVENTS:
             number: int = entry.link["number"]
-            nudge = self._nudges.nudge({wish.verb: number})
-            writes += [nudge, await self._told(scope, execution_id, wish, number)]
+            writes.append(await self._told(scope, execution_id, wish, number))
+            if not waits_for_turn(head):
+                nudge = self._nudges.nudge({wish.verb: number})
+                writes.append(nudge)
         try:
             await self._documents.transact(
                 scope, container=EXECUTIONS, partition=execution_id, operations=writes

@@ -1,7 +1,7 @@
 """The use cases of tenants: what a tenant's administrators ask of its intents."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from shared.domain.errors import (
@@ -16,6 +16,7 @@ from shared.ports.clock import Clock
 from shared.ports.documents import TENANCY, Document, Documents, Replace
 from shared.security.scope import TenantScope
 from shared.services.chains import Act, Chain, Chains
+from shared.services.limits import Limits
 from shared.services.members import Caller
 from shared.services.receipts import Record, once
 
@@ -33,10 +34,20 @@ ATTEMPTS: Final = 5
 class Tenants:
     """Each method is about the caller's own tenant: what others there are is nobody's to know."""
 
-    def __init__(self, *, documents: Documents, chains: Chains, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        documents: Documents,
+        chains: Chains,
+        limits: Limits,
+        clock: Clock,
+        max_concurrent_executions: int | None = None,
+    ) -> None:
         self._documents = documents
         self._chains = chains
+        self._limits = limits
         self._clock = clock
+        self._max_concurrent = max_concurrent_executions
         self._remembered: OrderedDict[str, tuple[float, TenantSettings]] = OrderedDict()
 
     async def get(self, caller: Caller, id: str) -> Tenant:
@@ -79,8 +90,22 @@ class Tenants:
             if asked == before.body.get("settings", {}):
                 return _tenant(caller.scope, before)
             if (stored := await self._commit(caller, before, asked)) is not None:
+                await self._limits.change(caller.scope, self._max_concurrent_of(_settings(asked)))
                 return _tenant(caller.scope, stored)
         raise UnavailableError
+
+    async def max_concurrent_executions(self, scope: TenantScope, *, fresh: bool = False) -> int | None:
+        """How many of the tenant's executions run at a time: what it says, or else the platform.
+
+        With ``fresh``, what is remembered does not count.
+        """
+        if fresh:
+            self._remembered.pop(scope.tenant_id, None)
+        return self._max_concurrent_of(await self.settings(scope))
+
+    def _max_concurrent_of(self, settings: TenantSettings) -> int | None:
+        said = settings.max_concurrent_executions
+        return self._max_concurrent if said is None else said
 
     async def settings(self, scope: TenantScope) -> TenantSettings:
         """What the tenant's administrators ask, as it was stored up to ``LIFE`` seconds ago."""
@@ -133,12 +158,16 @@ def _merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
     return {name: _distinct(value) for name, value in merged.items() if value is not None}
 
 
-def _distinct(entries: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(entries))
+def _distinct(value: Any) -> Any:
+    return list(dict.fromkeys(value)) if isinstance(value, list) else value
 
 
 def _settings(stored: Mapping[str, Any]) -> TenantSettings:
-    return TenantSettings(stored.get("forbidden_actions", ()), stored.get("allowed_registries"))
+    return TenantSettings(
+        stored.get("forbidden_actions", ()),
+        stored.get("allowed_registries"),
+        stored.get("max_concurrent_executions"),
+    )
 
 
 def _tenant(scope: TenantScope, document: Document) -> Tenant:

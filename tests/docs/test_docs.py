@@ -14,7 +14,7 @@ from tests.e2e.api import Api
 DOCS = [hosting.ROOT / "README.md", hosting.ROOT / "CONTRIBUTING.md", *(hosting.ROOT / "docs").rglob("*.md")]
 INTENTS = [
     text
-    for page in ("intents.md", "retrying.md")
+    for page in ("intents.md", "limits.md", "retrying.md")
     for text in re.findall(r"```json\n(.*?)```", (hosting.ROOT / "docs" / page).read_text(), re.DOTALL)
 ]
 BY_HAND = re.findall(r"```sh\n(.*?)```", (hosting.ROOT / "README.md").read_text(), re.DOTALL)

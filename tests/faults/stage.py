@@ -195,7 +195,9 @@ class Stage:
         timer = Recovery(
             documents=platform.adapters.documents,
             members=platform.members,
+            tenants=platform.tenants,
             launcher=platform.launcher,
+            limits=platform.limits,
             nudges=platform.nudges,
             retry_orders=platform.retry_orders,
             clock=Tomorrow(),

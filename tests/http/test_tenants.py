@@ -5,7 +5,12 @@ FORBID = {"settings": {"forbidden_actions": ["assert"]}}
 
 async def test_an_administrator_sets_what_the_tenants_intents_may_have(world: World) -> None:
     before = await world.send("admin", "GET", "/tenants/acme")
-    assert before.json()["settings"] == {"forbidden_actions": [], "allowed_registries": None}
+    nothing: dict[str, object] = {
+        "forbidden_actions": [],
+        "allowed_registries": None,
+        "max_concurrent_executions": None,
+    }
+    assert before.json()["settings"] == nothing
     merge = {"Content-Type": "application/merge-patch+json", "If-Match": before.headers["etag"]}
     changed = await world.send("admin", "PATCH", "/tenants/acme", json=FORBID, headers=merge)
     assert changed.status_code == 200, changed.text

@@ -25,10 +25,12 @@ from shared.services.executions import Executions
 from shared.services.intents import Intents
 from shared.services.launching import Launcher
 from shared.services.lifecycle import Lifecycle
+from shared.services.limits import Limits
 from shared.services.members import Caller, Members
 from shared.services.nudges import Nudges
 from shared.services.outputs import Outputs
 from shared.services.plans import Plans
+from shared.services.recovery import Recovery
 from shared.services.retry_orders import RetryOrders
 from shared.services.retrying import Retrying
 from shared.services.runs import Runs
@@ -66,10 +68,12 @@ class Workshop:
     lifecycle: Lifecycle
     plans: Plans
     executions: Executions
+    members: Members
     launcher: Launcher
+    limits: Limits
+    recovery: Recovery
     steering: Steering
     children: Children
-    members: Members
     steps: Steps
     endings: Endings
     nudges: Nudges
@@ -164,10 +168,12 @@ def composed(
         platform.lifecycle,
         platform.plans,
         platform.executions,
+        platform.members,
         platform.launcher,
+        platform.limits,
+        platform.recovery,
         platform.steering,
         platform.children,
-        platform.members,
         platform.steps,
         platform.endings,
         platform.nudges,

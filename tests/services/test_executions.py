@@ -15,8 +15,6 @@ from shared.domain.errors import (
 from shared.domain.intents import NewIntent
 from shared.domain.previews import plan_hash
 from shared.ports.documents import EXECUTIONS
-from shared.services.members import Members
-from shared.services.recovery import Recovery
 from shared.services.runs import Runs
 from tests.services.conftest import Workshop, caller
 
@@ -102,25 +100,9 @@ async def test_recovery_leaves_alone_what_runs_and_what_has_ended(workshop: Work
 
 
 async def recovered(workshop: Workshop) -> int:
-    class NoTokens:
-        async def verify(self, token: str) -> Any:
-            raise AssertionError(f"recovery has no token to verify: {token}")
-
-        async def ready(self) -> None:
-            raise AssertionError("recovery asks no issuer")
-
-    members = Members(workshop.documents, NoTokens(), workshop.clock)
-    await members.ensure_tenant("acme")
-    await members.ensure_tenant("globex")
-    recovery = Recovery(
-        documents=workshop.documents,
-        members=members,
-        launcher=workshop.launcher,
-        nudges=workshop.nudges,
-        retry_orders=workshop.retry_orders,
-        clock=workshop.clock,
-    )
-    return await recovery.run()
+    await workshop.members.ensure_tenant("acme")
+    await workshop.members.ensure_tenant("globex")
+    return await workshop.recovery.run()
 
 
 async def test_cancelling_is_written_down_and_signalled_and_asking_again_changes_nothing(

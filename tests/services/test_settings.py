@@ -62,6 +62,14 @@ def test_executions_are_kept_for_days_or_for_ever() -> None:
     assert kept == [timedelta(days=90), timedelta(days=7), None]
 
 
+def test_a_limit_of_executions_is_a_number_or_none() -> None:
+    limits = [
+        Settings.from_mapping(GOOD | {"QUANTUM_MAX_CONCURRENT_EXECUTIONS": text}).max_concurrent_executions
+        for text in ("", "20", "0")
+    ]
+    assert limits == [None, 20, None]
+
+
 @pytest.mark.parametrize("key", GOOD)
 def test_a_missing_key_is_named(key: str) -> None:
     with pytest.raises(SettingsError, match=key):
@@ -82,6 +90,7 @@ def test_a_missing_key_is_named(key: str) -> None:
         ("QUANTUM_AUDIT_RETENTION_DAYS", "20001"),
         ("QUANTUM_AUDIT_RETENTION_DAYS", "a year"),
         ("QUANTUM_EXECUTION_RETENTION_DAYS", "-1"),
+        ("QUANTUM_MAX_CONCURRENT_EXECUTIONS", "many"),
         ("QUANTUM_TRUSTED_PROXIES", "-1"),
         ("QUANTUM_TRUSTED_PROXIES", "10"),
         ("QUANTUM_HEARTBEAT_SECONDS", "-1"),

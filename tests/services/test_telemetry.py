@@ -70,6 +70,7 @@ async def test_an_end_is_told_once_however_often_it_is_delivered(
         documents=workshop.documents,
         runs=runs,
         nudges=workshop.nudges,
+        limits=workshop.limits,
         clock=workshop.clock,
         telemetry=telemetry,
     )

@@ -4,7 +4,7 @@ import pytest
 
 from shared.domain.errors import NotExecutableError, NotFoundError, StaleError, ValidationFailedError
 from shared.domain.intents import NewIntent
-from shared.domain.tenants import MAX_ENTRIES
+from shared.domain.tenants import MAX_ENTRIES, TenantSettings
 from shared.ports.actions import Completed
 from shared.ports.documents import TENANCY, Create
 from shared.services.chains import Chains
@@ -31,7 +31,7 @@ async def tenants(workshop: Workshop) -> Tenants:
 async def test_a_tenant_asks_nothing_until_it_is_told_to(workshop: Workshop, tenants: Tenants) -> None:
     tenant = await tenants.get(workshop.ada, "acme")
     assert (tenant.id, tenant.created_at) == ("acme", "2026-01-02T03:04:05.000000Z")
-    assert tenant.settings.to_json() == {"forbidden_actions": [], "allowed_registries": None}
+    assert tenant.settings == TenantSettings((), None, None)
 
 
 async def test_another_tenant_does_not_exist(workshop: Workshop, tenants: Tenants) -> None:
@@ -48,9 +48,12 @@ async def test_settings_change_one_by_one_and_null_puts_one_back(
     ada = workshop.ada
     await tenants.configure(ada, "acme", {"allowed_registries": ["ghcr.io/acme", "ghcr.io/acme"]})
     both = await tenants.configure(ada, "acme", {"forbidden_actions": ["act"]})
-    assert both.settings.to_json() == {"forbidden_actions": ["act"], "allowed_registries": ["ghcr.io/acme"]}
+    assert both.settings == TenantSettings(["act"], ["ghcr.io/acme"])
     back = await tenants.configure(ada, "acme", {"allowed_registries": None})
-    assert back.settings.to_json() == {"forbidden_actions": ["act"], "allowed_registries": None}
+    assert back.settings == TenantSettings(["act"], None)
+    limited = await tenants.configure(ada, "acme", {"max_concurrent_executions": 3})
+    assert limited.settings == TenantSettings(["act"], None, 3)
+    back = await tenants.configure(ada, "acme", {"max_concurrent_executions": None})
     assert await tenants.get(ada, "acme") == back
 
 
@@ -75,7 +78,7 @@ async def test_of_changes_at_once_none_is_lost(workshop: Workshop, tenants: Tena
     changes = [{"forbidden_actions": ["act"]}, {"allowed_registries": ["ghcr.io"]}]
     await asyncio.gather(*(tenants.configure(workshop.ada, "acme", change) for change in changes))
     settings = (await tenants.get(workshop.ada, "acme")).settings
-    assert settings.to_json() == {"forbidden_actions": ["act"], "allowed_registries": ["ghcr.io"]}
+    assert settings == TenantSettings(["act"], ["ghcr.io"])
 
 
 async def test_a_stale_etag_is_refused(workshop: Workshop, tenants: Tenants) -> None:
@@ -91,6 +94,7 @@ async def test_bad_settings_are_refused_all_at_once(workshop: Workshop, tenants:
     bad = {
         "forbidden_actions": ["act", "Not An Action", "x" * 500],
         "allowed_registries": ["https://ghcr.io", "GHCR.io"],
+        "max_concurrent_executions": 0,
     }
     with pytest.raises(ValidationFailedError) as caught:
         await tenants.configure(workshop.ada, "acme", bad)
@@ -99,6 +103,7 @@ async def test_bad_settings_are_refused_all_at_once(workshop: Workshop, tenants:
         ("/settings/forbidden_actions/2", "VALUE"),
         ("/settings/allowed_registries/0", "VALUE"),
         ("/settings/allowed_registries/1", "VALUE"),
+        ("/settings/max_concurrent_executions", "VALUE"),
     ]
     many = {"forbidden_actions": [f"a{number}" for number in range(MAX_ENTRIES + 1)]}
     with pytest.raises(ValidationFailedError):
@@ -121,7 +126,9 @@ async def test_a_forbidden_action_is_neither_stored_nor_executed(
 
 
 async def test_another_process_feels_a_change_within_its_life(workshop: Workshop, tenants: Tenants) -> None:
-    other = Tenants(documents=workshop.documents, chains=Chains(), clock=workshop.clock)
+    other = Tenants(
+        documents=workshop.documents, chains=Chains(), limits=workshop.limits, clock=workshop.clock
+    )
     assert (await other.settings(workshop.ada.scope)).forbidden_actions == ()
     await tenants.configure(workshop.ada, "acme", {"forbidden_actions": ["act"]})
     workshop.clock.advance(LIFE)

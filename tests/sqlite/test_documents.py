@@ -264,6 +264,26 @@ PLANS: dict[str, tuple[Query, str]] = {
         ),
         "agenda_by_due",
     ),
+    "who is next in a line": (
+        Query(
+            TENANCY,
+            "ticket",
+            partition="admission",
+            where=[Where(("line",), "=", "deploy"), Where(("status",), "=", "queued")],
+            order=[(("number",), "asc")],
+        ),
+        "tickets_by_number",
+    ),
+    "which line is next": (
+        Query(
+            TENANCY,
+            "line",
+            partition="admission",
+            where=[Where(("status",), "=", "open")],
+            order=[(("number",), "asc")],
+        ),
+        "lines_by_number",
+    ),
     "audit chains": (Query(REGISTRY, "audit"), "documents_by_id"),
 }
 

@@ -100,7 +100,9 @@ DEFINITIONS = (
         orders=_by("created_at"),
     ),
     ContainerDefinition(
-        TENANCY, fields=[("user",), ("status",), *_AUDIT], orders=_by("name", "created_at", "due")
+        TENANCY,
+        fields=[("user",), ("status",), ("line",), *_AUDIT],
+        orders=_by("name", "created_at", "due", "number"),
     ),
     ContainerDefinition(COUNTERS, orders=_by("date")),
 )
