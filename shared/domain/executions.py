@@ -185,9 +185,8 @@ class Attempt:
     @property
     def key(self) -> str:
         """What is done, whichever attempt it is: the same for all of them, and unique in the execution."""
-        if self.item is not None:
-            return f"{self.step}/{self.item}"
-        return f"{self.step}/compensation" if self.compensates else self.step
+        item = "" if self.item is None else f"/{self.item}"
+        return f"{self.step}{item}/compensation" if self.compensates else f"{self.step}{item}"
 
     @classmethod
     def from_json(cls, payload: Mapping[str, Any]) -> "Attempt":

@@ -16,7 +16,7 @@ from shared.domain.waiting import Waiting, load
 from shared.ports.documents import Create, Operation, Patch, Path
 from shared.services.packing import Packed
 from shared.services.records import event, event_id
-from shared.services.runs import Run, step_document_id
+from shared.services.runs import Run, item_document_id, item_kind, step_document_id
 
 HEAD: Final = "execution"
 """The id of an execution's head document."""
@@ -51,6 +51,9 @@ class _Record:
         self._run = run
         self._attempt = attempt
         self._trace = run.trace
+        self._prefix = "step" if attempt.item is None else "item"
+        """Of the types of its events."""
+        self.document_id = _document_id(attempt)
         self.started = started
         self.announced = False
         self.left = 0
@@ -70,7 +73,10 @@ class _Record:
         return (Patch(HEAD, increment=counts),) if counts else ()
 
     def _load(self, status: StepStatus | None) -> int:
-        return load(status)
+        """Of a step that has its items run, or undone, they are what runs or waits."""
+        attempt = self._attempt
+        spreads = attempt.item is None and self._run.plan.step(attempt.step).foreach is not None
+        return 0 if spreads else load(status)
 
     @property
     def _unchanged(self) -> dict[Path, Any]:
@@ -88,9 +94,6 @@ class AttemptRecord(_Record):
         super().__init__(run, attempt, started=started)
         self._step = step
         self._mark: Mapping[str, Any] = DRY_RUN if run.dry_run else {}
-        self._prefix = "step" if attempt.item is None else "item"
-        """Of the types of its events."""
-        self.document_id = _document_id(attempt)
 
     @property
     def first_event_id(self) -> str:
@@ -108,11 +111,6 @@ class AttemptRecord(_Record):
     def begin(self) -> list[Operation]:
         """The attempt has begun: ``step_started``, and the step's document."""
         return [self._event("started", self.started), self._state("running"), *self._counted("running")]
-
-    def _load(self, status: StepStatus | None) -> int:
-        """Of a step that has its items run, they are what runs or waits."""
-        spreads = self._step.foreach is not None and self._attempt.item is None
-        return 0 if spreads else load(status)
 
     def end(
         self, ended: End, *, now: datetime, outputs: Packed | None, error: Mapping[str, Any] | None
@@ -202,21 +200,22 @@ class AttemptRecord(_Record):
 
 
 class CompensationRecord(_Record):
-    """One attempt to undo a step, as it changes: its events, and ``compensation`` of the step's document."""
+    """One attempt to undo a step, or one of its items, as it changes: ``compensation`` of its document.
+
+    Attributes:
+        marks: whether what was undone is marked as ``compensated``: it had completed as a whole.
+    """
 
     _at = ("compensation",)
-
-    def __init__(self, run: Run, attempt: Attempt, *, started: datetime) -> None:
-        super().__init__(run, attempt, started=started)
-        self.document_id = step_document_id(attempt.step)
+    marks = True
 
     @property
     def first_event_id(self) -> str:
-        return event_id(f"{self._key}:1", "step_compensating")
+        return event_id(f"{self._key}:1", f"{self._prefix}_compensating")
 
     @property
     def _key(self) -> str:
-        return f"{self._attempt.step}:compensation"
+        return f"{self._attempt.step}{_place(self._attempt)}:compensation"
 
     def state_in(self, stored: Mapping[str, Any]) -> Mapping[str, Any] | None:
         state: Mapping[str, Any] | None = stored.get("compensation")
@@ -224,7 +223,7 @@ class CompensationRecord(_Record):
 
     def begin(self) -> list[Operation]:
         return [
-            self._event("step_compensating", self.started),
+            self._event("compensating", self.started),
             self._state("running"),
             *self._counted("running"),
         ]
@@ -232,13 +231,13 @@ class CompensationRecord(_Record):
     def end(
         self, ended: End, *, now: datetime, outputs: Packed | None, error: Mapping[str, Any] | None
     ) -> list[Operation]:
-        """The step has been undone, or will not be."""
+        """It has been undone, or will not be."""
         undone = ended != "failed"
         data = {"result": outputs.shown} if outputs else {}
         return [
             *self._start_event(),
             self._event(
-                "step_compensated" if undone else "step_compensation_failed",
+                "compensated" if undone else "compensation_failed",
                 now,
                 **data,
                 **({"error": error} if error else {}),
@@ -250,7 +249,7 @@ class CompensationRecord(_Record):
     def retrying(self, *, now: datetime, delay: float, error: Mapping[str, Any]) -> list[Operation]:
         return [
             *self._start_event(),
-            self._event("step_retrying", now, error=error, delay=delay),
+            self._event("retrying", now, error=error, delay=delay),
             self._state("retrying", error=error, waiting=_retry(now, delay)),
             *self._counted("retrying"),
         ]
@@ -273,15 +272,16 @@ class CompensationRecord(_Record):
         ]
 
     def _start_event(self) -> Sequence[Operation]:
-        return () if self.announced else (self._event("step_compensating", self.started),)
+        return () if self.announced else (self._event("compensating", self.started),)
 
-    def _event(self, type: str, now: datetime, **data: Any) -> Operation:
+    def _event(self, what: str, now: datetime, **data: Any) -> Operation:
         attempt = self._attempt
+        item = {} if attempt.item is None else {"item": attempt.item}
         body = event(
             key=f"{self._key}:{attempt.attempt}",
-            type=type,
+            type=f"{self._prefix}_{what}",
             now=now,
-            data={"step": attempt.step, "attempt": attempt.attempt, "compensation": True, **data},
+            data={"step": attempt.step, **item, "attempt": attempt.attempt, "compensation": True, **data},
             trace=self._trace,
         )
         return Create(body)
@@ -306,7 +306,7 @@ class CompensationRecord(_Record):
             "waiting": waiting,
         }
         changes: dict[Path, Any] = {("compensation",): state}
-        if undone:
+        if undone and self.marks:
             changes["status",] = "compensated"
         return Patch(self.document_id, set=changes, where=self._unchanged)
 
@@ -316,15 +316,6 @@ def _retry(now: datetime, delay: float) -> Stored:
 
 
 type Record = AttemptRecord | CompensationRecord
-
-
-def item_kind(step: str) -> str:
-    """The kind of the documents of a step's items: one query finds those of one step."""
-    return f"item:{step}"
-
-
-def item_document_id(step: str, item: int) -> str:
-    return f"{item_kind(step)}:{item}"
 
 
 def _place(attempt: Attempt) -> str:

@@ -9,9 +9,8 @@ from shared.domain.retrying import has_begun
 from shared.domain.steps import RUN_INTENT
 from shared.ports.documents import EXECUTIONS, Documents, Query, Where
 from shared.security.scope import TenantScope
-from shared.services.attempts import item_kind
 from shared.services.paging import bodies
-from shared.services.runs import Run, Runs
+from shared.services.runs import Run, Runs, item_kind
 
 PAGE: Final = 100
 

@@ -196,6 +196,7 @@ class Endings:
             "error": blocked if status == "skipped" else None,
             "token": None,
             "waiting": None,
+            **({"compensation": stored["compensation"]} if stored and "compensation" in stored else {}),
         }
         state: Operation = Replace(document) if stored else Create(document)
         if status == "cancelled":

@@ -10,11 +10,13 @@ from shared.domain.steps import MAX_ITEMS
 from shared.ports.actions import ActionError
 from shared.ports.documents import EXECUTIONS, Documents, Query
 from shared.security.scope import TenantScope
-from shared.services.attempts import item_kind
 from shared.services.packing import read_whole, size_of, unstorable
+from shared.services.runs import item_kind
 
 READ_AT_ONCE: Final = 200
 """Documents of items, each of which may have 64 KiB of outputs."""
+NAMED: Final = 100
+"""Items that are named where some could not be undone."""
 TOLD_OF_ERROR: Final = 200
 """Characters of an item's error that are told among the step's outputs."""
 
@@ -47,6 +49,8 @@ class Item:
     """Whether it has outputs that are left out here."""
     unknown: bool = False
     """Of a dry run: whether only a real run can tell what it comes to."""
+    compensation: Mapping[str, Any] | None = None
+    """How undoing it stands."""
 
 
 async def read_items(
@@ -65,7 +69,8 @@ async def read_items(
         page = await documents.query(scope, query)
         for body in (document.body for document in page.items):
             unknown = bool(body.get("unknown"))
-            found[body["item"]] = Item(body["status"], body["error"], body["outputs"], unknown=unknown)
+            item = found[body["item"]] = Item(body["status"], body["error"], body["outputs"], unknown=unknown)
+            item.compensation = body.get("compensation")
             left -= size_of(body)
             if body.get("kept"):
                 large[body["item"]] = body
@@ -113,6 +118,22 @@ def gathered(found: Mapping[int, Item], count: int, *, limit: int) -> Mapping[st
         if unstorable(outputs, limit=limit) is None:
             break
     return outputs
+
+
+def undoing(found: Mapping[int, Item]) -> int:
+    """How many items, from the first of the list on, are to be looked at; 0: none has completed."""
+    return 1 + max((place for place, item in found.items() if item.status == "completed"), default=-1)
+
+
+def not_undone(found: Mapping[int, Item]) -> Mapping[str, Any] | None:
+    """Which items could not be undone, and why the first of them could not; None: there is none."""
+    left = {place: item for place, item in sorted(found.items()) if item.status == "completed"}
+    if not left:
+        return None
+    first, item = next(iter(left.items()))
+    error = (item.compensation or {}).get("error") or {"code": "INTERNAL", "message": "it was not tried"}
+    message = f"{len(left)} items could not be undone; item {first}: {error['message']}"
+    return {"code": error["code"], "message": message, "items": list(left)[:NAMED]}
 
 
 def _status(item: Item | None) -> str:

@@ -59,14 +59,20 @@ class Names:
         return self._attempt.ending
 
     async def _of(self, steps: frozenset[str], **execution: Any) -> dict[str, Any]:
-        ending, execution_id = self._attempt.ending, self._attempt.execution_id
+        attempt, ending = self._attempt, self._attempt.ending
+        # In what undoes an item, the step's name stands for that item.
+        own = frozenset({attempt.step} if attempt.compensates and attempt.item is not None else ())
         results = await self._runs.step_results(
-            self._scope, execution_id, self._run, steps, fresh=ending is not None
+            self._scope, attempt.execution_id, self._run, steps - own, fresh=ending is not None
         )
         if ending is not None:
             unrun: Mapping[str, Any] = {
                 "status": "cancelled" if ending == "cancelled" else "skipped",
                 "outputs": {},
             }
-            results = dict.fromkeys(steps, unrun) | results
-        return self._run.names(self._scope, execution_id, results, **execution)
+            results = dict.fromkeys(steps - own, unrun) | results
+        if attempt.item is not None and own & steps:
+            results[attempt.step] = await self._runs.item_result(
+                self._scope, attempt.execution_id, attempt.step, attempt.item
+            )
+        return self._run.names(self._scope, attempt.execution_id, results, **execution)

@@ -86,11 +86,19 @@ class Outcomes:
         self._record.started = parse_rfc3339(state["started_at"])
         return self._outcome_in(state)
 
-    async def nothing_to_undo(self) -> Outcome | None:
-        """Why there is nothing to do: the step did not complete, or this attempt is recorded already."""
+    async def nothing_to_undo(self, *, items: bool) -> Outcome | None:
+        """Why there is nothing to do: it did not complete, or this attempt is recorded already.
+
+        With ``items``, those are undone that completed, whatever the step came to.
+        """
         stored = await self._stored()
-        if stored is None or stored["status"] not in {"completed", "compensated"}:
+        if stored is None:
             return Outcome("skipped")
+        completed = stored["status"] in {"completed", "compensated"}
+        if not (completed or items):
+            return Outcome("skipped")
+        if isinstance(self._record, CompensationRecord):
+            self._record.marks = completed
         state = self._record.state_in(stored)
         return self._outcome_in(state) if state is not None else None
 

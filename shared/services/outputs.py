@@ -7,10 +7,10 @@ from typing import Any
 from shared.domain.errors import NotFoundError
 from shared.ports.documents import EXECUTIONS, Documents
 from shared.security.scope import TenantScope
-from shared.services.attempts import HEAD, OUTPUTS, item_document_id
+from shared.services.attempts import HEAD, OUTPUTS
 from shared.services.members import Caller
 from shared.services.packing import read_text
-from shared.services.runs import step_document_id
+from shared.services.runs import item_document_id, step_document_id
 
 
 @dataclass(frozen=True, slots=True)

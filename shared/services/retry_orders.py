@@ -32,12 +32,13 @@ from shared.ports.documents import (
 from shared.security.principals import Origin
 from shared.security.scope import TenantScope
 from shared.services.admission import Admission
-from shared.services.attempts import HEAD, item_kind
+from shared.services.attempts import HEAD
 from shared.services.chains import Act, Chain, Chains
 from shared.services.launching import Launcher
 from shared.services.packing import outputs_path, read_chunks, store_chunks
 from shared.services.paging import pages
 from shared.services.records import event
+from shared.services.runs import item_kind
 
 type Body = Mapping[str, Any]
 

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from shared.domain.children import Parent
+from shared.domain.errors import UnavailableError
 from shared.domain.executions import STEP_TERMINAL_STATUSES
 from shared.domain.expressions import references
 from shared.domain.plans import Plan, PlanStep
@@ -35,6 +36,15 @@ STEPS_READ = 1000
 
 def step_document_id(step: str) -> str:
     return f"step:{step}"
+
+
+def item_kind(step: str) -> str:
+    """The kind of the documents of a step's items: one query finds those of one step."""
+    return f"item:{step}"
+
+
+def item_document_id(step: str, item: int) -> str:
+    return f"{item_kind(step)}:{item}"
 
 
 @dataclass(slots=True)
@@ -191,6 +201,22 @@ class Runs:
             stored.update({item.body["step"]: item.body for item in page.items})
             if (after := page.after) is None:
                 return stored
+
+    async def item_result(
+        self, scope: TenantScope, execution_id: str, step: str, item: int
+    ) -> Mapping[str, Any]:
+        """Status and outputs, whole, of an item that is known to have come to its end.
+
+        Raises:
+            UnavailableError: the store cannot be reached, or is behind.
+        """
+        document = await self._documents.read(
+            scope, container=EXECUTIONS, partition=execution_id, id=item_document_id(step, item)
+        )
+        if document is None:
+            raise UnavailableError("the item cannot be seen yet")
+        outputs = await self._loads.outputs(scope, execution_id, document.body)
+        return {"status": document.body["status"], "outputs": outputs}
 
     async def step_results(
         self, scope: TenantScope, execution_id: str, run: Run, steps: frozenset[str], *, fresh: bool = False

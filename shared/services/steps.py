@@ -37,7 +37,7 @@ from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.acting import Acting, GivenUpError, OverdueError, Work
 from shared.services.foresight import Foresight, UnforeseenError
-from shared.services.items import first_failure, gathered, read_items
+from shared.services.items import Item, first_failure, gathered, not_undone, read_items, undoing
 from shared.services.names import Names
 from shared.services.outcomes import Outcomes, Tried
 from shared.services.runs import Run, Runs
@@ -82,8 +82,7 @@ class Steps:
             return (await self._observed(scope, run, attempt)).to_json()
 
     async def _observed(self, scope: TenantScope, run: Run, attempt: Attempt) -> Outcome:
-        step = _step(run, attempt)
-        action = step.action
+        action = _step(run.plan.step(attempt.step), attempt).action
         about: Attributes = {
             "tenant_id": attempt.tenant_id,
             "execution_id": attempt.execution_id,
@@ -108,7 +107,9 @@ class _Attempt:
         self._scope = scope
         self._run = run
         self._attempt = attempt
-        self._step = _step(run, attempt)
+        self._planned = run.plan.step(attempt.step)
+        self._step = _step(self._planned, attempt)
+        """What is to be done: the planned step, or what undoes it."""
         self._action: Action = parts.catalogue.action(self._step.action)
         self._names = Names(parts.runs, scope, run, attempt, self._step)
         self._acting = Acting(
@@ -126,10 +127,14 @@ class _Attempt:
             return await self._stop()
         if self._attempt.token is not None:
             return await self._poll()
-        if self._attempt.compensates and (known := await self._outcomes.nothing_to_undo()) is not None:
-            return known
+        if self._attempt.compensates:
+            known = await self._outcomes.nothing_to_undo(items=self._spreads)
+            if known is not None:
+                return known
         if self._attempt.collect:
             return await self._collect()
+        if self._spreads and self._attempt.compensates:
+            return await self._spread_back()
         return await self._begin()
 
     async def _begin(self) -> Outcome:
@@ -162,8 +167,8 @@ class _Attempt:
 
     @property
     def _spreads(self) -> bool:
-        """Whether the attempt does nothing but have the step's items run."""
-        return self._step.foreach is not None and self._attempt.item is None
+        """Whether the attempt does nothing but have the step's items run, or undone."""
+        return self._planned.foreach is not None and self._attempt.item is None
 
     async def _spread(self) -> Outcome:
         """Have each item run; without any, the step is done."""
@@ -172,17 +177,25 @@ class _Attempt:
             nothing = gathered({}, 0, limit=self._parts.max_output_bytes)
             return await self._outcomes.ended("completed", outputs=nothing)
         known = await self._announce()
-        return known or Outcome("items", count=len(items), limit=self._step.concurrency)
+        return known or Outcome("items", count=len(items), limit=self._planned.concurrency)
+
+    async def _spread_back(self) -> Outcome:
+        """Have each item undone that has completed, the last of the list first."""
+        count = undoing(await self._read_items(limit=0))
+        if not count:
+            return Outcome("skipped")
+        known = await self._announce()
+        return known or Outcome("items", count=count, limit=self._planned.concurrency)
 
     async def _collect(self) -> Outcome:
         """Put together what the items came to."""
         if (known := await self._outcomes.resume()) is not None:
             return known
+        if self._attempt.compensates:
+            error = not_undone(await self._read_items(limit=0))
+            return await self._outcomes.ended("failed" if error else "completed", error=error)
         count, limit = len(await self._names.items()), self._parts.max_output_bytes
-        step = self._attempt.step
-        found = await read_items(
-            self._parts.documents, self._scope, self._attempt.execution_id, step, limit=limit
-        )
+        found = await self._read_items(limit=limit)
         error = None if self._step.continue_on_error else first_failure(found, count)
         outputs = gathered(found, count, limit=limit)
         left = sum(item.status == "waiting" for item in found.values())
@@ -193,6 +206,12 @@ class _Attempt:
             error=error,
             left=left,
             foreseen={"unknown": unknown} if unknown else {},
+        )
+
+    async def _read_items(self, *, limit: int) -> Mapping[int, Item]:
+        attempt = self._attempt
+        return await read_items(
+            self._parts.documents, self._scope, attempt.execution_id, attempt.step, limit=limit
         )
 
     async def _poll(self) -> Outcome:
@@ -311,14 +330,13 @@ _UNFIT = (ActionError, expressions.ExpressionError, ValidationError)
 """Why an attempt cannot begin."""
 
 
-def _step(run: Run, attempt: Attempt) -> PlanStep:
+def _step(planned: PlanStep, attempt: Attempt) -> PlanStep:
     """What is to be done: the step, or what undoes it."""
-    step = run.plan.step(attempt.step)
     if not attempt.compensates:
-        return step
-    if step.compensate is None:
-        raise LookupError(f"step {step.id} has no compensation")
-    return step.compensate
+        return planned
+    if planned.compensate is None:
+        raise LookupError(f"step {planned.id} has no compensation")
+    return planned.compensate
 
 
 def _named(error: ActionError | expressions.ExpressionError | ValidationError) -> ActionError:

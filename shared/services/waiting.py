@@ -9,7 +9,7 @@ from shared.domain.plans import Plan, PlanStep
 from shared.domain.waiting import Waiting
 from shared.ports.documents import EXECUTIONS, Documents, Query, Where
 from shared.security.scope import TenantScope
-from shared.services.attempts import item_kind
+from shared.services.runs import item_kind
 from shared.services.states import waits_of
 
 SHOWN: Final = 20

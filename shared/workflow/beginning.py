@@ -27,11 +27,12 @@ def begin_all(run: Generation) -> None:
 def begin_items(run: Generation, node: Node, lane: Lane, outcome: dict[str, Any]) -> None:
     """Run the items of the lane's first step, in an orchestration that holds them to their limit."""
     work, step = run.work, lane.steps[0]
-    name = f"{work.execution_id}:{step}"
+    undoes = work.phase == "compensations"
+    name = f"{work.execution_id}:{step}{':compensation' if undoes else ''}"
     part = Work(
         tenant_id=work.tenant_id,
         execution_id=work.execution_id,
-        nodes=cut_items(step, outcome["count"], outcome["limit"]),
+        nodes=cut_items(step, outcome["count"], outcome["limit"], backwards=undoes),
         tolerant=work.tolerant & {step},
         renew_after=work.renew_after,
         first=False,

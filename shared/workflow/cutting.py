@@ -64,12 +64,13 @@ def work_of(
     )
 
 
-def cut_items(step: str, count: int, limit: int) -> list[Node]:
+def cut_items(step: str, count: int, limit: int, *, backwards: bool = False) -> list[Node]:
     """The nodes of the items of ``step``, of which ``limit`` run at a time."""
     size = 1 if count <= AT_ONCE else min(SHARE, max(1, count // (limit * SHARES_EACH)))
+    shares = [(first, min(first + size, count)) for first in range(0, count, size)]
     return [
-        Node(key, [Lane([step], items=(first, min(first + size, count)))], apart=size > 1)
-        for key, first in enumerate(range(0, count, size))
+        Node(key, [Lane([step], items=share)], apart=size > 1)
+        for key, share in enumerate(reversed(shares) if backwards else shares)
     ]
 
 

@@ -30,7 +30,8 @@ def attempt(work: Work, lane: Lane, *, first: bool, terminated: bool) -> dict[st
         "token": lane.token,
     }
     if lane.items is not None:
-        request["item"] = lane.items[0]
+        # Undone are the last ones first.
+        request["item"] = lane.items[1] - 1 if work.phase == "compensations" else lane.items[0]
     if lane.giving_up:
         request["gives_up"] = "terminate" if terminated else "cancel"
     if lane.collect:

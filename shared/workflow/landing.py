@@ -43,18 +43,31 @@ def _land_attempt(run: Generation, node: Node, lane: Lane, outcome: dict[str, An
             run.go_on(node, lane, delay)
         case "cancelled":
             _land_cancelled(run, node, lane, outcome)
-        case "failed" if run.work.phase == "compensations":
-            run.result.failed.append(step)
-            _next_step(run, node, lane)
-        case "failed" if step not in run.work.tolerant:
-            if lane.items is None:
-                run.result.failed.append(step)
-            run.end_lane(node, lane, blocked=lane.steps[1:], stopped=True)
-            halt(run)
+        case "failed" if run.work.phase == "compensations" or step not in run.work.tolerant:
+            _fail(run, node, lane)
         case status:
-            if status == "completed" and lane.items is None and step in run.work.compensatable:
-                run.result.completed.append((step, run.now()))
+            if status == "completed" and lane.items is None:
+                _to_be_undone(run, step)
             _next_step(run, node, lane)
+
+
+def _fail(run: Generation, node: Node, lane: Lane) -> None:
+    """Block what depends on the lane's first step; what undoes a step blocks nothing."""
+    if lane.items is None:
+        run.result.failed.append(lane.steps[0])
+    if run.work.phase == "compensations":
+        _next_step(run, node, lane)
+        return
+    if lane.collect:
+        _to_be_undone(run, lane.steps[0])
+    run.end_lane(node, lane, blocked=lane.steps[1:], stopped=True)
+    halt(run)
+
+
+def _to_be_undone(run: Generation, step: str) -> None:
+    """The step has completed, or some of its items may have."""
+    if step in run.work.compensatable:
+        run.result.completed.append((step, run.now()))
 
 
 def _land_cancelled(run: Generation, node: Node, lane: Lane, outcome: dict[str, Any]) -> None:
@@ -71,8 +84,9 @@ def _land_cancelled(run: Generation, node: Node, lane: Lane, outcome: dict[str, 
 
 
 def _next_step(run: Generation, node: Node, lane: Lane) -> None:
-    first, end = lane.items or (0, 0)
-    lane.items = (first + 1, end) if first + 1 < end else None
+    first, end = lane.items or (0, 1)
+    left = (first, end - 1) if run.work.phase == "compensations" else (first + 1, end)
+    lane.items = left if left[0] < left[1] else None
     if lane.items is None:
         del lane.steps[0]
     lane.attempt, lane.token, lane.nudged, lane.collect = 1, None, False, False
@@ -88,6 +102,8 @@ def _land_items(run: Generation, node: Node, lane: Lane, task: Task) -> None:
             terminate(run)
         elif result.cancelled:
             cancel(run)
+    if run.stopping and run.work.phase == "steps":  # nobody puts them together
+        _to_be_undone(run, lane.steps[0])
     lane.collect = True
     run.go_on(node, lane)
 

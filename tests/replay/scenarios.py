@@ -115,6 +115,17 @@ SCENARIOS: Mapping[str, Scenario | Delivery] = {
         last=chain("f", 1),
     ),
     "compensated-cancel": Scenario(chain("s", 4), compensatable=frozenset({"s0", "s1"}), cancel_at=2.5),
+    "compensated-items": Scenario(
+        chain("s", 3),
+        {"s1": [_items(4, limit=2)], "s2": [FAILED], "undo-s1": [_items(4, limit=2)], "undo-s1/2": [FAILED]},
+        compensatable=frozenset({"s0", "s1"}),
+    ),
+    "compensated-items-cancel": Scenario(
+        chain("s", 2),
+        {"s1": [_items(60, limit=3)], "undo-s1": [_items(9, limit=3)]},
+        compensatable=frozenset({"s0", "s1"}),
+        cancel_at=3.5,
+    ),
     "compensated-segmented": Scenario(
         {**chain("a", 5), **chain("b", 4)},
         {"b3": [FAILED]},

@@ -56,10 +56,18 @@ def _step(
         step["item"] = "${{ item }}"
     elif step["action"] == "run-intent" and random.random() < 0.2:
         step["foreach"] = [1, 2, 3]
-    elif random.random() < 0.3:
-        undo = f"act-{random.choice(['pure', 'idempotent'])}"
-        step["compensate"] = {"action": undo, "script": _script(random), **_patience(random)}
+    if random.random() < 0.3:
+        step["compensate"] = _undoing(random, step)
     return step
+
+
+def _undoing(random: Random, step: Json) -> Json:
+    """What undoes the step, or each of its items, by what that came to."""
+    undo = f"act-{random.choice(['pure', 'idempotent'])}"
+    found = {"action": undo, "script": _script(random), **_patience(random)}
+    if "foreach" in step:
+        found |= {"item": "${{ item }}", "came_to": f"${{{{ steps.{step['id']}.outputs }}}}"}
+    return found
 
 
 def _doing(random: Random, before: list[str], others: Sequence[str]) -> Json:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from shared.domain.events import EXECUTION_TERMINAL, counter_of
 from shared.domain.executions import TERMINAL_STATUSES
-from shared.domain.plans import Plan
+from shared.domain.plans import Plan, PlanStep
 from shared.domain.steering import terminated
 
 type Body = Mapping[str, Any]
@@ -54,6 +54,11 @@ class Execution:
         self.last = {step.id for step in self.plan.last}
         self.terminated = terminated(self.head)
         self.states = {body["step"]: body["status"] for body in bodies if body["kind"] == "step"}
+        self.done: dict[str, set[int]] = defaultdict(set)
+        """The items that have completed, by step."""
+        for body in bodies:
+            if body["kind"].startswith("item:") and body["status"] in {"completed", "compensated"}:
+                self.done[body["step"]].add(body["item"])
         events = (body for body in bodies if body["kind"] == "event")
         self.told = [Told(place, event["type"], event["data"]) for place, event in enumerate(events)]
 
@@ -137,21 +142,42 @@ class Execution:
     def exactly_what_completed_is_undone(self) -> None:
         """One after the other, and nothing before what depends on it. What is not undone is named."""
         tried = [one for one in self.told if one.compensates and one.type.partition("_")[2] in ENDS]
-        steps = [str(one.step) for one in tried]
+        steps = [str(one.step) for one in tried if one.type.startswith("step_")]
         expected = {
             step.id
             for step in self.plan.steps
-            if step.compensate and self._is_undone and self.ended_as(step.id) == "completed"
+            if step.compensate and self._is_undone and self._has_completed(step)
         }
         assert len(set(steps)) == len(steps), f"something was undone twice: {steps}"
         assert expected.issuperset(steps), f"undone is {steps}, to be undone were {expected}"
         assert self.terminated or expected == set(steps), f"undone is {steps}, to be undone were {expected}"
         undone = {str(one.step) for one in tried if one.type == "step_compensated"}
-        assert set(self.error.get("uncompensated", ())) == expected - undone
+        named = set(self.error.get("uncompensated", ()))
+        assert expected - undone <= named <= expected - undone | self._without_items, f"named are {named}"
         position = {step: place for place, step in enumerate(steps)}
         for step in self.plan.steps:
             for before in position.keys() & set(step.depends_on) if step.id in position else ():
                 assert position[step.id] < position[before], f"{before} was undone before {step.id}"
+            if step.foreach is not None:
+                items = [one.data["item"] for one in tried if one.step == step.id and "item" in one.data]
+                self._the_items_are_undone_that_completed(step, items)
+
+    def _the_items_are_undone_that_completed(self, step: PlanStep, undone: Sequence[int]) -> None:
+        done = self.done.get(step.id, set()) if step.compensate and self._is_undone else set()
+        assert len(set(undone)) == len(undone), f"an item of {step.id} was undone twice: {undone}"
+        assert done.issuperset(undone), f"of {step.id}, undone are {undone}, to be undone were {done}"
+        assert self.terminated or done == set(undone), f"of {step.id}, undone are {undone}, of {done}"
+
+    def _has_completed(self, step: PlanStep) -> bool:
+        if step.foreach is not None:
+            return bool(self.done.get(step.id))
+        return self.ended_as(step.id) == "completed"
+
+    @property
+    def _without_items(self) -> set[str]:
+        """Whether one of their items has completed is only looked at when they are to be undone."""
+        lists = {step.id for step in self.plan.steps if step.foreach is not None}
+        return lists - self.done.keys() if self.terminated else set()
 
     @property
     def _is_undone(self) -> bool:

@@ -139,6 +139,86 @@ def test_a_nudge_reaches_the_items_that_wait(count: int) -> None:
     assert [a.began for a in looping.items() if a.request["item"] == 2][1] == 1000
 
 
+class UndoingItems(Looping):
+    """The same, followed by ``bad``, which fails; each item can be undone, but for those ``stuck``."""
+
+    def __init__(self, count: int, limit: int, *, stuck: frozenset[int] = frozenset(), **more: Any) -> None:
+        super().__init__(count, limit, **more)
+        self.stuck = stuck
+
+    def run(self, **more: Any) -> Mapping[str, Any]:
+        nodes = cut({"before": [], "each": ["before"], "bad": ["each"]})
+        compensatable = frozenset({"before", "each"})
+        self.world.run(Work("acme", "E", nodes, compensatable=compensatable).to_json(), **more)
+        assert all(instance.ended for instance in self.world.instances.values())
+        (end,) = self.world.finished
+        return end
+
+    def act(self, request: Mapping[str, Any]) -> tuple[float, Outcome | None]:
+        if not request.get("compensates"):
+            return (1, FAILED) if request["step"] == "bad" else super().act(request)
+        if request.get("collect"):
+            return 1, FAILED if self.stuck else DONE
+        if request["step"] != "each":
+            return 1, DONE
+        if "item" not in request:
+            return 1, {"status": "items", "count": self.count, "limit": self.limit}
+        return 1, FAILED if request["item"] in self.stuck else DONE
+
+    def undone(self) -> list[Any]:
+        """What was asked to be undone, in order: items by their places, steps by their names."""
+        asked = [a.request for a in self.world.attempts if a.request.get("compensates")]
+        return [one.get("item", one["step"]) for one in asked if not one.get("collect")]
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_items_are_undone_last_first_before_what_the_step_depends_on(limit: int) -> None:
+    undoing = UndoingItems(7, limit)
+    end = undoing.run()
+    assert (end["status"], end["failed"]) == ("failed", ["bad"])
+    assert "uncompensated" not in end
+    assert undoing.undone() == ["each", 6, 5, 4, 3, 2, 1, 0, "before"]
+    collected = [a for a in undoing.world.attempts if a.request.get("collect")]
+    assert [a.request.get("compensates", False) for a in collected] == [False, True]
+    assert undoing.most_at_once() <= limit
+
+
+def test_an_item_that_cannot_be_undone_stops_no_other_and_its_step_is_told_once() -> None:
+    undoing = UndoingItems(5, 2, stuck=frozenset({1, 3}))
+    end = undoing.run()
+    assert end["uncompensated"] == ["each"]
+    assert sorted(item for item in undoing.undone() if item not in {"each", "before"}) == list(range(5))
+    assert undoing.undone()[-1] == "before"
+
+
+@pytest.mark.parametrize("count", [20, 400])
+def test_of_a_step_that_failed_half_way_the_items_are_undone(count: int) -> None:
+    undoing = UndoingItems(count, 4, outcomes={5: [FAILED]})
+    end = undoing.run()
+    assert (end["failed"], end["blocked"]) == (["each"], ["bad"])
+    assert undoing.undone()[0] == "each"
+    assert undoing.undone()[-1] == "before"
+
+
+@pytest.mark.parametrize("count", [20, 400])
+@pytest.mark.parametrize("at", [2.5, 4.0, 7.5])
+def test_of_a_step_that_was_cancelled_half_way_too(count: int, at: float) -> None:
+    undoing = UndoingItems(count, 3)
+    end = undoing.run(cancel_at=at)
+    assert end["status"] == "cancelled"
+    assert undoing.undone()[0] == "each"
+    assert undoing.undone()[-1] == "before"
+
+
+def test_undoing_ten_thousand_items_costs_a_flat_share_too() -> None:
+    undoing = UndoingItems(10_000, 10)
+    undoing.run()
+    assert len(undoing.undone()) == 10_000 + 2
+    shares = math.ceil(10_000 / SHARE)
+    assert len(undoing.world.instances) == 1 + 2 * (1 + shares)
+    assert undoing.world.turns_run < 20_000 * 1.2
+
+
 def test_ten_thousand_items_cost_a_flat_share_of_replays() -> None:
     looping = Looping(10_000, 10)
     assert looping.run()["status"] == "completed"
@@ -157,9 +237,11 @@ def test_a_quick_lane_takes_more_items_than_a_slow_one() -> None:
     assert max(a.ended for a in looping.items() if a.request["item"] != 0) == 21
 
 
-@given(st.integers(1, 10_000), st.integers(1, 100))
-def test_items_are_shared_out_whole(count: int, limit: int) -> None:
-    nodes = cut_items("each", count, limit)
+@given(st.integers(1, 10_000), st.integers(1, 100), st.booleans())
+def test_items_are_shared_out_whole(count: int, limit: int, backwards: bool) -> None:
+    nodes = cut_items("each", count, limit, backwards=backwards)
     shares = [lane.items for node in nodes for lane in node.lanes]
+    if backwards:
+        shares.reverse()
     assert [item for first, end in filter(None, shares) for item in range(first, end)] == list(range(count))
     assert max(end - first for first, end in filter(None, shares)) <= SHARE

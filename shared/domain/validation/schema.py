@@ -91,9 +91,6 @@ def loops(subject: Subject) -> Iterator[FieldError]:
         elif isinstance(foreach, list) and len(foreach) > MAX_ITEMS:
             message = f"{entry.title}: foreach has {len(foreach)} items, at most {MAX_ITEMS} are allowed"
             yield FieldError(at, "TOO_MANY", message)
-        if entry.step.get("compensate") is not None:
-            message = f"{entry.title}: a step with foreach cannot be compensated as a whole; remove this"
-            yield FieldError(entry.at + "/compensate", "FOREACH", message)
 
 
 def approvals(subject: Subject) -> Iterator[FieldError]:
@@ -197,7 +194,10 @@ def _expression_errors(entry: Entry, expression: Expression, known: frozenset[st
     for name in use.unknown:
         if name == ITEM:
             if not entry.knows_item(at):
-                message = f"{who}: 'item' is known in the parameters of a step with foreach only"
+                message = (
+                    f"{who}: 'item' is known in the parameters of a step with foreach only, "
+                    "and in those of what undoes it"
+                )
                 yield FieldError(at, "UNKNOWN_NAME", message)
             continue
         if name in LATER:

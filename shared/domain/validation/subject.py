@@ -91,6 +91,8 @@ class Entry:
     """Whether it is one of ``finally``."""
     compensates: bool = False
     """Whether it is what undoes the step of its id."""
+    each: bool = False
+    """Whether it is done for each item of a list."""
     expressions: list[Expression] = field(default_factory=list[Expression])
 
     @property
@@ -105,9 +107,8 @@ class Entry:
         return "an output" if self.at == OUTPUTS else f"step '{self.id}'"
 
     def knows_item(self, at: str) -> bool:
-        """Whether the expression there may name ``item``: those of its parameters, if it has ``foreach``."""
-        of_itself = at == self.condition_at or at.startswith(self.at + "/foreach")
-        return self.step.get("foreach") is not None and not of_itself
+        """Whether the expression there may name ``item``: those of its parameters, if there are items."""
+        return self.each and not (at == self.condition_at or at.startswith(self.at + "/foreach"))
 
     @property
     def condition_at(self) -> str:
@@ -178,7 +179,8 @@ class Subject:
         for entry in self.entries:
             if isinstance(raw := entry.raw.get("compensate"), Mapping):
                 long = {"id": entry.id, **compensation_of(raw)}
-                yield _entry(raw, long, entry.at + "/compensate", self.context.actions, compensates=True)
+                at = entry.at + "/compensate"
+                yield _entry(raw, long, at, self.context.actions, undoes=entry)
 
     def _outputs(self) -> Iterator[Entry]:
         if isinstance(outputs := self.definition.get("outputs"), Mapping):
@@ -216,13 +218,14 @@ def _entry(
     actions: Mapping[str, ActionSpec],
     *,
     last: bool = False,
-    compensates: bool = False,
+    undoes: Entry | None = None,
 ) -> Entry:
     name = raw.get("action")
     spec = actions.get(name) if isinstance(name, str) else None
     parameters = long["parameters"]
     spelled = spec.spelled_out(parameters) if spec else parameters
-    return Entry(raw, long, at, spec, spelled, last, compensates)
+    each = (undoes.step if undoes else long).get("foreach") is not None
+    return Entry(raw, long, at, spec, spelled, last, undoes is not None, each)
 
 
 def _texts_of(entry: Entry) -> Iterator[tuple[str, str]]:

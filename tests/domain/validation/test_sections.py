@@ -98,13 +98,19 @@ EACH: dict[str, Any] = {"id": "each", "action": "build", "foreach": ["a"], "imag
         ({"foreach": ["a"] * 10_001}, {"/steps/0/foreach": "TOO_MANY"}),
         ({"concurrency": 0}, {"/steps/0/concurrency": "VALUE"}),
         ({"concurrency": 101}, {"/steps/0/concurrency": "VALUE"}),
-        ({"compensate": {"action": "build"}}, {"/steps/0/compensate": "FOREACH"}),
+        ({"compensate": {"action": "build", "image": "${{ item }}, ${{ steps.each.outputs.x }}"}}, {}),
+        ({"compensate": {"action": "build", "foreach": [1]}}, {"/steps/0/compensate/foreach": "VALUE"}),
     ],
 )
 def test_what_is_wrong_with_foreach_is_told_with_its_place(
     change: dict[str, Any], expected: dict[str, str]
 ) -> None:
     assert errors({**EACH, **change}) == expected
+
+
+def test_what_undoes_a_step_without_foreach_knows_no_item() -> None:
+    undone = {"action": "build", "image": "${{ item }}"}
+    assert errors(A | {"compensate": undone}) == {"/steps/0/compensate/image": "UNKNOWN_NAME"}
 
 
 def test_concurrency_without_foreach_says_nothing() -> None:
