@@ -7,8 +7,12 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ValidationError
 
 from functions.route import Route
+from quantum.contract.bulk import BulkFilter
+from quantum.contract.executions import ExecutionQuery
 from shared.domain.errors import BadRequestError, FieldError
+from shared.domain.executions import ExecutionFilter
 from shared.domain.pointers import pointer, pointer_along
+from shared.domain.times import rfc3339
 
 _CODES = {"missing": "REQUIRED", "extra_forbidden": "UNKNOWN", "too_long": "TOO_MANY"}
 _MESSAGES = {
@@ -55,6 +59,18 @@ def query(route: Route, raw: bytes) -> Any:
     if errors:
         raise BadRequestError("The query is not in the documented form", errors=errors)
     return _validated(route.query or _NoQuery, values, at="/query")
+
+
+def execution_filter(given: ExecutionQuery | BulkFilter) -> ExecutionFilter:
+    """Which executions a list or a bulk operation is about."""
+    return ExecutionFilter(
+        intent=given.intent,
+        status=given.status,
+        parent=given.parent,
+        dry_run=given.dry_run,
+        since=rfc3339(given.since) if given.since else None,
+        until=rfc3339(given.until) if given.until else None,
+    )
 
 
 MAX_PARAMETERS = 64

@@ -9,6 +9,7 @@ from functions.events import counters, relay, webhooks
 from functions.http import (
     approvals,
     audit,
+    bulk,
     executions,
     intents,
     outputs,
@@ -31,6 +32,7 @@ HTTP = (
     validation,
     plans,
     executions,
+    bulk,
     outputs,
     approvals,
     audit,

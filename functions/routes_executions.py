@@ -1,6 +1,7 @@
 """The HTTP routes of executions; a part of the table in ``routes.py``."""
 
 from functions.route import EVENT_STREAM, Route
+from quantum.contract.bulk import BulkOperation, BulkPage
 from quantum.contract.events import EventPage
 from quantum.contract.executions import (
     ExecuteIntent,
@@ -113,6 +114,17 @@ RETRY_EXECUTION = Route(
     status=202,
     headers=("Location",),
     occasional=("Deprecation", "Link"),
+    problems=(409, 422, 503),
+    durable=True,
+)
+BULK_EXECUTIONS = Route(
+    name="bulk_executions",
+    method="POST",
+    path="v1/executions/bulk",
+    summary="Cancel, pause, resume or terminate a page of executions; each says what came of it",
+    operation="executions.bulk",
+    body=BulkOperation,
+    response=BulkPage,
     problems=(409, 422, 503),
     durable=True,
 )

@@ -15,6 +15,7 @@ from shared.services.admission import Admission
 from shared.services.agenda import Agenda
 from shared.services.approvals import Approvals
 from shared.services.audit import Audit
+from shared.services.bulk import Bulk
 from shared.services.chains import Chains
 from shared.services.children import Children
 from shared.services.counters import Counters
@@ -72,6 +73,7 @@ class Application:
     plans: Plans
     executions: Executions
     steering: Steering
+    bulk: Bulk
     children: Children
     retrying: Retrying
     approvals: Approvals
@@ -204,6 +206,7 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         plans=plans,
         executions=executions,
         steering=steering,
+        bulk=Bulk(documents=documents, executions=executions, steering=steering),
         children=children,
         retrying=_retrying(base, executions, intents, plans),
         approvals=approvals,

@@ -5,7 +5,7 @@ from functools import partial
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import routes_executions, streams, triggers, wire
+from functions import inputs, routes_executions, streams, triggers, wire
 from functions.edge import Call
 from functions.replies import reply
 from quantum.contract.executions import ExecuteIntent, ExecutionQuery, RetryExecution, SteerExecution
@@ -13,7 +13,6 @@ from quantum.contract.pages import Paging
 from shared.bootstrap import Application
 from shared.domain.retrying import Retrial
 from shared.domain.steering import Verb
-from shared.domain.times import rfc3339
 
 
 def blueprint(platform: Application) -> df.Blueprint:
@@ -46,15 +45,7 @@ async def execute(platform: Application, call: Call) -> Response:
 async def list_(platform: Application, call: Call) -> Response:
     query: ExecutionQuery = call.query
     found, following = await platform.executions.list(
-        call.caller,
-        intent=query.intent,
-        status=query.status,
-        parent=query.parent,
-        dry_run=query.dry_run,
-        since=rfc3339(query.since) if query.since else None,
-        until=rfc3339(query.until) if query.until else None,
-        limit=query.limit,
-        cursor=query.cursor,
+        call.caller, inputs.execution_filter(query), limit=query.limit, cursor=query.cursor
     )
     return reply(wire.page([wire.execution_head(execution) for execution in found], following))
 

@@ -159,6 +159,25 @@ class Execution:
     retried_by: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionFilter:
+    """Which executions: those that all of this holds for.
+
+    ``intent`` is a name (every version) or an id (that version), ``parent`` whose steps have asked for them,
+    ``dry_run`` whether only those that are dry runs, or only the others, ``ended`` whether only those that
+    have. ``since`` and ``until`` are when they were created, as :func:`~shared.domain.times.rfc3339` spells
+    it, the first included, the second not.
+    """
+
+    intent: str | None = None
+    status: str | None = None
+    parent: str | None = None
+    dry_run: bool | None = None
+    since: str | None = None
+    until: str | None = None
+    ended: bool | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One attempt of one step, as the orchestrator asks an activity for it.

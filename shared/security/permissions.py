@@ -27,6 +27,7 @@ _RUN = frozenset(
         "executions.pause",
         "executions.terminate",
         "executions.retry",
+        "executions.bulk",
     }
 )
 _DECIDE = frozenset({"executions.approve"})
@@ -50,7 +51,8 @@ ROLES: Mapping[str, frozenset[str]] = {
     "auditor": _READ | _AUDIT,
     "admin": _READ | _WRITE | _RUN | _DECIDE | _AUDIT | _MANAGE,
 }
-"""Role -> the operations it permits. ``executions.pause`` is also the right to resume."""
+"""Role -> the operations it permits. ``executions.pause`` is also the right to resume; who may do
+something to one execution may do it to many with ``executions.bulk``."""
 
 READS: frozenset[str] = _READ | _AUDIT
 """The operations that change nothing."""

@@ -1,7 +1,7 @@
 """The use cases of executions: execute, look at one, list them."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Any
 
 from shared import logs
@@ -14,8 +14,8 @@ from shared.domain.errors import (
     UnavailableError,
     ValidationFailedError,
 )
-from shared.domain.executions import TERMINAL_STATUSES, Execution, waits_for_turn
-from shared.domain.intents import Intent, Reference
+from shared.domain.executions import TERMINAL_STATUSES, Execution, ExecutionFilter, waits_for_turn
+from shared.domain.intents import Intent
 from shared.domain.paging import Cursors
 from shared.domain.parameters import validate_parameters
 from shared.domain.plans import Plan
@@ -23,7 +23,7 @@ from shared.domain.previews import plan_hash
 from shared.domain.schedules import Firing
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock, Ids
-from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Query, Where
+from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Query
 from shared.ports.telemetry import NO_TELEMETRY, Carrier, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.admission import Admission
@@ -37,7 +37,7 @@ from shared.services.plans import Plans
 from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.runs import Run, Runs
-from shared.services.states import execution_of, having, step_state_of
+from shared.services.states import conditions_of, execution_of, step_state_of
 from shared.services.waiting import Reasons
 
 
@@ -261,39 +261,21 @@ class Executions:
     async def list(
         self,
         caller: Caller,
+        matching: ExecutionFilter = ExecutionFilter(),  # noqa: B008 - it never changes
         *,
-        intent: str | None = None,
-        status: str | None = None,
-        parent: str | None = None,
-        dry_run: bool | None = None,
-        since: str | None = None,
-        until: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> tuple[list[Execution], str | None]:
         """A page of the tenant's executions, newest first, without their steps, and the next page's cursor.
 
-        ``intent`` is a name (every version) or an id (that version), ``parent`` whose steps have asked for
-        them, ``dry_run`` whether only those that are dry runs, or only the others. ``since`` and ``until``
-        are RFC 3339 times as :func:`~shared.domain.times.rfc3339` spells them, the first included, the
-        second not.
-
         Raises:
             BadCursorError: the cursor is not of this list with this filter.
         """
-        of = [caller.scope.tenant_id, "executions", intent, status, parent, dry_run, since, until]
-        where = [
-            *_intent_condition(intent),
-            *(having(status) if status else []),
-            *([Where(("parent", "execution_id"), "=", parent)] if parent else []),
-            *([Where(("dry_run",), "=", dry_run)] if dry_run is not None else []),
-            *([Where(("created_at",), ">=", since)] if since else []),
-            *([Where(("created_at",), "<", until)] if until else []),
-        ]
+        of = [caller.scope.tenant_id, "executions", *astuple(matching)]
         query = Query(
             EXECUTIONS,
             "execution",
-            where=where,
+            where=conditions_of(matching),
             order=[(("created_at",), "desc")],
             limit=limit,
             after=self._cursors.open(cursor, of=of) if cursor else None,
@@ -306,11 +288,3 @@ class Executions:
 def chain_of(scope: TenantScope, execution_id: str) -> Chain:
     """The chain of an execution's audit records."""
     return Chain(scope, EXECUTIONS, execution_id)
-
-
-def _intent_condition(intent: str | None) -> list[Where]:
-    if intent is None:
-        return []
-    reference = Reference.parse(intent)
-    versioned = reference is not None and reference.version is not None
-    return [Where(("intent_id",) if versioned else ("intent",), "=", intent)]

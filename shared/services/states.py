@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from shared.domain.children import Lineage
-from shared.domain.executions import QUEUED, Execution, ExecutionStatus, Progress, StepState, StepStatus
+from shared.domain.executions import (
+    EXECUTION_STATUSES,
+    QUEUED,
+    TERMINAL_STATUSES,
+    Execution,
+    ExecutionFilter,
+    ExecutionStatus,
+    Progress,
+    StepState,
+    StepStatus,
+)
+from shared.domain.intents import Reference
 from shared.domain.steps import RUN_INTENT
 from shared.domain.waiting import Waiting
 from shared.ports.documents import Where
@@ -83,17 +94,50 @@ def _waits(head: Mapping[str, Any]) -> bool:
     return waits
 
 
-def having(status: str) -> list[Where]:
-    """What holds for the heads of executions that have this status, as :func:`execution_of` has it."""
+def conditions_of(matching: ExecutionFilter) -> list[Where]:
+    """What holds for the heads of the executions that match."""
+    return [
+        *_intent(matching.intent),
+        *_status(matching.status),
+        *_ended(matching),
+        *([Where(("parent", "execution_id"), "=", matching.parent)] if matching.parent else []),
+        *([Where(("dry_run",), "=", matching.dry_run)] if matching.dry_run is not None else []),
+        *([Where(("created_at",), ">=", matching.since)] if matching.since else []),
+        *([Where(("created_at",), "<", matching.until)] if matching.until else []),
+    ]
+
+
+def _intent(intent: str | None) -> list[Where]:
+    if intent is None:
+        return []
+    reference = Reference.parse(intent)
+    versioned = reference is not None and reference.version is not None
+    return [Where(("intent_id",) if versioned else ("intent",), "=", intent)]
+
+
+def _status(status: str | None) -> list[Where]:
+    """That they have this status, as :func:`execution_of` has it."""
     match status:
+        case None:
+            return []
         case "waiting":
             return [Where(("status",), "=", "running"), Where(("load",), "<", 0)]
         case "running":
             return [Where(("status",), "=", "running"), Where(("load",), ">=", 0)]
         case "pending":
             return [Where(("status",), "in", ["pending", QUEUED])]
+        case "pending":
+            return [Where(("status",), "in", ["pending", QUEUED])]
         case _:
             return [Where(("status",), "=", status)]
+
+
+def _ended(matching: ExecutionFilter) -> list[Where]:
+    if matching.ended is None:
+        return []
+    stored = (*EXECUTION_STATUSES, QUEUED)
+    statuses = [one for one in stored if (one in TERMINAL_STATUSES) is matching.ended]
+    return [Where(("status",), "in", statuses)]
 
 
 def _pause(paused: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:

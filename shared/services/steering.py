@@ -8,7 +8,7 @@ or a termination by the execution's status.
 from collections.abc import Mapping
 from typing import Any
 
-from shared.domain.errors import DocumentExistsError, DocumentStaleError
+from shared.domain.errors import DocumentStaleError
 from shared.domain.executions import Execution, waits_for_turn
 from shared.domain.steering import Verb, Wish
 from shared.domain.times import rfc3339
@@ -28,7 +28,7 @@ from shared.services.nudges import Nudges
 from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.runs import Runs
-from shared.services.states import shown_status
+from shared.services.states import execution_of, shown_status
 
 _EVENTS: Mapping[Verb, str] = {"pause": "execution_paused", "resume": "execution_resumed"}
 
@@ -62,23 +62,20 @@ class Steering:
     ) -> Execution:
         """Have an execution do what the caller wants; to want what it does already changes nothing.
 
-        One that waits for its turn is cancelled at once. If it is paused, it keeps its place.
+        One that waits for its turn is cancelled at once. If it is paused, it keeps its place. What is given
+        back has no steps.
 
         Raises:
             NotFoundError: absent, or another tenant's.
             ConflictError: it has come to its end, or is on its way there.
         """
 
-        async def done(_: Record) -> Execution:
+        async def done(_: Record) -> None:
             await self._launcher.recover(caller.scope, execution_id)
-            return await self._executions.get(caller, execution_id)
 
-        work = self._steer(caller, execution_id, verb, reason)
-        return await once(self._documents, chain_of(caller.scope, execution_id), caller.turn, work, done=done)
-
-    async def _steer(self, caller: Caller, execution_id: str, verb: Verb, reason: str | None) -> Execution:
-        await self.apply(caller.scope, caller.origin, execution_id, verb, reason=reason)
-        return await self._executions.get(caller, execution_id)
+        work = self.apply(caller.scope, caller.origin, execution_id, verb, reason=reason)
+        await once(self._documents, chain_of(caller.scope, execution_id), caller.turn, work, done=done)
+        return execution_of((await self._executions.head(caller.scope, execution_id)).body)
 
     async def apply(
         self,
@@ -113,7 +110,11 @@ class Steering:
         wish: Wish,
         changes: Mapping[str, Any],
     ) -> bool:
-        """Write the wish down with its audit record; False if the execution moved on meanwhile."""
+        """Write the wish down with its audit record; False if the execution moved on meanwhile.
+
+        Raises:
+            DocumentExistsError: the same request was done before.
+        """
         execution_id, now = str(head["execution_id"]), self._clock.now()
         told = {"reason": wish.reason} if wish.reason else {}
         withdrawn = waits_for_turn(head) and changes["status"] == "cancelling"
@@ -147,7 +148,7 @@ class Steering:
             await self._documents.transact(
                 scope, container=EXECUTIONS, partition=execution_id, operations=writes
             )
-        except (DocumentStaleError, DocumentExistsError):
+        except DocumentStaleError:
             return False
         if nudge is not None:
             await self._nudges.send(scope, execution_id, nudge)

@@ -26,6 +26,7 @@ BODIES: Mapping[str, Any] = {
     "roll_back_intent": {"version": 1},
     "plan_intent": {},
     "execute_intent": {},
+    "bulk_executions": {"operation": "pause", "filter": {"intent": "asks"}},
     "retry_execution": {"from": "a", "repeat_irreversible": ["a"], "reason": "again"},
     "cancel_execution": {"reason": "not needed"},
     "pause_execution": {"reason": "maintenance"},

@@ -19,6 +19,7 @@ from shared.ports.documents import EXECUTIONS, Documents
 from shared.security.principals import Principal
 from shared.security.scope import TenantScope
 from shared.services.approvals import Approvals
+from shared.services.bulk import Bulk
 from shared.services.children import Children
 from shared.services.endings import Endings
 from shared.services.executions import Executions
@@ -73,6 +74,7 @@ class Workshop:
     limits: Limits
     recovery: Recovery
     steering: Steering
+    bulk: Bulk
     children: Children
     steps: Steps
     endings: Endings
@@ -173,6 +175,7 @@ def composed(
         platform.limits,
         platform.recovery,
         platform.steering,
+        platform.bulk,
         platform.children,
         platform.steps,
         platform.endings,

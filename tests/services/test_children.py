@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from shared.domain.children import MAX_DEPTH, MAX_DESCENDANTS, Parent
-from shared.domain.executions import Attempt, Execution
+from shared.domain.executions import Attempt, Execution, ExecutionFilter
 from shared.domain.intents import NewIntent
 from shared.modules.children import RunIntent
 from shared.ports.actions import ActionError, Completed
@@ -60,7 +60,7 @@ async def completed(workshop: Workshop, child: Execution) -> None:
 
 
 async def children(workshop: Workshop, parent: Execution) -> list[Execution]:
-    return (await workshop.executions.list(workshop.ada, parent=parent.execution_id))[0]
+    return (await workshop.executions.list(workshop.ada, ExecutionFilter(parent=parent.execution_id)))[0]
 
 
 async def audit(workshop: Workshop, execution: Execution) -> list[Mapping[str, Any]]:
@@ -299,7 +299,7 @@ async def test_a_root_has_no_more_below_it_than_the_bound(workshop: Workshop) ->
 async def test_another_tenants_executions_are_nobodys_children(workshop: Workshop) -> None:
     parent, _ = await begun(workshop)
     eve: Caller = caller("globex", "eve")
-    assert await workshop.executions.list(eve, parent=parent.execution_id) == ([], None)
+    assert await workshop.executions.list(eve, ExecutionFilter(parent=parent.execution_id)) == ([], None)
     place = Parent(parent.execution_id, "sub", 1)
     assert await workshop.children.look(eve.scope, place) is None
 

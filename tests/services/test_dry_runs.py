@@ -7,7 +7,7 @@ import pytest
 
 from shared.domain.dry_runs import UNKNOWN
 from shared.domain.errors import ConflictError, StaleError
-from shared.domain.executions import Execution, StepState
+from shared.domain.executions import Execution, ExecutionFilter, StepState
 from shared.domain.intents import NewIntent
 from shared.domain.retrying import Retrial
 from shared.modules.approvals import ApprovalAction
@@ -281,7 +281,7 @@ async def test_dry_runs_are_listed_with_the_others_by_themselves_or_not_at_all(
     rehearsal = await workshop.executions.execute(workshop.ada, "deploy", {}, dry_run=True)
 
     async def listed(dry_run: bool | None) -> set[str]:
-        found, _ = await workshop.executions.list(workshop.ada, dry_run=dry_run)
+        found, _ = await workshop.executions.list(workshop.ada, ExecutionFilter(dry_run=dry_run))
         return {one.execution_id for one in found}
 
     assert await listed(None) == {real.execution_id, rehearsal.execution_id}

@@ -11,7 +11,7 @@ import pytest
 
 from quantum.contract.intents import IntentFacet
 from shared.adapters.cosmos.containers import DEFINITIONS
-from shared.domain.executions import EXECUTION_STATUSES
+from shared.domain.executions import EXECUTION_STATUSES, ExecutionFilter
 from shared.domain.intents import FACETS, IntentFilter
 from shared.ports.documents import REGISTRY
 from tests.cosmos.indexing import unserved, unsorted
@@ -48,9 +48,12 @@ async def test_every_filter_of_executions_is_served_by_an_index(workshop: Worksh
     for intent in (None, "deploy", "deploy-v1"):
         for names in [names for length in range(5) for names in combinations(filters, length)]:
             chosen = {name: filters[name] for name in names}
-            assert await workshop.executions.list(workshop.ada, intent=intent, **chosen) == ([], None)
+            assert await workshop.executions.list(workshop.ada, ExecutionFilter(intent=intent, **chosen)) == (
+                [],
+                None,
+            )
     for status in EXECUTION_STATUSES:
-        assert await workshop.executions.list(workshop.ada, status=status) == ([], None)
+        assert await workshop.executions.list(workshop.ada, ExecutionFilter(status=status)) == ([], None)
 
 
 @pytest.mark.parametrize(

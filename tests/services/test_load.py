@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.executions import EXECUTION_STATUSES, Execution
+from shared.domain.executions import EXECUTION_STATUSES, Execution, ExecutionFilter
 from shared.ports.actions import ActionContext, ActionError, Completed, Pending
 from shared.ports.documents import EXECUTIONS, Replace
 from tests.services.conftest import Workshop
@@ -35,7 +35,7 @@ async def status(workshop: Workshop, execution: Execution) -> str:
     """Its status, which its own record and the lists agree on."""
     found = await workshop.executions.get(workshop.ada, execution.execution_id)
     for one in EXECUTION_STATUSES:
-        listed, _ = await workshop.executions.list(workshop.ada, status=one)
+        listed, _ = await workshop.executions.list(workshop.ada, ExecutionFilter(status=one))
         assert [item.status for item in listed] == [found.status] * (one == found.status)
     return found.status
 

@@ -1,0 +1,108 @@
+"""Steering many executions by one request: each by the same use case as alone, with its own audit record.
+
+Which they are is decided once. A request that may be sent again stores that before it does anything, so that
+sent again it does not go on to others, although what it has done has changed what the filter finds.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from shared.domain.bulk import BulkResult, BulkWish, Done
+from shared.domain.errors import DocumentExistsError, QuantumError, UnavailableError
+from shared.domain.steering import PERMISSIONS
+from shared.ports.documents import COUNTERS, Create, Documents
+from shared.security.permissions import require
+from shared.services.executions import Executions
+from shared.services.members import Caller
+from shared.services.steering import Steering
+
+AT_ONCE: Final = 8
+"""So many are steered side by side: others have their turn at the store."""
+SELECTION: Final = "selection"
+"""The id, and the kind, of the document that says which executions a request is about."""
+SELECTION_KEPT: Final = timedelta(hours=25)
+"""As long as the receipts of what was done to them (``chains.py``)."""
+
+type _Selected = tuple[Sequence[str], str | None]
+"""The ids, and the cursor behind them."""
+
+
+class Bulk:
+    def __init__(self, *, documents: Documents, executions: Executions, steering: Steering) -> None:
+        self._documents = documents
+        self._executions = executions
+        self._steering = steering
+
+    async def steer(self, caller: Caller, wish: BulkWish) -> BulkResult:
+        """Steer a page of the executions that are selected; one that cannot be says so, and stops no other.
+
+        Raises:
+            ForbiddenError: the caller may not do that to executions.
+            BadCursorError: the cursor is not of this filter.
+            UnavailableError: the answer would be kept, and is not the last word about one of them.
+        """
+        require(caller.principal, PERMISSIONS[wish.verb])
+        ids, following = await self._selected(caller, wish)
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def one(execution_id: str) -> Done:
+            async with room:
+                try:
+                    found = await self._steering.steer(caller, execution_id, wish.verb, reason=wish.reason)
+                except QuantumError as error:
+                    return Done(execution_id, error=error)
+                return Done(execution_id, found.status)
+
+        done = await asyncio.gather(*map(one, ids))
+        if caller.turn is not None:
+            _require_final(done)
+        return BulkResult(done, following)
+
+    async def _selected(self, caller: Caller, wish: BulkWish) -> _Selected:
+        """Which executions the request is about, the same however often it is done."""
+        if caller.turn is None:
+            return await self._select(caller, wish)
+        partition = f"bulk:{caller.turn.id}"
+        if (kept := await self._kept(caller, partition)) is not None:
+            return kept
+        ids, following = await self._select(caller, wish)
+        body = {"id": SELECTION, "kind": SELECTION, "ids": list(ids), "following": following}
+        selection = Create(body, ttl=int(SELECTION_KEPT.total_seconds()))
+        with contextlib.suppress(DocumentExistsError):
+            await self._documents.transact(
+                caller.scope, container=COUNTERS, partition=partition, operations=[selection]
+            )
+            return ids, following
+        if (kept := await self._kept(caller, partition)) is None:
+            raise UnavailableError  # another turn has stored it, and it cannot be seen yet
+        return kept
+
+    async def _kept(self, caller: Caller, partition: str) -> _Selected | None:
+        document = await self._documents.read(
+            caller.scope, container=COUNTERS, partition=partition, id=SELECTION
+        )
+        return (document.body["ids"], document.body["following"]) if document else None
+
+    async def _select(self, caller: Caller, wish: BulkWish) -> _Selected:
+        """Of those that match, the ones that go on, unless a status is asked for."""
+        matching = wish.matching if wish.matching.status else replace(wish.matching, ended=False)
+        found, following = await self._executions.list(caller, matching, limit=wish.limit, cursor=wish.cursor)
+        return [one.execution_id for one in found], following
+
+
+def _require_final(done: Sequence[Done]) -> None:
+    """Let pass what may be told whenever the request is sent again.
+
+    Raises:
+        UnavailableError: sent again, it may come to something else.
+    """
+    open_ = [one for one in done if isinstance(one.error, UnavailableError)]
+    if open_:
+        raise UnavailableError(
+            f"{len(open_)} of {len(done)} executions could not be reached: send the request again, and only "
+            "those are looked at"
+        )
