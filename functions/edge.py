@@ -26,6 +26,7 @@ from shared.domain.errors import BadRequestError, NotFoundError, Unauthenticated
 from shared.domain.metrics import REQUESTS_THROTTLED
 from shared.ports.telemetry import TRACE_FIELDS, Span
 from shared.security.permissions import require
+from shared.services.callbacks import Called
 from shared.services.members import Caller
 
 AUTHENTICATION_SECONDS, WORK_SECONDS = 10.0, 15.0
@@ -50,12 +51,19 @@ class Call:
     """The value of the body, as it was sent; ``body`` is what the contract makes of it."""
     body: Any = None
     authenticated: Caller | None = None
+    right: Called | None = None
 
     @property
     def caller(self) -> Caller:
         """Who asks; only routes that need a token have one."""
         assert self.authenticated is not None
         return self.authenticated
+
+    @property
+    def sealed(self) -> Called:
+        """What the end of the path gives a right to; only sealed routes have that."""
+        assert self.right is not None
+        return self.right
 
     def header(self, name: bytes) -> str | None:
         """The header of that (lower-case) name."""
@@ -119,7 +127,7 @@ def _observed(platform: Application, call: Call, route: Route) -> AbstractContex
         attributes={
             "http.request.method": route.method,
             "http.route": PREFIX + route.path,
-            "url.path": call.request.scope["path"],
+            "url.path": _path(call, route),
             "url.scheme": call.request.scope.get("scheme", "http"),
             "request_id": call.request_id,
         },
@@ -150,18 +158,36 @@ def _finish(
 
 async def _prepare(platform: Application, call: Call, route: Route) -> None:
     """Authenticate, authorize and parse what the route asks for."""
-    if route.operation is None:
+    if route.sealed:
+        await _within(_unseal(platform, call), AUTHENTICATION_SECONDS)
+    elif route.operation is not None:
+        await _identify(platform, call, route.operation)
+    else:
         return
+    call.query = inputs.query(route, call.request.scope["query_string"])
+    if route.body is not None:
+        call.content = await _sent(call, route, min(route.max_body, platform.settings.max_body_bytes))
+        call.body = inputs.body(route, call.content)
+
+
+async def _unseal(platform: Application, call: Call) -> None:
+    call.right = platform.callbacks.called(str(call.request.path_params["token"]))
+    logs.add(tenant_id=call.right.scope.tenant_id, execution_id=call.right.place.execution_id)
+    await platform.callbacks.require_awaited(call.right)
+
+
+async def _identify(platform: Application, call: Call, operation: str) -> None:
     credentials = call.header(b"authorization"), call.header(b"x-tenant-id")
     member = await _within(platform.members.authenticate(*credentials), AUTHENTICATION_SECONDS)
     logs.add(tenant_id=member.scope.tenant_id)
-    require(member.principal, route.operation)
+    require(member.principal, operation)
     address = addresses.source(call.request, platform.settings.trusted_proxies)
     call.authenticated = replace(member, request_id=call.request_id, address=address)
-    call.query = inputs.query(route, call.request.scope["query_string"])
-    if route.body is not None:
-        call.content = await _sent(call, route, platform.settings.max_body_bytes)
-        call.body = inputs.body(route, call.content)
+
+
+def _path(call: Call, route: Route) -> str:
+    """The path as it may be told: of a sealed route, whoever knows the end of it has its right."""
+    return PREFIX + route.path if route.sealed else str(call.request.scope["path"])
 
 
 async def _served(platform: Application, call: Call, route: Route, handler: Handler) -> Response:
@@ -213,4 +239,4 @@ def _failed(error: Exception, call: Call, route: Route) -> Response:
         _log.error("%s failed unexpectedly", route.name, exc_info=error, extra={"route": route.name})
     elif isinstance(error, UnauthenticatedError):
         _log.info("refused: %s", error.reason)
-    return problems.respond(error, path=call.request.scope["path"], request_id=call.request_id)
+    return problems.respond(error, path=_path(call, route), request_id=call.request_id)

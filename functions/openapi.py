@@ -192,7 +192,7 @@ def _responses(route: Route) -> dict[str, Any]:
     responses: dict[str, Any] = {str(route.status): success}
     if _conditional(route):
         responses["304"] = {"description": "Still the state that If-None-Match names"}
-    if route.durable and route.operation is None:
+    if route.durable and route.operation is None and not route.sealed:
         responses["503"] = success | {"description": "At least one dependency does not answer"}
     for status in _problems(route):
         responses[str(status)] = {"$ref": f"#/components/responses/{_problem_name(status)}"}

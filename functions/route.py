@@ -1,6 +1,7 @@
 """One HTTP route, as data: the triggers, the edge and the contract are made of it."""
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,8 +25,11 @@ class Route:
     Attributes:
         path: the template behind ``/api/``.
         operation: what a role must permit; None: no token is needed.
+        sealed: the end of the path is a right by itself, which the platform has made and given to somebody:
+            no token is needed, and no log shows it.
         status: of success.
-        body: the model of the JSON request body; with ``body_optional`` none is as good as ``{}``.
+        body: the model of the JSON request body; with ``body_optional`` none is as good as ``{}``. It has at
+            most ``max_body`` bytes, where the route says less than the settings.
         query: the model of the query parameters; None: there are none.
         headers: of the response, beside those that every response has.
         occasional: headers that only some of the responses have.
@@ -49,6 +53,8 @@ class Route:
     problems: Sequence[int] = ()
     streams: str = ""
     durable: bool = False
+    sealed: bool = False
+    max_body: int = sys.maxsize
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -65,7 +71,13 @@ class Route:
     def tag(self) -> str:
         """The noun that the route is about, for grouping."""
         noun = self.path.split("/")[1]
-        return "executions" if self.name == "execute_intent" else noun if self.operation else "system"
+        return (
+            "executions"
+            if self.name == "execute_intent"
+            else noun
+            if self.operation or self.sealed
+            else "system"
+        )
 
     @cached_property
     def repeatable(self) -> frozenset[str]:

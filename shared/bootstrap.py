@@ -16,6 +16,7 @@ from shared.services.agenda import Agenda
 from shared.services.approvals import Approvals
 from shared.services.audit import Audit
 from shared.services.bulk import Bulk
+from shared.services.callbacks import Callbacks
 from shared.services.chains import Chains
 from shared.services.children import Children
 from shared.services.counters import Counters
@@ -42,7 +43,7 @@ from shared.services.retrying import Retrying
 from shared.services.runs import Runs
 from shared.services.schedules import Schedules
 from shared.services.schemas import Schemas
-from shared.services.sealing import Sealer
+from shared.services.sealing import Addresses, Sealer
 from shared.services.steering import Steering
 from shared.services.steps import Parts, Steps
 from shared.services.streams import Streams
@@ -75,6 +76,7 @@ class Application:
     steering: Steering
     bulk: Bulk
     children: Children
+    callbacks: Callbacks
     retrying: Retrying
     approvals: Approvals
     schedules: Schedules
@@ -190,6 +192,7 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         steering=steering,
         launcher=base.launcher,
     )
+    callbacks = _callbacks(base)
     schedules, firing_schedules = _schedules(base, members, intents, validation, executions)
     recovery, retention = _upkeep(base, members)
     subscriptions, webhooks = _webhooks(base)
@@ -208,6 +211,7 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         steering=steering,
         bulk=Bulk(documents=documents, executions=executions, steering=steering),
         children=children,
+        callbacks=callbacks,
         retrying=_retrying(base, executions, intents, plans),
         approvals=approvals,
         schedules=schedules,
@@ -215,7 +219,11 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         outputs=Outputs(documents),
         audit=Audit(documents=documents, cursors=base.cursors),
         streams=Streams(documents=documents, heartbeat_seconds=settings.heartbeat_seconds),
-        steps=Steps(Parts(documents, runs, catalogue, clock, children, telemetry, settings.max_output_bytes)),
+        steps=Steps(
+            Parts(
+                documents, runs, catalogue, clock, children, callbacks, telemetry, settings.max_output_bytes
+            )
+        ),
         endings=endings,
         launcher=base.launcher,
         limits=base.limits,
@@ -354,6 +362,17 @@ def _webhooks(base: _Base) -> tuple[Subscriptions, Webhooks]:
         clock=adapters.clock,
         policy=RetryPolicy(settings.webhook_attempts, settings.webhook_first_delay),
         telemetry=adapters.telemetry,
+    )
+
+
+def _callbacks(base: _Base) -> Callbacks:
+    return Callbacks(
+        documents=base.documents,
+        runs=base.runs,
+        nudges=base.nudges,
+        addresses=Addresses(base.adapters.cursor_key, purpose="callbacks"),
+        clock=base.adapters.clock,
+        host_url=base.settings.host_url,
     )
 
 

@@ -6,11 +6,12 @@ again meets the one that there is. Its *root* is the execution that nobody's ste
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from shared.domain.executions import TERMINAL_STATUSES, ExecutionStatus
 from shared.domain.ids import RANDOM_BYTES, ulid, ulid_time
+from shared.domain.places import Place
 
 MAX_DEPTH: Final = 8
 """How deep an execution may stand below its root."""
@@ -18,43 +19,30 @@ MAX_DESCENDANTS: Final = 10_000
 """The most executions below one root, all that ever were."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parent:
-    """The attempt of a step that asks for an execution; ``item`` is its place in a ``foreach``'s list."""
+def child_id(parent: Place, tenant_id: str) -> str:
+    """The id of the one execution that the attempt asks for."""
+    place = (parent.step, parent.attempt, parent.item, parent.compensates)
+    said = f"{tenant_id}\0{parent.execution_id}\0{place}".encode()
+    return ulid(ulid_time(parent.execution_id), hashlib.sha256(said).digest()[:RANDOM_BYTES])
 
-    execution_id: str
-    step: str
-    attempt: int
-    item: int | None = None
-    compensates: bool = False
 
-    def child_id(self, tenant_id: str) -> str:
-        """The id of the one execution that this attempt asks for."""
-        place = (self.step, self.attempt, self.item, self.compensates)
-        said = f"{tenant_id}\0{self.execution_id}\0{place}".encode()
-        return ulid(ulid_time(self.execution_id), hashlib.sha256(said).digest()[:RANDOM_BYTES])
-
-    def actor(self, tenant_id: str) -> str:
-        """What audit records name as who does what is done to its child."""
-        return f"execution:{self.execution_id}@{tenant_id}"
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Parent":
-        return cls(**value)
+def actor(parent: Place, tenant_id: str) -> str:
+    """What audit records name as who does what is done to a child."""
+    return f"execution:{parent.execution_id}@{tenant_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
     """Where a child stands: below whom, and which versions of intents led there, the root's first."""
 
-    parent: Parent
+    parent: Place
     root: str
     intents: tuple[str, ...]
     remedy: ClassVar[str] = "; a member who executes it again takes it over"
     """What to do when the member in whose name it is executed is one no more."""
 
     @classmethod
-    def below(cls, head: Mapping[str, Any], parent: Parent) -> "Lineage":
+    def below(cls, head: Mapping[str, Any], parent: Place) -> "Lineage":
         """Of a child of the execution with this head."""
         if head["parent"] is None:
             return cls(parent, head["execution_id"], (head["intent_id"],))
@@ -71,23 +59,23 @@ class Lineage:
         return " → ".join(self.intents)
 
     def execution_id(self, tenant_id: str) -> str:
-        return self.parent.child_id(tenant_id)
+        return child_id(self.parent, tenant_id)
 
     def actor(self, tenant_id: str) -> str:
         """What audit records name as who executes."""
-        return self.parent.actor(tenant_id)
+        return actor(self.parent, tenant_id)
 
     def to_json(self) -> dict[str, Any]:
         """The fields of a child's head."""
         return {
-            "parent": asdict(self.parent),
+            "parent": self.parent.to_json(),
             "lineage": {"root": self.root, "intents": list(self.intents)},
         }
 
     @classmethod
     def from_json(cls, head: Mapping[str, Any]) -> "Lineage":
         return cls(
-            Parent.from_json(head["parent"]), head["lineage"]["root"], tuple(head["lineage"]["intents"])
+            Place.from_json(head["parent"]), head["lineage"]["root"], tuple(head["lineage"]["intents"])
         )
 
     def shown(self) -> dict[str, Any]:

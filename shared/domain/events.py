@@ -28,6 +28,7 @@ EVENT_TYPES = (
     "item_compensation_failed",
     "approval_requested",
     "approval_decided",
+    "callback_received",
     "execution_paused",
     "execution_resumed",
     "execution_completed",

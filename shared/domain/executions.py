@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 from shared.domain.approvals import Approval
 from shared.domain.intents import Deprecation
+from shared.domain.places import Place
 
 type ExecutionStatus = Literal[
     "pending", "running", "waiting", "paused", "cancelling", "completed", "failed", "cancelled"
@@ -202,10 +203,12 @@ class Attempt:
     gives_up: Literal["cancel", "terminate"] | None = None
 
     @property
+    def place(self) -> Place:
+        return Place(self.execution_id, self.step, self.attempt, self.item, self.compensates)
+
+    @property
     def key(self) -> str:
-        """What is done, whichever attempt it is: the same for all of them, and unique in the execution."""
-        item = "" if self.item is None else f"/{self.item}"
-        return f"{self.step}{item}/compensation" if self.compensates else f"{self.step}{item}"
+        return self.place.key
 
     @classmethod
     def from_json(cls, payload: Mapping[str, Any]) -> "Attempt":

@@ -2,18 +2,22 @@
 
 import asyncio
 import json
-import re
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 import orjson
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel
 
+from shared.domain.times import rfc3339
+from shared.domain.waiting import Waiting
 from shared.modules.authorization import NO_TOKENS, OutboundTokens
+from shared.modules.http_parameters import HttpAuth, HttpRequestOutputs, HttpRequestParameters
 from shared.modules.tracing import answered, outgoing
-from shared.ports.actions import Action, ActionContext, ActionError, Completed, Foreseen
+from shared.ports.actions import Action, ActionContext, ActionError, Completed, Foreseen, Pending
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.security.egress import EgressPolicy
 
@@ -26,8 +30,11 @@ RETRYABLE: Final = frozenset({408, 425, 429})
 """Beside 5xx, the statuses after which another attempt may succeed."""
 MAX_RETRY_AFTER: Final = 3600.0
 """The longest that a ``Retry-After`` is heeded, in seconds."""
-OWN_HEADERS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade"})
-"""What the request itself decides."""
+ACCEPTED: Final = 202
+POLL_EVERY: Final = 10.0
+"""Seconds between two looks, where no ``Retry-After`` says otherwise."""
+MAX_LOCATION: Final = 4096
+CALLBACK_HEADER: Final = "x-quantum-callback"
 
 REDACTED: Final = "(redacted)"
 _SHOWN: Final = frozenset({"accept", "content-type", "idempotency-key", "user-agent"})
@@ -35,111 +42,36 @@ _SHOWN: Final = frozenset({"accept", "content-type", "idempotency-key", "user-ag
 HIDDEN: Final = b"(the platform's token)"
 """What outputs have in place of a token."""
 
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_STATUS: Final = re.compile(r"[1-5](?:xx|\d\d)")
 
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("a URL starts with http:// or https:// and names a host")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("credentials do not belong in the URL: give an Authorization header")
-    _ = parts.port  # raises ValueError when it is not a port
-    return text
-
-
-def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
-    for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-            raise ValueError(f"{name!r} is not a header that can be sent")
-        if name.lower() in OWN_HEADERS:
-            raise ValueError(f"the header {name!r} is made by the request itself; leave it out")
-    return headers
-
-
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
-
-
-def _as_text(value: Any) -> Any:
-    return str(value) if type(value) is int else value
-
-
-def _expectation(pattern: str) -> str:
-    if not _STATUS.fullmatch(pattern):
-        raise ValueError("an expected status is a number such as 204 or a range such as '2xx'")
-    return pattern
-
-
-type _Expected = Annotated[
-    str, BeforeValidator(_as_text, json_schema_input_type=int | str), AfterValidator(_expectation)
-]
-_Expectation = int | str | list[int | str]
-"""An expected status or several, as they may be written."""
-
-
-class HttpAuth(BaseModel):
-    """A token of the platform's own identity to send along."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    scope: str = Field(
-        max_length=512, pattern=r"^\S+$", description="Whom it is for.", examples=["api://x/.default"]
-    )
-
-
-class HttpRequestParameters(BaseModel):
-    """One request. A ``body`` that is not a text is sent as JSON."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = Field(
-        default="GET", description="The method."
-    )
-    url: Annotated[str, AfterValidator(_url)] = Field(
-        max_length=8192, description="Where to.", examples=["https://example.com/health"]
-    )
-    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(
-        default={}, description="Headers to send."
-    )
-    body: Any = Field(default=None, description="What to send: a text as it is, anything else as JSON.")
-    expect_status: Annotated[
-        list[_Expected], BeforeValidator(_as_list, json_schema_input_type=_Expectation)
-    ] = Field(
-        default=["2xx"],
-        min_length=1,
-        description="The statuses that are well: `204`, `2xx`, or a list of such.",
-    )
-    auth: HttpAuth | None = Field(
-        default=None, description="A token of the platform's own identity to send along."
-    )
-
-    @model_validator(mode="after")
-    def _authorized_once(self) -> Self:
-        if self.auth is not None and any(name.lower() == "authorization" for name in self.headers):
-            raise ValueError("give either 'auth' or the header 'Authorization'")
-        return self
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    content: bytes | None
+    auth: HttpAuth | None
 
     @property
-    def exact_status(self) -> str | None:
-        """The one status that it expects, if there is but one."""
-        (status, *more) = self.expect_status
-        return status if status.isdecimal() and not more else None
-
-    def expects(self, status: int) -> bool:
-        return bool({str(status), f"{status // 100}xx"} & set(self.expect_status))
+    def place(self) -> str:
+        """How messages name it."""
+        return f"{self.method} {_without_query(self.url)}"
 
 
-class HttpRequestOutputs(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """``token`` is the platform's own that was sent, if one was."""
 
-    status: int
-    headers: dict[str, str]
-    """Names in lower case."""
-    body: Any
-    """JSON where the response is JSON, otherwise text."""
+    response: "httpx.Response"
+    body: bytes
+    token: str | None
+
+    @property
+    def status(self) -> int:
+        return self.response.status_code
+
+    @property
+    def retry_after(self) -> float:
+        return _retry_after(self.response.headers.get("retry-after", ""))
 
 
 class HttpRequest(Action):
@@ -170,7 +102,66 @@ class HttpRequest(Action):
     def warm_up(self) -> None:
         self._made_client()
 
-    async def run(self, parameters: HttpRequestParameters, context: ActionContext) -> Completed:
+    async def run(self, parameters: HttpRequestParameters, context: ActionContext) -> Completed | Pending:
+        headers, body, until = _sent_headers(parameters, context.idempotency_key), parameters.body, None
+        if parameters.callback is not None:
+            opened = await context.callbacks.open(
+                context.scope, context.place, seconds=parameters.callback.seconds
+            )
+            headers[CALLBACK_HEADER], until = opened.address, opened.until
+            body = _with_address(body, parameters.callback.field, opened.address)
+        request = _Request(parameters.method, parameters.url, headers, _content(body), parameters.auth)
+        answer = await self._exchange(request, context)
+        if parameters.poll and answer.status == ACCEPTED:
+            return _pending_poll(answer, request.place)
+        _check_status(parameters, answer, request.place)
+        if until is not None:
+            return _pending_callback(until, {"status": answer.status}, context)
+        return Completed(_outputs(answer))
+
+    async def poll(
+        self, token: Any, parameters: HttpRequestParameters, context: ActionContext
+    ) -> Completed | Pending:
+        if "poll" in token:
+            return await self._ask_again(token["poll"], parameters, context)
+        callback = await context.callbacks.look(context.scope, context.place)
+        if callback.answer is None:
+            if callback.status == "open":
+                return _pending_callback(callback.until, token, context)
+            late = f"nobody called back until {rfc3339(callback.until)}"
+            raise ActionError("TIMEOUT", late, retryable=True)
+        if callback.answer.error is not None:
+            error = callback.answer.error
+            raise ActionError(error["code"], error["message"], retryable=True)
+        return Completed(
+            {"status": token["status"], "headers": {}, "body": None, "callback": callback.answer.outputs}
+        )
+
+    async def _ask_again(
+        self, url: str, parameters: HttpRequestParameters, context: ActionContext
+    ) -> Completed | Pending:
+        """Ask where a 202 has sent us. What is meant for one origin is sent to no other."""
+        same = _origin(url) == _origin(parameters.url)
+        kept = {name: value for name, value in parameters.headers.items() if same and not _of_body(name)}
+        headers = {name.lower(): value for name, value in kept.items()} | _OWN_HEADERS
+        request = _Request("GET", url, headers, None, parameters.auth if same else None)
+        try:
+            answer = await self._exchange(request, context)
+            if answer.status == ACCEPTED:
+                return _pending_poll(answer, request.place, url)
+            _check_status(parameters, answer, request.place)
+        except ActionError as error:
+            if not error.retryable:
+                raise
+            return _pending(url, error.retry_after)  # for as long as the attempt has time
+        return Completed(_outputs(answer))
+
+    async def _exchange(self, asked: "_Request", context: ActionContext) -> "_Answer":
+        """Send a request, and read what is answered.
+
+        Raises:
+            ActionError: there is no answer, or none that can be read.
+        """
         # Made on a thread: on the event loop every execution and stream would stand still meanwhile.
         client = self._client
         if client is None:
@@ -179,20 +170,17 @@ class HttpRequest(Action):
 
         from shared.modules.egress import EgressRefusedError
 
-        place = _place(parameters)
+        place = asked.place
         try:
             request = client.build_request(
-                parameters.method,
-                parameters.url,
-                headers=_sent_headers(parameters, context.idempotency_key),
-                content=_content(parameters.body),
+                asked.method, asked.url, headers=asked.headers, content=asked.content
             )
-            token = await self._authorize(request, parameters.auth, context)
-            with outgoing(self._telemetry, parameters.method, parameters.url, request.headers) as call:
+            token = await self._authorize(request, asked.auth, context)
+            with outgoing(self._telemetry, asked.method, asked.url, request.headers) as call:
                 response = await client.send(request, stream=True)
                 answered(call, response.status_code)
                 try:
-                    body = await _read(response, place)
+                    return _Answer(response, await _read(response, place), token)
                 finally:
                     await response.aclose()
         except EgressRefusedError as error:
@@ -204,8 +192,6 @@ class HttpRequest(Action):
         except httpx.HTTPError as error:
             message = f"{place} got no answer: {str(error) or type(error).__name__}"
             raise ActionError("HTTP_CONNECTION", message, retryable=True) from error
-        _check_status(parameters, response, place)
-        return Completed(_outputs(response, body, token))
 
     async def dry_run(self, parameters: HttpRequestParameters, context: ActionContext) -> Foreseen:
         """Nothing is sent; where nobody may send to, it fails as it would."""
@@ -220,6 +206,8 @@ class HttpRequest(Action):
             "body_bytes": 0 if content is None else len(content),
             "expect_status": parameters.expect_status,
             **({"auth": parameters.auth.model_dump()} if parameters.auth else {}),
+            **({"callback": parameters.callback.model_dump()} if parameters.callback else {}),
+            **({"poll": True} if parameters.poll else {}),
         }
         return Foreseen(would, {"status": int(status)} if (status := parameters.exact_status) else {})
 
@@ -260,6 +248,9 @@ def _place(parameters: HttpRequestParameters) -> str:
     return f"{parameters.method} {_without_query(parameters.url)}"
 
 
+_OWN_HEADERS: Final = {"user-agent": "quantum-platform"}
+
+
 def _sent_headers(parameters: HttpRequestParameters, idempotency_key: str) -> dict[str, str]:
     headers = {name.lower(): value for name, value in parameters.headers.items()}
     if parameters.body is not None and not isinstance(parameters.body, str):
@@ -268,8 +259,7 @@ def _sent_headers(parameters: HttpRequestParameters, idempotency_key: str) -> di
         headers.setdefault("content-type", "text/plain; charset=utf-8")
     if parameters.method not in {"GET", "HEAD", "OPTIONS"}:
         headers.setdefault("idempotency-key", idempotency_key)
-    headers.setdefault("user-agent", "quantum-platform")
-    return headers
+    return _OWN_HEADERS | headers
 
 
 def _content(body: Any) -> bytes | None:
@@ -289,16 +279,55 @@ async def _read(response: "httpx.Response", place: str) -> bytes:
     return bytes(body)
 
 
-def _check_status(parameters: HttpRequestParameters, response: "httpx.Response", place: str) -> None:
-    status = response.status_code
+def _check_status(parameters: HttpRequestParameters, answer: _Answer, place: str) -> None:
+    status = answer.status
     if parameters.expects(status):
         return
     raise ActionError(
         "HTTP_STATUS",
         f"{place} answered {status}, not {' or '.join(parameters.expect_status)}",
         retryable=status in RETRYABLE or status >= 500,
-        retry_after=_retry_after(response.headers.get("retry-after", "")),
+        retry_after=answer.retry_after,
     )
+
+
+def _pending_callback(until: datetime, token: Any, context: ActionContext) -> Pending:
+    left = max(0.0, (until - context.clock.now()).total_seconds())
+    return Pending(left, token, Waiting("callback", until), own_time=True)
+
+
+def _pending_poll(answer: _Answer, place: str, url: str | None = None) -> Pending:
+    """Where to ask again: where the answer says, or else where it came from."""
+    location = answer.response.headers.get("location")
+    if location is None and url is None:
+        raise ActionError("HTTP_POLL", f"{place} answered 202 without a Location", retryable=False)
+    where = url if location is None else str(answer.response.url.join(location))
+    if where is None or len(where) > MAX_LOCATION:
+        raise ActionError("HTTP_POLL", f"{place} answered with a Location that is too long", retryable=False)
+    return _pending(where, answer.retry_after)
+
+
+def _pending(url: str, retry_after: float) -> Pending:
+    return Pending(retry_after or POLL_EVERY, {"poll": url})
+
+
+def _with_address(body: Any, field: str | None, address: str) -> Any:
+    if field is None:
+        return body
+    if body is not None and not isinstance(body, dict):
+        message = "'callback.field' is a field of 'body', which is no object"
+        raise ActionError("PARAMETERS", message, retryable=False)
+    return {**(body or {}), field: address}
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _of_body(name: str) -> bool:
+    """Whether the header says something of the request's body, which a look has not."""
+    return name.lower().startswith("content-") or name.lower() == "idempotency-key"
 
 
 def _retry_after(value: str) -> float:
@@ -306,13 +335,13 @@ def _retry_after(value: str) -> float:
     return min(float(value), MAX_RETRY_AFTER) if value.isdecimal() else 0
 
 
-def _outputs(response: "httpx.Response", body: bytes, token: str | None) -> Mapping[str, Any]:
+def _outputs(answer: _Answer) -> Mapping[str, Any]:
     outputs = {
-        "status": response.status_code,
-        "headers": dict(response.headers),
-        "body": _decoded(response, body),
+        "status": answer.status,
+        "headers": dict(answer.response.headers),
+        "body": _decoded(answer.response, answer.body),
     }
-    return outputs if token is None else _without_token(outputs, token)
+    return outputs if answer.token is None else _without_token(outputs, answer.token)
 
 
 def _without_token(outputs: Mapping[str, Any], token: str) -> Mapping[str, Any]:

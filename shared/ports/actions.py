@@ -16,8 +16,9 @@ from typing import Any, ClassVar, Protocol
 from pydantic import BaseModel
 
 from shared.domain.actions import EXECUTE, ActionSpec, SideEffect
-from shared.domain.children import Parent
+from shared.domain.places import Place
 from shared.domain.waiting import POLL, Waiting
+from shared.ports.callbacks import Callbacks
 from shared.ports.children import Children
 from shared.ports.clock import Clock
 from shared.security.scope import TenantScope
@@ -94,15 +95,17 @@ class ActionContext:
     """What an attempt may know of its surroundings.
 
     ``idempotency_key`` is the same for every attempt of the step in this execution. ``place`` is where the
-    attempt stands, ``children`` is who executes other intents for it. ``terminated`` says, when the action is
+    attempt stands, ``children`` is who executes other intents for it, ``callbacks`` who
+    lets others call it back. ``terminated`` says, when the action is
     to give up, that its execution ends at once, with nothing undone.
     """
 
     scope: TenantScope
-    place: Parent
+    place: Place
     idempotency_key: str
     clock: Clock
     children: Children
+    callbacks: Callbacks
     terminated: bool = False
 
     @property

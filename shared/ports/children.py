@@ -6,7 +6,8 @@ A child follows from the attempt that asks for it: to ask again is to ask for th
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
-from shared.domain.children import Child, Parent
+from shared.domain.children import Child
+from shared.domain.places import Place
 from shared.security.scope import TenantScope
 
 type Stop = Literal["cancel", "terminate"]
@@ -25,7 +26,7 @@ class Children(Protocol):
     """Every method raises UnavailableError when the store cannot be reached."""
 
     async def begin(
-        self, scope: TenantScope, parent: Parent, intent: str, parameters: Mapping[str, Any]
+        self, scope: TenantScope, parent: Place, intent: str, parameters: Mapping[str, Any]
     ) -> Child:
         """Have ``intent`` executed in the name of who executes the parent; the child that there is.
 
@@ -36,11 +37,11 @@ class Children(Protocol):
         """
         ...
 
-    async def look(self, scope: TenantScope, parent: Parent) -> Child | None:
+    async def look(self, scope: TenantScope, parent: Place) -> Child | None:
         """How the child stands now; None: there is none."""
         ...
 
-    async def stop(self, scope: TenantScope, parent: Parent, how: Stop) -> Child | None:
+    async def stop(self, scope: TenantScope, parent: Place, how: Stop) -> Child | None:
         """Have the child cancelled or terminated, unless it has ended.
 
         None: there is none, and now never will be.

@@ -1,6 +1,6 @@
 """Children: executions that steps ask for, in the name of who executes the parent.
 
-Parent, root and child are partitions of their own. A child is counted at its root before it is stored, each
+Place, root and child are partitions of their own. A child is counted at its root before it is stored, each
 once, by a marker. It is stored under the id that follows from the attempt, where a second delivery finds it.
 Whether there will be one is decided in the child's own partition, where only one of both can create the plan:
 who executes it, or who cancels it before it was there.
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from shared import logs
-from shared.domain.children import MAX_DEPTH, MAX_DESCENDANTS, Child, Lineage, Parent
+from shared.domain.children import MAX_DEPTH, MAX_DESCENDANTS, Child, Lineage, actor, child_id
 from shared.domain.errors import (
     ConflictError,
     DocumentExistsError,
@@ -20,6 +20,7 @@ from shared.domain.errors import (
     QuantumError,
     UnavailableError,
 )
+from shared.domain.places import Place
 from shared.ports.children import ChildRefusedError, Stop
 from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Operation, Patch
 from shared.security.permissions import require
@@ -59,10 +60,10 @@ class Children:
         self._launcher = launcher
 
     async def begin(
-        self, scope: TenantScope, parent: Parent, intent: str, parameters: Mapping[str, Any]
+        self, scope: TenantScope, parent: Place, intent: str, parameters: Mapping[str, Any]
     ) -> Child:
         """As the port says."""
-        with logs.about(child_id=parent.child_id(scope.tenant_id)):
+        with logs.about(child_id=child_id(parent, scope.tenant_id)):
             if (child := await self._brought_back(scope, parent)) is not None:
                 return child
             head = (await self._executions.head(scope, parent.execution_id)).body
@@ -84,9 +85,9 @@ class Children:
                 raise ChildRefusedError("CHILD_REFUSED", message) from error
             return Child(execution.execution_id, execution.intent_id, execution.status, execution.created_at)
 
-    async def look(self, scope: TenantScope, parent: Parent) -> Child | None:
+    async def look(self, scope: TenantScope, parent: Place) -> Child | None:
         """As the port says. By a write, which gives back no old state: the end is told once."""
-        execution_id = parent.child_id(scope.tenant_id)
+        execution_id = child_id(parent, scope.tenant_id)
         try:
             (document,) = await self._transact(scope, execution_id, Patch(HEAD, increment={("looks",): 1}))
         except DocumentMissingError:
@@ -109,9 +110,9 @@ class Children:
             foreseen=bool((head.get("undecided") or {}).get("outputs")),
         )
 
-    async def stop(self, scope: TenantScope, parent: Parent, how: Stop) -> Child | None:
+    async def stop(self, scope: TenantScope, parent: Place, how: Stop) -> Child | None:
         """As the port says."""
-        execution_id = parent.child_id(scope.tenant_id)
+        execution_id = child_id(parent, scope.tenant_id)
         while (child := await self.look(scope, parent)) is None:
             never = {"id": "plan", "kind": WITHDRAWN}
             try:
@@ -124,10 +125,10 @@ class Children:
         if child.ended:
             return child
         with contextlib.suppress(ConflictError):  # it has ended meanwhile, and says so itself
-            await self._steering.apply(scope, Origin(parent.actor(scope.tenant_id)), execution_id, how)
+            await self._steering.apply(scope, Origin(actor(parent, scope.tenant_id)), execution_id, how)
         return child
 
-    async def _brought_back(self, scope: TenantScope, parent: Parent) -> Child | None:
+    async def _brought_back(self, scope: TenantScope, parent: Place) -> Child | None:
         """The child that there is, on its way."""
         child = await self.look(scope, parent)
         if child is not None and child.status == "pending":

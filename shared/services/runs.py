@@ -11,10 +11,10 @@ from typing import Any
 
 import orjson
 
-from shared.domain.children import Parent
 from shared.domain.errors import UnavailableError
 from shared.domain.executions import STEP_TERMINAL_STATUSES
 from shared.domain.expressions import references
+from shared.domain.places import Place
 from shared.domain.plans import Plan, PlanStep
 from shared.ports.documents import EXECUTIONS, Documents, Query
 from shared.ports.telemetry import NOTHING, Carrier
@@ -55,7 +55,7 @@ class Run:
     parameters: Mapping[str, Any]
     intent_id: str
     created_by: str
-    parent: Parent | None = None
+    parent: Place | None = None
     """The attempt of a step that has asked for it."""
     trace: Carrier = NOTHING
     """The execution's own span, which its parts belong to and which ends with it."""
@@ -93,7 +93,7 @@ class Run:
             head["parameters"],
             intent_id=head["intent_id"],
             created_by=head["created_by"],
-            parent=Parent.from_json(parent) if parent else None,
+            parent=Place.from_json(parent) if parent else None,
             trace=trace,
             loaded="load" in head,
             dry_run=head.get("dry_run", False),

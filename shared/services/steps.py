@@ -15,7 +15,6 @@ from pydantic import ValidationError
 
 from shared import logs
 from shared.domain import expressions
-from shared.domain.children import Parent
 from shared.domain.dry_runs import UNDECIDED, pointers_of
 from shared.domain.executions import MAX_OUTPUT_BYTES, Attempt, Outcome
 from shared.domain.models import places
@@ -30,6 +29,7 @@ from shared.ports.actions import (
     Pending,
     Result,
 )
+from shared.ports.callbacks import Callbacks
 from shared.ports.children import Children
 from shared.ports.clock import Clock
 from shared.ports.documents import Documents
@@ -54,6 +54,7 @@ class Parts:
     catalogue: Catalogue
     clock: Clock
     children: Children
+    callbacks: Callbacks
     telemetry: Telemetry = NO_TELEMETRY
     max_output_bytes: int = MAX_OUTPUT_BYTES
     """Of one step, as JSON."""
@@ -254,12 +255,11 @@ class _Attempt:
         attempt = self._attempt
         return ActionContext(
             scope=self._scope,
-            place=Parent(
-                attempt.execution_id, attempt.step, attempt.attempt, attempt.item, attempt.compensates
-            ),
+            place=attempt.place,
             idempotency_key=f"{attempt.execution_id}/{attempt.key}",
             clock=self._parts.clock,
             children=self._parts.children,
+            callbacks=self._parts.callbacks,
             terminated=attempt.gives_up == "terminate",
         )
 

@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.children import Lineage, Parent
+from shared.domain.children import Lineage
 from shared.domain.definitions import Concurrency
 from shared.domain.limits import SHARED, Book, Claim, Counter, Line, claim_of
+from shared.domain.places import Place
 
 LIMITED = Concurrency(limit=2)
-PARENT = Parent("01KDYAK348C77TYFVK5E34CXQS", "a", 1)
+PARENT = Place("01KDYAK348C77TYFVK5E34CXQS", "a", 1)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shared.domain.children import Child, Parent
+from shared.domain.children import Child
+from shared.domain.places import Place
 from shared.ports.children import ChildRefusedError, Stop
 from shared.security.scope import TenantScope
 
@@ -15,10 +16,10 @@ class StandingChildren:
         self.child: Child | None = None
         self.refusal: ChildRefusedError | None = None
         self.asked: tuple[Any, ...] = ()
-        self.stops: list[tuple[Parent, Stop]] = []
+        self.stops: list[tuple[Place, Stop]] = []
 
     async def begin(
-        self, scope: TenantScope, parent: Parent, intent: str, parameters: Mapping[str, Any]
+        self, scope: TenantScope, parent: Place, intent: str, parameters: Mapping[str, Any]
     ) -> Child:
         self.asked = (scope.tenant_id, parent, intent, dict(parameters))
         if self.refusal is not None:
@@ -26,9 +27,9 @@ class StandingChildren:
         assert self.child is not None
         return self.child
 
-    async def look(self, scope: TenantScope, parent: Parent) -> Child | None:
+    async def look(self, scope: TenantScope, parent: Place) -> Child | None:
         return self.child
 
-    async def stop(self, scope: TenantScope, parent: Parent, how: Stop) -> Child | None:
+    async def stop(self, scope: TenantScope, parent: Place, how: Stop) -> Child | None:
         self.stops.append((parent, how))
         return self.child

@@ -56,6 +56,8 @@ class Served:
     """An execution that has outputs, as has its step ``ask``."""
     failed: str
     """An execution that has failed."""
+    token: str
+    """The end of an address that waits to be called."""
 
     def __init__(self, opening: Opening) -> None:
         self._opening = opening
@@ -68,6 +70,7 @@ class Served:
             self.asking = [await self.world.asking(f"asks-{number}") for number in range(2)]
             self.ended = await self.world.ended(said="hello")
             self.failed = await self.world.failed("failed")
+            _, self.token = await self.world.called()
             await receive()
             await send({"type": "lifespan.startup.complete"})
             await receive()
@@ -164,6 +167,7 @@ def aim(app: Served, config: SchemathesisConfig) -> None:
         r"/steps/\{step\}/outputs$": {"path.id": app.ended, "path.step": "ask"},
         r"/(pause|resume)$": {"path.id": held},
         r"/retry$": {"path.id": app.failed},
+        r"/callbacks/\{token\}$": {"path.token": app.token},
         r"/approve$": {"path.id": approved, "path.step": "ask"},
         r"/reject$": {"path.id": rejected, "path.step": "ask"},
         r"/subscriptions/\{name\}": {"path.name": "hook"},

@@ -31,6 +31,7 @@ from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.system import RandomIds, SystemClock
 from shared.bootstrap import Application, compose
 from shared.domain.errors import UnavailableError
+from shared.domain.places import Place
 from shared.ports.adapters import Adapters
 from shared.ports.clock import Clock
 from shared.ports.documents import REGISTRY, Container, Document, Documents
@@ -95,6 +96,13 @@ class World:
         attempt = {"tenant_id": "acme", "execution_id": execution, "step": "ask", "attempt": 1}
         assert (await self.platform.steps.run(attempt | {"first": True}))["status"] == "pending"
         return execution
+
+    async def called(self, name: str = "calls") -> tuple[str, str]:
+        """An execution whose step ``ask`` waits to be called back, and the end of the address."""
+        execution = await self.asking(name)
+        place = Place(execution, "ask", 1)
+        opened = await self.platform.callbacks.open(TenantScope("acme"), place, seconds=3600)
+        return execution, opened.address.rpartition("/")[2]
 
     async def ended(self, name: str = "ends", **outputs: Any) -> str:
         """An execution that has come to ``outputs``, as has its step ``ask``."""

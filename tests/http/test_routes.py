@@ -34,6 +34,7 @@ BODIES: Mapping[str, Any] = {
     "terminate_execution": {"reason": "out of hand"},
     "approve_step": {"comment": "it may go"},
     "reject_step": {"comment": "not today"},
+    "call_back": {"status": "completed", "outputs": {"image": "shop:7"}},
     "put_schedule": {"intent": "deploy", "cron": "@daily"},
     "put_subscription": {"url": "https://hooks.example.com/", "events": ["*"]},
     "patch_tenant": {"settings": {"forbidden_actions": []}},
@@ -65,6 +66,7 @@ async def resources(world: World, route: Route | None = None) -> Mapping[str, st
         body = BODIES[f"put_{noun.removesuffix('s')}"]
         assert (await world.send("admin", "PUT", f"/{noun}/{name}", json=body)).is_success
     ended = await world.ended(said="hello")
+    _, made["callbacks"] = await world.called()
     return {"intents": "deploy", "executions": execution, "ended": ended, "tenants": "acme", **made}
 
 
@@ -72,7 +74,7 @@ def path_of(route: Route, having: Mapping[str, str] | None = None) -> str:
     """The path to what there is, or else to what there is not."""
     noun = "ended" if route.path.endswith("/outputs") else route.path.split("/")[1]
     name = having[noun] if having and "{" in route.path else "nothing"
-    return "/" + re.sub(r"\{(id|name)\}", name, route.path).replace("{step}", "ask").replace(
+    return "/" + re.sub(r"\{(id|name|token)\}", name, route.path).replace("{step}", "ask").replace(
         "{version}", "1"
     ).removeprefix("v1/")
 
@@ -96,7 +98,11 @@ async def test_an_anonymous_caller_is_refused_by_every_route_but_the_open_ones(w
     for route in ROUTES:
         path = path_of(route, having)
         response = await world.send(None, route.method, path, content=b"{not json")
-        if route.operation is None:
+        if route.sealed:  # whoever has the address is whom it was given to; it waits for an answer now
+            assert response.status_code == 415, route.name
+            wrong = await world.send(None, route.method, path_of(route), json=BODIES[route.name])
+            assert wrong.status_code == 404, route.name
+        elif route.operation is None:
             assert response.status_code == 200, route.name
         else:
             assert response.status_code == 401, route.name

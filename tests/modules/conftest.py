@@ -6,9 +6,10 @@ from typing import Any, override
 
 import pytest
 
-from shared.domain.children import Parent
+from shared.domain.places import Place
 from shared.ports.actions import ActionContext
 from shared.security.scope import TenantScope
+from tests.fakes.callbacks import StandingCallbacks
 from tests.fakes.children import StandingChildren
 from tests.fakes.clock import FrozenClock
 
@@ -107,4 +108,11 @@ def clock() -> FrozenClock:
 
 @pytest.fixture
 def context(clock: FrozenClock) -> ActionContext:
-    return ActionContext(TenantScope("acme"), Parent("01J", "call", 1), "01J/call", clock, StandingChildren())
+    return ActionContext(
+        TenantScope("acme"),
+        Place("01J", "call", 1),
+        "01J/call",
+        clock,
+        StandingChildren(),
+        StandingCallbacks(),
+    )

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.modules.http import HttpRequest, HttpRequestParameters
+from shared.modules.http import HttpRequest
+from shared.modules.http_parameters import HttpRequestParameters
 from shared.ports.actions import ActionContext, ActionError, Completed
 from shared.security.egress import EgressPolicy
 from tests.modules.conftest import Server

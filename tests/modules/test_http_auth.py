@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from shared.modules.authorization import OutboundTokens
-from shared.modules.http import HttpRequest, HttpRequestParameters
+from shared.modules.http import HttpRequest
+from shared.modules.http_parameters import HttpRequestParameters
 from shared.ports.actions import ActionContext, ActionError, Completed
 from shared.ports.credentials import Credentials, CredentialsError, NoCredentials
 from shared.security.egress import EgressPolicy

@@ -80,6 +80,7 @@ ASKED: Outcome = {"status": "pending", "delay": 3600, "token": "asked"}
 REJECTED: Outcome = {"status": "failed", "error": {"code": "REJECTED", "message": "bob@acme rejected it"}}
 GIVEN_UP: Outcome = {"status": "cancelled", "terminated": True}
 PAUSE, RESUME, TERMINATE = {"pause": 1}, {"resume": 2}, {"terminate": True}
+CALLED: Outcome = {"status": "pending", "delay": 86400, "token": {"status": 202}}
 CHILD: Outcome = {"status": "pending", "delay": 3600, "token": "01J", "gives_up": True}
 STOPPING: Outcome = CHILD
 STOPPED: Outcome = {"status": "cancelled"}
@@ -202,6 +203,9 @@ SCENARIOS: Mapping[str, Scenario | Delivery] = {
     ),
     "terminated-paused": Scenario(chain("s", 2), nudges=[(0.5, PAUSE), (9, TERMINATE)]),
     "given-up": Scenario({**chain("a", 5), **chain("b", 4)}, {"b1": [GIVEN_UP]}, small=0, bundle=4),
+    "called-back": Scenario(
+        chain("s", 3), {"s0": [CALLED, CALLED], "s1": [CALLED]}, nudges=[(0.5, "s0"), (30, "s0"), (60, "s1")]
+    ),
     "child": Scenario(chain("s", 2), {"s0": [CHILD]}, nudges=[(20, "s0")]),
     "child-items": Scenario(
         chain("s", 1),

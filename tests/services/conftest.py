@@ -20,6 +20,7 @@ from shared.security.principals import Principal
 from shared.security.scope import TenantScope
 from shared.services.approvals import Approvals
 from shared.services.bulk import Bulk
+from shared.services.callbacks import Callbacks
 from shared.services.children import Children
 from shared.services.endings import Endings
 from shared.services.executions import Executions
@@ -76,6 +77,7 @@ class Workshop:
     steering: Steering
     bulk: Bulk
     children: Children
+    callbacks: Callbacks
     steps: Steps
     endings: Endings
     nudges: Nudges
@@ -125,7 +127,13 @@ class Workshop:
         """The same service in a process that has seen nothing of the execution."""
         store = documents or self.documents
         parts = Parts(
-            store, Runs(store), self.catalogue, self.clock, self.children, max_output_bytes=max_output_bytes
+            store,
+            Runs(store),
+            self.catalogue,
+            self.clock,
+            self.children,
+            self.callbacks,
+            max_output_bytes=max_output_bytes,
         )
         return Steps(parts)
 
@@ -177,6 +185,7 @@ def composed(
         platform.steering,
         platform.bulk,
         platform.children,
+        platform.callbacks,
         platform.steps,
         platform.endings,
         platform.nudges,

@@ -6,9 +6,10 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.domain.children import MAX_DEPTH, MAX_DESCENDANTS, Parent
+from shared.domain.children import MAX_DEPTH, MAX_DESCENDANTS
 from shared.domain.executions import Attempt, Execution, ExecutionFilter
 from shared.domain.intents import NewIntent
+from shared.domain.places import Place
 from shared.modules.children import RunIntent
 from shared.ports.actions import ActionError, Completed
 from shared.ports.children import ChildRefusedError
@@ -123,7 +124,7 @@ async def test_however_often_an_attempt_is_delivered_it_has_one_child_which_is_c
     parent, child = await begun(workshop)
     payload = {"tenant_id": "acme", "execution_id": parent.execution_id, "step": "sub", "attempt": 1}
     workshop.orchestrations.started.clear()
-    place = Parent(parent.execution_id, "sub", 1)
+    place = Place(parent.execution_id, "sub", 1)
     again = await workshop.children.begin(workshop.ada.scope, place, "child", {})
     assert (await workshop.forgetful().run(payload))["token"] == again.execution_id == child.execution_id
     assert child.execution_id in workshop.orchestrations.started, "it was stranded, and is brought back"
@@ -240,7 +241,7 @@ async def test_a_child_that_takes_too_long_is_cancelled_and_then_the_step_fails(
 
 async def test_what_is_cancelled_before_it_is_there_never_will_be(workshop: Workshop) -> None:
     parent = await workshop.execute(STEP)
-    place = Parent(parent.execution_id, "sub", 1)
+    place = Place(parent.execution_id, "sub", 1)
     for _ in range(2):
         assert await workshop.children.stop(workshop.ada.scope, place, "cancel") is None
     with pytest.raises(ChildRefusedError, match="cancelled before it began") as refused:
@@ -252,7 +253,7 @@ async def test_what_is_cancelled_before_it_is_there_never_will_be(workshop: Work
 
 async def test_cancelling_a_child_is_recorded_as_its_parents_doing(workshop: Workshop) -> None:
     parent, child = await begun(workshop)
-    place = Parent(parent.execution_id, "sub", 1)
+    place = Place(parent.execution_id, "sub", 1)
     for _ in range(2):
         standing = await workshop.children.stop(workshop.ada.scope, place, "cancel")
         assert standing is not None
@@ -300,7 +301,7 @@ async def test_another_tenants_executions_are_nobodys_children(workshop: Worksho
     parent, _ = await begun(workshop)
     eve: Caller = caller("globex", "eve")
     assert await workshop.executions.list(eve, ExecutionFilter(parent=parent.execution_id)) == ([], None)
-    place = Parent(parent.execution_id, "sub", 1)
+    place = Place(parent.execution_id, "sub", 1)
     assert await workshop.children.look(eve.scope, place) is None
 
 

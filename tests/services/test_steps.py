@@ -333,7 +333,9 @@ async def test_an_action_that_has_run_is_not_run_again_because_the_store_is_away
 
     action = workshop.catalogue.add("act", behaviour)
     execution = await workshop.execute({"id": "a", "action": "act"})
-    steps = Steps(Parts(store, Runs(store), workshop.catalogue, workshop.clock, workshop.children))
+    steps = Steps(
+        Parts(store, Runs(store), workshop.catalogue, workshop.clock, workshop.children, workshop.callbacks)
+    )
     request = {"tenant_id": "acme", "execution_id": execution.execution_id, "step": "a", "attempt": 1}
     assert await steps.run({**request, "first": True}) == {"status": "completed"}
     assert action.runs == [1]

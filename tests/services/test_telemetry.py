@@ -20,7 +20,15 @@ def telemetry() -> RecordedTelemetry:
 def steps(workshop: Workshop, telemetry: RecordedTelemetry) -> Steps:
     runs = Runs(workshop.documents)
     return Steps(
-        Parts(workshop.documents, runs, workshop.catalogue, workshop.clock, workshop.children, telemetry)
+        Parts(
+            workshop.documents,
+            runs,
+            workshop.catalogue,
+            workshop.clock,
+            workshop.children,
+            workshop.callbacks,
+            telemetry,
+        )
     )
 
 
