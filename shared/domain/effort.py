@@ -19,6 +19,8 @@ MAX_COPIED: Final = 4_000_000
 """Items that the appends of ``map`` and ``filter`` copy."""
 MAX_TOUCHED: Final = 1_000_000_000
 """Characters and items copied or compared, were every operand as large as all that can be named."""
+MAX_HANDED: Final = 500_000
+"""Values handed over: each takes some 1 µs, whatever is done with it."""
 FREE_COPIES: Final = 8
 """So many operators and commas, without a macro, are too few to need a look at the values."""
 
@@ -84,6 +86,8 @@ def excess(source: str, shape: Shape, names: Mapping[str, Any]) -> str | None:
     """Why the expression would cost too much with these names; None if it would not."""
     if shape.depth > MAX_DEPTH:
         return f"it has {shape.depth} macros within each other, at most {MAX_DEPTH} are allowed"
+    if _values(names, MAX_HANDED) > MAX_HANDED:
+        return f"what it names has more than {MAX_HANDED} values; name a part of it"
     if not shape.macros and shape.joins <= FREE_COPIES:
         return None
     total, largest = _sizes(names)
@@ -94,6 +98,20 @@ def excess(source: str, shape: Shape, names: Mapping[str, Any]) -> str | None:
         return too_large
     touched = (total + len(source)) * shape.growth * max(shape.growth, rounds)
     return too_large if touched > MAX_TOUCHED else None
+
+
+def _values(value: Mapping[str, Any], most: int) -> int:
+    """How many values there are in all of ``value``; not much more than ``most`` are counted."""
+    count = 0
+    level: list[Any] = [value]
+    while level and count <= most:
+        inner: list[Any] = []
+        for one in level:
+            children = one.values() if isinstance(one, Mapping) else one
+            count += len(children)
+            inner += [child for child in children if isinstance(child, Mapping | list)]
+        level = inner
+    return count
 
 
 def _sizes(value: Any) -> tuple[int, int]:

@@ -7,6 +7,7 @@ exactly one ``${{ }}`` yields the expression's value with its type; otherwise va
 
 import importlib.util
 import json
+import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from importlib.machinery import PathFinder
 from typing import Any, Final, Protocol, cast
 
 from shared.domain import effort
+from shared.domain.pointers import pointer
+from shared.domain.reach import MISSING, Reach, follow, reach_of
 from shared.domain.templates import (
     StepAccess,
     TemplateError,
@@ -23,6 +26,7 @@ from shared.domain.templates import (
     name_parameters,
     name_steps,
     split,
+    start_of,
 )
 from shared.domain.times import rfc3339
 
@@ -51,12 +55,29 @@ _BOUND: Final = re.compile(r"\.\s*(?:map|filter|all|exists|exists_one)\s*\(\s*([
 
 
 class ExpressionError(ValueError):
-    """An expression that cannot be read or evaluated; the message names it and says why."""
+    """An expression that cannot be read or evaluated; the message names it and its place, and says why."""
 
     def __init__(self, source: str, reason: str) -> None:
-        super().__init__(f"expression '{_shortened(source)}': {reason}")
+        super().__init__(source, reason)
         self.source = source
         self.reason = reason
+        self._path: list[str | int] = []
+        self._character = 0
+
+    def within(self, key: str | int) -> "ExpressionError":
+        """The same, told from outside: the expression stands in the part ``key`` of something."""
+        self._path.insert(0, key)
+        return self
+
+    def behind(self, characters: int) -> "ExpressionError":
+        """The same: the expression stands behind so many characters of a text."""
+        self._character = characters + 1
+        return self
+
+    def __str__(self) -> str:
+        place = f" at {pointer(*self._path)}" if self._path else ""
+        character = f", character {self._character}" if self._character > 1 else ""
+        return f"expression '{_shortened(self.source)}'{place}{character}: {self.reason}"
 
 
 class _Program(Protocol):
@@ -92,9 +113,15 @@ def condition(source: str, names: Mapping[str, Any]) -> bool:
     Raises:
         ExpressionError: it cannot be evaluated, or its value is neither true nor false.
     """
-    value = evaluate(_bare(source), names)
+    try:
+        return _truth(source, evaluate(_bare(source), names))
+    except ExpressionError as error:
+        raise error.within("when") from error
+
+
+def _truth(source: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ExpressionError(source, f"it must come to true or false, not {json.dumps(value)}")
+        raise ExpressionError(source, f"it must come to true or false, not {_shortened(json.dumps(value))}")
     return value
 
 
@@ -108,11 +135,18 @@ def resolve(value: Any, names: Mapping[str, Any]) -> Any:
         case str():
             return _resolve_text(value, names) if has_template(value) else value
         case Mapping():
-            return {key: resolve(item, names) for key, item in value.items()}
+            return {key: _resolve_part(item, key, names) for key, item in value.items()}
         case list():
-            return [resolve(item, names) for item in value]
+            return [_resolve_part(item, place, names) for place, item in enumerate(value)]
         case _:
             return value
+
+
+def _resolve_part(value: Any, key: str | int, names: Mapping[str, Any]) -> Any:
+    try:
+        return resolve(value, names)
+    except ExpressionError as error:
+        raise error.within(key) from error
 
 
 def evaluate(source: str, names: Mapping[str, Any]) -> Any:
@@ -122,17 +156,32 @@ def evaluate(source: str, names: Mapping[str, Any]) -> Any:
         ExpressionError: it cannot be read, it costs too much, a name is missing, or types do not fit.
     """
     steps = cast("Mapping[str, Any]", names.get("steps", {}))
-    program, _, used = _compiled(source, frozenset(steps))
-    if (reason := effort.excess(source, _shape(source), names)) is not None:
+    program, _, reach = _compiled(source, frozenset(steps))
+    if reach.path is not None and (value := follow(names, reach.path)) is not MISSING:
+        return value
+    visible = reach.visible(names)
+    if (reason := effort.excess(source, _shape(source), visible)) is not None:
         raise ExpressionError(source, reason)
     try:
-        # Handing a name over costs what its value is large: for ten thousand items, that counts.
-        value = program.execute({name: names[name] for name in used if name in names})
+        value = program.execute(visible)
     except KeyError as error:
-        raise ExpressionError(source, f"there is no {error.args[0]!r}") from error
+        raise ExpressionError(source, _missing(source, str(error.args[0]))) from error
     except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as error:
-        raise ExpressionError(source, " ".join(str(error).split())) from error
+        raise ExpressionError(source, _reason(" ".join(str(error).split()))) from error
     return _as_json(source, value)
+
+
+def _missing(source: str, name: str) -> str:
+    found = re.search(rf"""(?<![\w]){re.escape(name)}(?!\w)""", source)
+    return f"there is no {name!r}" + (f" (character {found.start() + 1})" if found else "")
+
+
+def _reason(message: str) -> str:
+    """What the library says, where that is not misleading."""
+    undefined = re.match(r"Undefined variable or function: '(\w+)'", message)
+    if undefined and undefined[1] in FUNCTIONS:
+        return f"the function '{undefined[1]}' does not take such values"
+    return message
 
 
 def expressions_in(value: Any) -> Iterator[str]:
@@ -220,9 +269,13 @@ def _resolve_text(text: str, names: Mapping[str, Any]) -> Any:
     pieces = _pieces(text)
     if len(pieces) == 1:
         return evaluate(pieces[0][1], names)
-    return "".join(
-        _as_text(evaluate(piece, names)) if is_expression else piece for is_expression, piece in pieces
-    )
+    made: list[str] = []
+    for place, (is_expression, piece) in enumerate(pieces):
+        try:
+            made.append(_as_text(evaluate(piece, names)) if is_expression else piece)
+        except ExpressionError as error:
+            raise error.behind(start_of(text, place)) from error
+    return "".join(made)
 
 
 def _as_text(value: Any) -> str:
@@ -233,12 +286,14 @@ def _as_text(value: Any) -> str:
 
 def _as_json(source: str, value: Any) -> Any:
     match value:
+        case float() if not math.isfinite(value):
+            raise ExpressionError(source, f"{value} is a number that JSON does not have")
         case None | bool() | int() | float() | str():
             return value
         case list():
             return [_as_json(source, item) for item in value]
         case dict():
-            return {str(key): _as_json(source, item) for key, item in value.items()}
+            return {_as_text(key): _as_json(source, item) for key, item in value.items()}
         case datetime():
             return rfc3339(value)
         case timedelta():
@@ -251,14 +306,14 @@ _shape = lru_cache(maxsize=PROGRAMS_KEPT)(effort.shape)
 
 
 @lru_cache(maxsize=PROGRAMS_KEPT)
-def _compiled(source: str, steps: frozenset[str]) -> tuple[_Program, tuple[StepAccess, ...], tuple[str, ...]]:
-    """The expression ready to be evaluated, the results that it names, and its variables."""
+def _compiled(source: str, steps: frozenset[str]) -> tuple[_Program, tuple[StepAccess, ...], Reach]:
+    """The expression ready to be evaluated, the results that it names, and what it can see."""
     if len(source) > MAX_LENGTH:
         raise ExpressionError(source, f"it has {len(source)} characters, at most {MAX_LENGTH} are allowed")
     spelled, accesses = name_steps(source, steps)
     try:
         program = _compiler()(spelled)
-        return program, tuple(accesses), tuple(program.references()["variables"])
+        return program, tuple(accesses), reach_of(spelled, program.references()["variables"])
     except ValueError as error:
         raise ExpressionError(source, _syntax_error(source, str(error))) from error
 
@@ -273,6 +328,8 @@ def _syntax_error(source: str, message: str) -> str:
     if match is None:
         return message.partition("\n")[0]
     reason = match[2].partition(" expecting {")[0].replace("<EOF>", "end of the expression")
+    if reason.startswith("OtherErr"):  # what the parser says when it has gone as deep as it goes
+        reason = "it is nested too deeply"
     return f"syntax error at character {match[1]}: {reason}"
 
 

@@ -71,6 +71,14 @@ def split(text: str) -> list[tuple[bool, str]]:
     return pieces
 
 
+def start_of(text: str, piece: int) -> int:
+    """How many characters stand before a piece of ``text``."""
+    at = 0
+    for is_expression, source in split(text)[:piece]:
+        at = _end(text, at + len(OPEN)) + len(CLOSE) if is_expression else at + len(source)
+    return at
+
+
 def is_one_expression(text: str) -> bool:
     """Whether the whole text is one ``${{ }}``, so that it yields a value of any type."""
     try:

@@ -28,7 +28,7 @@ def items_of(step: PlanStep, names: Mapping[str, Any]) -> list[Any]:
         ActionError: it is no list, or too long.
         expressions.ExpressionError: the list cannot be made.
     """
-    items = expressions.resolve(step.foreach, names)
+    items = expressions.resolve({"foreach": step.foreach}, names)["foreach"]
     if not isinstance(items, list):
         kind = type(items).__name__
         raise ActionError("FOREACH", f"foreach must come to a list, and this is a {kind}", retryable=False)

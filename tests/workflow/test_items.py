@@ -238,6 +238,7 @@ def test_a_quick_lane_takes_more_items_than_a_slow_one() -> None:
 
 
 @given(st.integers(1, 10_000), st.integers(1, 100), st.booleans())
+@settings(deadline=None)
 def test_items_are_shared_out_whole(count: int, limit: int, backwards: bool) -> None:
     nodes = cut_items("each", count, limit, backwards=backwards)
     shares = [lane.items for node in nodes for lane in node.lanes]
