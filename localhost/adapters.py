@@ -12,9 +12,9 @@ from pathlib import Path
 
 from localhost.identity.files import create
 from localhost.identity.issuer import NotLocalError, local_issuer
+from localhost.orchestrations import HubOrchestrations
 from localhost.stores import document_store, event_store
 from localhost.triggers.feeds import Sources
-from shared.adapters.durable.orchestrations import DurableOrchestrations
 from shared.adapters.jwt.issuers import Issuer
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
@@ -30,6 +30,7 @@ from shared.settings import Settings, SettingsError
 class LocalAdapters(Adapters):
     """The adapters of one machine, and what the host needs beside the ports."""
 
+    orchestrations: HubOrchestrations
     sources: Sources
     """The same stores, to feed triggers from."""
 
@@ -52,7 +53,7 @@ def build(settings: Settings) -> LocalAdapters:
     adapters = LocalAdapters(
         documents=documents.port,
         events=events.port,
-        orchestrations=DurableOrchestrations(),
+        orchestrations=HubOrchestrations(),
         tokens=JwtTokens(trusted_issuers(settings), keys=JwksSource(), clock=clock),
         clock=clock,
         ids=RandomIds(clock),

@@ -30,8 +30,9 @@ from localhost.triggers.warmup import WarmUp
 THREAD_GRACE = 1.0
 """Seconds that sync functions get to end after everything else has."""
 
-if TYPE_CHECKING:
-    from localhost.triggers.durable import AppWorkers  # protobuf, which apps without durable functions spare
+if TYPE_CHECKING:  # protobuf and the Durable SDK, which apps without durable functions spare
+    from localhost.durable.sidecar import Sidecar
+    from localhost.triggers.durable import AppWorkers
 
 
 class Hub(Protocol):
@@ -226,7 +227,7 @@ class Host:
             raise StartupError(f"The app in {self.app.path} cannot run: {len(problems)} to mend.", problems)
 
 
-def task_hub(path: Path, workers: "AppWorkers", name: str) -> Hub:
+def task_hub(path: Path, workers: "AppWorkers", name: str) -> "Sidecar":
     """The engine on the app's own event loop, with live orchestrators: fastest, for an app that is known."""
     from localhost.durable.sidecar import Sidecar  # only apps with durable functions need it
 

@@ -8,13 +8,19 @@ import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.routing import BaseRoute
 
 from localhost.host import Closer, HubFactory, task_hub, task_hub_apart
 from localhost.triggers.feeds import Source, Sources
+
+if TYPE_CHECKING:  # the platform's own app alone has these
+    from localhost.adapters import LocalAdapters
+    from localhost.durable.sidecar import Sidecar
+    from localhost.triggers.durable import AppWorkers
 
 _log = logging.getLogger("localhost.services")
 
@@ -45,9 +51,19 @@ def local_services(data: Path, base_url: str) -> LocalServices:
         routes,
         sources,
         closers=[adapters.close for adapters in built()],
-        hub_factory=task_hub,
+        hub_factory=partial(_connected_hub, built()),
         notes=notes,
     )
+
+
+def _connected_hub(
+    adapters: Sequence["LocalAdapters"], path: Path, workers: "AppWorkers", name: str
+) -> "Sidecar":
+    """The app's hub, on its own event loop, which the app's services ask without going through gRPC."""
+    hub = task_hub(path, workers, name)
+    for one in adapters:
+        one.orchestrations.connect(hub)
+    return hub
 
 
 def _identity(data: Path, base_url: str) -> tuple[Sequence[BaseRoute], Sequence[tuple[str, str]]]:

@@ -5,10 +5,10 @@ import sqlite3
 import zlib
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from localhost.sqlite.documents import SWEEP_INTERVAL, utc_now
 from localhost.sqlite.readers import Readers
@@ -43,8 +43,7 @@ _TRIM_COUNT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedEvent:
+class LoggedEvent(NamedTuple):
     """An event in the log: ``body`` is the CloudEvent in structured mode, ``sequence`` counts from 1."""
 
     partition: int

@@ -12,6 +12,7 @@ WAIT = 60.0
 """Seconds that one look at a store may wait for news; then it is looked at again."""
 
 _CHANGES_PARTITION = "0"
+_PROPERTIES = {"content-type": "application/cloudevents+json; charset=utf-8"}
 
 
 class ChangeSource:
@@ -69,7 +70,8 @@ class EventSource:
 
 def _item(change: FeedChange) -> Mapping[str, Any]:
     """The document with the system properties that Cosmos DB's change feed gives it."""
-    return {**change.body, "_etag": change.etag, "_lsn": change.seq}
+    change.body.update(_etag=change.etag, _lsn=change.seq)
+    return change.body
 
 
 def _event(event: LoggedEvent) -> Event:
@@ -79,5 +81,5 @@ def _event(event: LoggedEvent) -> Event:
         offset=str(event.sequence),
         enqueued_at=event.enqueued_at,
         partition_key=event.key,
-        properties={"content-type": "application/cloudevents+json; charset=utf-8"},
+        properties=_PROPERTIES,
     )

@@ -1,9 +1,10 @@
 """What feeds change-feed and Event Hub triggers: ordered, partitioned logs on this machine."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from localhost.app.functions import Function
 
@@ -11,8 +12,7 @@ CHANGES, EVENTS = "changes", "events"
 """The kinds of sources: a container's change feed (of documents) and an event hub (of events)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event of an event hub's partition."""
 
     body: bytes
@@ -20,7 +20,7 @@ class Event:
     offset: str
     enqueued_at: datetime
     partition_key: str | None = None
-    properties: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

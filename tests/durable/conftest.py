@@ -1,6 +1,7 @@
 """A hub with the SDK's client on its gRPC face, and the SDK's worker in process behind it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from durabletask.client import AsyncTaskHubGrpcClient, OrchestrationState
 
 from localhost.durable.model import Limits
 from localhost.durable.sidecar import Sidecar
+from localhost.orchestrations import HubOrchestrations
+from shared.adapters.durable.orchestrations import DurableOrchestrations
+from shared.ports.orchestrations import Orchestrations
 from tests.durable.sdk import DIFFERENCES, SdkWorkers
 
 QUICK = Limits(first_retry=0.01, last_retry=0.05)
@@ -85,3 +89,17 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await one.up()
     yield one
     await one.down()
+
+
+@pytest.fixture(params=["the SDK's client", "the hub itself"])
+async def orchestrations(world: World, request: pytest.FixtureRequest) -> AsyncIterator[Orchestrations]:
+    """Every implementation of the port, over one hub."""
+    if request.param == "the hub itself":
+        here = HubOrchestrations()
+        here.connect(world.hub)
+        yield here
+        return
+    there = DurableOrchestrations()
+    there.use(json.dumps({"rpcBaseUrl": f"http://{world.address}"}))
+    yield there
+    await there._connection().close()

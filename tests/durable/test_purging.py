@@ -1,25 +1,14 @@
-"""The platform's purge of what has ended, over the adapter and a real hub."""
+"""The platform's purge of what has ended, by every adapter, of a real hub."""
 
-import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from durabletask import task
 from durabletask.client import OrchestrationStatus
 
-from shared.adapters.durable.orchestrations import DurableOrchestrations
+from shared.ports.orchestrations import Orchestrations
 from tests.durable.conftest import World, until
 from tests.durable.test_orchestrations import chain_of, waiter
-
-
-@pytest.fixture
-async def orchestrations(world: World) -> AsyncIterator[DurableOrchestrations]:
-    made = DurableOrchestrations()
-    made.use(json.dumps({"rpcBaseUrl": f"http://{world.address}"}))
-    yield made
-    await made._connection().close()
 
 
 async def known(world: World, *instances: str) -> list[bool]:
@@ -31,7 +20,7 @@ async def child_begun(world: World) -> bool:
 
 
 async def test_what_has_ended_goes_and_what_runs_or_failed_stays(
-    world: World, orchestrations: DurableOrchestrations
+    world: World, orchestrations: Orchestrations
 ) -> None:
     waiter(world)
     chain_of(world)
@@ -69,7 +58,7 @@ async def test_what_has_ended_goes_and_what_runs_or_failed_stays(
 
 
 async def test_the_space_of_what_was_purged_is_used_again(
-    world: World, orchestrations: DurableOrchestrations
+    world: World, orchestrations: Orchestrations
 ) -> None:
     chain_of(world)
 
