@@ -193,7 +193,7 @@ def execution_head(value: Execution) -> dict[str, Any]:
 def execution(value: Execution) -> dict[str, Any]:
     steps = [step.to_json() for step in value.steps]
     more = {"waiting": value.waiting, "steps": steps, "outputs": value.outputs}
-    return execution_head(value) | more
+    return execution_head(value) | {"progress": value.progress.to_json() | value.estimate.to_json()} | more
 
 
 def accepted(value: Execution) -> dict[str, Any]:

@@ -117,6 +117,21 @@ class Progress(BaseModel):
     percent: int = Field(ge=0, le=100)
 
 
+class ExpectedProgress(Progress):
+    """How many steps came to an end, and how long the rest will take, judged by past executions."""
+
+    remaining_seconds: float | None = Field(
+        ge=0,
+        description="Seconds of work that are left; null: not known. 0 once it has ended.",
+        examples=[42.5],
+    )
+    expected_at: str | None = Field(
+        description="When it will have ended; null: not known, or nothing goes on until it has its turn or "
+        "is resumed. RFC 3339, UTC."
+    )
+    based_on: int = Field(description="How many executions that is judged by: those that completed last.")
+
+
 class CompensationState(BaseModel):
     """How undoing a step stands."""
 
@@ -171,6 +186,13 @@ class StepState(BaseModel):
     attempts: int
     started_at: str | None
     finished_at: str | None
+    duration: float | None = Field(
+        description="Seconds that its last attempt took, or has taken so far; null: it has not begun."
+    )
+    expected: float | None = Field(
+        description="Seconds that it took in past executions, as a rule; null: not known, or this execution "
+        "has ended."
+    )
     outputs: dict[str, Any] | None = Field(description=OUTPUTS)
     error: dict[str, Any] | None
     compensation: CompensationState | None = Field(
@@ -248,6 +270,7 @@ class ExecutionHead(BaseModel):
 class Execution(ExecutionHead):
     """One run of an intent, with each step."""
 
+    progress: ExpectedProgress
     waiting: list[Waiting] = Field(
         description="What it waits for, over all steps that have begun; what those wait for that have not is "
         "with each of them."

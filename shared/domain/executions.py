@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from shared.domain.approvals import Approval
+from shared.domain.estimates import NO_ESTIMATE, Estimate
 from shared.domain.intents import Deprecation
 from shared.domain.places import Place
 
@@ -96,6 +97,10 @@ class StepState:
     """Of a dry run: what only a real run can tell, as pointers into the step (``dry_runs.py``)."""
     kept_from: str | None = None
     """The execution in which it ran, if this one is a retry that has kept it."""
+    duration: float | None = None
+    """Seconds that its last attempt took, or has taken so far."""
+    expected: float | None = None
+    """Seconds that it takes as a rule."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -105,6 +110,8 @@ class StepState:
             "attempts": self.attempts,
             "started_at": self.started_at,
             "finished_at": self.finished_at,
+            "duration": self.duration,
+            "expected": self.expected,
             "outputs": self.outputs,
             "error": self.error,
             "compensation": self.compensation,
@@ -158,6 +165,8 @@ class Execution:
     """Of a dry run that has ended: the ``steps`` and ``outputs`` that only a real run can decide."""
     retry_of: str | None = None
     retried_by: str | None = None
+    estimate: Estimate = NO_ESTIMATE
+    """How long it will still take, where its steps were asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from shared.services.admission import Admission
 from shared.services.approvals import asked_in
 from shared.services.attempts import DRY_RUN, HEAD, OUTPUTS
 from shared.services.chains import Act, Chain, Chains
+from shared.services.estimates import Estimates
 from shared.services.intents import Intents
 from shared.services.launching import Launcher
 from shared.services.members import Caller
@@ -69,6 +70,7 @@ class Executions:
         self._ids = ids
         self._telemetry = telemetry
         self._reasons = Reasons(documents)
+        self._estimates = Estimates(documents=documents, runs=runs, clock=clock)
 
     async def execute(
         self,
@@ -239,6 +241,7 @@ class Executions:
             execution = replace(execution, waiting=[*execution.waiting, *([held] if held else [])])
         if execution.status not in TERMINAL_STATUSES:
             execution = await self._reasons.explained(caller.scope, execution, run.plan)
+        execution = await self._estimates.timed(caller.scope, execution, run, head.body)
         outputs = None
         if run.plan.outputs and head.body["status"] == "completed":
             document = await self._documents.read(

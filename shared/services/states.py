@@ -126,8 +126,6 @@ def _status(status: str | None) -> list[Where]:
             return [Where(("status",), "=", "running"), Where(("load",), ">=", 0)]
         case "pending":
             return [Where(("status",), "in", ["pending", QUEUED])]
-        case "pending":
-            return [Where(("status",), "in", ["pending", QUEUED])]
         case _:
             return [Where(("status",), "=", status)]
 

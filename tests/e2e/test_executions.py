@@ -28,7 +28,10 @@ def test_an_execution_runs_its_steps_in_order_and_hands_results_on(api: Api) -> 
     assert execution["status"] == "completed", execution
     assert [step["status"] for step in execution["steps"]] == ["completed"] * 3
     assert execution["steps"][1]["outputs"] == {"number": 21}
-    assert execution["progress"] == {"total": 3, "completed": 3, "failed": 0, "skipped": 0, "percent": 100}
+    counted = {"total": 3, "completed": 3, "failed": 0, "skipped": 0, "percent": 100}
+    ended = {"remaining_seconds": 0, "expected_at": execution["finished_at"], "based_on": 0}
+    assert execution["progress"] == counted | ended
+    assert all(step["duration"] >= 0 for step in execution["steps"])
 
 
 def test_a_stream_tells_everything_once_and_in_order_and_resumes_behind_any_event(api: Api) -> None:

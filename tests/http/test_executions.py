@@ -73,7 +73,12 @@ async def test_an_execution_shows_its_steps(world: World) -> None:
     run = await world.execution()
     execution = (await world.send("viewer", "GET", f"/executions/{run}")).json()
     assert execution["intent_id"] == "deploy-v1"
-    assert execution["progress"] == {"total": 1, "completed": 0, "failed": 0, "skipped": 0, "percent": 0}
+    counted = {"total": 1, "completed": 0, "failed": 0, "skipped": 0, "percent": 0}
+    unknown = {"remaining_seconds": None, "expected_at": None, "based_on": 0}
+    assert execution["progress"] == counted | unknown
+    assert {(step["duration"], step["expected"]) for step in execution["steps"]} == {(None, None)}
+    (listed,) = (await world.send("viewer", "GET", "/executions")).json()["items"]
+    assert listed["progress"] == counted
     assert [(step["id"], step["status"]) for step in execution["steps"]] == [("a", "pending")]
 
 
