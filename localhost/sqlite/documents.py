@@ -10,11 +10,10 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -61,8 +60,7 @@ _FEED = (
 _META = "SELECT value FROM meta WHERE name = ?"
 
 
-@dataclass(frozen=True, slots=True)
-class FeedChange:
+class FeedChange(NamedTuple):
     """A document of some tenant as it was after a write."""
 
     body: dict[str, Json]
