@@ -24,7 +24,7 @@ MAX_HANDED: Final = 500_000
 FREE_COPIES: Final = 8
 """So many operators and commas, without a macro, are too few to need a look at the values."""
 
-_UNREAD: Final = re.compile(
+UNREAD: Final = re.compile(
     r"""
     (?P<comment>//[^\n]*)
     | [bB]?[rR][bB]? (?: '{3}.*?'{3} | "{3}.*?"{3} | '[^'\n]*' | "[^"\n]*" )
@@ -63,7 +63,7 @@ def shape(source: str) -> Shape:
     macros = depth = deepest = joins = 0
     copying = False
     nesting: list[bool] = []
-    for token in _TOKEN.finditer(_UNREAD.sub(_blank, source)):
+    for token in _TOKEN.finditer(UNREAD.sub(_blank, source)):
         if token["macro"]:
             copying = copying or token["copies"] is not None
             macros, depth = macros + 1, depth + 1

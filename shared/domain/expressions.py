@@ -53,6 +53,9 @@ PROGRAMS_KEPT: Final = 4096
 
 _BOUND: Final = re.compile(r"\.\s*(?:map|filter|all|exists|exists_one)\s*\(\s*([A-Za-z_]\w*)\s*,")
 
+_MESSAGE: Final = re.compile(r"(?<![\w.])(?!in\b)([A-Za-z_][\w.]*)\s*\{")
+"""A message of protocol buffers, which the language has and this platform has not."""
+
 
 class ExpressionError(ValueError):
     """An expression that cannot be read or evaluated; the message names it and its place, and says why."""
@@ -235,6 +238,8 @@ def _use(source: str, known: frozenset[str]) -> Use:
     program, accesses, _ = _compiled(bare, known)
     if (reason := effort.excess(bare, _shape(bare), {})) is not None:
         raise ExpressionError(source, reason)
+    if found := _MESSAGE.search(effort.UNREAD.sub(lambda unread: " " * len(unread[0]), bare)):
+        raise ExpressionError(source, f"there is no type '{found[1]}' (character {found.start() + 1})")
     named = program.references()
     bound = set(_BOUND.findall(source)) - NAMES
     variables = [name for name in named["variables"] if name not in bound]

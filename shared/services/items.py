@@ -30,12 +30,22 @@ def items_of(step: PlanStep, names: Mapping[str, Any]) -> list[Any]:
     """
     items = expressions.resolve({"foreach": step.foreach}, names)["foreach"]
     if not isinstance(items, list):
-        kind = type(items).__name__
-        raise ActionError("FOREACH", f"foreach must come to a list, and this is a {kind}", retryable=False)
+        message = f"foreach must come to a list, and this is {_KINDS.get(type(items), 'no list')}"
+        raise ActionError("FOREACH", message, retryable=False)
     if len(items) > MAX_ITEMS:
         message = f"foreach has {len(items)} items; at most {MAX_ITEMS} are allowed: divide the list"
         raise ActionError("FOREACH", message, retryable=False)
     return items
+
+
+_KINDS: Final[Mapping[type, str]] = {
+    str: "a text",
+    dict: "an object",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
 
 
 @dataclass(slots=True)

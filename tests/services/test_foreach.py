@@ -137,7 +137,7 @@ async def test_the_items_may_come_from_an_expression_and_be_none(
 
 
 @pytest.mark.parametrize(
-    ("names", "told"), [("text", "must come to a list, and this is a str"), (["a"] * 10_001, "10001 items")]
+    ("names", "told"), [("text", "must come to a list, and this is a text"), (["a"] * 10_001, "10001 items")]
 )
 async def test_what_is_no_list_or_too_long_fails_the_step(workshop: Workshop, names: Any, told: str) -> None:
     _, outcome = await spread(workshop, EACH | {"foreach": "${{ parameters.names }}"}, names=names)
