@@ -42,6 +42,7 @@ class _Record:
         foreseen: of a dry run, what the step tells beside: what it would do, and what is unknown.
         standing: what the stored state says while it is this delivery's to change; None: there is none.
         left: how many of its items wait for ever, because another has failed.
+        weight: bytes of the large outputs that are stored with it.
     """
 
     _at: Path = ()
@@ -56,7 +57,7 @@ class _Record:
         self.document_id = _document_id(attempt)
         self.started = started
         self.announced = False
-        self.left = 0
+        self.left = self.weight = 0
         self.foreseen: Mapping[str, Any] = {}
         self.standing: StepStatus | None = "retrying" if attempt.attempt > 1 else None
 
@@ -70,6 +71,8 @@ class _Record:
         counts: dict[Path, int] = {("progress", progress): 1} if progress else {}
         if change and self._run.loaded:
             counts["load",] = change
+        if self.weight and self._run.weighed:
+            counts["weight",] = self.weight
         return (Patch(HEAD, increment=counts),) if counts else ()
 
     def _load(self, status: StepStatus | None) -> int:

@@ -170,6 +170,7 @@ class Executions:
             "paused": None,
             "stop": None,
             "load": 0,
+            "weight": 0,
         }
 
     async def _store(self, caller: Caller, head: dict[str, Any], plan: Plan, trace: Carrier) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from shared.domain.errors import UnavailableError
 from shared.domain.executions import Attempt, Outcome
@@ -16,10 +16,13 @@ from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Documents
 from shared.ports.telemetry import NOTHING, Telemetry
 from shared.security.scope import TenantScope
-from shared.services.attempts import AttemptRecord, CompensationRecord, End, Record, outcome_in
+from shared.services.attempts import HEAD, AttemptRecord, CompensationRecord, End, Record, outcome_in
 from shared.services.packing import Packed, outputs_path, pack
 from shared.services.recording import Recording
 from shared.services.runs import Run
+
+TOGETHER: Final = 32
+"""The large outputs of an execution may be so many times as much as those of one step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,16 @@ class Tried:
 class Outcomes:
     """The record of one delivery of an attempt."""
 
-    def __init__(self, tried: Tried, documents: Documents, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        tried: Tried,
+        documents: Documents,
+        clock: Clock,
+        telemetry: Telemetry,
+        *,
+        max_output_bytes: int,
+    ) -> None:
+        self._max_output_bytes = max_output_bytes
         self._scope = tried.scope
         self._run = run = tried.run
         self._attempt = attempt = tried.attempt
@@ -155,6 +167,10 @@ class Outcomes:
         self._record.left, self._record.foreseen = left, foreseen
         now = self._clock.now()
         packed = None if outputs is None else await self._packed(outputs)
+        if packed is not None and packed.chunks:
+            if (heavy := await self._too_heavy(packed.size)) is not None:
+                return await self.failed(ActionError("OUTPUTS", heavy, retryable=False))
+            self._record.weight = packed.size
         operations = self._record.end(status, now=now, outputs=packed, error=error)
         if not await self._recording.settled(operations, packed.chunks if packed else ()):
             return await self._recorded()
@@ -164,6 +180,16 @@ class Outcomes:
         if named and (packed is None or packed.kept is None):
             self._run.finish(self._attempt.step, status, outputs, foreseen.get("unknown", ()))
         return Outcome(status, error=error)
+
+    async def _too_heavy(self, size: int) -> str | None:
+        """Why large outputs are too much, with those that the execution has already; None: they are not."""
+        head = await self._documents.read(
+            self._scope, container=EXECUTIONS, partition=self._attempt.execution_id, id=HEAD
+        )
+        most = TOGETHER * self._max_output_bytes
+        if head is None or head.body.get("weight", 0) + size <= most:
+            return None
+        return f"with these {size} bytes, all large outputs of the execution would be more than {most} bytes"
 
     async def _packed(self, outputs: Mapping[str, Any]) -> Packed:
         attempt = self._attempt

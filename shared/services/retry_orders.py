@@ -187,6 +187,7 @@ class RetryOrders:
             "paused": None,
             "stop": None,
             "load": 0,
+            "weight": 0,
             "owner": order.owner,
             "descendants": 0,
             "looks": 0,

@@ -65,6 +65,8 @@ class Run:
     """Of a retry: the steps whose irreversible action was begun before, and is done again."""
     loaded: bool = True
     """Whether its head counts what runs and what waits: those that an earlier release has stored do not."""
+    weighed: bool = True
+    """Whether its head counts the bytes of its large outputs."""
     dry_run: bool = False
     unknown: dict[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Of a dry run: what is not known of the steps that have come to an end (``domain/dry_runs.py``)."""
@@ -96,6 +98,7 @@ class Run:
             parent=Place.from_json(parent) if parent else None,
             trace=trace,
             loaded="load" in head,
+            weighed="weight" in head,
             dry_run=head.get("dry_run", False),
             limited=head.get("limited", False),
         )

@@ -117,7 +117,13 @@ class _Attempt:
             parts.documents, scope, attempt, self._step, self._action, parts.max_output_bytes
         )
         tried = Tried(scope, run, attempt, self._step, self._action)
-        self._outcomes = Outcomes(tried, parts.documents, parts.clock, parts.telemetry)
+        self._outcomes = Outcomes(
+            tried,
+            parts.documents,
+            parts.clock,
+            parts.telemetry,
+            max_output_bytes=parts.max_output_bytes,
+        )
         self._foresight = Foresight(run)
         self._given: Any = None
         """The action's parameters, once they are resolved."""

@@ -221,6 +221,20 @@ async def test_items_whose_outputs_are_too_much_together_keep_their_own(workshop
     assert orjson.loads(one.text) == LARGE
 
 
+@BOTH_STORES
+async def test_the_large_outputs_of_an_execution_are_bounded_together(workshop: Workshop) -> None:
+    execution = await workshop.execute({**MAKE, "id": "each", "foreach": list(range(40))})
+    steps = workshop.forgetful(max_output_bytes=SIZE)
+    ids = {"tenant_id": "acme", "execution_id": execution.execution_id, "step": "each", "attempt": 1}
+    await steps.run(ids | {"first": True})
+    outcomes = [await steps.run(ids | {"item": place}) for place in range(33)]
+    assert [one["status"] for one in outcomes] == ["completed"] * 32 + ["failed"]
+    assert outcomes[32]["error"]["code"] == "OUTPUTS"
+    assert f"would be more than {32 * SIZE} bytes" in outcomes[32]["error"]["message"]
+    assert await steps.run(ids | {"item": 3}) == {"status": "completed"}
+    assert (await workshop.head(execution))["weight"] == 32 * SIZE
+
+
 async def test_they_are_nobody_elses(workshop: Workshop) -> None:
     execution = await workshop.execute(MAKE)
     await workshop.attempt(execution, "make", first=True)
