@@ -84,12 +84,19 @@ class Generation:
         if not lane.steps:
             self.end_lane(node, lane)
         elif self.stopping and not lane.gives_up:
+            if lane.collect and self.work.phase == "steps":  # nobody puts its items together
+                self.to_be_undone(lane.steps[0])
             self.end_lane(node, lane, cancelled=lane.steps)
         else:
             if self.stopping and not lane.giving_up:
                 lane.giving_up, delay = True, 0
             lane.due = self.context.now() + timedelta(seconds=delay) if delay > 0 else None
             self.due.append((node, lane))
+
+    def to_be_undone(self, step: str) -> None:
+        """The step has completed, or some of its items may have."""
+        if step in self.work.compensatable:
+            self.result.completed.append((step, self.now()))
 
     def end_lane(
         self,

@@ -47,7 +47,7 @@ def _land_attempt(run: Generation, node: Node, lane: Lane, outcome: dict[str, An
             _fail(run, node, lane)
         case status:
             if status == "completed" and lane.items is None:
-                _to_be_undone(run, step)
+                run.to_be_undone(step)
             _next_step(run, node, lane)
 
 
@@ -59,15 +59,9 @@ def _fail(run: Generation, node: Node, lane: Lane) -> None:
         _next_step(run, node, lane)
         return
     if lane.collect:
-        _to_be_undone(run, lane.steps[0])
+        run.to_be_undone(lane.steps[0])
     run.end_lane(node, lane, blocked=lane.steps[1:], stopped=True)
     halt(run)
-
-
-def _to_be_undone(run: Generation, step: str) -> None:
-    """The step has completed, or some of its items may have."""
-    if step in run.work.compensatable:
-        run.result.completed.append((step, run.now()))
 
 
 def _land_cancelled(run: Generation, node: Node, lane: Lane, outcome: dict[str, Any]) -> None:
@@ -102,8 +96,6 @@ def _land_items(run: Generation, node: Node, lane: Lane, task: Task) -> None:
             terminate(run)
         elif result.cancelled:
             cancel(run)
-    if run.stopping and run.work.phase == "steps":  # nobody puts them together
-        _to_be_undone(run, lane.steps[0])
     lane.collect = True
     run.go_on(node, lane)
 

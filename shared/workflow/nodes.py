@@ -30,6 +30,14 @@ class Nodes:
         self._begun.add(node.key)
         return node
 
+    def take_owing(self) -> list[Node]:
+        """Those that may begin and owe something of what an earlier generation has begun in them."""
+        owing = [node for node in self._ready if any(lane.owes for lane in node.lanes)]
+        for node in owing:
+            self._ready.remove(node)
+            self._begun.add(node.key)
+        return owing
+
     def end(self, node: Node) -> list[str]:
         """Let what waited for the node begin; if a failure stopped it, the steps that never will."""
         del self._left[node.key]

@@ -39,7 +39,7 @@ def _terminated(work: Work, result: Result) -> dict[str, Any]:
             uncompensated = result.failed + result.cancelled
             result = Result()
         case "finally":
-            uncompensated = end.get("uncompensated", [])
+            uncompensated = end.get("uncompensated", []) + work.undoable
     return {
         "status": "cancelled",
         "terminated": True,
@@ -68,5 +68,6 @@ def following(work: Work, result: Result, end: dict[str, Any]) -> Work | None:
     if work.phase == "steps" and end["status"] != "completed" and result.completed:
         return replace(then, phase="compensations", nodes=[Node(0, [Lane(_undoing(result))])])
     if work.phase != "finally" and work.last:
-        return replace(then, phase="finally", nodes=work.last, last=[])
+        undoable = _undoing(result) if work.phase == "steps" else []
+        return replace(then, phase="finally", nodes=work.last, last=[], undoable=undoable)
     return None

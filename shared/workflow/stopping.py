@@ -64,7 +64,7 @@ def halt(run: Generation) -> None:
 def _stop(run: Generation, event: str = CANCEL, word: Any = None) -> None:
     """Let go what waits, or have it stopped; tell ``event`` to what runs apart; a pause is over with that."""
     run.work.paused = False
-    due = list(run.due)
+    due = [*run.due, *((node, lane) for node in run.nodes.take_owing() for lane in node.lanes)]
     run.due.clear()
     for flight in list(run.flights.values()):
         if flight.instance:

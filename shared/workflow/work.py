@@ -41,6 +41,11 @@ class Lane:
     nudged: bool = False
     """Whether a nudge came while the step was being asked. No history is forgotten at such a time."""
 
+    @property
+    def owes(self) -> bool:
+        """Whether it may not be dropped: what it waits for is stopped first, or its items put together."""
+        return self.gives_up or self.collect
+
     def is_at(self, item: int | None) -> bool:
         """Whether the item is the one that its first step is run for; None: whichever that is."""
         return item is None or self.items is None or self.items[0] == item
@@ -175,6 +180,8 @@ class Work:
     """Seconds from the start after which the steps are cancelled."""
     deadline: datetime | None = None
     """When that is, once it has started."""
+    undoable: list[str] = field(default_factory=list[str])
+    """Of what runs at last: the steps that completed before it and could be undone, the last first."""
     limit: int = 0
     """Of the items of a step: the most that run at a time. What fails untolerated stops the others."""
     name: str = ""
@@ -204,6 +211,7 @@ class Work:
             **({"compensatable": sorted(self.compensatable)} if self.compensatable else {}),
             **({"timeout": self.timeout} if self.timeout is not None else {}),
             **({"deadline": self.deadline.isoformat()} if self.deadline else {}),
+            **({"undoable": self.undoable} if self.undoable else {}),
             **({"limit": self.limit, "name": self.name} if self.limit else {}),
             **({"last": [node.to_json() for node in self.last]} if self.last else {}),
             **({"paused": self.paused, "steered": self.steered} if self.steered else {}),
@@ -222,6 +230,7 @@ class Work:
             compensatable=frozenset(data.get("compensatable", ())),
             timeout=data.get("timeout"),
             deadline=datetime.fromisoformat(data["deadline"]) if "deadline" in data else None,
+            undoable=data.get("undoable", []),
             limit=data.get("limit", 0),
             name=data.get("name", ""),
             phase=data.get("phase", "steps"),

@@ -182,6 +182,16 @@ SCENARIOS: Mapping[str, Scenario | Delivery] = {
         last=chain("f", 2),
         nudges=[(3.5, PAUSE), (20, RESUME), (21.5, {"pause": 3}), (30, {"resume": 4})],
     ),
+    "paused-child": Scenario(
+        chain("s", 2),
+        {"s0": [CHILD, {"status": "cancelled"}]},
+        nudges=[(5, PAUSE)],
+        cancel_at=20,
+        renew_after=1,
+    ),
+    "terminated-at-last": Scenario(
+        chain("s", 2), compensatable=frozenset({"s0"}), last=chain("f", 2), nudges=[(2.5, TERMINATE)]
+    ),
     "paused-deadline": Scenario(chain("s", 3), nudges=[(0.5, PAUSE)], timeout=10, last=chain("f", 1)),
     "terminated": Scenario(
         {**DIAMOND, "e": []}, {"e": [PENDING]}, nudges=[(1.5, TERMINATE)], last=chain("f", 1)

@@ -19,6 +19,7 @@ type Graph = Mapping[str, Sequence[str]]
 
 DONE: Outcome = {"status": "completed"}
 FAILED: Outcome = {"status": "failed"}
+CHILD: Outcome = {"status": "pending", "delay": 3600, "token": "C", "gives_up": True}
 WAITING: Outcome = {"status": "pending", "delay": 100, "token": "job"}
 RETRY: Outcome = {"status": "retry", "delay": 100}
 GIVEN_UP: Outcome = {"status": "cancelled", "terminated": True}
@@ -233,6 +234,26 @@ def test_what_is_being_cancelled_may_be_terminated() -> None:
     end = end_of(world)
     assert (end["terminated"], end["uncompensated"], end["cancelled"]) == (True, ["s0"], ["s2", "f0"])
     assert begun(world) == [("s0", 0), ("s1", 1), ("s1", 2)]
+
+
+def test_what_is_terminated_at_last_names_what_could_have_been_undone() -> None:
+    undoable = frozenset({"s0", "s1"})
+    world = run(chain("s", 2), [(2.5, TERMINATE)], last=chain("f", 2), compensatable=undoable)
+    assert end_of(world)["uncompensated"] == ["s1", "s0"]
+
+
+@pytest.mark.parametrize("renew_after", [1, 12])
+def test_what_is_cancelled_while_it_is_paused_stops_what_its_steps_have_begun(renew_after: int) -> None:
+    world = run(
+        {"a": [], "b": ["a"]},
+        [(5, pause())],
+        {"a": [CHILD, {"status": "cancelled"}]},
+        cancel_at=20,
+        renew_after=renew_after,
+    )
+    asked = [(attempt.began, attempt.request.get("gives_up")) for attempt in world.attempts]
+    assert asked == [(0, None), (20, "cancel")]
+    assert sorted(end_of(world)["cancelled"]) == ["a", "b"]
 
 
 def test_a_step_that_gives_up_first_says_that_it_is_terminated() -> None:
