@@ -6,6 +6,8 @@ Functions for Python 2.x, ``azure.durable_functions.worker`` and ``internal.conv
 """
 
 import base64
+import contextlib
+import json
 import traceback
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +25,7 @@ from localhost.app.functions import DURABLE_TRIGGERS, Function
 from localhost.durable.live import begin
 from localhost.durable.workers import Answer
 from localhost.triggers.calls import Call, make_call, make_context
+from localhost.triggers.codec import PlainFirst, dumps, is_plain
 from localhost.triggers.starter import Starters
 
 
@@ -65,6 +68,7 @@ class AppWorkers:
             orchestrator = getattr(function.handler, "orchestrator_function", None)
             if orchestrator is not None:
                 worker = DurableFunctionsWorker()
+                worker._data_converter = PlainFirst()  # noqa: SLF001 # it takes none
                 worker._register_orchestrator_once(function.durable_name, orchestrator)  # noqa: SLF001 # as it does itself
                 self._live[function.durable_name] = worker
 
@@ -90,18 +94,24 @@ class AppWorkers:
             instanceId=request.orchestrationInstance.instanceId, taskId=request.taskId
         )
         text = request.input.value if request.HasField("input") else "null"
-        converter = self._converter
         try:
-            arguments = {handle.parameter: converter.decode(Datum(text, "string"), trigger_metadata={})}
+            arguments = {handle.parameter: self._decoded(text)}
             if handle.function.wants_context:
                 arguments["context"] = make_context(handle.function)
             result = await handle.call(**arguments)
-            encoded = converter.encode(result, expected_type=None).value
+            encoded = dumps(result) or self._converter.encode(result, expected_type=None).value
         except Exception as error:  # noqa: BLE001 - an activity may raise anything; it becomes its outcome
             response.failureDetails.CopyFrom(failure_details(error))
         else:
             response.result.value = encoded
         return response
+
+    def _decoded(self, text: str) -> Any:
+        """The input as the binding's converter has it: a text that is no JSON is itself."""
+        if is_plain(text) and get_payload_store() is None:
+            with contextlib.suppress(json.JSONDecodeError):
+                return json.loads(text)
+        return self._converter.decode(Datum(text, "string"), trigger_metadata={})
 
     def _find(self, kind: str, name: str) -> _Handle:
         try:
