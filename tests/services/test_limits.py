@@ -1,4 +1,5 @@
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,8 +9,10 @@ from shared.domain.executions import Execution, ExecutionFilter
 from shared.domain.intents import NewIntent, NewVersion
 from shared.domain.limits import Claim
 from shared.domain.retrying import Retrial
+from shared.modules.children import RunIntent
 from shared.ports.actions import Completed
 from shared.ports.documents import TENANCY, Patch
+from shared.services.retention import Retention
 from shared.services.tickets import PARTITION
 from tests.services.conftest import Workshop, caller
 from tests.services.queue import check_counts, heads, running, stored
@@ -302,3 +305,59 @@ async def test_of_many_at_once_no_more_run_than_may_and_none_is_lost(shop: Works
         await asyncio.gather(*(shop.finish(by_id[name], "completed") for name in going))
     assert {one["status"] for one in await heads(shop)} == {"completed"}
     assert len(shop.orchestrations.started) == 40
+
+
+async def test_children_that_steps_ask_for_have_their_turn_though_the_tenant_is_full(shop: Workshop) -> None:
+    shop.catalogue.use(RunIntent())
+    await shop.members.ensure_member("acme", user="ada", roles=["operator"], issuer="urn:test", subject="ada")
+    await limit(shop, 1)
+    steps = [{"id": name, "action": "run-intent", "intent": "one"} for name in ("x", "y")]
+    root = await shop.execute(*steps, name="root")
+    waits = await execute(shop, "one")
+    first, second = [
+        await shop.executions.get(shop.ada, (await shop.attempt(root, name, first=True))["token"])
+        for name in ("x", "y")
+    ]
+    assert await running(shop) == [root.execution_id, first.execution_id]
+    told = await why(shop, second)
+    assert (second.status, told["limit"], told["running"], told["place"]) == ("pending", "intent", 1, 1)
+    await shop.finish(first, "completed")
+    assert await running(shop) == [root.execution_id, second.execution_id]
+    await check_counts(shop)
+    await shop.finish(second, "completed")
+    await shop.finish(root, "completed")
+    assert await running(shop) == [waits.execution_id]
+    await check_counts(shop)
+
+
+async def test_a_child_that_is_cancelled_in_the_queue_tells_its_parent(shop: Workshop) -> None:
+    shop.catalogue.use(RunIntent())
+    await shop.members.ensure_member("acme", user="ada", roles=["operator"], issuer="urn:test", subject="ada")
+    await execute(shop, "one")
+    root = await shop.execute({"id": "x", "action": "run-intent", "intent": "one"}, name="root")
+    child = (await shop.attempt(root, "x", first=True))["token"]
+    await shop.steering.steer(shop.ada, child, "cancel")
+    assert shop.orchestrations.events == [(root.execution_id, "nudge", {"step": "x"})]
+    outcome = await shop.attempt(root, "x", token=child)
+    assert outcome["status"] == "failed"
+    await check_counts(shop)
+
+
+async def test_what_was_cancelled_in_the_queue_is_purged_like_any_other(shop: Workshop) -> None:
+    await execute(shop, "one")
+    waits = await execute(shop, "one")
+    await shop.steering.steer(shop.ada, waits.execution_id, "cancel")
+    holds = await execute(shop, "one")
+    shop.clock.advance(timedelta(days=91).total_seconds())
+    retention = Retention(
+        documents=shop.documents,
+        orchestrations=shop.orchestrations,
+        members=shop.members,
+        clock=shop.clock,
+        keep=timedelta(days=90),
+    )
+    assert await retention.run() == 1
+    assert {one["execution_id"] for one in await heads(shop)} >= {holds.execution_id}
+    assert waits.execution_id not in {one["execution_id"] for one in await heads(shop)}
+    assert (await why(shop, holds))["place"] == 1
+    await check_counts(shop)
