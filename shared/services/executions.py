@@ -21,7 +21,6 @@ from shared.domain.parameters import validate_parameters
 from shared.domain.plans import Plan
 from shared.domain.previews import plan_hash
 from shared.domain.schedules import Firing
-from shared.domain.times import rfc3339
 from shared.ports.clock import Clock, Ids
 from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Query
 from shared.ports.telemetry import NO_TELEMETRY, Carrier, Telemetry
@@ -31,6 +30,7 @@ from shared.services.approvals import asked_in
 from shared.services.attempts import DRY_RUN, HEAD, OUTPUTS
 from shared.services.chains import Act, Chain, Chains
 from shared.services.estimates import Estimates
+from shared.services.heads import new_head
 from shared.services.intents import Intents
 from shared.services.launching import Launcher
 from shared.services.members import Caller
@@ -126,7 +126,7 @@ class Executions:
         if errors:
             raise ValidationFailedError("The parameters do not fit the intent", errors=errors)
         logs.add(execution_id=execution_id)
-        head = self._head(caller, intent, plan, values, execution_id) | {"dry_run": dry_run}
+        head = self._head(caller, intent, plan, values, execution_id, dry_run=dry_run)
         if reviewed not in {None, head["plan_hash"]}:
             raise StaleError(
                 f"What would be executed, {intent.id} with these parameters, is not what {reviewed} was made "
@@ -142,36 +142,36 @@ class Executions:
         return replace(execution_of(head), deprecation=intent.deprecation)
 
     def _head(
-        self, caller: Caller, intent: Intent, plan: Plan, parameters: Mapping[str, Any], execution_id: str
+        self,
+        caller: Caller,
+        intent: Intent,
+        plan: Plan,
+        parameters: Mapping[str, Any],
+        execution_id: str,
+        *,
+        dry_run: bool,
     ) -> dict[str, Any]:
-        lineage = caller.occasion if isinstance(caller.occasion, Lineage) else None
-        return {
-            "id": HEAD,
-            "kind": "execution",
+        about: dict[str, Any] = {
             "tenant_id": caller.scope.tenant_id,
-            "execution_id": execution_id,
             "intent": intent.name,
             "intent_id": intent.id,
-            "status": "pending",
             "parameters": dict(parameters),
             "plan_hash": plan_hash(intent.id, plan, parameters),
-            "progress": {"total": len(plan.every_step), "completed": 0, "failed": 0, "skipped": 0},
-            "error": None,
-            "created_at": rfc3339(self._clock.now()),
-            "created_by": caller.principal.name,
-            "schedule": caller.occasion.to_json() if isinstance(caller.occasion, Firing) else None,
-            "started_at": None,
-            "finished_at": None,
-            # In whose name its steps execute others, which are counted at the root; and whose child it is.
-            "owner": caller.principal.identity,
-            "descendants": 0,
-            "looks": 0,
-            **(lineage.to_json() if lineage else {"parent": None}),
-            "paused": None,
-            "stop": None,
-            "load": 0,
-            "weight": 0,
+            "dry_run": dry_run,
         }
+        match caller.occasion:
+            case Firing() as firing:
+                about["schedule"] = firing.to_json()
+            case Lineage() as lineage:
+                about |= lineage.to_json()
+        return new_head(
+            execution_id,
+            about,
+            steps=len(plan.every_step),
+            now=self._clock.now(),
+            created_by=caller.principal.name,
+            owner=caller.principal.identity,
+        )
 
     async def _store(self, caller: Caller, head: dict[str, Any], plan: Plan, trace: Carrier) -> None:
         now = self._clock.now()

@@ -34,6 +34,7 @@ from shared.security.scope import TenantScope
 from shared.services.admission import Admission
 from shared.services.attempts import HEAD
 from shared.services.chains import Act, Chain, Chains
+from shared.services.heads import new_head
 from shared.services.launching import Launcher
 from shared.services.packing import outputs_path, read_chunks, store_chunks
 from shared.services.paging import pages
@@ -162,41 +163,18 @@ class RetryOrders:
         """Store the new execution, which nobody starts yet."""
         old = await self._read(scope, order.old, HEAD)
         plan = await self._read(scope, order.old, "plan")
-        made = {
-            "intent_id": old["intent_id"],
-            "parameters": old["parameters"],
-            "plan_hash": old["plan_hash"],
-            "retry_of": order.old,
-        }
-        act = Act("execution.create", order.origin, None, made)
+        same = {name: old[name] for name in ("intent_id", "parameters", "plan_hash")}
+        act = Act("execution.create", order.origin, None, {**same, "retry_of": order.old})
         entry = self._chains.add(Chain(scope, EXECUTIONS, order.new), None, act, now=order.at)
         total = old["progress"]["total"]
-        head = {
-            **{name: old[name] for name in ("intent", "intent_id", "parameters", "plan_hash")},
-            "id": HEAD,
-            "kind": "execution",
-            "execution_id": order.new,
-            "status": "pending",
-            "progress": {"total": total, "completed": 0, "failed": 0, "skipped": 0},
-            "error": None,
-            "created_at": rfc3339(order.at),
-            "created_by": order.origin.principal,
-            "schedule": None,
-            "started_at": None,
-            "finished_at": None,
-            "paused": None,
-            "stop": None,
-            "load": 0,
-            "weight": 0,
-            "owner": order.owner,
-            "descendants": 0,
-            "looks": 0,
-            "parent": None,
-            "dry_run": False,
-            "retry_of": order.old,
-            "keeping": True,
-            "audit": entry.link,
-        }
+        head = new_head(
+            order.new,
+            {"intent": old["intent"], **same, "retry_of": order.old, "keeping": True, "audit": entry.link},
+            steps=total,
+            now=order.at,
+            created_by=order.origin.principal,
+            owner=order.owner,
+        )
         await self._admission.enter_again(scope, head, plan["plan"].get("concurrency"))
         snapshot = {
             "id": "plan",
