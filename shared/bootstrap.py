@@ -196,6 +196,7 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
     schedules, firing_schedules = _schedules(base, members, intents, validation, executions)
     recovery, retention = _upkeep(base, members)
     subscriptions, webhooks = _webhooks(base)
+    retrying = _retrying(base, executions, intents, plans)
     return Application(
         settings=settings,
         adapters=adapters,
@@ -209,10 +210,10 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         plans=plans,
         executions=executions,
         steering=steering,
-        bulk=Bulk(documents=documents, executions=executions, steering=steering),
+        bulk=Bulk(documents=documents, executions=executions, steering=steering, retrying=retrying),
         children=children,
         callbacks=callbacks,
-        retrying=_retrying(base, executions, intents, plans),
+        retrying=retrying,
         approvals=approvals,
         schedules=schedules,
         firing_schedules=firing_schedules,

@@ -18,7 +18,9 @@ class BulkFilter(BaseModel):
         default=None, description="A name: every version's; an id: that version's.", examples=["deploy"]
     )
     status: ExecutionStatus | None = Field(
-        default=None, description="Only those of this status; without it those that have not ended."
+        default=None,
+        description="Only those of this status; without it those that have not ended, or to `retry` those "
+        "that failed.",
     )
     parent: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
         default=None, description="Only those that the steps of this execution have asked for."
@@ -39,7 +41,9 @@ class BulkOperation(BaseModel):
         },
     )
 
-    operation: Literal["cancel", "pause", "resume", "terminate"]
+    operation: Literal["cancel", "pause", "resume", "terminate", "retry"] = Field(
+        description="`retry` keeps what went well, and repeats no irreversible action."
+    )
     filter: BulkFilter = Field(
         default=BulkFilter(), description="Needs a condition, unless `all` says that none is meant."
     )
@@ -61,6 +65,7 @@ class BulkItem(BaseModel):
 
     execution_id: str = Field(examples=["01HKAJ5W1QZ5M5V7YB4W6N8T2C"])
     status: ExecutionStatus | None = None
+    retried_by: str | None = Field(default=None, description="Its retry, whose status is then told.")
     error: BulkError | None = None
 
 

@@ -1,23 +1,34 @@
 """Doing the same to many executions: which of them, and what comes of each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from shared.domain.errors import FieldError, QuantumError, ValidationFailedError
 from shared.domain.executions import ExecutionFilter
 from shared.domain.steering import Verb
+
+type BulkVerb = Verb | Literal["retry"]
 
 
 @dataclass(frozen=True, slots=True)
 class BulkWish:
     """What to do to a page of the executions that match."""
 
-    verb: Verb
+    verb: BulkVerb
     matching: ExecutionFilter
     reason: str | None = None
     limit: int = 50
     cursor: str | None = None
+
+    @property
+    def selected(self) -> ExecutionFilter:
+        """Which it is about when no status is asked for: those that go on, or to retry those that failed."""
+        matching = self.matching
+        if self.verb == "retry":
+            dry_run = False if matching.dry_run is None else matching.dry_run
+            return replace(matching, status=matching.status or "failed", dry_run=dry_run)
+        return matching if matching.status else replace(matching, ended=False)
 
     def require_meant(self, *, all: bool) -> None:
         """Let pass what has a condition, or says that all are meant.
@@ -32,17 +43,22 @@ class BulkWish:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of it for one: what it is now, or why it could not be done."""
+    """What came of it for one: what it is now, or why it could not be done.
+
+    ``retried_by`` is its retry, whose status it then is.
+    """
 
     execution_id: str
     status: str | None = None
+    retried_by: str | None = None
     error: QuantumError | None = None
 
     def to_json(self) -> dict[str, Any]:
         if self.error is not None:
             error = {"code": self.error.code, "message": self.error.message}
             return {"execution_id": self.execution_id, "error": error}
-        return {"execution_id": self.execution_id, "status": self.status}
+        retry = {"retried_by": self.retried_by} if self.retried_by else {}
+        return {"execution_id": self.execution_id, "status": self.status, **retry}
 
 
 @dataclass(frozen=True, slots=True)

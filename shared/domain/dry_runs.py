@@ -5,11 +5,11 @@ not known of a step then is told as JSON Pointers into it: ``/outputs/body`` is 
 that it does not have, ``/status`` whether the step would run at all.
 """
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from shared.domain.pointers import pointer
+from shared.domain.reach import Part, reach_of
 from shared.domain.templates import name_steps
 
 UNKNOWN: Final = "UNKNOWN_UNTIL_RUN"
@@ -21,17 +21,6 @@ UNDECIDED: Final = ("/status", ALL_OUTPUTS)
 type Unknown = Mapping[str, Collection[str]]
 """What is not known, by step."""
 
-# As `name_steps` spells it: steps["build"].outputs.image. A method (`.size()`) names nothing.
-_ACCESS: Final = re.compile(
-    r"""
-    steps \s* \[ \s* (?P<quote>['"]) (?P<step>[^'"\\]*) (?P=quote) \s* \]
-    (?: \s* \. \s* (?P<field> outputs | status ) \b
-        (?: \s* \. \s* (?P<name> [A-Za-z_]\w*+ ) (?! \s* \( )
-          | \s* \[ \s* (?P<mark>['"]) (?P<key>[^'"\\]*) (?P=mark) \s* \] )? )?
-    """,
-    re.VERBOSE,
-)
-
 
 def unknown_in(
     sources: Iterable[str], results: Mapping[str, Mapping[str, Any]], unknown: Unknown
@@ -39,9 +28,11 @@ def unknown_in(
     """What the expressions name of the ``results`` of steps that is ``unknown``, as they would spell it."""
     found: dict[str, None] = {}
     for source in sources:
-        for step, field, name in _accesses(source, results):
-            if _is_unknown(results.get(step, {}), unknown.get(step, ()), field, name):
-                found[".".join(filter(None, ("steps", step, field, name)))] = None
+        spelled, _ = name_steps(source, results)
+        reached = reach_of(spelled, ()).parts.get("steps", {})
+        for step, fields in (dict.fromkeys(results) if reached is None else reached).items():
+            for path in _unknown_of(results.get(step, {}), unknown.get(step, ()), fields):
+                found[".".join(("steps", step, *path))] = None
     return list(found)
 
 
@@ -56,22 +47,22 @@ def why_undecided(what: str, names: Sequence[str]) -> dict[str, str]:
     return {"code": UNKNOWN, "message": f"its {what}: only a real run can tell {listed}"}
 
 
-def _accesses(source: str, known: Collection[str]) -> Iterator[tuple[str, str | None, str | None]]:
-    spelled, _ = name_steps(source, known)
-    for match in _ACCESS.finditer(spelled):
-        yield match["step"], match["field"], match["name"] or match["key"]
-
-
-def _is_unknown(
-    result: Mapping[str, Any], unknown: Collection[str], field: str | None, name: str | None
-) -> bool:
-    match field, name:
-        case "status", _:
-            return "/status" in unknown
-        case "outputs", str():
-            missing = ALL_OUTPUTS in unknown and name not in result.get("outputs", {})
-            return missing or ALL_OUTPUTS + pointer(name) in unknown
-        case "outputs", None:
-            return any(one.startswith(ALL_OUTPUTS) for one in unknown)
-        case _:
-            return bool(unknown)
+def _unknown_of(
+    result: Mapping[str, Any], unknown: Collection[str], fields: Part
+) -> Iterator[tuple[str, ...]]:
+    """Which of the ``fields`` of one step are not known; None: all of the step is named."""
+    if fields is None:
+        yield from [()] if unknown else []
+        return
+    if "status" in fields and "/status" in unknown:
+        yield ("status",)
+    if "outputs" not in fields:
+        return
+    names = fields["outputs"]
+    if names is None:
+        yield from [("outputs",)] if any(one.startswith(ALL_OUTPUTS) for one in unknown) else []
+        return
+    for name in names:
+        missing = ALL_OUTPUTS in unknown and name not in result.get("outputs", {})
+        if missing or ALL_OUTPUTS + pointer(name) in unknown:
+            yield ("outputs", name)

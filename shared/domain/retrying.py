@@ -4,6 +4,7 @@ Kept is what ended well: a step that has completed or was skipped by its conditi
 long as it is not asked for again and stands behind nothing that runs again. What runs at last is never kept.
 """
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from typing import Any, Literal
 from shared.domain.actions import did_you_mean
 from shared.domain.errors import ConflictError, FieldError, IrreversibleError, ValidationFailedError
 from shared.domain.graphs import topological
+from shared.domain.ids import RANDOM_BYTES, ulid, ulid_time
 from shared.domain.plans import Plan
 from shared.domain.pointers import pointer
 
@@ -71,6 +73,12 @@ class Retrial:
                 for step in refused
             ],
         )
+
+
+def retry_id(turn: str, execution_id: str) -> str:
+    """The id of the one retry of the execution that a request of this turn asks for."""
+    said = hashlib.sha256(f"{turn}\0{execution_id}".encode()).digest()
+    return ulid(ulid_time(turn), said[:RANDOM_BYTES])
 
 
 def _places(field: str, names: Names) -> Iterator[tuple[str, str]]:

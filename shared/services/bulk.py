@@ -1,4 +1,4 @@
-"""Steering many executions by one request: each by the same use case as alone, with its own audit record.
+"""Steering or retrying many executions by one request: each by the same use case as alone.
 
 Which they are is decided once. A request that may be sent again stores that before it does anything, so that
 sent again it does not go on to others, although what it has done has changed what the filter finds.
@@ -7,21 +7,24 @@ sent again it does not go on to others, although what it has done has changed wh
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from shared.domain.bulk import BulkResult, BulkWish, Done
 from shared.domain.errors import DocumentExistsError, QuantumError, UnavailableError
+from shared.domain.retrying import Retrial
 from shared.domain.steering import PERMISSIONS
 from shared.ports.documents import COUNTERS, Create, Documents
 from shared.security.permissions import require
 from shared.services.executions import Executions
 from shared.services.members import Caller
+from shared.services.retrying import Retrying
 from shared.services.steering import Steering
 
 AT_ONCE: Final = 8
 """So many are steered side by side: others have their turn at the store."""
+RETRY: Final = "executions.retry"
+"""What one must be permitted to retry them."""
 SELECTION: Final = "selection"
 """The id, and the kind, of the document that says which executions a request is about."""
 SELECTION_KEPT: Final = timedelta(hours=25)
@@ -32,8 +35,11 @@ type _Selected = tuple[Sequence[str], str | None]
 
 
 class Bulk:
-    def __init__(self, *, documents: Documents, executions: Executions, steering: Steering) -> None:
+    def __init__(
+        self, *, documents: Documents, executions: Executions, steering: Steering, retrying: Retrying
+    ) -> None:
         self._documents = documents
+        self._retrying = retrying
         self._executions = executions
         self._steering = steering
 
@@ -45,22 +51,28 @@ class Bulk:
             BadCursorError: the cursor is not of this filter.
             UnavailableError: the answer would be kept, and is not the last word about one of them.
         """
-        require(caller.principal, PERMISSIONS[wish.verb])
+        require(caller.principal, RETRY if wish.verb == "retry" else PERMISSIONS[wish.verb])
         ids, following = await self._selected(caller, wish)
         room = asyncio.Semaphore(AT_ONCE)
 
         async def one(execution_id: str) -> Done:
             async with room:
                 try:
-                    found = await self._steering.steer(caller, execution_id, wish.verb, reason=wish.reason)
+                    return await self._do(caller, execution_id, wish)
                 except QuantumError as error:
                     return Done(execution_id, error=error)
-                return Done(execution_id, found.status)
 
         done = await asyncio.gather(*map(one, ids))
         if caller.turn is not None:
             _require_final(done)
         return BulkResult(done, following)
+
+    async def _do(self, caller: Caller, execution_id: str, wish: BulkWish) -> Done:
+        if wish.verb == "retry":
+            made = await self._retrying.retry(caller, execution_id, Retrial(reason=wish.reason))
+            return Done(execution_id, made.status, made.execution_id)
+        found = await self._steering.steer(caller, execution_id, wish.verb, reason=wish.reason)
+        return Done(execution_id, found.status)
 
     async def _selected(self, caller: Caller, wish: BulkWish) -> _Selected:
         """Which executions the request is about, the same however often it is done."""
@@ -88,9 +100,9 @@ class Bulk:
         return (document.body["ids"], document.body["following"]) if document else None
 
     async def _select(self, caller: Caller, wish: BulkWish) -> _Selected:
-        """Of those that match, the ones that go on, unless a status is asked for."""
-        matching = wish.matching if wish.matching.status else replace(wish.matching, ended=False)
-        found, following = await self._executions.list(caller, matching, limit=wish.limit, cursor=wish.cursor)
+        found, following = await self._executions.list(
+            caller, wish.selected, limit=wish.limit, cursor=wish.cursor
+        )
         return [one.execution_id for one in found], following
 
 

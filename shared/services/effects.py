@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.domain.plans import PlanStep
-from shared.domain.retrying import has_begun
+from shared.domain.retrying import has_begun, is_good
 from shared.domain.steps import RUN_INTENT
 from shared.ports.documents import EXECUTIONS, Documents, Query, Where
 from shared.security.scope import TenantScope
@@ -57,7 +57,7 @@ class Effects:
             return has_begun(steps.get(step.id))
         query = Query(EXECUTIONS, item_kind(step.id), partition=execution_id, limit=PAGE)
         async for body in bodies(self.documents, scope, query):
-            if has_begun(body) and not (partly and body["status"] == "completed"):
+            if has_begun(body) and not (partly and is_good(body)):
                 return True
         return False
 

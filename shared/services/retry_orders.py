@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 import orjson
 
 from shared.domain.errors import DocumentExistsError, DocumentMissingError, UnavailableError
+from shared.domain.retrying import is_good
 from shared.domain.times import parse_rfc3339, rfc3339
 from shared.ports.documents import (
     EXECUTIONS,
@@ -36,7 +37,7 @@ from shared.services.attempts import HEAD
 from shared.services.chains import Act, Chain, Chains
 from shared.services.heads import new_head
 from shared.services.launching import Launcher
-from shared.services.packing import outputs_path, read_chunks, store_chunks
+from shared.services.packing import outputs_path, read_chunks, size_of, store_chunks
 from shared.services.paging import pages
 from shared.services.records import event
 from shared.services.runs import item_kind
@@ -206,7 +207,7 @@ class RetryOrders:
             operations += [Create(copy), Create(kept)]
         statuses = [body["status"] for body in batch]
         counts: dict[Path, int] = {("progress", one): statuses.count(one) for one in sorted({*statuses})}
-        operations.append(Patch(HEAD, increment=counts))
+        operations.append(Patch(HEAD, increment=counts | _weight(batch)))
         if not await self._once(scope, order.new, operations) and len(batch) > 1:
             # Some of it is there, from a batch of another size: what is missing is kept by itself.
             for body in batch:
@@ -214,14 +215,11 @@ class RetryOrders:
 
     async def _keep_items(self, scope: TenantScope, order: Order, step: str, *, every: bool) -> None:
         async for page in self._pages(scope, order.old, item_kind(step)):
-            for batch in _batches([body for body in page if every or body["status"] == "completed"]):
+            for batch in _batches([body for body in page if every or is_good(body)]):
                 await self._keep_chunks(scope, order, batch)
-                copies = [
-                    Create(_copy(body, order, outputs_path(order.new, step, body["item"]))) for body in batch
-                ]
-                if not await self._once(scope, order.new, copies):
-                    for copy in copies:
-                        await self._once(scope, order.new, [copy])
+                if not await self._once(scope, order.new, _copied_items(batch, order)):
+                    for body in batch:
+                        await self._once(scope, order.new, _copied_items([body], order))
 
     async def _keep_chunks(self, scope: TenantScope, order: Order, batch: Sequence[Body]) -> None:
         """Copy what the large outputs of these documents consist of."""
@@ -261,6 +259,19 @@ def _copy(body: Body, order: Order, path: str) -> dict[str, Any]:
     if kept.get("kept"):
         kept["outputs"] = {**kept["outputs"], "$ref": path}
     return {**kept, "kept_from": body.get("kept_from", order.old)}
+
+
+def _copied_items(batch: Sequence[Body], order: Order) -> list[Operation]:
+    paths = [outputs_path(order.new, body["step"], body["item"]) for body in batch]
+    copies = [Create(_copy(body, order, path)) for body, path in zip(batch, paths, strict=True)]
+    weight = _weight(batch)
+    return [*copies, Patch(HEAD, increment=weight)] if weight else [*copies]
+
+
+def _weight(batch: Sequence[Body]) -> dict[Path, int]:
+    """What the large outputs among these add to those of the execution (``outcomes.py``)."""
+    weight = sum(size_of(body) for body in batch if body.get("kept"))
+    return {("weight",): weight} if weight else {}
 
 
 def _batches(bodies: Sequence[Body]) -> list[list[Body]]:

@@ -23,6 +23,7 @@ from shared.domain.retrying import (
     is_good,
     kept_of,
     require_something_to_do,
+    retry_id,
 )
 from shared.ports.clock import Clock, Ids
 from shared.ports.documents import EXECUTIONS, Create, Documents, Patch
@@ -78,7 +79,7 @@ class Retrying:
             NotExecutableError: its intent may not be executed any more.
             UnavailableError: the store is away; the message says whether the order is stored.
         """
-        new = caller.turn.id if caller.turn else self._ids.new()
+        new = retry_id(caller.turn.id, execution_id) if caller.turn else self._ids.new()
 
         async def done(_: Record) -> Execution:
             await self._orders.carry_out_of(caller.scope, execution_id)

@@ -67,3 +67,14 @@ async def test_a_cursor_goes_on_behind_a_page_and_holds_for_its_filter(world: Wo
     body["filter"] = {"intent": "other"}
     other = await world.send("operator", "POST", "/executions/bulk", json=body)
     assert (other.status_code, other.json()["code"]) == (400, "BAD_REQUEST")
+
+
+async def test_a_retry_is_told_with_what_it_retries(world: World) -> None:
+    old = await world.failed()
+    body = {"operation": "retry", "filter": {"intent": "deploy"}, "reason": "it is mended"}
+    answer = await world.send("operator", "POST", "/executions/bulk", json=body)
+    assert answer.status_code == 200, answer.text
+    (item,) = answer.json()["items"]
+    assert (item["execution_id"], item["status"]) == (old, "pending")
+    shown = (await world.send("viewer", "GET", f"/executions/{item['retried_by']}")).json()
+    assert shown["retry_of"] == old

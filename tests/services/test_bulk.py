@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.bulk import BulkResult, BulkWish
+from shared.domain.bulk import BulkResult, BulkVerb, BulkWish
 from shared.domain.errors import (
     BadCursorError,
     ForbiddenError,
@@ -16,7 +16,6 @@ from shared.domain.errors import (
 )
 from shared.domain.executions import Execution, ExecutionFilter
 from shared.domain.intents import NewIntent
-from shared.domain.steering import Verb
 from shared.ports.actions import Completed
 from shared.security.principals import Turn
 from shared.services.members import Caller
@@ -46,9 +45,14 @@ async def executed(workshop: Workshop, *intents: str) -> list[Execution]:
 
 
 async def steer(
-    workshop: Workshop, verb: Verb, *, by: Caller | None = None, cursor: str | None = None, limit: int = 50,
+    workshop: Workshop,
+    verb: BulkVerb,
+    *,
+    by: Caller | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
     **conditions: Any,
-) -> BulkResult:  # fmt: skip
+) -> BulkResult:
     wish = BulkWish(verb, ExecutionFilter(**conditions), "maintenance", limit, cursor)
     return await workshop.bulk.steer(by or workshop.ada, wish)
 
@@ -154,3 +158,27 @@ async def test_another_tenants_are_not_among_them(workshop: Workshop) -> None:
     (one,) = await executed(workshop, "one")
     assert told(await steer(workshop, "terminate", by=caller("globex", "eve"))) == []
     assert (await workshop.head(one))["status"] == "pending"
+
+
+async def test_those_that_failed_are_retried_each_by_an_execution_of_its_own(workshop: Workshop) -> None:
+    first, second, well = await executed(workshop, "deploy", "deploy", "deploy")
+    for execution in (first, second):
+        await workshop.finish(execution, "failed", failed=["a"])
+    await workshop.finish(well, "completed")
+    rehearsed = await workshop.executions.execute(workshop.ada, "deploy", {}, dry_run=True)
+    await workshop.finish(rehearsed, "failed", failed=["a"])
+    turn = Turn("01HKAJ5W1QZ5M5V7YB4W6N8T2C", workshop.clock.now() + timedelta(minutes=1))
+    by = replace(workshop.ada, turn=turn)
+    result = await steer(workshop, "retry", by=by, intent="deploy")
+    assert told(result) == [(second.execution_id, "pending"), (first.execution_id, "pending")]
+    for one, old in zip(result.done, (second, first), strict=True):
+        assert one.retried_by is not None
+        made = await workshop.executions.get(workshop.ada, one.retried_by)
+        assert made.retry_of == old.execution_id
+    again = await steer(workshop, "retry", by=by, intent="deploy")
+    assert [one.to_json() for one in again.done] == [one.to_json() for one in result.done]
+    refused = await steer(workshop, "retry", intent="deploy")
+    assert told(refused) == [(second.execution_id, "CONFLICT"), (first.execution_id, "CONFLICT")]
+    approver = replace(workshop.ada.principal, roles=frozenset({"approver"}))
+    with pytest.raises(ForbiddenError):
+        await steer(workshop, "retry", by=replace(workshop.ada, principal=approver), intent="deploy")

@@ -419,6 +419,7 @@ async def test_large_outputs_are_kept_whole_and_are_read_in_the_new_execution(wo
     assert kept.text == again.text
     assert new.steps[0].outputs is not None
     assert new.execution_id in new.steps[0].outputs["$ref"]
+    assert (await workshop.head(new))["weight"] == len(kept.text) + len(again.text)
 
 
 async def test_the_items_of_a_list_that_is_kept_are_read_in_the_new_execution(workshop: Workshop) -> None:
@@ -450,3 +451,19 @@ async def test_what_a_child_has_begun_is_not_repeated_either(workshop: Workshop)
     with pytest.raises(IrreversibleError, match="'sub'"):
         await retry(workshop, old)
     assert (await retry(workshop, old, repeat=["sub"])).status == "pending"
+
+
+async def test_the_items_of_a_list_that_is_kept_are_undone_if_the_retry_fails(workshop: Workshop) -> None:
+    undone = workshop.catalogue.add("undo", lambda _parameters, _context: Completed({}))
+    workshop.catalogue.add("item", lambda parameters, _: Completed({"said": parameters.name}))
+    mend(workshop)
+    last: dict[str, Any] = {"id": "last", "action": "broken", "depends_on": ["each"]}
+    old = await run(workshop, await workshop.execute({**EACH, "compensate": {"action": "undo"}}, last))
+    workshop.catalogue.add("broken", fail)
+    new = await run(workshop, await retry(workshop, old, "last"))
+    assert states(new) == {"each": "compensated", "last": "failed"}
+    assert (new.steps[0].kept_from, len(undone.runs)) == (old.execution_id, 3)
+    mend(workshop)
+    third = await run(workshop, await retry(workshop, new))
+    assert third.status == "completed"
+    assert [step.kept_from for step in third.steps] == [None, None]
