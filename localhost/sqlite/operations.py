@@ -288,11 +288,11 @@ def _encode(value: Json) -> bytes:
 
 
 def _columns(body: Mapping[str, Json]) -> tuple[Any, ...]:
-    return tuple([_column(body.get(name)) for name in COLUMNS])
+    return tuple([value if value is None else _column(value) for value in map(body.get, COLUMNS)])
 
 
 def _column(value: Json) -> str | int | float | None:
-    if value is None or isinstance(value, str):
+    if isinstance(value, str):
         return value
     return sql_number(value) if _is_number(value) else None
 
