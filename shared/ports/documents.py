@@ -23,8 +23,9 @@ puts the ``Create`` of a marker beside it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, Literal, Never, Protocol
 
 from shared.security.scope import TenantScope
 
@@ -34,6 +35,7 @@ type Path = tuple[str, ...]
 
 Its names are names of object fields: not empty, without quotes, backslashes and control characters.
 """
+_NOTHING: Final[Mapping[Any, Never]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,9 @@ class Patch:
     """
 
     id: str
-    set: Mapping[Path, Json] = field(default_factory=dict[Path, Json])
-    increment: Mapping[Path, int] = field(default_factory=dict[Path, int])
-    where: Mapping[Path, Json] = field(default_factory=dict[Path, Json])
+    set: Mapping[Path, Json] = _NOTHING
+    increment: Mapping[Path, int] = _NOTHING
+    where: Mapping[Path, Json] = _NOTHING
     if_match: str | None = None
 
 
