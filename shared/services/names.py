@@ -29,7 +29,9 @@ class Names:
             UnavailableError: the store cannot be reached, or is behind.
         """
         item = self._attempt.item
-        named = self._step.references if item is None else self._run.named_by_items(self._step)
+        named = self._step.references
+        if item is not None and not self._attempt.compensates:
+            named = self._run.named_by_items(self._step)
         how = self._attempt.ending or "running"
         names = await self._of(named, attempt=self._attempt.attempt, status=how)
         if item is not None:

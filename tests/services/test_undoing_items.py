@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from shared.domain.executions import Execution
+from shared.modules.core import Transform
 from shared.ports.actions import ActionError, Completed, Pending
 from shared.ports.documents import EXECUTIONS
 from tests.services.conftest import Workshop
@@ -99,6 +100,17 @@ async def test_each_item_is_undone_with_what_it_came_to_and_then_the_step_is_com
         "key": "each/2/compensation",
     }
     assert (await item(workshop, execution, 1))["status"] == "compensated"
+
+
+async def test_what_undoes_an_item_may_be_of_the_same_action(workshop: Workshop) -> None:
+    workshop.catalogue.use(Transform())
+    made: dict[str, Any] = {"outputs": {"room": "room ${{ item }}"}}
+    undone: dict[str, Any] = {"outputs": {"freed": "${{ steps.each.outputs.room }}"}}
+    step = {"id": "each", "action": "transform", **made, "compensate": {"action": "transform", **undone}}
+    execution = await run(workshop, "a", "b", step=step)
+    await workshop.attempt(execution, "each", **UNDOES)
+    await undo(workshop, execution, 1)
+    assert (await workshop.events(execution))[-1]["result"] == {"freed": "room b"}
 
 
 @BOTH_STORES
