@@ -9,12 +9,13 @@ import base64
 import contextlib
 import json
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import azure.functions as func
+from azure.durable_functions.internal.compat.activity import wrap_activity_payloads
 from azure.durable_functions.internal.payloads import get_payload_store
 from azure.durable_functions.worker import DurableFunctionsWorker
 from azure.functions.meta import Datum
@@ -38,6 +39,8 @@ class _Handle:
     function: Function
     parameter: str
     call: Call
+    plain: Call
+    """The same, without what the SDK puts around an activity for payloads that are kept elsewhere."""
 
 
 class AppWorkers:
@@ -55,7 +58,8 @@ class AppWorkers:
         """Make the functions callable, now that it is known where the engine listens for their clients."""
         for function in self._functions:
             call = make_call(function, starters, self._pool)
-            handle = _Handle(function, function.trigger.name, call)
+            plain = make_call(replace(function, handler=_own(function.handler)), starters, self._pool)
+            handle = _Handle(function, function.trigger.name, call, plain)
             self._handles[function.durable_kind or "", function.durable_name] = handle
 
     def keep_alive(self) -> None:
@@ -94,11 +98,12 @@ class AppWorkers:
             instanceId=request.orchestrationInstance.instanceId, taskId=request.taskId
         )
         text = request.input.value if request.HasField("input") else "null"
+        elsewhere = get_payload_store() is not None
         try:
-            arguments = {handle.parameter: self._decoded(text)}
+            arguments = {handle.parameter: self._decoded(text, elsewhere=elsewhere)}
             if handle.function.wants_context:
                 arguments["context"] = make_context(handle.function)
-            result = await handle.call(**arguments)
+            result = await (handle.call if elsewhere else handle.plain)(**arguments)
             encoded = dumps(result) or self._converter.encode(result, expected_type=None).value
         except Exception as error:  # noqa: BLE001 - an activity may raise anything; it becomes its outcome
             response.failureDetails.CopyFrom(failure_details(error))
@@ -106,9 +111,9 @@ class AppWorkers:
             response.result.value = encoded
         return response
 
-    def _decoded(self, text: str) -> Any:
+    def _decoded(self, text: str, *, elsewhere: bool) -> Any:
         """The input as the binding's converter has it: a text that is no JSON is itself."""
-        if is_plain(text) and get_payload_store() is None:
+        if not elsewhere and is_plain(text):
             with contextlib.suppress(json.JSONDecodeError):
                 return json.loads(text)
         return self._converter.decode(Datum(text, "string"), trigger_metadata={})
@@ -118,6 +123,15 @@ class AppWorkers:
             return self._handles[kind, name]
         except KeyError:
             raise NotRegisteredError(f"the app has no {kind} named {name!r}") from None
+
+
+def _own(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The app's function, without the SDK's wrapper that looks through its arguments for such payloads."""
+    code = getattr(handler, "__code__", None)
+    if code is not None and code.co_qualname.startswith(f"{wrap_activity_payloads.__name__}."):
+        own: Callable[..., Any] = handler.__wrapped__  # type: ignore[attr-defined] # it has one
+        return own
+    return handler
 
 
 def _names(functions: Iterable[Function], kind: str) -> frozenset[str]:
