@@ -12,8 +12,8 @@ Numbers may be kept as IEEE 754 doubles: an integer beyond 2^53 may come back as
 be exact is a string.
 
 A read may lag behind what another process has written a moment ago; what this process wrote or read, it
-reads again. So nothing rests on a read being fresh: conditional writes (``Create``, ``if_match``, ``where``)
-decide.
+reads again, and with it all that was written before in that partition. So nothing rests on a read being
+fresh: conditional writes (``Create``, ``if_match``, ``where``) decide.
 
 All methods raise :class:`~shared.domain.errors.UnavailableError` when the store cannot answer within its
 patience (full disk, locked file, throttled, unreachable). After a write it may be in doubt whether it was

@@ -15,11 +15,12 @@ from shared.domain.metrics import EXECUTIONS_FINISHED
 from shared.domain.steering import stopped_because
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
-from shared.ports.documents import EXECUTIONS, Create, Documents, Operation, Patch, Path, Replace
+from shared.ports.documents import EXECUTIONS, Create, Documents, Operation, Patch, Path
 from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.attempts import DRY_RUN, HEAD, OUTPUTS
 from shared.services.chains import Entry
+from shared.services.freshness import catch_up
 from shared.services.limits import Limits
 from shared.services.nudges import Nudges
 from shared.services.packing import Packed, outputs_path, pack, store_chunks, unstorable
@@ -79,6 +80,8 @@ class Endings:
             if payload["status"] == "cancelling":
                 await self._mark_cancelling(scope, execution_id)
                 return
+            if payload["status"] != "completed":
+                await catch_up(self._documents, scope, execution_id)
             await self._tell_unrun(scope, execution_id, run, payload)
             status: TerminalStatus = payload["status"]
             cause = await self._cause(scope, execution_id, run, payload)
@@ -162,8 +165,15 @@ class Endings:
         skipped, cancelled = payload["blocked"], payload["cancelled"]
         if not skipped and not cancelled:
             return
-        stored = await self._runs.step_documents(scope, execution_id)
         unrun = [*((step, "skipped") for step in skipped), *((step, "cancelled") for step in cancelled)]
+        while not await self._tell_open(scope, execution_id, run, unrun):
+            await catch_up(self._documents, scope, execution_id)
+
+    async def _tell_open(
+        self, scope: TenantScope, execution_id: str, run: Run, unrun: Sequence[tuple[str, str]]
+    ) -> bool:
+        """Give those of the steps that are open their last state; False if something changed meanwhile."""
+        stored = await self._runs.step_documents(scope, execution_id)
         open_steps = [
             (step, status)
             for step, status in unrun
@@ -176,34 +186,32 @@ class Endings:
             count = sum(status == "skipped" for _, status in batch)
             if count:
                 operations.append(Patch(HEAD, increment={("progress", "skipped"): count}))
-            await self._once(scope, execution_id, operations)
+            try:
+                if not await self._once(scope, execution_id, operations):
+                    return False
+            except DocumentStaleError:
+                return False
+        return True
 
     def _last_state(
         self, run: Run, step: str, status: str, stored: Mapping[str, Any] | None
     ) -> list[Operation]:
         now = self._clock.now()
         blocked = {"code": "BLOCKED", "message": "a step that it depends on failed"}
-        document = {
-            "id": step_document_id(step),
-            "kind": "step",
-            "step": step,
-            "action": run.plan.step(step).action,
+        state = {
             "status": status,
-            "attempts": stored["attempts"] if stored else 0,
-            "started_at": stored["started_at"] if stored else None,
             "finished_at": rfc3339(now),
             "outputs": None,
             "error": blocked if status == "skipped" else None,
             "token": None,
             "waiting": None,
-            **({"compensation": stored["compensation"]} if stored and "compensation" in stored else {}),
         }
-        state: Operation = Replace(document) if stored else Create(document)
+        operations: list[Operation] = [_changed(step, state, stored) if stored else _made(run, step, state)]
         if status == "cancelled":
-            return [state]
+            return operations
         data = {"step": step, "error": blocked, **(DRY_RUN if run.dry_run else {})}
         told = event(key=f"{step}:0", type="step_skipped", now=now, data=data, trace=run.trace)
-        return [state, Create(told)]
+        return [*operations, Create(told)]
 
     async def _cause(
         self, scope: TenantScope, execution_id: str, run: Run, payload: Mapping[str, Any]
@@ -309,14 +317,17 @@ class Endings:
             ("finished_at",): rfc3339(now),
             **{(name,): value for name, value in dry.items()},
         }
-        end = Patch(HEAD, set=changes)
+        end = Patch(HEAD, set=changes, where={("finished_at",): None})
         data: dict[str, Any] = {**({"error": cause} if cause else {}), **dry}
         operations: list[Operation] = [end]
         if outputs is not None:
             data["result"] = outputs.shown
             operations.append(Create({"id": OUTPUTS, "kind": OUTPUTS, **outputs.fields}))
         told = event(key="execution", type=f"execution_{status}", now=now, data=data, trace=run.trace)
-        return await self._once(scope, execution_id, [Create(told), *operations])
+        try:
+            return await self._once(scope, execution_id, [Create(told), *operations])
+        except DocumentStaleError:
+            return False
 
     async def _once(self, scope: TenantScope, execution_id: str, operations: Sequence[Operation]) -> bool:
         try:
@@ -326,3 +337,15 @@ class Endings:
         except DocumentExistsError:
             return False  # an earlier delivery has recorded exactly this
         return True
+
+
+def _made(run: Run, step: str, state: Mapping[str, Any]) -> Operation:
+    about = {"id": step_document_id(step), "kind": "step", "step": step, "action": run.plan.step(step).action}
+    return Create({**about, **state, "attempts": 0, "started_at": None})
+
+
+def _changed(step: str, state: Mapping[str, Any], stored: Mapping[str, Any]) -> Operation:
+    """If nobody has recorded anything else: an attempt may be delivered once more meanwhile."""
+    changes: dict[Path, Any] = {(name,): value for name, value in state.items()}
+    as_it_was: dict[Path, Any] = {(name,): stored[name] for name in ("status", "attempts")}
+    return Patch(step_document_id(step), set=changes, where=as_it_was)

@@ -17,6 +17,7 @@ from shared.ports.documents import EXECUTIONS, Documents
 from shared.ports.telemetry import NOTHING, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD, AttemptRecord, CompensationRecord, End, Record, outcome_in
+from shared.services.freshness import catch_up
 from shared.services.packing import Packed, outputs_path, pack
 from shared.services.recording import Recording
 from shared.services.runs import Run
@@ -104,6 +105,9 @@ class Outcomes:
         With ``items``, those are undone that completed, whatever the step came to.
         """
         stored = await self._stored()
+        if stored is None or stored["status"] not in {"completed", "compensated"}:
+            await catch_up(self._documents, self._scope, self._attempt.execution_id)
+            stored = await self._stored()
         if stored is None:
             return Outcome("skipped")
         completed = stored["status"] in {"completed", "compensated"}

@@ -19,6 +19,7 @@ from shared.domain.plans import Plan, PlanStep
 from shared.ports.documents import EXECUTIONS, Documents, Query
 from shared.ports.telemetry import NOTHING, Carrier
 from shared.security.scope import TenantScope
+from shared.services.freshness import catch_up
 from shared.services.loads import Loads
 
 RUNS_KEPT = 512
@@ -126,9 +127,11 @@ class Run:
 
     def named_by_items(self, step: PlanStep) -> frozenset[str]:
         """The steps that the parameters of each of its items name: the list may be made of others, too."""
-        if step.id not in self.of_items:
-            self.of_items[step.id] = references(step.parameters, step.references)
-        return self.of_items[step.id]
+        undoes = step is not self.plan.step(step.id)
+        key = f"{step.id}/undo" if undoes else step.id
+        if key not in self.of_items:
+            self.of_items[key] = references(step.parameters, step.references)
+        return self.of_items[key]
 
     def finish(
         self, step: str, status: str, outputs: Mapping[str, Any] | None, unknown: Sequence[str] = ()
@@ -232,7 +235,20 @@ class Runs:
         """
         kept = {} if fresh else run.finished
         results = {step: kept[step] for step in steps if step in kept}
-        for step in steps - results.keys():
+        left = steps - results.keys()
+        if not fresh:
+            results |= await self._read_results(scope, execution_id, run, left)
+            left = steps - results.keys()
+        if left:  # perhaps only this process has not seen them
+            await catch_up(self._documents, scope, execution_id)
+            results |= await self._read_results(scope, execution_id, run, left)
+        return results
+
+    async def _read_results(
+        self, scope: TenantScope, execution_id: str, run: Run, steps: frozenset[str]
+    ) -> dict[str, Mapping[str, Any]]:
+        results: dict[str, Mapping[str, Any]] = {}
+        for step in steps:
             document = await self._documents.read(
                 scope, container=EXECUTIONS, partition=execution_id, id=step_document_id(step)
             )

@@ -37,6 +37,7 @@ from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.acting import Acting, GivenUpError, OverdueError, Work
 from shared.services.foresight import Foresight, UnforeseenError
+from shared.services.freshness import catch_up
 from shared.services.items import Item, first_failure, gathered, not_undone, read_items, undoing
 from shared.services.names import Names
 from shared.services.outcomes import Outcomes, Tried
@@ -216,10 +217,9 @@ class _Attempt:
         )
 
     async def _read_items(self, *, limit: int) -> Mapping[int, Item]:
-        attempt = self._attempt
-        return await read_items(
-            self._parts.documents, self._scope, attempt.execution_id, attempt.step, limit=limit
-        )
+        documents, execution_id = self._parts.documents, self._attempt.execution_id
+        await catch_up(documents, self._scope, execution_id)
+        return await read_items(documents, self._scope, execution_id, self._attempt.step, limit=limit)
 
     async def _poll(self) -> Outcome:
         known = await self._outcomes.resume()

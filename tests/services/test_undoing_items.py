@@ -244,3 +244,10 @@ async def test_large_outputs_of_an_item_are_whole_where_it_is_undone(workshop: W
     await workshop.attempt(execution, "each", **UNDOES)
     await undo(workshop, execution, 0)
     assert seen == [rows]
+
+
+async def test_an_item_may_be_undone_by_the_action_that_did_it(workshop: Workshop) -> None:
+    again = {"action": "make", "name": "${{ item }} of ${{ steps.each.outputs.room }}"}
+    execution = await run(workshop, "a", step=EACH | {"compensate": again})
+    await workshop.attempt(execution, "each", **UNDOES)
+    assert await undo(workshop, execution, 0) == {"status": "completed"}
