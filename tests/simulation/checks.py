@@ -16,10 +16,24 @@ async def check(play: Play) -> None:
     assert set(play.acknowledged) <= ids, "what was acknowledged is lost"
     for one in ids:
         changes = await play.documents.changes(ACME, container=EXECUTIONS, partition=one, limit=100_000)
-        Execution([change.document.body for change in changes]).check()
+        execution = Execution([change.document.body for change in changes])
+        execution.check()
+        check_errors(execution)
     check_answers(play)
     await check_calls(play)
     await check_trails(play)
+
+
+def check_errors(execution: Execution) -> None:
+    """Steps fail because of what they do outside, or because that was not told: never of the platform itself.
+
+    Every expression of these definitions can be evaluated.
+    """
+    for one in execution.told:
+        error = one.data.get("error") or {}
+        broken = error.get("code") == "INTERNAL" and "failed unexpectedly" not in error["message"]
+        assert not broken, f"{one.step} failed of the platform: {error}"
+        assert error.get("code") != "EXPRESSION", f"{one.step} could not be evaluated: {error}"
 
 
 def check_answers(play: Play) -> None:

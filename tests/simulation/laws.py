@@ -153,7 +153,9 @@ class Execution:
         assert self.terminated or expected == set(steps), f"undone is {steps}, to be undone were {expected}"
         undone = {str(one.step) for one in tried if one.type == "step_compensated"}
         named = set(self.error.get("uncompensated", ()))
-        assert expected - undone <= named <= expected - undone | self._without_items, f"named are {named}"
+        left = expected - undone
+        assert named <= left | self._without_items, f"named are {named}, and not undone are {left}"
+        assert self.terminated or named >= left, f"named are {named}, and not undone are {left}"
         position = {step: place for place, step in enumerate(steps)}
         for step in self.plan.steps:
             for before in position.keys() & set(step.depends_on) if step.id in position else ():

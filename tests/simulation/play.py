@@ -90,7 +90,7 @@ class Play:
         for _ in range(self.scenario.processes):
             self.start()
         await self._prepare()
-        self.weather.failing = self.scenario.failing
+        self.weather.failing, self.weather.stale = self.scenario.failing, self.scenario.stale
         people = asyncio.create_task(self._decide())
         began = asyncio.get_running_loop().time()
         for deed in self.scenario.deeds:

@@ -75,6 +75,7 @@ class Scenario:
     deeds: Sequence[Deed]
     processes: int
     failing: float
+    stale: float
     unreliability: Unreliability
     recut: Recut
 
@@ -93,8 +94,9 @@ class Scenario:
                 for number in range(count)
             ],
             deeds=[Deed(0, "execute", 0), *sorted(_deeds(random), key=lambda deed: deed.at)],
-            processes=random.choice([1, 1, 2, 3]),
+            processes=random.choice([1, 2, 3]),
             failing=random.choice([0, 0, 0.02, 0.1]),
+            stale=random.choice([0, 0.6]),
             unreliability=random.choice(
                 [
                     Unreliability(twice=0),
@@ -111,7 +113,7 @@ class Scenario:
             yield replace(self, deeds=[*self.deeds[:place], *self.deeds[place + 1 :]])
         if self.unreliability != Unreliability(twice=0):
             yield replace(self, unreliability=Unreliability(twice=0))
-        for simpler in ({"failing": 0}, {"processes": 1}, {"recut": Recut(30, 20, 12)}):
+        for simpler in ({"failing": 0}, {"stale": 0}, {"processes": 1}, {"recut": Recut(30, 20, 12)}):
             if any(getattr(self, name) != value for name, value in simpler.items()):
                 yield replace(self, **simpler)
         for number, one in enumerate(self.definitions):

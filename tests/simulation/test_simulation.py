@@ -7,6 +7,7 @@ failure prints the seed, the smallest scenario that fails likewise, and the comm
 import os
 import random
 import tempfile
+import traceback
 from pathlib import Path
 
 import pytest
@@ -51,12 +52,17 @@ def fault_of(scenario: Scenario) -> Exception | None:
 
 
 def shrunk(scenario: Scenario, fault: Exception) -> Scenario:
-    """A smaller scenario with a fault of the same kind."""
+    """A smaller scenario with a fault in the same place."""
     for smaller in scenario.smaller():
         found = fault_of(smaller)
-        if type(found) is type(fault):
+        if found is not None and place_of(found) == place_of(fault):
             return shrunk(smaller, fault)
     return scenario
+
+
+def place_of(fault: Exception) -> tuple[str, int | None]:
+    *_, last = traceback.extract_tb(fault.__traceback__)
+    return last.filename, last.lineno
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -220,7 +220,7 @@ class LiveEngine(Engine):
             try:
                 outcome = await activities[errand.kind](json.loads(json.dumps(errand.request)))
                 break
-            except UnavailableError:
+            except (UnavailableError, LookupError):  # a replica may not have seen what is there
                 await asyncio.sleep(PAUSE)
         if errand.kind == "step":
             self.answers.append((errand.request, outcome))
