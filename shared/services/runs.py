@@ -127,11 +127,9 @@ class Run:
 
     def named_by_items(self, step: PlanStep) -> frozenset[str]:
         """The steps that the parameters of each of its items name: the list may be made of others, too."""
-        undoes = step is not self.plan.step(step.id)
-        key = f"{step.id}/undo" if undoes else step.id
-        if key not in self.of_items:
-            self.of_items[key] = references(step.parameters, step.references)
-        return self.of_items[key]
+        if step.id not in self.of_items:
+            self.of_items[step.id] = references(step.parameters, step.references)
+        return self.of_items[step.id]
 
     def finish(
         self, step: str, status: str, outputs: Mapping[str, Any] | None, unknown: Sequence[str] = ()

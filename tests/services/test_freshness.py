@@ -68,8 +68,9 @@ async def test_every_item_that_has_run_counts(workshop: Workshop) -> None:
 
 
 async def test_the_cause_is_told_and_no_step_is_left_open(workshop: Workshop) -> None:
-    steps = [{"id": "a", "action": "act", "n": 0}, {"id": "b", "action": "act", "retry": {"max_attempts": 2}}]
-    execution = await workshop.execute(*steps, {"id": "c", "action": "act", "depends_on": ["a", "b"]})
+    a: dict[str, Any] = {"id": "a", "action": "act", "n": 0}
+    b: dict[str, Any] = {"id": "b", "action": "act", "retry": {"max_attempts": 2}}
+    execution = await workshop.execute(a, b, {"id": "c", "action": "act", "depends_on": ["a", "b"]})
     other = await behind(workshop, execution)
     await workshop.attempt(execution, "a", first=True)
     workshop.catalogue.add("act", lambda *_: (_ for _ in ()).throw(ActionError("X", "x", retryable=True)))
