@@ -28,8 +28,8 @@ def land(run: Generation, flight: Flight) -> None:
 def _land_attempt(run: Generation, node: Node, lane: Lane, outcome: dict[str, Any]) -> None:
     step = lane.steps[0]
     match outcome["status"]:
-        case "items" if run.work.paused:
-            run.go_on(node, lane)  # it says so again when it is asked again
+        case "items" if run.work.paused or run.stopping:
+            run.go_on(node, lane)  # none of them begins; it says so again when it is asked again
         case "items":
             begin_items(run, node, lane, outcome)
         case "retry":

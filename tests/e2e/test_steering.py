@@ -1,7 +1,9 @@
 """Pausing, resuming and terminating on a host of its own."""
 
+from pathlib import Path
 from typing import Any
 
+from examples import hosting
 from tests.e2e.api import Api
 
 WAIT: dict[str, Any] = {"id": "wait", "action": "wait", "seconds": 1}
@@ -50,3 +52,33 @@ def test_what_is_terminated_undoes_nothing_and_runs_nothing_at_last(api: Api) ->
     assert (found["status"], found["error"]["code"]) == ("cancelled", "TERMINATED")
     assert (found["error"]["reason"], found["error"]["uncompensated"]) == ("enough", ["make"])
     assert [step["status"] for step in found["steps"]] == ["completed", "cancelled", "cancelled"]
+
+
+def test_a_killed_host_keeps_what_was_wished(tmp_path: Path, stores: dict[str, str]) -> None:
+    data, log = tmp_path / "data", tmp_path / "log"
+    host = hosting.start(data, log=log, **stores)
+    steps = [WAIT, {"id": "next", "action": "transform", "value": 1}]
+    try:
+        with Api(host) as api:
+            intent, long = api.create(steps), api.create([MAKE, WAIT | {"seconds": 600}])
+            paused, resumed, terminated = api.execute(intent), api.execute(intent), api.execute(long)
+            for execution, verb in (
+                (paused, "pause"),
+                (resumed, "pause"),
+                (resumed, "resume"),
+                (terminated, "terminate"),
+            ):
+                assert api.client.post(f"/executions/{execution}/{verb}").status_code == 202
+        host.kill()
+        host = hosting.start(data, log=log, **stores)
+        with Api(host) as api:
+            ends = [event["type"] for event in api.events(terminated) if event["type"].startswith("exec")]
+            assert ends == ["execution_started", "execution_cancelled"]
+            assert list(api.events(resumed))[-1]["type"] == "execution_completed"
+            api.run([WAIT])  # as long as the wait that is paused
+            found = api.get(paused)
+            assert (found["status"], found["steps"][1]["status"]) == ("paused", "pending")
+            assert api.client.post(f"/executions/{paused}/resume").status_code == 202
+            assert list(api.events(paused))[-1]["type"] == "execution_completed"
+    finally:
+        host.stop()

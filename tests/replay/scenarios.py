@@ -200,6 +200,8 @@ SCENARIOS: Mapping[str, Scenario | Delivery] = {
         {**chain("a", 5), **chain("b", 4)}, {"b1": [PENDING]}, nudges=[(2.5, TERMINATE)], small=0, bundle=4
     ),
     "terminated-items": Scenario(chain("s", 2), {"s0": [_items(40, limit=2)]}, nudges=[(3.5, TERMINATE)]),
+    "terminated-list": Scenario(chain("s", 2), {"s0": [_items(40, limit=2)]}, nudges=[(0.5, TERMINATE)]),
+    "cancelled-list": Scenario(chain("s", 2), {"s0": [_items(40, limit=2)]}, cancel_at=0.5),
     "terminated-compensation": Scenario(
         chain("s", 3),
         {"s2": [FAILED]},

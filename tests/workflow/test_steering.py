@@ -273,3 +273,20 @@ def test_so_does_one_in_an_orchestration_of_its_own_and_an_item_of_a_list() -> N
         looping = Looping(count, 3, {4: [GIVEN_UP]})
         assert looping.run()["terminated"]
         assert [attempt for attempt in looping.world.attempts if attempt.request["step"] == "after"] == []
+
+
+@pytest.mark.parametrize("count", [6, 90])
+@pytest.mark.parametrize("at", [1.5, 2.5, 3.5, 4.5])
+def test_a_list_is_terminated_with_its_items(count: int, at: float) -> None:
+    looping = Looping(count, 3, {4: [WAITING]})
+    end = looping.run(nudges=[(at, TERMINATE)])
+    assert (end["status"], end["terminated"], end["failed"]) == ("cancelled", True, [])
+    assert sorted(end["cancelled"]) == ["after", "each"]
+    assert within(looping.world, at, 1000) == []
+
+
+@pytest.mark.parametrize("count", [6, 90])
+def test_a_list_that_is_cancelled_before_it_says_which_items_begins_none(count: int) -> None:
+    looping = Looping(count, 3)
+    assert sorted(looping.run(cancel_at=1.5)["cancelled"]) == ["after", "each"]
+    assert looping.items() == []
