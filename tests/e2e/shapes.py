@@ -111,6 +111,39 @@ SHAPES: Final[Mapping[str, Shape]] = {
         },
         parameters=lambda random: {"items": list(range(random.choice([3, 25, 80])))},
     ),
+    "items-undone": Shape(
+        {
+            "parameters": ITEMS,
+            "steps": [
+                {
+                    "id": "each",
+                    "action": "transform",
+                    "foreach": "${{ parameters.items }}",
+                    "concurrency": 3,
+                    "value": "${{ item * 2 }}",
+                    "compensate": {"action": "transform", "value": "${{ steps.each.outputs.value }}"},
+                },
+                _fail("fail", "each"),
+            ],
+        },
+        ends=frozenset({"failed"}),
+        error="ASSERTION_FAILED",
+        parameters=lambda random: {"items": list(range(random.choice([2, 20, 60])))},
+    ),
+    "large": Shape(
+        {
+            "steps": [
+                {"id": "line", "action": "transform", "value": "0123456789abcdef" * 250},
+                {"id": "page", "action": "transform", "value": ["${{ steps.line.outputs.value }}"] * 20},
+                {
+                    "id": "check",
+                    "action": "assert",
+                    "condition": "steps.page.outputs.value[19].endsWith('f')",
+                },
+            ],
+            "outputs": {"pages": ["${{ steps.page.outputs.value }}"] * 10},
+        }
+    ),
     "retried": Shape(
         {
             "steps": [

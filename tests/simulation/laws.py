@@ -59,6 +59,9 @@ class Execution:
         for body in bodies:
             if body["kind"].startswith("item:") and body["status"] in {"completed", "compensated"}:
                 self.done[body["step"]].add(body["item"])
+        self.chunks = {body["id"] for body in bodies if body["kind"] == "output"}
+        self.kept = [body["kept"] for body in bodies if "outputs" in body and body.get("kept")]
+        """Of large outputs, how their chunks are found."""
         events = (body for body in bodies if body["kind"] == "event")
         self.told = [Told(place, event["type"], event["data"]) for place, event in enumerate(events)]
 
@@ -71,6 +74,7 @@ class Execution:
         self.what_runs_last_does()
         self.the_outcome_says_what_failed_and_what_came_first()
         self.nothing_that_it_counted_is_left()
+        self.what_is_large_is_all_there()
 
     def of(self, step: str) -> list[Told]:
         """What is told of the step itself, but for its items and its compensation."""
@@ -195,6 +199,11 @@ class Execution:
         first = next((one for one in tried if one.step in self.last), None)
         for one in tried[tried.index(first) :] if first else ():
             assert one.step in self.last, f"{one.type} of {one.step} came after finally had begun"
+
+    def what_is_large_is_all_there(self) -> None:
+        for kept in self.kept:
+            parts = {f"{kept['name']}:{place}" for place in range(kept["chunks"])}
+            assert parts <= self.chunks, f"of {kept['name']}, there is {parts & self.chunks}"
 
     def the_outcome_says_what_failed_and_what_came_first(self) -> None:
         failed = [
