@@ -51,7 +51,7 @@ def execution_of(head: Mapping[str, Any], steps: Sequence[StepState] = ()) -> Ex
         undecided=head.get("undecided"),
         retry_of=head.get("retry_of"),
         retried_by=head.get("retried_by"),
-        waiting=_pause(head.get("paused")),
+        waiting=_pause(head),
     )
 
 
@@ -138,10 +138,11 @@ def _ended(matching: ExecutionFilter) -> list[Where]:
     return [Where(("status",), "in", statuses)]
 
 
-def _pause(paused: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+def _pause(head: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """That it is paused, as what all of it waits for."""
-    if paused is None:
+    if head["status"] != "paused":
         return []
+    paused = head["paused"]
     told = {"by": paused["by"], **({"reason": paused["reason"]} if paused["reason"] else {})}
     return [{"step": None, **Waiting("pause", facts=told).since(paused["at"])}]
 

@@ -28,9 +28,11 @@ class Reasons:
         open_steps = set(left)
         steps: list[StepState] = []
         for planned, state in zip(plan.every_step, execution.steps, strict=True):
-            if state.status == "pending":
+            if state.status == "pending" and execution.status == "cancelling" and state.id not in last:
+                waiting: Sequence[Mapping[str, Any]] = []  # it never begins
+            elif state.status == "pending":
                 before = [*planned.depends_on, *(main if state.id in last else [])]
-                waiting: Sequence[Mapping[str, Any]] = _dependency(execution, state, before, open_steps)
+                waiting = _dependency(execution, state, before, open_steps)
             else:
                 waiting = await self._waits(scope, execution, planned, state)
             steps.append(replace(state, waiting=waiting))

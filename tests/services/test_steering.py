@@ -255,6 +255,15 @@ async def test_what_is_too_late_is_refused_with_the_reason(workshop: Workshop) -
     assert (await workshop.types(execution))[-1] == "execution_cancelled"
 
 
+async def test_what_has_nothing_left_to_begin_ends_although_it_is_paused(workshop: Workshop) -> None:
+    execution = await workshop.execute(STEP)
+    await steer(workshop, execution, "pause")
+    await workshop.attempt(execution, "a", first=True)
+    await workshop.finish(execution, "completed")
+    found = await workshop.executions.get(workshop.ada, execution.execution_id)
+    assert (found.status, found.waiting) == ("completed", [])
+
+
 async def test_of_many_wishes_at_once_each_stands_behind_another_and_the_chain_is_whole(
     workshop: Workshop,
 ) -> None:

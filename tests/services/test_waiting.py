@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from shared.domain.executions import Execution
+from shared.domain.intents import NewIntent
 from shared.domain.waiting import Waiting
 from shared.ports.actions import ActionError, Completed, Pending
 from shared.services.waiting import SHOWN
@@ -95,3 +96,15 @@ async def test_what_has_ended_waits_for_nothing(workshop: Workshop) -> None:
     await workshop.attempt(execution, "a")
     await workshop.finish(execution, "cancelled", cancelled=["a", "b"])
     assert await shown(workshop, execution) == ([], {"a": [], "b": []})
+
+
+async def test_what_never_begins_waits_for_nothing_but_what_runs_at_last_does(workshop: Workshop) -> None:
+    steps, last = [{"id": "a", "action": "job"}, {"id": "b", "action": "job"}], [{"id": "z", "action": "job"}]
+    await workshop.intents.create(
+        workshop.ada, NewIntent(name="deploy", definition={"steps": steps, "finally": last})
+    )
+    execution = await workshop.executions.execute(workshop.ada, "deploy", {})
+    assert (await shown(workshop, execution))[1]["z"][0]["dependencies"] == ["a", "b"]
+    await workshop.steering.steer(workshop.ada, execution.execution_id, "cancel")
+    waits = (await shown(workshop, execution))[1]
+    assert (waits["b"], waits["z"][0]["dependencies"]) == ([], ["a", "b"])
