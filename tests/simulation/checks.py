@@ -20,6 +20,8 @@ async def check(play: Play) -> None:
         execution.check()
         check_errors(execution)
     check_answers(play)
+    check_jobs(play)
+    await check_families(play)
     await check_calls(play)
     await check_trails(play)
 
@@ -45,6 +47,25 @@ def check_answers(play: Play) -> None:
             ends[*place, bool(request.get("collect"))].add(outcome["status"])
     for place, told in ends.items():
         assert len(told) == 1, f"{place} came to {told}"
+
+
+def check_jobs(play: Play) -> None:
+    """Nothing that an execution has begun goes on behind it."""
+    left = [job for job, state in play.outside.jobs.items() if state == "running"]
+    assert not left, f"these go on: {left}"
+
+
+async def check_families(play: Play) -> None:
+    """Each attempt has one child at most, which ends before its parent and is counted at its root."""
+    heads = {str(head.body["execution_id"]): head.body for head in await play.stored("execution")}
+    below = Counter(head["lineage"]["root"] for head in heads.values() if head["parent"])
+    attempts = Counter(str(head["parent"]) for head in heads.values() if head["parent"])
+    assert all(count == 1 for count in attempts.values()), f"an attempt has several children: {attempts}"
+    for one, head in heads.items():
+        assert head["descendants"] >= below[one], f"{one} has {below[one]} below it and counted less"
+        if head["parent"]:
+            parent = heads[head["parent"]["execution_id"]]
+            assert head["finished_at"] <= parent["finished_at"], f"{one} went on behind its parent"
 
 
 async def check_calls(play: Play) -> None:

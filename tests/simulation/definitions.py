@@ -10,7 +10,9 @@ type Json = dict[str, Any]
 
 SAID: Final = ("error", "error", "fatal", "bug", "slow:0.5", "slow:20", "pending:3", "waiting:7", "well")
 """What a call may come to (``outside.py``); 20 seconds are longer than any timeout here."""
-KINDS: Final = ("act", "act", "act", "act", "act", "transform", "assert", "wait", "approval", "run-intent")
+KINDS: Final = (
+    *("act", "act", "act", "act", "act", "transform", "assert", "wait", "approval", "run-intent", "job"),
+)
 
 
 def definition(random: Random, *, steps: int, others: Sequence[str] = ()) -> Json:
@@ -54,7 +56,7 @@ def _step(
         step["foreach"] = _items(random)
         step["concurrency"] = random.choice([1, 2, 5])
         step["item"] = "${{ item }}"
-    elif step["action"] == "run-intent" and random.random() < 0.2:
+    elif step["action"] in {"run-intent", "job"} and random.random() < 0.2:
         step["foreach"] = [1, 2, 3]
     if random.random() < 0.3:
         step["compensate"] = _undoing(random, step)
@@ -70,11 +72,26 @@ def _undoing(random: Random, step: Json) -> Json:
     return found
 
 
-def _doing(random: Random, before: list[str], others: Sequence[str]) -> Json:
+def _job(random: Random) -> Json:
+    script = ["pending:3", *_script(random)] if random.random() < 0.8 else _script(random)
+    return {"action": "job", "script": script, "stubborn": random.choice([0, 0, 2]), **_patience(random)}
+
+
+def _doing(  # noqa: PLR0911 - one for each kind
+    random: Random, before: list[str], others: Sequence[str]
+) -> Json:
     match random.choice(KINDS):
         case "run-intent" if others:
             more: Json = random.choice([{}, {"expires_in": 5}, {"retry": {"max_attempts": 2}}])
             return {"action": "run-intent", "intent": random.choice(others), **more}
+        case "job":
+            script = ["pending:3", *_script(random)] if random.random() < 0.8 else _script(random)
+            return {
+                "action": "job",
+                "script": script,
+                "stubborn": random.choice([0, 0, 2]),
+                **_patience(random),
+            }
         case "transform":
             named = f"${{{{ steps.{random.choice(before)}.outputs }}}}" if before else "nothing"
             return {"action": "transform", "value": named}

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -39,7 +39,14 @@ class Outside:
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
+        self.jobs: dict[str, JobState] = {}
+        """What was begun to go on by itself, by its attempt."""
         self._said: Counter[str] = Counter()
+
+    def asked_to_stop(self, job: str) -> int:
+        """How often the job was asked to, with this time."""
+        self._said[f"stop {job}"] += 1
+        return self._said[f"stop {job}"]
 
     async def answer(self, parameters: ActParameters, context: ActionContext) -> Completed | Pending:
         key = context.idempotency_key
@@ -63,6 +70,62 @@ class Outside:
             case _:
                 pass
         return Completed({"n": place})
+
+
+type JobState = Literal["running", "stopping", "stopped", "done", "failed"]
+
+
+class JobParameters(ActParameters):
+    """``stubborn``: how often it is still stopping when it is asked to stop."""
+
+    stubborn: int = 0
+
+
+class Job(Action):
+    """Begins something that goes on by itself, and can stop it. What was stopped is never begun again."""
+
+    name = "job"
+    module = "test"
+    side_effect = "idempotent"
+    Parameters = JobParameters
+    Outputs = ActOutputs
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+
+    async def run(self, parameters: JobParameters, context: ActionContext) -> Completed | Pending:
+        self._outside.jobs.setdefault(_job(context), "running")
+        return await self._look(parameters, context)
+
+    async def poll(
+        self, token: Any, parameters: JobParameters, context: ActionContext
+    ) -> Completed | Pending:
+        return await self._look(parameters, context)
+
+    async def cancel(
+        self, token: Any, parameters: JobParameters, context: ActionContext
+    ) -> Completed | Pending | None:
+        jobs, job = self._outside.jobs, _job(context)
+        if jobs.get(job) == "done":
+            return Completed({"n": 0})
+        asked = self._outside.asked_to_stop(job)
+        jobs[job] = "stopping" if asked <= parameters.stubborn else "stopped"
+        return Pending(1, token) if jobs[job] == "stopping" else None
+
+    async def _look(self, parameters: JobParameters, context: ActionContext) -> Completed | Pending:
+        jobs, job = self._outside.jobs, _job(context)
+        try:
+            found = await self._outside.answer(parameters, context)
+        except (ActionError, ZeroDivisionError):
+            jobs[job] = "failed"
+            raise
+        if isinstance(found, Completed):
+            jobs[job] = "done"
+        return found
+
+
+def _job(context: ActionContext) -> str:
+    return f"{context.idempotency_key}#{context.attempt}"
 
 
 class Act(Action):

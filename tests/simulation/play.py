@@ -22,6 +22,7 @@ from shared.domain.steering import Verb
 from shared.modules.approvals import ApprovalAction
 from shared.modules.children import RunIntent
 from shared.modules.core import Assert, Transform, Wait
+from shared.ports.actions import Action
 from shared.ports.adapters import Adapters
 from shared.ports.documents import EXECUTIONS, Document, Query
 from shared.security.principals import Principal
@@ -31,7 +32,7 @@ from shared.settings import Settings
 from tests.fakes.actions import ScriptedCatalogue
 from tests.fakes.documents import Killed
 from tests.fakes.events import FlakyEvents
-from tests.simulation.outside import EFFECTS, Act, Outside
+from tests.simulation.outside import EFFECTS, Act, Job, Outside
 from tests.simulation.scenario import Deed, Scenario, intent_name
 from tests.simulation.stores import InlineDocuments, RemoteDocuments, Weather
 from tests.workflow.live import LiveEngine
@@ -121,7 +122,8 @@ class Play:
         catalogue = ScriptedCatalogue()
         settings = Settings(adapters="localhost", host_url="http://127.0.0.1:7071")
         platform = compose(adapters, settings, catalogue=catalogue)
-        actions = [Wait(), Assert(), Transform(), RunIntent(), ApprovalAction(platform.approvals)]
+        actions: list[Action] = [Wait(), Assert(), Transform(), RunIntent(), Job(self.outside)]
+        actions.append(ApprovalAction(platform.approvals))
         for action in (*actions, *(Act(effect, self.outside) for effect in EFFECTS)):
             catalogue.use(action)
         process = Process(platform, documents)
