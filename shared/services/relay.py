@@ -33,8 +33,8 @@ TYPE_PREFIX: Final = "com.quantum."
 PARKED: Final = "parked"
 """The directory's partition with the documents that could not be published."""
 MAX_RESULT: Final = 128 * 1024
-"""The largest result of a step (bytes of JSON) that travels in an event; a larger one is read from the
-execution. Event Hubs takes 256 KiB on its smallest tier."""
+"""The largest result of a step (bytes of JSON) that travels in an event. Event Hubs takes 256 KiB on its
+smallest tier. Larger ones are in events that an earlier release has stored; later ones refer to them."""
 MAX_PARKED: Final = 64 * 1024
 """How much of a parked document's text is kept."""
 LATE: Final = 60.0
