@@ -1,6 +1,7 @@
 """Holds what came of a play against the laws."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from functions.verification import Verification
@@ -9,6 +10,7 @@ from shared.ports.documents import EXECUTIONS
 from shared.services.audit import AuditFilter
 from tests.simulation.laws import Execution
 from tests.simulation.play import ACME, Play, VirtualClock, member
+from tests.simulation.scenario import intent_name
 
 
 async def check(play: Play) -> None:
@@ -22,6 +24,7 @@ async def check(play: Play) -> None:
     check_answers(play)
     check_jobs(play)
     await check_families(play)
+    await check_limits(play)
     await check_calls(play)
     await check_trails(play)
 
@@ -70,10 +73,14 @@ async def check_families(play: Play) -> None:
 
 async def check_calls(play: Play) -> None:
     """What cannot be undone is not repeated by itself, nor by a retry that was not told to."""
+    heads = {str(head.body["execution_id"]): head.body for head in await play.stored("execution")}
+    for call in play.outside.calls:
+        assert call.effect == "pure" or not heads[call.key.partition("/")[0]].get("dry_run"), (
+            f"a dry run has done {call.key}"
+        )
     calls = [call for call in play.outside.calls if call.effect == "irreversible"]
     counts = Counter((call.key, call.attempt) for call in calls)
     assert all(count == 1 for count in counts.values()), f"an irreversible action was repeated: {counts}"
-    heads = {str(head.body["execution_id"]): head.body for head in await play.stored("execution")}
     begun = {plan.body["execution_id"]: plan.body.get("begun", ()) for plan in await play.stored("plan")}
     keys = {call.key for call in calls}
     for key in keys:
@@ -83,6 +90,28 @@ async def check_calls(play: Play) -> None:
             told = what.partition("/")[0] in begun[execution]
             assert told or f"{before}/{what}" not in keys, f"{what} was repeated by the retry {execution}"
             before = heads[before].get("retry_of")
+
+
+async def check_limits(play: Play) -> None:
+    """Of an intent with a limit, no more run at any time."""
+    limits = {
+        intent_name(number): definition["concurrency"]["limit"]
+        for number, definition in enumerate(play.scenario.definitions)
+        if "concurrency" in definition
+    }
+    running: Counter[str] = Counter()
+    for _, change, intent in sorted(_moments(head.body for head in await play.stored("execution"))):
+        running[intent] += change
+        most = limits.get(intent)
+        assert most is None or running[intent] <= most, f"more than {most} of {intent} ran at a time"
+
+
+def _moments(heads: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, int, str]]:
+    """When executions began and ended, and of what; of one time, the ends come first."""
+    for head in heads:
+        if head["started_at"] and not head["dry_run"]:
+            yield head["started_at"], 1, head["intent"]
+            yield head["finished_at"], -1, head["intent"]
 
 
 async def check_trails(play: Play) -> None:

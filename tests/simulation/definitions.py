@@ -8,7 +8,19 @@ from tests.simulation.outside import EFFECTS
 
 type Json = dict[str, Any]
 
-SAID: Final = ("error", "error", "fatal", "bug", "slow:0.5", "slow:20", "pending:3", "waiting:7", "well")
+SAID: Final = (
+    "error",
+    "error",
+    "fatal",
+    "bug",
+    "slow:0.5",
+    "slow:20",
+    "pending:3",
+    "waiting:7",
+    "callback:60",
+    "large",
+    "well",
+)
 """What a call may come to (``outside.py``); 20 seconds are longer than any timeout here."""
 KINDS: Final = (
     *("act", "act", "act", "act", "act", "transform", "assert", "wait", "approval", "run-intent", "job"),
@@ -29,6 +41,8 @@ def definition(random: Random, *, steps: int, others: Sequence[str] = ()) -> Jso
         found["finally"] = after
     if random.random() < 0.15:
         found["timeout"] = random.choice([1, 5, 30, 200])
+    if random.random() < 0.2:
+        found["concurrency"] = {"limit": random.choice([1, 2]), "policy": random.choice(["queue", "refuse"])}
     if random.random() < 0.3:
         found["outputs"] = {"all": f"${{{{ steps.{random.choice(names)}.outputs }}}}"}
     return found

@@ -65,6 +65,11 @@ class Execution:
         events = (body for body in bodies if body["kind"] == "event")
         self.told = [Told(place, event["type"], event["data"]) for place, event in enumerate(events)]
 
+    @property
+    def withdrawn(self) -> bool:
+        """Whether it was cancelled before it had its turn."""
+        return self.status == "cancelled" and not self.states and len(self.told) == 2
+
     def check(self) -> None:
         self.it_ends_once_and_nothing_is_told_after_it()
         self.each_attempt_is_told_once_and_after_the_one_before_it()
@@ -125,7 +130,9 @@ class Execution:
             assert self.head["progress"][counter] == ends[counter], f"{self.head['progress']}, told {ends}"
         for step in self.plan.every_step:
             ended, state = self.ended_as(step.id), self.states.get(step.id)
-            if ended is None:
+            if self.withdrawn:
+                assert state is None
+            elif ended is None:
                 assert (self.status, state) == ("cancelled", "cancelled"), f"{step.id} is left {state}"
             else:
                 assert state in {ended, "compensated"}, f"{step.id} was told as {ended} and is {state}"
@@ -189,12 +196,13 @@ class Execution:
     def _is_undone(self) -> bool:
         """Whether the steps came to a bad end, and not only what came after them."""
         spoilt = self.error.get("code") == "OUTPUTS" or self.error.get("step") in self.last
-        return self.status == "cancelled" or (self.status == "failed" and not spoilt)
+        bad = self.status == "cancelled" or (self.status == "failed" and not spoilt)
+        return bad and not self.head.get("dry_run")
 
     def what_runs_last_does(self) -> None:
         """The steps of ``finally`` run once all others have ended and are undone, however that went."""
         for step in self.last:
-            assert self.end_of(step) or self.terminated, f"{step} of finally did not run"
+            assert self.end_of(step) or self.terminated or self.withdrawn, f"{step} of finally did not run"
         tried = [one for one in self.told if one.step and one.attempt]
         first = next((one for one in tried if one.step in self.last), None)
         for one in tried[tried.index(first) :] if first else ():

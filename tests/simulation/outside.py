@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from shared.domain.actions import SideEffect
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Pending
 
+CALLED_BACK: Final = "called back"
+"""The token of what waits for that."""
 EFFECTS: Final[tuple[SideEffect, ...]] = ("pure", "idempotent", "compensatable", "irreversible")
 
 
@@ -23,6 +25,7 @@ class ActParameters(BaseModel):
 
 class ActOutputs(BaseModel):
     n: int
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Outside:
         self.calls: list[Call] = []
         self.jobs: dict[str, JobState] = {}
         """What was begun to go on by itself, by its attempt."""
+        self.addresses: list[str] = []
+        """Where it was asked to call back, and has not yet."""
         self._said: Counter[str] = Counter()
 
     def asked_to_stop(self, job: str) -> int:
@@ -67,6 +72,12 @@ class Outside:
                 return Pending(float(seconds), f"job-{place}")
             case "waiting":
                 return Pending(float(seconds), "job")
+            case "callback":
+                opened = await context.callbacks.open(context.scope, context.place, seconds=float(seconds))
+                self.addresses.append(opened.address)
+                return Pending(float(seconds), CALLED_BACK, own_time=True)
+            case "large":
+                return Completed({"n": place, "text": "x" * 70_000})
             case _:
                 pass
         return Completed({"n": place})
@@ -145,4 +156,11 @@ class Act(Action):
     async def poll(
         self, token: Any, parameters: ActParameters, context: ActionContext
     ) -> Completed | Pending:
-        return await self._outside.answer(parameters, context)
+        if token != CALLED_BACK:
+            return await self._outside.answer(parameters, context)
+        callback = await context.callbacks.look(context.scope, context.place)
+        if callback.answer is not None:
+            return Completed(callback.answer.outputs)
+        if callback.status == "open":
+            return Pending((callback.until - context.clock.now()).total_seconds(), token, own_time=True)
+        raise ActionError("TIMEOUT", "nobody called back", retryable=True)

@@ -13,6 +13,7 @@ from typing import Literal
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
 from shared.bootstrap import Application, compose
+from shared.domain.callbacks import Answer
 from shared.domain.errors import QuantumError, UnavailableError
 from shared.domain.executions import TERMINAL_STATUSES
 from shared.domain.ids import RANDOM_BYTES, ulid
@@ -129,7 +130,7 @@ class Play:
         process = Process(platform, documents)
         self.processes.append(process)
         self.engine.serve(platform)
-        self._spawn(process, self._recover(process))
+        self._spawn(process, self._recover)
 
     def kill(self, process: Process) -> None:
         """End a process where it stands."""
@@ -160,9 +161,12 @@ class Play:
             case "hub away":
                 self.engine.reachable = False
                 asyncio.get_running_loop().call_later(deed.lasts, self._back)
-            case "execute":
-                intent = intent_name(deed.which % len(self.scenario.definitions))
-                self._ask(lambda platform: self._execute(platform, intent))
+            case "execute" | "rehearse":
+                intent, dry_run = (
+                    intent_name(deed.which % len(self.scenario.definitions)),
+                    deed.does == "rehearse",
+                )
+                self._ask(partial(self._execute, intent=intent, dry_run=dry_run))
             case "cancel" | "pause" | "resume" | "terminate" | "retry" as verb if self.acknowledged:
                 execution = self.acknowledged[deed.which % len(self.acknowledged)]
                 self._ask(partial(self._steer, execution=execution, verb=verb))
@@ -176,8 +180,8 @@ class Play:
         self.kill(process)
         asyncio.get_running_loop().call_later(seconds, self.start)
 
-    async def _execute(self, platform: Application, intent: str) -> None:
-        execution = await platform.executions.execute(member("ada"), intent, {})
+    async def _execute(self, platform: Application, intent: str, *, dry_run: bool) -> None:
+        execution = await platform.executions.execute(member("ada"), intent, {}, dry_run=dry_run)
         self.acknowledged.append(execution.execution_id)
 
     async def _steer(self, platform: Application, execution: str, verb: Verb | Literal["retry"]) -> None:
@@ -192,16 +196,16 @@ class Play:
         """Have some process serve a request; who asks is told of an error, or of nothing at all."""
         if self.processes:
             process = self.chance.choice(self.processes)
-            self._spawn(process, self._request(request(process.platform)))
+            self._spawn(process, partial(self._request, request))
 
-    async def _request(self, request: Awaitable[object]) -> None:
+    async def _request(self, request: Callable[[Application], Awaitable[object]], process: Process) -> None:
         with contextlib.suppress(QuantumError):
-            await request
+            await request(process.platform)
 
-    def _spawn(self, process: Process, work: Awaitable[None]) -> None:
+    def _spawn(self, process: Process, work: Callable[[Process], Awaitable[None]]) -> None:
         async def watched() -> None:
             try:
-                await work
+                await work(process)
             except Killed:
                 pass
             except Exception as error:  # noqa: BLE001 - told at the end
@@ -216,12 +220,20 @@ class Play:
             await asyncio.sleep(RECOVERY)
 
     async def _decide(self) -> None:
-        """People look at what waits for them from time to time, and decide some of it."""
+        """People and services look at what waits for them from time to time, and answer some of it."""
         while True:
             await asyncio.sleep(self.chance.choice([1, 5, 40]))
+            for address in self.outside.addresses:
+                if self.chance.random() < 0.5:
+                    self._ask(partial(self._call_back, address=address))
             for document in await self.stored("approval"):
                 if document.body["approval"]["status"] == "waiting" and self.chance.random() < 0.5:
                     self._ask_people(document)
+
+    async def _call_back(self, platform: Application, address: str) -> None:
+        called = platform.callbacks.called(address.rpartition("/")[2])
+        await platform.callbacks.require_awaited(called)
+        await platform.callbacks.receive(called, Answer("completed", {"n": 1}))
 
     def _ask_people(self, document: Document) -> None:
         user, execution = self.chance.choice(["bob", "cleo", "dan"]), document.body["execution_id"]

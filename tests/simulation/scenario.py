@@ -11,10 +11,10 @@ from shared.workflow.work import Work
 from tests.simulation.definitions import Json, definition
 from tests.workflow.live import Unreliability
 
-type Does = Literal["execute", Verb, "retry", "kill", "die writing", "hub away"]
+type Does = Literal["execute", "rehearse", Verb, "retry", "kill", "die writing", "hub away"]
 
 DEEDS: Final[Sequence[Does]] = (
-    *("execute", "execute", "execute", "cancel", "cancel", "retry", "retry"),
+    *("execute", "execute", "execute", "rehearse", "cancel", "cancel", "retry", "retry"),
     *("pause", "pause", "resume", "terminate"),
     *("kill", "die writing", "die writing", "hub away"),
 )
@@ -146,7 +146,7 @@ def _less(one: Json) -> Iterator[Json]:
                     trimmed = {k: v for k, v in trimmed.items() if k not in {"item", "concurrency"}}
                 if key not in {"item", "concurrency"}:
                     yield {**one, section: [*steps[:place], trimmed, *steps[place + 1 :]]}
-    for key in ("timeout", "outputs"):
+    for key in ("timeout", "outputs", "concurrency"):
         if key in one:
             yield {name: value for name, value in one.items() if name != key}
 
