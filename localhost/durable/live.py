@@ -9,6 +9,7 @@ Given those and the new events, it is where a replay would be (``durabletask.wor
 import logging
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
+from itertools import chain
 from typing import override
 
 from durabletask.internal import helpers, tracing
@@ -72,7 +73,7 @@ class _Live:
         self._span = request.orchestrationTraceContext
         self._variables = copy_context()
         """What the orchestrator sets is still set in its next turn."""
-        self._variables.run(_trace, history.started([*request.pastEvents, *request.newEvents]))
+        self._variables.run(_trace, history.started(chain(request.pastEvents, request.newEvents)))
         self._executor = _Executor(
             worker._registry,  # noqa: SLF001 # as the worker makes its own
             worker._logger,  # noqa: SLF001
