@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.domain import expressions
+from shared.domain.errors import UnavailableError
 from shared.domain.executions import Attempt
 from shared.domain.plans import PlanStep
 from shared.security.scope import TenantScope
@@ -67,6 +68,9 @@ class Names:
         results = await self._runs.step_results(
             self._scope, attempt.execution_id, self._run, steps - own, fresh=ending is not None
         )
+        if ending is None and steps - own - results.keys():
+            # A step begins when those that it names have ended: this replica is behind.
+            raise UnavailableError("what an earlier step came to cannot be seen yet")
         if ending is not None:
             unrun: Mapping[str, Any] = {
                 "status": "cancelled" if ending == "cancelled" else "skipped",

@@ -145,16 +145,17 @@ async def test_who_dies_between_the_chunks_and_their_step_leaves_harmless_ones(
     assert (await workshop.types(execution)).count("step_completed") == 1
 
 
-async def test_a_part_that_cannot_be_seen_yet_is_asked_for_again(workshop: Workshop) -> None:
+@pytest.mark.parametrize("missing", ["output:", "step:make"])
+async def test_what_cannot_be_seen_yet_is_asked_for_again(workshop: Workshop, missing: str) -> None:
     execution = await workshop.execute(MAKE, USE)
     await workshop.attempt(execution, "make", first=True)
 
     class Behind(InterruptedDocuments):
-        """A replica that has the step's document and not its chunks."""
+        """A replica that has not all that was stored before the step began."""
 
         @override
         async def read(self, scope: Any, **place: Any) -> Any:
-            return None if place["id"].startswith("output:") else await super().read(scope, **place)
+            return None if place["id"].startswith(missing) else await super().read(scope, **place)
 
     ids = {"tenant_id": "acme", "execution_id": execution.execution_id, "step": "use", "attempt": 1}
     with pytest.raises(UnavailableError):
