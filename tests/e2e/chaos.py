@@ -112,10 +112,10 @@ class Chaos:
         """Cancel, or decide on, one of the latest executions that somebody has to do with."""
         steered = [one for one, name in list(self.acknowledged.items()) if SHAPES[name].steered]
         if steered:
-            self._decide(self.rng.choice(steered[-LATEST:]))
+            chosen = self.rng.choice(steered[-LATEST:])
+            self._decide(chosen, SHAPES[self.acknowledged[chosen]].steered)
 
-    def _decide(self, execution: str) -> None:
-        does = SHAPES[self.acknowledged[execution]].steered
+    def _decide(self, execution: str, does: str) -> None:
         user = self.rng.choice(["bob", "cleo"])
         with Api(self.host, user=user) as api, contextlib.suppress(httpx.TransportError):
             status = api.client.post(f"/executions/{execution}/{does}").status_code
@@ -145,9 +145,10 @@ class Chaos:
         if going_on:
             self._run_timer("recover_executions")
         for one in going_on:
-            name = self.acknowledged.get(one["execution_id"], "")
-            if name and SHAPES[name].steered == "steps/ask/approve":
-                self._decide(one["execution_id"])
+            # Those too that were stored and, the host being killed, not acknowledged: they wait for people.
+            does = SHAPES[one["intent_id"].rpartition("-v")[0]].steered
+            if does == "steps/ask/approve":
+                self._decide(one["execution_id"], does)
         return not going_on
 
     def _counted(self, api: Api) -> bool:
