@@ -7,7 +7,7 @@ the process dies before, the activity is run again.
 from durabletask.internal import orchestrator_service_pb2 as pb
 
 from localhost.durable.engine import Engine
-from localhost.durable.history import activity_result, child_failure
+from localhost.durable.history import activity_result, child_failure, maybe
 from localhost.durable.lanes import Lane, Route, Where
 from localhost.durable.model import Message
 
@@ -23,7 +23,7 @@ class ActivityLane(Lane[int]):
         activity = self._engine.pending.get(key)
         if activity is None:
             return None
-        return activity.request.name, activity.request.version.value or None
+        return activity.request.name, maybe(activity.request, "version") or None
 
     def more(self, key: int) -> bool:
         return key in self._engine.pending

@@ -13,6 +13,8 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from localhost.durable.model import Message, NewInstance, Parent, timestamp
 
+_STARTED, _COMPLETED = pb.OrchestratorStartedEvent(), pb.OrchestratorCompletedEvent()
+
 
 def text(value: str | None) -> StringValue | None:
     return None if value is None else StringValue(value=value)
@@ -43,11 +45,11 @@ def event(at: int, event_id: int = -1, **kind: Any) -> pb.HistoryEvent:
 
 
 def turn_started(at: int) -> pb.HistoryEvent:
-    return event(at, orchestratorStarted=pb.OrchestratorStartedEvent())
+    return event(at, orchestratorStarted=_STARTED)
 
 
 def turn_completed(at: int) -> pb.HistoryEvent:
-    return event(at, orchestratorCompleted=pb.OrchestratorCompletedEvent())
+    return event(at, orchestratorCompleted=_COMPLETED)
 
 
 def execution_completed(

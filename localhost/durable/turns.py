@@ -229,7 +229,7 @@ class _Planner:
 
     def _schedule(self, action: pb.OrchestratorAction) -> None:
         task = action.scheduleTask
-        scheduled = pb.TaskScheduledEvent(name=task.name, tags=task.tags, **_given(task))
+        scheduled = pb.TaskScheduledEvent(name=task.name, **_given(task))
         self._record(action.id, taskScheduled=scheduled)
         self._turn.activities.append(self._activity(action.id, scheduled, self._snapshot.execution_id))
 
@@ -238,7 +238,6 @@ class _Planner:
         request = pb.ActivityRequest(
             name=scheduled.name,
             taskId=task_id,
-            tags=scheduled.tags,
             orchestrationInstance={"instanceId": instance_id, "executionId": {"value": execution_id}},
             **_given(scheduled),
         )
@@ -256,7 +255,7 @@ class _Planner:
         asked = action.createSubOrchestration
         child_id = asked.instanceId or f"{self._snapshot.instance_id}:{action.id:04x}"
         created = pb.SubOrchestrationInstanceCreatedEvent(
-            instanceId=child_id, name=asked.name, tags=asked.tags, **_given(asked)
+            instanceId=child_id, name=asked.name, **_given(asked)
         )
         self._record(action.id, subOrchestrationInstanceCreated=created)
         self._turn.children.append(
@@ -352,7 +351,8 @@ class _Planner:
 def _given(asked: Any) -> dict[str, Any]:
     """The optional fields that what is asked for, its event and its request have in common."""
     names = ("version", "input", "parentTraceContext")
-    return {name: getattr(asked, name) for name in names if asked.HasField(name)}
+    given = {name: getattr(asked, name) for name in names if asked.HasField(name)}
+    return given | {"tags": asked.tags} if asked.tags else given
 
 
 def _answered(one: pb.HistoryEvent) -> tuple[str, int | str] | None:

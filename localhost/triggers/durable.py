@@ -94,9 +94,7 @@ class AppWorkers:
 
     async def act(self, request: pb.ActivityRequest) -> pb.ActivityResponse:
         handle = self._find("activity", request.name)
-        response = pb.ActivityResponse(
-            instanceId=request.orchestrationInstance.instanceId, taskId=request.taskId
-        )
+        response = pb.ActivityResponse()  # the engine knows whose it is
         text = request.input.value if request.HasField("input") else "null"
         elsewhere = get_payload_store() is not None
         try:
