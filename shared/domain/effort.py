@@ -21,6 +21,8 @@ MAX_TOUCHED: Final = 1_000_000_000
 """Characters and items copied or compared, were every operand as large as all that can be named."""
 MAX_HANDED: Final = 500_000
 """Values handed over: each takes some 1 µs, whatever is done with it."""
+MAX_BUILT: Final = 64_000_000
+"""Characters and items that an expression may come to, or all that are put into one structure together."""
 FREE_COPIES: Final = 8
 """So many operators and commas, without a macro, are too few to need a look at the values."""
 
@@ -86,9 +88,11 @@ def excess(source: str, shape: Shape, names: Mapping[str, Any]) -> str | None:
     """Why the expression would cost too much with these names; None if it would not."""
     if shape.depth > MAX_DEPTH:
         return f"it has {shape.depth} macros within each other, at most {MAX_DEPTH} are allowed"
-    if _values(names, MAX_HANDED) > MAX_HANDED:
+    values, characters = weigh(names, MAX_HANDED)
+    if values > MAX_HANDED:
         return f"what it names has more than {MAX_HANDED} values; name a part of it"
-    if not shape.macros and shape.joins <= FREE_COPIES:
+    few = not shape.macros and shape.joins <= FREE_COPIES
+    if few and (values + characters) * (shape.joins + 1) <= MAX_BUILT:
         return None
     total, largest = _sizes(names)
     items = max(largest, shape.joins + 1) * shape.growth if shape.macros else 1.0
@@ -96,22 +100,38 @@ def excess(source: str, shape: Shape, names: Mapping[str, Any]) -> str | None:
     rounds = items**shape.depth
     if rounds > MAX_ROUNDS or (shape.copying and rounds * items > MAX_COPIED):
         return too_large
-    touched = (total + len(source)) * shape.growth * max(shape.growth, rounds)
-    return too_large if touched > MAX_TOUCHED else None
+    built = (total + len(source)) * shape.growth
+    return too_large if built > MAX_BUILT or built * max(shape.growth, rounds) > MAX_TOUCHED else None
 
 
-def _values(value: Mapping[str, Any], most: int) -> int:
-    """How many values there are in all of ``value``; not much more than ``most`` are counted."""
-    count = 0
+def weigh(value: Any, most: int) -> tuple[int, int]:
+    """How many values there are in ``value`` altogether, and how many characters in its texts and keys.
+
+    What is named in it again and again counts each time, as it will be written each time; so the count stops
+    when there are more than ``most`` values.
+    """
+    values = characters = 0
     level: list[Any] = [value]
-    while level and count <= most:
+    while level:
         inner: list[Any] = []
         for one in level:
-            children = one.values() if isinstance(one, Mapping) else one
-            count += len(children)
-            inner += [child for child in children if isinstance(child, Mapping | list)]
+            match one:
+                case str():
+                    characters += len(one)
+                    continue
+                case Mapping():
+                    characters += sum(map(len, one))
+                    children: Any = one.values()
+                case list():
+                    children = one
+                case _:
+                    continue
+            values += len(one)
+            if values > most:
+                return values, characters
+            inner += children
         level = inner
-    return count
+    return values, characters
 
 
 def _sizes(value: Any) -> tuple[int, int]:

@@ -132,24 +132,56 @@ def resolve(value: Any, names: Mapping[str, Any]) -> Any:
     """``value`` with every ``${{ }}`` in its texts, at any depth, replaced; keys stay as they are.
 
     Raises:
-        ExpressionError: one of them cannot be evaluated.
+        ExpressionError: one of them cannot be evaluated, or all of them are too much together.
     """
-    match value:
-        case str():
-            return _resolve_text(value, names) if has_template(value) else value
-        case Mapping():
-            return {key: _resolve_part(item, key, names) for key, item in value.items()}
-        case list():
-            return [_resolve_part(item, place, names) for place, item in enumerate(value)]
-        case _:
-            return value
+    return _Resolving(names).resolved(value)
 
 
-def _resolve_part(value: Any, key: str | int, names: Mapping[str, Any]) -> Any:
-    try:
-        return resolve(value, names)
-    except ExpressionError as error:
-        raise error.within(key) from error
+class _Resolving:
+    """One structure on its way: what is named again and again is small only until it is written."""
+
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        self._names = names
+        self._left = effort.MAX_BUILT
+
+    def resolved(self, value: Any) -> Any:
+        match value:
+            case str():
+                return self._text(value) if has_template(value) else value
+            case Mapping():
+                return {key: self._part(item, key) for key, item in value.items()}
+            case list():
+                return [self._part(item, place) for place, item in enumerate(value)]
+            case _:
+                return value
+
+    def _part(self, value: Any, key: str | int) -> Any:
+        try:
+            return self.resolved(value)
+        except ExpressionError as error:
+            raise error.within(key) from error
+
+    def _text(self, text: str) -> Any:
+        pieces = _pieces(text)
+        if len(pieces) == 1:
+            return self._value(pieces[0][1])
+        made: list[str] = []
+        for place, (is_expression, piece) in enumerate(pieces):
+            try:
+                made.append(_as_text(self._value(piece)) if is_expression else piece)
+            except ExpressionError as error:
+                raise error.behind(start_of(text, place)) from error
+        return "".join(made)
+
+    def _value(self, source: str) -> Any:
+        value = evaluate(source, self._names)
+        self._left -= sum(effort.weigh(value, self._left))
+        if self._left < 0:
+            most = effort.MAX_BUILT // 1_000_000
+            raise ExpressionError(
+                source, f"with this, there are more than {most} million characters and values"
+            )
+        return value
 
 
 def evaluate(source: str, names: Mapping[str, Any]) -> Any:
@@ -268,19 +300,6 @@ def _pieces(text: str) -> list[tuple[bool, str]]:
         return split(text)
     except TemplateError as error:
         raise ExpressionError(text, str(error)) from error
-
-
-def _resolve_text(text: str, names: Mapping[str, Any]) -> Any:
-    pieces = _pieces(text)
-    if len(pieces) == 1:
-        return evaluate(pieces[0][1], names)
-    made: list[str] = []
-    for place, (is_expression, piece) in enumerate(pieces):
-        try:
-            made.append(_as_text(evaluate(piece, names)) if is_expression else piece)
-        except ExpressionError as error:
-            raise error.behind(start_of(text, place)) from error
-    return "".join(made)
 
 
 def _as_text(value: Any) -> str:
