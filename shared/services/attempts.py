@@ -41,7 +41,6 @@ class _Record:
         announced: whether its beginning is stored.
         foreseen: of a dry run, what the step tells beside: what it would do, and what is unknown.
         standing: what the stored state says while it is this delivery's to change; None: there is none.
-        left: how many of its items wait for ever, because another has failed.
         weight: bytes of the large outputs that are stored with it.
     """
 
@@ -57,7 +56,7 @@ class _Record:
         self.document_id = _document_id(attempt)
         self.started = started
         self.announced = False
-        self.left = self.weight = 0
+        self.weight = 0
         self.foreseen: Mapping[str, Any] = {}
         self.standing: StepStatus | None = "retrying" if attempt.attempt > 1 else None
 
@@ -67,7 +66,7 @@ class _Record:
 
     def _counted(self, status: StepStatus, progress: End | None = None) -> Sequence[Operation]:
         """Have the head count that the state says ``status`` from now on."""
-        change = self._load(status) - self._load(self.standing) + self.left
+        change = self._load(status) - self._load(self.standing)
         counts: dict[Path, int] = {("progress", progress): 1} if progress else {}
         if change and self._run.loaded:
             counts["load",] = change

@@ -21,6 +21,7 @@ from shared.security.scope import TenantScope
 from shared.services.attempts import DRY_RUN, HEAD, OUTPUTS
 from shared.services.chains import Entry
 from shared.services.freshness import catch_up
+from shared.services.items import let_go
 from shared.services.limits import Limits
 from shared.services.nudges import Nudges
 from shared.services.packing import Packed, outputs_path, pack, store_chunks, unstorable
@@ -165,9 +166,20 @@ class Endings:
         skipped, cancelled = payload["blocked"], payload["cancelled"]
         if not skipped and not cancelled:
             return
+        await self._let_items_go(scope, execution_id, run, cancelled)
         unrun = [*((step, "skipped") for step in skipped), *((step, "cancelled") for step in cancelled)]
         while not await self._tell_open(scope, execution_id, run, unrun):
             await catch_up(self._documents, scope, execution_id)
+
+    async def _let_items_go(
+        self, scope: TenantScope, execution_id: str, run: Run, steps: Sequence[str]
+    ) -> None:
+        """Have no item of these steps come to an end behind that of the execution."""
+        lists = [step for step in steps if run.plan.step(step).foreach is not None]
+        if lists:
+            await catch_up(self._documents, scope, execution_id)
+        for step in lists:
+            await let_go(self._documents, scope, execution_id, step, run=run, now=self._clock.now())
 
     async def _tell_open(
         self, scope: TenantScope, execution_id: str, run: Run, unrun: Sequence[tuple[str, str]]

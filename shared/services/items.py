@@ -2,17 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from shared.domain import expressions
+from shared.domain.errors import DocumentStaleError
 from shared.domain.plans import PlanStep
 from shared.domain.steps import MAX_ITEMS
+from shared.domain.times import rfc3339
+from shared.domain.waiting import load
 from shared.ports.actions import ActionError
-from shared.ports.documents import EXECUTIONS, Documents, Query
+from shared.ports.documents import EXECUTIONS, MAX_OPERATIONS, Documents, Operation, Patch, Path, Query, Where
 from shared.security.scope import TenantScope
+from shared.services.attempts import HEAD
+from shared.services.freshness import catch_up
 from shared.services.packing import read_whole, size_of, unstorable
-from shared.services.runs import item_kind
+from shared.services.runs import Run, item_kind
 
+OPEN: Final = frozenset({"running", "waiting", "retrying"})
+"""The statuses of items that have begun and not ended."""
 READ_AT_ONCE: Final = 200
 """Documents of items, each of which may have 64 KiB of outputs."""
 NAMED: Final = 100
@@ -94,6 +102,39 @@ async def read_items(
     for place, body in large.items():
         found[place].outputs = await read_whole(documents, scope, execution_id, body)
     return found
+
+
+async def let_go(
+    documents: Documents, scope: TenantScope, execution_id: str, step: str, *, run: Run, now: datetime
+) -> None:
+    """Give the items that nobody goes on with their last state: no late delivery comes to another.
+
+    Whoever calls has caught up with the partition.
+    """
+    query = Query(
+        EXECUTIONS,
+        item_kind(step),
+        partition=execution_id,
+        where=[Where(("status",), "in", sorted(OPEN))],
+        limit=MAX_OPERATIONS - 1,
+    )
+    while items := (await documents.query(scope, query)).items:
+        operations: list[Operation] = [_let_go(document.body, now) for document in items]
+        counted = sum(load(document.body["status"]) for document in items)
+        if counted and run.loaded:
+            operations.append(Patch(HEAD, increment={("load",): -counted}))
+        try:
+            await documents.transact(
+                scope, container=EXECUTIONS, partition=execution_id, operations=operations
+            )
+        except DocumentStaleError:
+            await catch_up(documents, scope, execution_id)
+
+
+def _let_go(stored: Mapping[str, Any], now: datetime) -> Patch:
+    changes: dict[Path, Any] = {("status",): "cancelled", ("finished_at",): rfc3339(now), ("waiting",): None}
+    standing: dict[Path, Any] = {("status",): stored["status"], ("attempts",): stored["attempts"]}
+    return Patch(stored["id"], set=changes, where=standing)
 
 
 def first_failure(found: Mapping[int, Item], count: int) -> Mapping[str, Any] | None:

@@ -161,14 +161,13 @@ class Outcomes:
         *,
         outputs: Mapping[str, Any] | None = None,
         error: Mapping[str, Any] | None = None,
-        left: int = 0,
         foreseen: Mapping[str, Any] = NOTHING,
     ) -> Outcome:
-        """The step, or one item of it, has come to its end; ``left`` of its items wait for nobody.
+        """The step, or one item of it, has come to its end.
 
         ``foreseen`` is what a dry run tells beside: what it would do, and what of it is ``unknown``.
         """
-        self._record.left, self._record.foreseen = left, foreseen
+        self._record.foreseen = foreseen
         now = self._clock.now()
         packed = None if outputs is None else await self._packed(outputs)
         if packed is not None and packed.chunks:

@@ -38,7 +38,7 @@ from shared.security.scope import TenantScope
 from shared.services.acting import Acting, GivenUpError, OverdueError, Work
 from shared.services.foresight import Foresight, UnforeseenError
 from shared.services.freshness import catch_up
-from shared.services.items import Item, first_failure, gathered, not_undone, read_items, undoing
+from shared.services.items import OPEN, Item, first_failure, gathered, let_go, not_undone, read_items, undoing
 from shared.services.names import Names
 from shared.services.outcomes import Outcomes, Tried
 from shared.services.runs import Run, Runs
@@ -204,16 +204,24 @@ class _Attempt:
             return await self._outcomes.ended("failed" if error else "completed", error=error)
         count, limit = len(await self._names.items()), self._parts.max_output_bytes
         found = await self._read_items(limit=limit)
+        if any(item.status in OPEN for item in found.values()):
+            await self._let_go()
+            found = await self._read_items(limit=limit)
         error = None if self._step.continue_on_error else first_failure(found, count)
         outputs = gathered(found, count, limit=limit)
-        left = sum(item.status == "waiting" for item in found.values())
         unknown = pointers_of(["items"]) if any(item.unknown for item in found.values()) else []
         return await self._outcomes.ended(
             "failed" if error else "completed",
             outputs=outputs,
             error=error,
-            left=left,
             foreseen={"unknown": unknown} if unknown else {},
+        )
+
+    async def _let_go(self) -> None:
+        """The items that wait do so for nobody: another has failed."""
+        attempt, now = self._attempt, self._parts.clock.now()
+        await let_go(
+            self._parts.documents, self._scope, attempt.execution_id, attempt.step, run=self._run, now=now
         )
 
     async def _read_items(self, *, limit: int) -> Mapping[int, Item]:

@@ -160,3 +160,48 @@ def test_outputs_that_are_too_much_to_keep_are_left_out_and_that_is_said() -> No
     outputs = gathered(wrong, 10_000, limit=500_000)
     assert outputs["omitted"] == ["outputs", "error"]
     assert outputs["counts"] == {"total": 10_000, "completed": 0, "failed": 10_000, "skipped": 0}
+
+
+async def waiting_items(workshop: Workshop) -> Execution:
+    """An execution whose step has an item that waits, and one that would be tried again."""
+    workshop.catalogue.add("act", lambda parameters, _: _waits_or_fails(parameters.name))
+    retry = {"max_attempts": 3}
+    execution, _ = await spread(workshop, {**EACH, "foreach": ["wait", "again", "bad"], "retry": retry})
+    assert (await item(workshop, execution, 0))["status"] == "pending"
+    assert (await item(workshop, execution, 1))["status"] == "retry"
+    return execution
+
+
+def _waits_or_fails(name: str) -> Completed | Pending:
+    if name == "wait":
+        return Pending(60, "job")
+    raise ActionError("BROKEN", "it is bad", retryable=name == "again")
+
+
+async def late(workshop: Workshop, execution: Execution) -> Any:
+    """A delivery of a look that comes when all is over: the job is done."""
+    workshop.catalogue.add("act", lambda _, __: Completed({}))
+    before = await workshop.events(execution)
+    outcome = await item(workshop, execution, 0, token="job")
+    assert await workshop.events(execution) == before
+    return outcome
+
+
+@BOTH_STORES
+async def test_items_that_wait_when_the_execution_ends_come_to_nothing_behind_it(workshop: Workshop) -> None:
+    execution = await waiting_items(workshop)
+    await workshop.finish(execution, "cancelled", cancelled=["each"])
+    assert await late(workshop, execution) == {"status": "cancelled"}
+    assert (await workshop.head(execution))["load"] == 0
+
+
+@BOTH_STORES
+async def test_items_that_wait_when_another_has_failed_come_to_nothing_behind_their_step(
+    workshop: Workshop,
+) -> None:
+    execution = await waiting_items(workshop)
+    assert (await item(workshop, execution, 2))["status"] == "failed"
+    step = await collected(workshop, execution)
+    assert (step.status, step.error["item"]) == ("failed", 2)
+    assert await late(workshop, execution) == {"status": "cancelled"}
+    assert (await workshop.head(execution))["load"] == 0
