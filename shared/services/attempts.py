@@ -23,8 +23,6 @@ HEAD: Final = "execution"
 OUTPUTS: Final = "outputs"
 """The id, and the kind, of the document with what an execution came to."""
 
-DRY_RUN: Final[Mapping[str, Any]] = {"dry_run": True}
-"""What every event of a dry run tells."""
 _TERMINATED: Final = {"code": "TERMINATED", "message": "the execution was terminated while this ran"}
 """The error of what was broken off because of that."""
 
@@ -95,7 +93,6 @@ class AttemptRecord(_Record):
     def __init__(self, run: Run, attempt: Attempt, step: PlanStep, *, started: datetime) -> None:
         super().__init__(run, attempt, started=started)
         self._step = step
-        self._mark: Mapping[str, Any] = DRY_RUN if run.dry_run else {}
 
     @property
     def first_event_id(self) -> str:
@@ -166,7 +163,7 @@ class AttemptRecord(_Record):
             key=f"{self._key}:{attempt.attempt}",
             type=f"{self._prefix}_{what}",
             now=now,
-            data={"step": attempt.step, **item, "attempt": attempt.attempt, **self._mark, **data},
+            data={"step": attempt.step, **item, "attempt": attempt.attempt, **self._run.mark, **data},
             trace=self._trace,
         )
         return Create(body)

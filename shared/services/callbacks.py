@@ -176,6 +176,7 @@ class Callbacks:
             **({"compensation": True} if place.compensates else {}),
             "status": answer.status,
             **({"error": answer.error} if answer.error else {}),
+            **(run.mark if run else NOTHING),
         }
         return event(
             key=_key(place),

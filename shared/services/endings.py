@@ -18,7 +18,7 @@ from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Create, Documents, Operation, Patch, Path
 from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
-from shared.services.attempts import DRY_RUN, HEAD, OUTPUTS
+from shared.services.attempts import HEAD, OUTPUTS
 from shared.services.chains import Entry
 from shared.services.freshness import catch_up
 from shared.services.items import let_go
@@ -26,7 +26,7 @@ from shared.services.limits import Limits
 from shared.services.nudges import Nudges
 from shared.services.packing import Packed, outputs_path, pack, store_chunks, unstorable
 from shared.services.records import event
-from shared.services.runs import Run, Runs, step_document_id
+from shared.services.runs import DRY_RUN, Run, Runs, step_document_id
 from shared.workflow.steering import asking
 
 _log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class Endings:
             set={("audit",): record.link, **{(name,): value for name, value in ended.items()}},
             where={("status",): head["status"], ("audit", "hash"): head["audit"]["hash"]},
         )
-        data = {"error": cause} if cause else {}
+        data = {**({"error": cause} if cause else {}), **run.mark}
         told = event(key="execution", type="execution_cancelled", now=now, data=data, trace=run.trace)
         try:
             if not await self._once(scope, execution_id, [end, Create(told), *record.operations]):
@@ -221,7 +221,7 @@ class Endings:
         operations: list[Operation] = [_changed(step, state, stored) if stored else _made(run, step, state)]
         if status == "cancelled":
             return operations
-        data = {"step": step, "error": blocked, **(DRY_RUN if run.dry_run else {})}
+        data = {"step": step, "error": blocked, **run.mark}
         told = event(key=f"{step}:0", type="step_skipped", now=now, data=data, trace=run.trace)
         return [*operations, Create(told)]
 

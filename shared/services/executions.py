@@ -27,7 +27,7 @@ from shared.ports.telemetry import NO_TELEMETRY, Carrier, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.admission import Admission
 from shared.services.approvals import asked_in
-from shared.services.attempts import DRY_RUN, HEAD, OUTPUTS
+from shared.services.attempts import HEAD, OUTPUTS
 from shared.services.chains import Act, Chain, Chains
 from shared.services.estimates import Estimates
 from shared.services.heads import new_head
@@ -37,7 +37,7 @@ from shared.services.members import Caller
 from shared.services.plans import Plans
 from shared.services.receipts import Record, once
 from shared.services.records import event
-from shared.services.runs import Run, Runs
+from shared.services.runs import DRY_RUN, Run, Runs
 from shared.services.states import conditions_of, execution_of, step_state_of
 from shared.services.waiting import Reasons
 

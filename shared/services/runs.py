@@ -7,7 +7,7 @@ likes; the store is asked only by a process that has not seen them.
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -29,6 +29,7 @@ BYTES_KEPT = 64 * 1024 * 1024
 RESULT_KEPT = 16 * 1024
 """The largest outputs of a finished step that are kept with its run; larger ones are read when they are named
 (and those that are no part of their document, kept for a while by themselves: see :class:`Loads`)."""
+DRY_RUN: Final[Mapping[str, Any]] = {"dry_run": True}
 BYTES_PER_STEP = 1024
 """What a step of a plan counts for, with its result."""
 STEPS_READ = 1000
@@ -103,6 +104,11 @@ class Run:
             dry_run=head.get("dry_run", False),
             limited=head.get("limited", False),
         )
+
+    @property
+    def mark(self) -> Mapping[str, Any]:
+        """What each of its events tells beside: that it is a dry run, if it is one."""
+        return DRY_RUN if self.dry_run else {}
 
     def names(
         self,

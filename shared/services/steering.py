@@ -157,12 +157,12 @@ class Steering:
     async def _told(self, scope: TenantScope, execution_id: str, wish: Wish, number: int) -> Create:
         """The event of the wish, which is the audit record's ``number``."""
         run = await self._runs.load(scope, execution_id)
-        data = {"by": wish.by, **({"reason": wish.reason} if wish.reason else {})}
+        mark = run.mark if run else NOTHING
         body = event(
             key=f"execution:{number}",
             type=_EVENTS[wish.verb],
             now=self._clock.now(),
-            data=data,
+            data={"by": wish.by, **({"reason": wish.reason} if wish.reason else {}), **mark},
             trace=run.trace if run else NOTHING,
         )
         return Create(body)

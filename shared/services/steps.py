@@ -167,11 +167,13 @@ class _Attempt:
 
     async def _act(self) -> Outcome:
         """Call the action, or have it say what it would do."""
-        if self._run.dry_run:
-            return await self._settle(self._action.dry_run(self._given, self._context()))
-        if self._action.side_effect != "pure" and (known := await self._announce()) is not None:
+        dry = self._run.dry_run
+        # What can be stopped is announced in a dry run, too: it may have begun an execution.
+        announced = self._action.gives_up if dry else self._action.side_effect != "pure"
+        if announced and (known := await self._announce()) is not None:
             return known
-        return await self._settle(self._action.run(self._given, self._context()))
+        act = self._action.dry_run if dry else self._action.run
+        return await self._settle(act(self._given, self._context()))
 
     @property
     def _spreads(self) -> bool:
@@ -285,7 +287,7 @@ class _Attempt:
         if (known := await self._outcomes.known()) is not None:
             return known
         self._outcomes.take_up()
-        if self._action.side_effect == "irreversible" and not self._spreads:
+        if self._action.side_effect == "irreversible" and not self._spreads and not self._run.dry_run:
             interrupted = ActionError(
                 "INTERRUPTED",
                 "the platform stopped while this step ran, and it cannot be told whether it took effect; "

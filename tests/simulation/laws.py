@@ -79,6 +79,7 @@ class Execution:
         self.what_runs_last_does()
         self.the_outcome_says_what_failed_and_what_came_first()
         self.nothing_that_it_counted_is_left()
+        self.all_of_a_dry_run_says_that_it_is_one()
         self.what_is_large_is_all_there()
 
     def of(self, step: str) -> list[Told]:
@@ -238,3 +239,9 @@ class Execution:
         """What runs and what waits is counted as often as it stops to; a cancellation counts nothing back."""
         if self.status != "cancelled":
             assert self.head["load"] == 0, f"the load at the end is {self.head['load']}"
+
+    def all_of_a_dry_run_says_that_it_is_one(self) -> None:
+        """And when it has ended, what it left open."""
+        marked = {bool(one.data.get("dry_run")) for one in self.told}
+        assert marked == {self.head["dry_run"]}, f"it is a dry run: {self.head['dry_run']}, told as {marked}"
+        assert self.head["dry_run"] or "undecided" not in self.head
