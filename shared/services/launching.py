@@ -16,6 +16,7 @@ from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
 from shared.services.runs import Run, Runs
 from shared.workflow.cutting import work_of
+from shared.workflow.steering import Word
 from shared.workflow.stopping import CANCEL, NUDGE
 
 ORCHESTRATOR = "execution"
@@ -30,21 +31,24 @@ class Launcher:
         self._orchestrations = orchestrations
         self._runs = runs
 
-    async def start(self, scope: TenantScope, execution_id: str, run: Run, *, held: int = 0) -> None:
+    async def start(
+        self, scope: TenantScope, execution_id: str, run: Run, *, steered: int = 0, paused: bool = False
+    ) -> None:
         """Start the orchestration of a stored execution; if that cannot be done now, recovery does it.
 
-        ``held`` is as in :meth:`start_held`; 0: it begins.
+        ``steered`` is the number of the last wish that it is started behind: it heeds no older word. If
+        ``paused``, it begins nothing before it is told more. If it runs already, nothing happens.
         """
         try:
-            await self._start(scope, execution_id, run, held)
+            await self._start(scope, execution_id, run, steered=steered, paused=paused)
         except UnavailableError:
             _log.warning("execution %s is stored but not started; recovery will start it", execution_id)
 
-    async def start_held(self, scope: TenantScope, execution_id: str, *, held: int) -> None:
-        """Start it so that it begins nothing before it is told more; if it runs already, nothing happens.
+    async def start_for(self, scope: TenantScope, execution_id: str, word: Word) -> None:
+        """Have the orchestration be there to be told to pause or resume: what is not there hears nothing.
 
-        ``held`` is the number of the word that pauses it (``shared/workflow/steering.py``). A retry that has
-        not kept all yet is left alone: it is held when that has been done.
+        It is started as the word would leave it. A retry that has not kept all yet is left alone: its status
+        says how to start it when that has been done.
 
         Raises:
             UnavailableError: it cannot be started now.
@@ -52,9 +56,13 @@ class Launcher:
         head = await self._documents.read(scope, container=EXECUTIONS, partition=execution_id, id=HEAD)
         run = await self._runs.load(scope, execution_id)
         if head is not None and run is not None and not head.body.get("keeping"):
-            await self._start(scope, execution_id, run, held)
+            paused = "pause" in word
+            steered = word["pause" if paused else "resume"]
+            await self._start(scope, execution_id, run, steered=steered, paused=paused)
 
-    async def _start(self, scope: TenantScope, execution_id: str, run: Run, held: int) -> None:
+    async def _start(
+        self, scope: TenantScope, execution_id: str, run: Run, *, steered: int, paused: bool
+    ) -> None:
         work = work_of(
             run.plan,
             tenant_id=scope.tenant_id,
@@ -62,7 +70,7 @@ class Launcher:
             kept=run.kept,
             compensates=not run.dry_run,
         )
-        work.paused, work.steered = held > 0, held
+        work.steered, work.paused = steered, paused
         await self._orchestrations.start(
             instance_id=execution_id, orchestrator=ORCHESTRATOR, input=work.to_json()
         )
@@ -97,7 +105,7 @@ class Launcher:
         head = document.body
         if head.get("keeping") or waits_for_turn(head):
             return
-        held = head["audit"]["number"] if head["status"] in {"paused", "cancelling"} else 0
-        await self.start(scope, execution_id, run, held=held)
+        held = head["status"] in {"paused", "cancelling"}
+        await self.start(scope, execution_id, run, steered=head["audit"]["number"], paused=held)
         if head["status"] == "cancelling":
             await self.stop(head)

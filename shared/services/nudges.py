@@ -86,9 +86,8 @@ class Nudges:
 
     async def _send(self, scope: TenantScope, execution_id: str, nudge: Mapping[str, Any]) -> None:
         word: Word = nudge["word"]
-        if "pause" in word:
-            # Nobody tells an orchestration that has not been started: it is started so that it waits.
-            await self._launcher.start_held(scope, execution_id, held=word["pause"])
+        if "step" not in word:  # a step that waits has begun, so its orchestration is there
+            await self._launcher.start_for(scope, execution_id, word)
         await self.tell(execution_id, word)
         with contextlib.suppress(DocumentMissingError):  # somebody else has sent it, too
             await self._documents.transact(

@@ -8,7 +8,10 @@ from shared.ports.orchestrations import Orchestration
 
 
 class RecordedOrchestrations:
-    """Knows what was started and raised; ``reachable`` False makes every call fail as the port says."""
+    """Knows what was started, and what was raised for that.
+
+    ``reachable`` False makes every call fail as the port says.
+    """
 
     def __init__(self) -> None:
         self.started: dict[str, Any] = {}
@@ -34,7 +37,8 @@ class RecordedOrchestrations:
 
     async def raise_event(self, *, instance_id: str, name: str, data: Any = None) -> None:
         self._reach()
-        self.events.append((instance_id, name, data))
+        if instance_id in self.started:
+            self.events.append((instance_id, name, data))
 
     async def terminate(self, *, instance_id: str, reason: str) -> None:
         self.events.append((instance_id, "terminate", reason))

@@ -127,6 +127,27 @@ async def test_what_was_never_started_is_started_so_that_it_waits(workshop: Work
     assert await recovered(workshop) == 0
 
 
+@pytest.mark.parametrize("back", [1, 2, 3])
+async def test_a_resumption_is_not_lost_on_what_was_never_started(workshop: Workshop, back: int) -> None:
+    """Whatever is told first once the orchestrations can be reached again: the last wish stands."""
+    workshop.orchestrations.reachable = False
+    execution = await workshop.execute(STEP)
+    workshop.orchestrations.reachable = back == 1
+    await steer(workshop, execution, "pause")
+    workshop.orchestrations.reachable = back <= 2
+    await steer(workshop, execution, "resume")
+    workshop.orchestrations.reachable = True
+    workshop.clock.advance(11)
+    await recovered(workshop)
+    started, words = input_of(workshop, execution), [word for _, word in told(workshop, execution)]
+    paused, steered = started.get("paused", False), started.get("steered", 0)
+    for word in words:
+        number = word.get("pause", word.get("resume"))
+        if number >= steered:
+            paused, steered = "pause" in word and number > steered, number
+    assert (paused, steered) == (False, 3)
+
+
 async def test_a_resumption_that_was_not_told_is_told_by_recovery(workshop: Workshop) -> None:
     execution = await workshop.execute(STEP)
     await workshop.attempt(execution, "a", first=True)
@@ -137,7 +158,7 @@ async def test_a_resumption_that_was_not_told_is_told_by_recovery(workshop: Work
     workshop.clock.advance(11)
     assert await recovered(workshop) == 1
     assert told(workshop, execution)[-1] == ("nudge", {"resume": 3})
-    assert "paused" not in input_of(workshop, execution)
+    assert not input_of(workshop, execution).get("paused")
 
 
 async def test_a_cancellation_ends_a_pause(workshop: Workshop) -> None:
