@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from durabletask.internal import orchestrator_service_pb2 as pb
+from google.protobuf import message
 from google.protobuf.wrappers_pb2 import StringValue
 
 from localhost.durable.model import Message, NewInstance, Parent, timestamp
@@ -33,6 +34,13 @@ def replayed(events: Iterable[pb.HistoryEvent]) -> list[pb.HistoryEvent]:
     kinds it asks for.
     """
     return [one for one in events if not one.HasField("orchestratorCompleted")]
+
+
+def apart[M: message.Message](part: M) -> M:
+    """A copy of a part of a message: the part itself would keep all of the message in memory."""
+    copy = type(part)()
+    copy.CopyFrom(part)
+    return copy
 
 
 def started(events: Iterable[pb.HistoryEvent]) -> pb.ExecutionStartedEvent | None:

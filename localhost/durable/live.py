@@ -70,7 +70,7 @@ class _Live:
 
     def __init__(self, worker: TaskHubGrpcWorker, request: pb.OrchestratorRequest) -> None:
         self._instance_id = request.instanceId
-        self._span = request.orchestrationTraceContext
+        self._span = history.apart(request.orchestrationTraceContext)
         self._variables = copy_context()
         """What the orchestrator sets is still set in its next turn."""
         self._variables.run(_trace, history.started(chain(request.pastEvents, request.newEvents)))

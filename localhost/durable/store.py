@@ -163,7 +163,8 @@ class Store:
             past.pastEvents.extend(replayed(pb.HistoryChunk.FromString(chunk).events))
         snapshot.past = past
         snapshot.events = len(past.pastEvents)
-        snapshot.started = history.started(past.pastEvents)
+        started = history.started(past.pastEvents)
+        snapshot.started = None if started is None else history.apart(started)
         return past
 
     def entity_state(self, entity_id: str) -> str | None:
