@@ -21,8 +21,10 @@ MAX_TOUCHED: Final = 1_000_000_000
 """Characters and items copied or compared, were every operand as large as all that can be named."""
 MAX_HANDED: Final = 500_000
 """Values handed over: each takes some 1 µs, whatever is done with it."""
-MAX_BUILT: Final = 64_000_000
-"""Characters and items that an expression may come to, or all that are put into one structure together."""
+MAX_BUILT: Final = 64 * 1024 * 1024
+"""Bytes, about, that an expression may come to, or all that are put into one structure together."""
+VALUE: Final = 8
+"""Bytes that a value counts for beside its characters: it takes as much in memory."""
 FREE_COPIES: Final = 8
 """So many operators and commas, without a macro, are too few to need a look at the values."""
 
@@ -35,6 +37,7 @@ UNREAD: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 """Strings and comments: nothing in them is an operator."""
+_SMALL: Final = frozenset({int, float, bool, type(None)})
 _TOKEN: Final = re.compile(
     r"(?P<macro>\b(?:(?P<copies>map|filter)|all|exists|exists_one|existsOne)\s*\()"
     r"|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<join>[+,])"
@@ -92,7 +95,7 @@ def excess(source: str, shape: Shape, names: Mapping[str, Any]) -> str | None:
     if values > MAX_HANDED:
         return f"what it names has more than {MAX_HANDED} values; name a part of it"
     few = not shape.macros and shape.joins <= FREE_COPIES
-    if few and (values + characters) * (shape.joins + 1) <= MAX_BUILT:
+    if few and (VALUE * values + characters) * (shape.joins + 1) <= MAX_BUILT:
         return None
     total, largest = _sizes(names)
     items = max(largest, shape.joins + 1) * shape.growth if shape.macros else 1.0
@@ -129,7 +132,7 @@ def weigh(value: Any, most: int) -> tuple[int, int]:
             values += len(one)
             if values > most:
                 return values, characters
-            inner += children
+            inner += [child for child in children if type(child) not in _SMALL]
         level = inner
     return values, characters
 

@@ -48,6 +48,8 @@ FUNCTIONS: Final = frozenset(
 )
 MAX_LENGTH: Final = 4000
 """The longest expression, in characters."""
+MAX_REASON: Final = 500
+"""Characters of what the library says: it may quote a value."""
 PROGRAMS_KEPT: Final = 4096
 """Compiled expressions that a process keeps."""
 
@@ -175,12 +177,11 @@ class _Resolving:
 
     def _value(self, source: str) -> Any:
         value = evaluate(source, self._names)
-        self._left -= sum(effort.weigh(value, self._left))
+        values, characters = effort.weigh(value, self._left // effort.VALUE)
+        self._left -= effort.VALUE * values + characters
         if self._left < 0:
-            most = effort.MAX_BUILT // 1_000_000
-            raise ExpressionError(
-                source, f"with this, there are more than {most} million characters and values"
-            )
+            most = effort.MAX_BUILT >> 20
+            raise ExpressionError(source, f"with this, all that is put together is more than {most} MiB")
         return value
 
 
@@ -216,7 +217,7 @@ def _reason(message: str) -> str:
     undefined = re.match(r"Undefined variable or function: '(\w+)'", message)
     if undefined and undefined[1] in FUNCTIONS:
         return f"the function '{undefined[1]}' does not take such values"
-    return message
+    return message if len(message) <= MAX_REASON else message[: MAX_REASON - 1] + "…"
 
 
 def expressions_in(value: Any) -> Iterator[str]:

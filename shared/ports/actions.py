@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from pydantic import BaseModel
 
@@ -22,6 +22,9 @@ from shared.ports.callbacks import Callbacks
 from shared.ports.children import Children
 from shared.ports.clock import Clock
 from shared.security.scope import TenantScope
+
+MAX_MESSAGE: Final = 4000
+"""Characters of an error that are kept."""
 
 
 class ActionError(Exception):
@@ -48,8 +51,11 @@ class ActionError(Exception):
         self.more = more
 
     def to_json(self) -> dict[str, Any]:
-        """As a step's error has it."""
-        return {"code": self.code, "message": self.message, **self.more}
+        """As a step's error has it: short enough for a document, whatever was put into the message."""
+        message = self.message
+        if len(message) > MAX_MESSAGE:
+            message = message[: MAX_MESSAGE - 1] + "…"
+        return {"code": self.code, "message": message, **self.more}
 
 
 @dataclass(frozen=True, slots=True)
