@@ -59,7 +59,7 @@ class RunIntent(Action):
                 context.scope, context.place, parameters.intent, parameters.parameters
             )
         except ChildRefusedError as error:
-            raise ActionError(error.code, error.message, retryable=False) from error
+            raise ActionError(error.code, error.message, retryable=error.retryable) from error
         return await self._standing(child, parameters, context)
 
     async def dry_run(self, parameters: RunIntentParameters, context: ActionContext) -> Result:

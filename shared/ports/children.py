@@ -14,12 +14,16 @@ type Stop = Literal["cancel", "terminate"]
 
 
 class ChildRefusedError(Exception):
-    """There is no child, and will be none. ``code`` is stable; the message is for who watches the parent."""
+    """There is no child, and will be none of this attempt; another one may have one if it is ``retryable``.
 
-    def __init__(self, code: str, message: str) -> None:
+    ``code`` is stable; the message is for who watches the parent.
+    """
+
+    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.retryable = retryable
 
 
 class Children(Protocol):

@@ -18,6 +18,7 @@ from shared.domain.errors import (
     DocumentMissingError,
     NotFoundError,
     QuantumError,
+    QuotaExceededError,
     UnavailableError,
 )
 from shared.domain.places import Place
@@ -62,28 +63,40 @@ class Children:
     async def begin(
         self, scope: TenantScope, parent: Place, intent: str, parameters: Mapping[str, Any]
     ) -> Child:
-        """As the port says."""
+        """As the port says. What one delivery is refused, no other gets: who is first decides for all."""
         with logs.about(child_id=child_id(parent, scope.tenant_id)):
             if (child := await self._brought_back(scope, parent)) is not None:
                 return child
-            head = (await self._executions.head(scope, parent.execution_id)).body
-            lineage = Lineage.below(head, parent)
-            await self._require_room(scope, lineage, intent)
             try:
-                caller = await self._members.acting(scope, lineage, **head["owner"])
-                require(caller.principal, "intents.execute")
-                dry_run = head.get("dry_run", False)
-                execution = await self._executions.execute(caller, intent, parameters, dry_run=dry_run)
-            except UnavailableError:
-                raise
+                return await self._execute(scope, parent, intent, parameters)
+            except ChildRefusedError:
+                if (child := await self._withdraw(scope, parent)) is None:
+                    raise
             except DocumentExistsError:
                 if (child := await self._brought_back(scope, parent)) is None:
-                    raise ChildRefusedError("CHILD_CANCELLED", "it was cancelled before it began") from None
-                return child
-            except QuantumError as error:
-                message = f"{intent!r} cannot be executed: {_told(error)}"[:MESSAGE]
-                raise ChildRefusedError("CHILD_REFUSED", message) from error
-            return Child(execution.execution_id, execution.intent_id, execution.status, execution.created_at)
+                    raise ChildRefusedError(
+                        "CHILD_CANCELLED", "it was refused, or cancelled before it began"
+                    ) from None
+            return child
+
+    async def _execute(
+        self, scope: TenantScope, parent: Place, intent: str, parameters: Mapping[str, Any]
+    ) -> Child:
+        head = (await self._executions.head(scope, parent.execution_id)).body
+        lineage = Lineage.below(head, parent)
+        await self._require_room(scope, lineage, intent)
+        try:
+            caller = await self._members.acting(scope, lineage, **head["owner"])
+            require(caller.principal, "intents.execute")
+            dry_run = head.get("dry_run", False)
+            made = await self._executions.execute(caller, intent, parameters, dry_run=dry_run)
+        except (UnavailableError, DocumentExistsError):
+            raise
+        except QuantumError as error:
+            message = f"{intent!r} cannot be executed: {_told(error)}"[:MESSAGE]
+            full = isinstance(error, QuotaExceededError)
+            raise ChildRefusedError("CHILD_REFUSED", message, retryable=full) from error
+        return Child(made.execution_id, made.intent_id, made.status, made.created_at)
 
     async def look(self, scope: TenantScope, parent: Place) -> Child | None:
         """As the port says. By a write, which gives back no old state: the end is told once."""
@@ -112,20 +125,24 @@ class Children:
 
     async def stop(self, scope: TenantScope, parent: Place, how: Stop) -> Child | None:
         """As the port says."""
+        child = await self._withdraw(scope, parent)
+        if child is not None and not child.ended:
+            origin = Origin(actor(parent, scope.tenant_id))
+            with contextlib.suppress(ConflictError):  # it has ended meanwhile, and says so itself
+                await self._steering.apply(scope, origin, child.execution_id, how)
+        return child
+
+    async def _withdraw(self, scope: TenantScope, parent: Place) -> Child | None:
+        """The child that there is; None: there is none, and now never will be."""
         execution_id = child_id(parent, scope.tenant_id)
+        never = Create({"id": "plan", "kind": WITHDRAWN}, ttl=WITHDRAWN_KEPT)
         while (child := await self.look(scope, parent)) is None:
-            never = {"id": "plan", "kind": WITHDRAWN}
             try:
-                await self._transact(scope, execution_id, Create(never, ttl=WITHDRAWN_KEPT))
+                await self._transact(scope, execution_id, never)
             except DocumentExistsError:
-                if await self._withdrawn(scope, execution_id):
-                    return None
-                continue  # it began meanwhile
+                if not await self._withdrawn(scope, execution_id):
+                    continue  # it began meanwhile
             return None
-        if child.ended:
-            return child
-        with contextlib.suppress(ConflictError):  # it has ended meanwhile, and says so itself
-            await self._steering.apply(scope, Origin(actor(parent, scope.tenant_id)), execution_id, how)
         return child
 
     async def _brought_back(self, scope: TenantScope, parent: Place) -> Child | None:
@@ -137,7 +154,7 @@ class Children:
 
     async def _withdrawn(self, scope: TenantScope, execution_id: str) -> bool:
         plan = await self._documents.read(scope, container=EXECUTIONS, partition=execution_id, id="plan")
-        return plan is not None and plan.body["kind"] == WITHDRAWN
+        return plan is not None and plan.body["kind"] != "plan"  # or one that took too long to be stored
 
     async def _require_room(self, scope: TenantScope, lineage: Lineage, intent: str) -> None:
         """Count the child at its root.

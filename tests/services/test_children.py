@@ -343,3 +343,16 @@ async def test_an_attempt_that_was_broken_off_before_its_child_was_there_never_h
     assert await workshop.attempt(parent, "sub", gives_up="cancel") == {"status": "cancelled"}
     assert await workshop.attempt(parent, "sub", first=True) == {"status": "cancelled"}
     assert await children(workshop, parent) == []
+
+
+async def test_what_one_delivery_is_refused_no_other_gets_later(workshop: Workshop) -> None:
+    """Two run side by side: what forbade it may be gone before the second of them asks."""
+    parent = await workshop.execute(STEP)
+    place = Place(parent.execution_id, "sub", 1)
+    await member(workshop, "viewer")
+    with pytest.raises(ChildRefusedError, match=r"may not do intents\.execute"):
+        await workshop.children.begin(workshop.ada.scope, place, "child", {})
+    await member(workshop)
+    with pytest.raises(ChildRefusedError, match="cancelled before it began"):
+        await workshop.children.begin(workshop.ada.scope, place, "child", {})
+    assert await children(workshop, parent) == []
