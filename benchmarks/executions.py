@@ -16,6 +16,9 @@ STEPS = 10
 AT_ONCE = 200
 """Most requests in flight."""
 
+PATIENCE = 300.0
+"""Seconds after which executions that do not come to what is waited for are stuck: the benchmark fails."""
+
 names = itertools.count()
 
 
@@ -89,9 +92,10 @@ async def throttled[T](calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 async def settled(api: Api, chain: str, ids: set[str]) -> dict[str, str]:
     """Wait until every one of ``ids`` has ended; the status of each."""
     found: dict[str, str] = {}
-    while ids - found.keys():
-        await asyncio.sleep(0.1)
-        found |= await ended(api, chain)
+    async with asyncio.timeout(PATIENCE):
+        while ids - found.keys():
+            await asyncio.sleep(0.1)
+            found |= await ended(api, chain)
     return {execution: found[execution] for execution in ids}
 
 
@@ -102,12 +106,13 @@ async def ended(api: Api, chain: str) -> dict[str, str]:
 
 
 async def begun(api: Api, chain: str, count: int) -> int:
-    """Wait until so many of the intent's executions have begun; how many of them run then."""
-    while True:
-        running = len(await listed(api, chain, "running"))
-        if running + len(await ended(api, chain)) >= count:
-            return running
-        await asyncio.sleep(0.05)
+    """Wait until so many of the intent's executions have begun; how many of them run, or wait, then."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            running = sum([len(await listed(api, chain, status)) for status in ("running", "waiting")])
+            if running + len(await ended(api, chain)) >= count:
+                return running
+            await asyncio.sleep(0.05)
 
 
 async def listed(api: Api, chain: str, status: str) -> list[str]:
