@@ -95,7 +95,9 @@ class Steering:
                 break
             if await self._store(scope, origin, head, wish, changes):
                 if waits_for_turn(head):
+                    # It takes its turn if that has come; to be cancelled, it needs none.
                     await self._admission.look(scope, execution_id)
+                    await self._launcher.recover(scope, execution_id)
                     return
                 head = {**head, **changes}
                 break
@@ -117,7 +119,10 @@ class Steering:
         """
         execution_id, now = str(head["execution_id"]), self._clock.now()
         told = {"reason": wish.reason} if wish.reason else {}
-        withdrawn = waits_for_turn(head) and changes["status"] == "cancelling"
+        # A retry has kept what may have to be undone.
+        withdrawn = (
+            waits_for_turn(head) and changes["status"] == "cancelling" and head.get("retry_of") is None
+        )
         act = Act(
             f"execution.{wish.verb}",
             origin,

@@ -6,7 +6,7 @@ from typing import Any
 
 from functions.verification import Verification
 from shared.domain.times import rfc3339
-from shared.ports.documents import EXECUTIONS
+from shared.ports.documents import EXECUTIONS, TENANCY
 from shared.services.audit import AuditFilter
 from tests.simulation.laws import Execution
 from tests.simulation.play import ACME, Play, VirtualClock, member
@@ -93,17 +93,25 @@ async def check_calls(play: Play) -> None:
 
 
 async def check_limits(play: Play) -> None:
-    """Of an intent with a limit, no more run at any time."""
+    """Of an intent and of a tenant with a limit, no more run at any time; at the end, nobody is counted."""
     limits = {
         intent_name(number): definition["concurrency"]["limit"]
         for number, definition in enumerate(play.scenario.definitions)
         if "concurrency" in definition
     }
     running: Counter[str] = Counter()
-    for _, change, intent in sorted(_moments(head.body for head in await play.stored("execution"))):
+    heads = [head.body for head in await play.stored("execution")]
+    for _, change, intent in sorted(_moments(heads)):
         running[intent] += change
         most = limits.get(intent)
         assert most is None or running[intent] <= most, f"more than {most} of {intent} ran at a time"
+    together, most = 0, play.scenario.most
+    for _, change, _ in sorted(_moments(head for head in heads if head["parent"] is None)):
+        together += change
+        assert most is None or together <= most, f"more than {most} of the tenant ran at a time"
+    assert not await play.stored("line", TENANCY)
+    for book in await play.stored("book", TENANCY):
+        assert not any(book.body[name] for name in ("running", "waiting", "open", "children"))
 
 
 def _moments(heads: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, int, str]]:

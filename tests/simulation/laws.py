@@ -68,7 +68,7 @@ class Execution:
     @property
     def withdrawn(self) -> bool:
         """Whether it was cancelled before it had its turn."""
-        return self.status == "cancelled" and not self.states and len(self.told) == 2
+        return self.status == "cancelled" and not self.states and not any(one.step for one in self.told)
 
     def check(self) -> None:
         self.it_ends_once_and_nothing_is_told_after_it()

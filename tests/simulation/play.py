@@ -25,7 +25,7 @@ from shared.modules.children import RunIntent
 from shared.modules.core import Assert, Transform, Wait
 from shared.ports.actions import Action
 from shared.ports.adapters import Adapters
-from shared.ports.documents import EXECUTIONS, Document, Query
+from shared.ports.documents import EXECUTIONS, TENANCY, Container, Document, Query
 from shared.security.principals import Principal
 from shared.security.scope import TenantScope
 from shared.services.members import Caller
@@ -147,6 +147,9 @@ class Play:
         await platform.members.ensure_member(
             "acme", user="ada", roles=["admin"], issuer=ada.principal.issuer, subject=ada.principal.subject
         )
+        if self.scenario.most is not None:
+            most = {"max_concurrent_executions": self.scenario.most}
+            await platform.tenants.configure(ada, "acme", most)
         for number, definition in reversed([*enumerate(self.scenario.definitions)]):
             await platform.intents.create(ada, NewIntent(name=intent_name(number), definition=definition))
 
@@ -241,8 +244,8 @@ class Play:
         step = document.body["approval"]["step"]
         self._ask(lambda platform: platform.approvals.decide(member(user), execution, step, verdict))  # type: ignore[arg-type]  # one of the verdicts
 
-    async def stored(self, kind: str) -> list[Document]:
-        return list((await self.documents.query(ACME, Query(EXECUTIONS, kind, limit=1000))).items)
+    async def stored(self, kind: str, container: Container = EXECUTIONS) -> list[Document]:
+        return list((await self.documents.query(ACME, Query(container, kind, limit=1000))).items)
 
     async def _come_to_rest(self) -> None:
         """Nothing fails any more; whatever is stored has to end."""
@@ -271,6 +274,7 @@ class Play:
             and all(head.body["status"] in TERMINAL_STATUSES for head in heads)
             and not await self.stored("nudge")
             and not await self.stored("retry")
+            and not await self.stored("ticket", TENANCY)
             and all(instance.ended for instance in self.engine.instances.values())
         )
 

@@ -78,6 +78,8 @@ class Scenario:
     stale: float
     unreliability: Unreliability
     recut: Recut
+    most: int | None = None
+    """How many executions the tenant lets run at a time."""
 
     @classmethod
     def of(cls, seed: int) -> "Scenario":
@@ -105,6 +107,7 @@ class Scenario:
                 ]
             ),
             recut=Recut(random.choice([0, 30]), random.choice([4, 20]), random.choice([1, 3, 12])),
+            most=Random(f"the limit of {seed}").choice([None, None, None, 1, 2]),
         )
 
     def smaller(self) -> Iterator["Scenario"]:
@@ -113,7 +116,14 @@ class Scenario:
             yield replace(self, deeds=[*self.deeds[:place], *self.deeds[place + 1 :]])
         if self.unreliability != Unreliability(twice=0):
             yield replace(self, unreliability=Unreliability(twice=0))
-        for simpler in ({"failing": 0}, {"stale": 0}, {"processes": 1}, {"recut": Recut(30, 20, 12)}):
+        simplest = (
+            {"most": None},
+            {"failing": 0},
+            {"stale": 0},
+            {"processes": 1},
+            {"recut": Recut(30, 20, 12)},
+        )
+        for simpler in simplest:
             if any(getattr(self, name) != value for name, value in simpler.items()):
                 yield replace(self, **simpler)
         for number, one in enumerate(self.definitions):
