@@ -1,5 +1,6 @@
 """Large outputs: stored once, before what refers to them, and whole wherever they are named."""
 
+import asyncio
 import hashlib
 from typing import Any, override
 
@@ -11,7 +12,8 @@ from shared.domain.executions import Execution
 from shared.domain.intents import NewIntent
 from shared.ports.actions import Completed
 from shared.ports.documents import EXECUTIONS
-from shared.services.packing import CHUNK, INLINE_BYTES, pack
+from shared.services.loads import LOADED_BYTES, Loads
+from shared.services.packing import CHUNK, INLINE_BYTES, pack, store_chunks
 from tests.fakes.documents import InterruptedDocuments, Killed, Moment
 from tests.services.conftest import Workshop, caller
 from tests.stores import BOTH_STORES
@@ -161,6 +163,50 @@ async def test_what_cannot_be_seen_yet_is_asked_for_again(workshop: Workshop, mi
     with pytest.raises(UnavailableError):
         await workshop.forgetful(Behind(workshop.documents)).run(ids)
     assert await workshop.forgetful().run(ids) == {"status": "completed"}
+
+
+class Counting(InterruptedDocuments):
+    """Counts the chunks that are read."""
+
+    chunks = 0
+
+    @override
+    async def read(self, scope: Any, **place: Any) -> Any:
+        self.chunks += place["id"].startswith("output:")
+        await asyncio.sleep(0)  # others have their turn, as over a network
+        return await super().read(scope, **place)
+
+
+async def test_who_asks_at_the_same_time_shares_one_load_and_the_last_ones_are_kept(
+    workshop: Workshop,
+) -> None:
+    uses = [{**USE, "id": f"use{number}"} for number in range(6)]
+    execution = await workshop.execute(MAKE, *uses)
+    await workshop.attempt(execution, "make", first=True)
+    documents = Counting(workshop.documents)
+    steps = workshop.forgetful(documents)
+    ids = {"tenant_id": "acme", "execution_id": execution.execution_id, "attempt": 1}
+    await asyncio.gather(*(steps.run(ids | {"step": f"use{number}"}) for number in range(5)))
+    assert documents.chunks == 1
+    await steps.run(ids | {"step": "use5"})
+    assert documents.chunks == 1
+
+
+async def test_what_is_kept_loaded_is_bounded_and_goes_with_its_execution(workshop: Workshop) -> None:
+    documents = Counting(workshop.documents)
+    loads = Loads(documents)
+    noise = {"text": "x" * (LOADED_BYTES * 2 // 3)}
+    bodies: list[Any] = []
+    for name in "ab":
+        packed = await pack(noise | {"name": name}, owner=f"step:{name}", path="/there")
+        await store_chunks(documents, workshop.ada.scope, "E", packed.chunks)
+        bodies.append(packed.fields)
+    for body, reads in ((bodies[0], 1), (bodies[0], 1), (bodies[1], 2), (bodies[0], 3)):
+        assert (await loads.outputs(workshop.ada.scope, "E", body))["text"] == noise["text"]
+        assert documents.chunks == reads
+    loads.forget(workshop.ada.scope, "E")
+    await loads.outputs(workshop.ada.scope, "E", bodies[0])
+    assert documents.chunks == 4
 
 
 @BOTH_STORES
