@@ -35,6 +35,7 @@ from shared.security.scope import TenantScope
 from shared.services.admission import Admission
 from shared.services.attempts import HEAD
 from shared.services.chains import Act, Chain, Chains
+from shared.services.freshness import catch_up
 from shared.services.heads import new_head
 from shared.services.launching import Launcher
 from shared.services.packing import outputs_path, read_chunks, size_of, store_chunks
@@ -146,7 +147,12 @@ class RetryOrders:
             await self.carry_out(scope, Order.stored(document.body))
 
     async def carry_out(self, scope: TenantScope, order: Order) -> None:
-        """Make the new execution, keep what is to be kept, and start it."""
+        """Make the new execution, keep what is to be kept, and start it.
+
+        Raises:
+            UnavailableError: the store cannot be reached, or does not show yet all that is to be kept.
+        """
+        await catch_up(self._documents, scope, order.old)
         await self._make(scope, order)
         for step in order.partly:
             await self._keep_items(scope, order, step, every=False)
@@ -192,11 +198,14 @@ class RetryOrders:
         )
 
     async def _keep_steps(self, scope: TenantScope, order: Order) -> None:
-        kept = dict(order.kept)
+        left = {step for step, _ in order.kept}
         async for page in self._pages(scope, order.old, "step"):
-            for batch in _batches([body for body in page if body["step"] in kept]):
+            for batch in _batches([body for body in page if body["step"] in left]):
                 await self._keep_chunks(scope, order, batch)
                 await self._keep_batch(scope, order, batch)
+                left -= {body["step"] for body in batch}
+        if left:
+            raise UnavailableError(f"of {order.old}, steps cannot be seen yet: {', '.join(sorted(left))}")
 
     async def _keep_batch(self, scope: TenantScope, order: Order, batch: Sequence[Body]) -> None:
         operations: list[Operation] = []

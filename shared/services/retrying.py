@@ -32,6 +32,7 @@ from shared.services.attempts import HEAD
 from shared.services.chains import Act, Chains
 from shared.services.effects import Effects, Stored
 from shared.services.executions import Executions, chain_of
+from shared.services.freshness import catch_up
 from shared.services.intents import Intents
 from shared.services.members import Caller
 from shared.services.plans import Plans
@@ -90,6 +91,8 @@ class Retrying:
 
     async def _retry(self, caller: Caller, execution_id: str, new: str, wanted: Retrial) -> Execution:
         while True:
+            # What did not end well is decided by what is not there: nothing may be overlooked.
+            await catch_up(self._documents, caller.scope, execution_id)
             head = (await self._executions.head(caller.scope, execution_id)).body
             _require_retriable(head)
             order = await self._decide(caller, head, new, wanted)
@@ -106,6 +109,7 @@ class Retrying:
         return await self._made(caller, new)
 
     async def _made(self, caller: Caller, new: str) -> Execution:
+        await catch_up(self._documents, caller.scope, new)
         execution = execution_of((await self._executions.head(caller.scope, new)).body)
         intent = await self._intents.get(caller, execution.intent_id)
         return replace(execution, deprecation=intent.deprecation)

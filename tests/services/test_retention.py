@@ -228,8 +228,11 @@ async def test_what_is_being_retried_is_purged_when_all_that_is_kept_of_it_has_b
 ) -> None:
     execution = await keeper.finished("deploy")
 
+    moments: list[str] = []
+
     def interrupt(moment: str, _: object) -> None:
-        if moment == "after":
+        moments.append(moment)
+        if moments.count("after") == 2:  # it has caught up, and the order is stored
             raise Killed
 
     keeper.documents.interrupt = interrupt
