@@ -38,6 +38,15 @@ def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(hosting.ROOT)))
+def test_every_link_to_a_section_leads_to_one(page: Path) -> None:
+    for target, section in re.findall(r"\]\(([^)#\s]*)#([^)]+)\)", page.read_text()):
+        if "://" not in target:
+            text = (page.parent / target if target else page).read_text()
+            titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+            assert section in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(hosting.ROOT)))
 def test_every_file_that_a_page_names_exists(page: Path) -> None:
     top = r"`((?:shared|functions|localhost|quantum|tests|examples|docs|scripts)/[\w./-]*\w)`"
     for name in re.findall(top, page.read_text()):
