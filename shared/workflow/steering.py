@@ -61,6 +61,10 @@ def _nudge(run: Generation, step: str, word: Word) -> None:
             del run.flights[id(flight.task)]
             flight.lane.due = None
             run.due.append((flight.node, flight.lane))
+    for _, lane in run.due if run.work.paused else ():
+        # It began to wait while it was paused, and its sleep has not begun.
+        if lane.steps[0] == step and lane.is_at(item) and lane.token is not None:
+            lane.due = None
 
 
 def _hold(run: Generation, word: Word, *, paused: bool, number: int) -> None:

@@ -122,6 +122,15 @@ def test_what_is_nudged_while_it_is_paused_is_asked_when_it_is_resumed() -> None
     assert begun(world) == [("a", 0), ("a", 10)]
 
 
+def test_what_begins_to_wait_while_it_is_paused_and_is_nudged_then_is_asked_when_it_is_resumed() -> None:
+    words = [(0.5, pause()), (5, {"step": "a"}), (10, resume())]
+    world = run({"a": []}, words, {"a": [WAITING, DONE]})
+    assert [(attempt.began, attempt.request["token"]) for attempt in world.attempts] == [
+        (0, None),
+        (10, "job"),
+    ]
+
+
 def test_a_pause_holds_over_the_phases_and_generations() -> None:
     for at in range(9):
         world = run(
