@@ -57,7 +57,7 @@ FULL = Size(
     items=(1000, 10_000),
     waiting=1000,
     rest_seconds=60,
-    killed=(500, 20),
+    killed=(500, 50),
 )
 QUICK = Size(
     latency_runs=10,
