@@ -219,6 +219,21 @@ async def test_it_is_terminated_whatever_else_was_wished_before(
     assert (await workshop.types(execution)).count("execution_cancelled") == 1
 
 
+async def test_what_was_undone_is_not_named_as_left_although_the_orchestration_had_not_heard(
+    workshop: Workshop,
+) -> None:
+    execution = await workshop.execute(STEP, {**STEP, "id": "b"})
+    for step in "ab":
+        await workshop.attempt(execution, step, first=step == "a")
+    await workshop.attempt(execution, "b", ending="failed", compensates=True)
+    await steer(workshop, execution, "terminate")
+    ids = {"tenant_id": "acme", "execution_id": execution.execution_id}
+    end: dict[str, Any] = {"failed": [], "blocked": [], "cancelled": [], "uncompensated": ["b", "a"]}
+    await workshop.endings.finish({**ids, "status": "cancelled", "terminated": True, **end})
+    error = (await workshop.executions.get(workshop.ada, execution.execution_id)).error
+    assert (error or {})["uncompensated"] == ["a"]
+
+
 async def test_a_termination_that_was_not_told_is_told_by_recovery_to_what_begins_nothing(
     workshop: Workshop,
 ) -> None:
