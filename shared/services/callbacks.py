@@ -22,11 +22,10 @@ from shared.domain.errors import (
     DocumentStaleError,
     NotFoundError,
 )
-from shared.domain.executions import STEP_TERMINAL_STATUSES
 from shared.domain.places import Place
 from shared.domain.times import parse_rfc3339, rfc3339
 from shared.ports.clock import Clock
-from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Operation, Patch
+from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Operation, Patch, Path
 from shared.ports.telemetry import NOTHING
 from shared.security.scope import TenantScope
 from shared.services.nudges import Nudges
@@ -37,6 +36,8 @@ from shared.workflow.steering import asking
 
 KIND: Final = "callback"
 PATH: Final = "/api/v1/callbacks/"
+_WAITING: Final = frozenset({"running", "waiting"})
+"""The statuses of an attempt that has not come to its end; it may be called before it says that it waits."""
 UNKNOWN: Final = "There is nothing to be called back here"
 """Whatever is wrong with an address, this is all that is said."""
 
@@ -126,7 +127,7 @@ class Callbacks:
         if callback is None or callback.status == "expired":
             raise NotFoundError(UNKNOWN)
         if callback.status == "open" and (
-            callback.until <= self._clock.now() or not await self._waits(called)
+            callback.until <= self._clock.now() or await self._standing(called) is None
         ):
             raise NotFoundError(UNKNOWN)
 
@@ -143,21 +144,26 @@ class Callbacks:
         answer.require_whole()
         answer = answer.without(called.token)
         scope, place = called.scope, called.place
+        kept = {"hash": answer.hash, "json": orjson.dumps(answer.to_json()).decode()}
+        taken = Patch(
+            _document_id(place),
+            set={("status",): "answered", ("answer",): kept},
+            where={("status",): "open"},
+        )
         with logs.about(tenant_id=scope.tenant_id, execution_id=place.execution_id):
             nudge = self._nudges.nudge(asking(place.step, place.item))
-            told = await self._told(called, answer)
-            kept = {"hash": answer.hash, "json": orjson.dumps(answer.to_json()).decode()}
-            taken = Patch(
-                _document_id(place),
-                set={("status",): "answered", ("answer",): kept},
-                where={("status",): "open"},
-            )
-            try:
-                await self._transact(scope, place, taken, Create(told), nudge)
-            except (DocumentStaleError, DocumentExistsError):
-                await self._require_same(called, answer)
+            told = Create(await self._told(called, answer))
+            while (standing := await self._standing(called)) is not None:
+                try:
+                    await self._transact(scope, place, taken, standing, told, nudge)
+                except (DocumentStaleError, DocumentExistsError):
+                    callback = await self._look(scope, place)
+                    if callback is None or callback.status != "open":
+                        break
+                    continue  # the step has gone on, and may wait still
+                await self._nudges.send(scope, place.execution_id, nudge)
                 return
-            await self._nudges.send(scope, place.execution_id, nudge)
+            await self._require_same(called, answer)
 
     async def _require_same(self, called: Called, answer: Answer) -> None:
         callback = await self._look(called.scope, called.place)
@@ -186,8 +192,11 @@ class Callbacks:
             trace=run.trace if run else NOTHING,
         )
 
-    async def _waits(self, called: Called) -> bool:
-        """Whether the attempt has not come to its end."""
+    async def _standing(self, called: Called) -> Patch | None:
+        """A write on condition that the attempt stands where it does; None: it has come to its end.
+
+        So nothing is told of a callback behind the end of its step.
+        """
         place = called.place
         stored = step_document_id(place.step)
         if place.item is not None:
@@ -195,15 +204,14 @@ class Callbacks:
         document = await self._documents.read(
             called.scope, container=EXECUTIONS, partition=place.execution_id, id=stored
         )
+        at: Path = ("compensation",) if place.compensates else ()
         state = document.body if document else None
         if state is not None and place.compensates:
             state = state.get("compensation")
-        return (
-            state is not None
-            and state["status"] not in STEP_TERMINAL_STATUSES
-            and state["status"] != "retrying"
-            and state["attempts"] == place.attempt
-        )
+        if state is None or state["attempts"] != place.attempt or state["status"] not in _WAITING:
+            return None
+        standing: dict[Path, Any] = {(*at, name): state[name] for name in ("status", "attempts")}
+        return Patch(stored, set={(*at, "called"): True}, where=standing)
 
     async def _look(self, scope: TenantScope, place: Place) -> Callback | None:
         try:

@@ -130,6 +130,8 @@ class Children:
             origin = Origin(actor(parent, scope.tenant_id))
             with contextlib.suppress(ConflictError):  # it has ended meanwhile, and says so itself
                 await self._steering.apply(scope, origin, child.execution_id, how)
+                if child.status == "pending":  # nobody may have started it yet
+                    await self._launcher.recover(scope, child.execution_id)
         return child
 
     async def _withdraw(self, scope: TenantScope, parent: Place) -> Child | None:
