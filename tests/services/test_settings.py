@@ -96,12 +96,18 @@ def test_a_missing_key_is_named(key: str) -> None:
         ("QUANTUM_HEARTBEAT_SECONDS", "-1"),
         ("QUANTUM_EGRESS_ALLOW", "10.0.0.0/99"),
         ("QUANTUM_EGRESS_ALLOW", "not a network"),
+        ("QUANTUM_TELEMETRY", "azure"),
     ],
 )
 def test_a_bad_value_is_shown_with_its_key(key: str, value: str) -> None:
     with pytest.raises(SettingsError, match=key) as refused:
         Settings.from_mapping(GOOD | {key: value})
     assert repr(value) in str(refused.value)
+
+
+def test_telemetry_to_azure_monitor_needs_to_know_where_that_is() -> None:
+    with pytest.raises(SettingsError, match="APPLICATIONINSIGHTS_CONNECTION_STRING is not set"):
+        Settings.from_mapping(GOOD | {"QUANTUM_TELEMETRY": "azure-monitor"})
 
 
 def test_egress_is_allowed_by_networks_and_by_host_and_port() -> None:
