@@ -7,7 +7,7 @@ import os
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ from shared.services import agenda, schedules
 from shared.services.members import DIRECTORY
 from tests.e2e.api import Api
 from tests.e2e.receiver import Receiver
-from tests.e2e.shapes import SHAPES
+from tests.e2e.shapes import LIMIT, SHAPES
 from tests.host.running import until
 from tests.simulation.laws import Execution
 
@@ -109,13 +109,13 @@ class Chaos:
             self.acknowledged[response.json()["execution_id"]] = name
 
     def _steer(self) -> None:
-        """Cancel, or decide on, one of the latest executions that somebody has to do with."""
+        """Do something with one of the latest executions that somebody has to do with."""
         steered = [one for one, name in list(self.acknowledged.items()) if SHAPES[name].steered]
         if steered:
             chosen = self.rng.choice(steered[-LATEST:])
-            self._decide(chosen, SHAPES[self.acknowledged[chosen]].steered)
+            self._post(chosen, self.rng.choice(SHAPES[self.acknowledged[chosen]].steered))
 
-    def _decide(self, execution: str, does: str) -> None:
+    def _post(self, execution: str, does: str) -> None:
         user = self.rng.choice(["bob", "cleo"])
         with Api(self.host, user=user) as api, contextlib.suppress(httpx.TransportError):
             status = api.client.post(f"/executions/{execution}/{does}").status_code
@@ -147,8 +147,10 @@ class Chaos:
         for one in going_on:
             # Those too that were stored and, the host being killed, not acknowledged: they wait for people.
             does = SHAPES[one["intent_id"].rpartition("-v")[0]].steered
-            if does == "steps/ask/approve":
-                self._decide(one["execution_id"], does)
+            if "steps/ask/approve" in does:
+                self._post(one["execution_id"], "steps/ask/approve")
+            elif one["status"] == "paused":
+                self._post(one["execution_id"], "resume")
         return not going_on
 
     def _counted(self, api: Api) -> bool:
@@ -160,6 +162,9 @@ class Chaos:
         for one in found:
             for name in ("completed", "failed", "skipped"):
                 steps[f"steps_{name}"] += one["progress"][name]
+            if one["retry_of"]:  # what it keeps was counted when it ran
+                kept = [step for step in api.get(one["execution_id"])["steps"] if step["kept_from"]]
+                steps.subtract(f"steps_{step['status']}" for step in kept)
         expected = {"executions_started": len(found), **statuses, **steps}
         return all(sum(day[name] for day in days) == count for name, count in expected.items())
 
@@ -193,6 +198,7 @@ class Chaos:
                 for head in stored.values()
                 if head["schedule"]
             )
+            _require_limit(stored.values())
             assert set(times.values()) == {1}, f"a time of a schedule was executed twice: {times}"
             assert len(times) >= MADE_UP * len(SCHEDULES)
 
@@ -246,6 +252,13 @@ async def _all_of(documents: Documents, kind: str) -> dict[str, Mapping[str, Any
         found |= {item.body["execution_id"]: item.body for item in page.items}
         if (after := page.after) is None:
             return found
+
+
+def _require_limit(heads: Iterable[Mapping[str, Any]]) -> None:
+    """No more of the intent ``limited`` ran at any time than may."""
+    spans = [(one["started_at"], one["finished_at"]) for one in heads if one["intent"] == "limited"]
+    for began, _ in spans:
+        assert sum(start <= began < end for start, end in spans) <= LIMIT, sorted(spans)
 
 
 @contextlib.contextmanager

@@ -17,13 +17,13 @@ class Shape:
 
     Attributes:
         ends: the statuses that they may end in.
-        steered: what is posted to them while they run, beside ``/executions/ID``.
+        steered: what may be posted to them, behind ``/executions/ID/``.
         error: the code of the error, if they end with one.
     """
 
     definition: Json
     ends: frozenset[str] = frozenset({"completed"})
-    steered: str = ""
+    steered: tuple[str, ...] = ()
     error: str | None = None
     parameters: Callable[[Random], Json] = lambda _: {}
 
@@ -57,6 +57,8 @@ def _fail(id: str, *after: str, **more: Any) -> Json:
     return {"id": id, "action": "assert", "condition": "1 > 2", "depends_on": list(after), **more}
 
 
+LIMIT: Final = 2
+"""So many of the intent ``limited`` run at a time."""
 LAST: Final = [{"id": "last", "action": "transform", "value": "${{ execution.status }}"}]
 UNDO: Final = {"action": "wait", "seconds": 0.3, "retry": {"max_attempts": 3}}
 ITEMS: Final = {"type": "object", "properties": {"items": {"type": "array"}}, "required": ["items"]}
@@ -161,7 +163,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
     ),
     "approved": Shape(
         {"steps": [{"id": "ask", "action": "approval", "required": 2}, _say("a", "ask")]},
-        steered="steps/ask/approve",
+        steered=("steps/ask/approve",),
     ),
     "expired": Shape(
         {"steps": [{"id": "ask", "action": "approval", "expires_in": 1, "on_expiry": "approve"}]}
@@ -174,8 +176,22 @@ SHAPES: Final[Mapping[str, Shape]] = {
     "cancelled": Shape(
         {"steps": [_say("a", compensate=UNDO), *(_wait(f"w{n}", 5, "a") for n in range(3))], "finally": LAST},
         ends=frozenset({"completed", "cancelled"}),
-        steered="cancel",
+        steered=("cancel",),
     ),
+    "paused": Shape(
+        {"steps": [_say("a"), _wait("w", 0.5, "a"), _say("b", "w")]}, steered=("pause", "resume")
+    ),
+    "terminated": Shape(
+        {"steps": [_say("a", compensate=UNDO), _wait("w", 3, "a")], "finally": LAST},
+        ends=frozenset({"completed", "cancelled"}),
+        steered=("terminate",),
+    ),
+    "again": Shape(
+        {"steps": [_say("a"), _fail("fail", "a"), _say("b", "fail")]},
+        ends=frozenset({"failed"}),
+        steered=("retry",),
+    ),
+    "limited": Shape({"steps": [_wait("w", 0.3)], "concurrency": {"limit": LIMIT}}),
     "parent": Shape(
         {
             "steps": [
