@@ -84,14 +84,14 @@ def _check(undoing: Undoing, end: Mapping[str, Any]) -> None:
 
 
 @given(cases())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_what_completed_is_undone_once_in_reverse_order_when_the_execution_fails(case: Case) -> None:
     undoing = Undoing(case)
     _check(undoing, undoing.run())
 
 
 @given(cases(), st.integers(0, 40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_what_completed_is_undone_when_the_execution_is_cancelled_at_any_time(case: Case, at: int) -> None:
     undoing = Undoing(case)
     _check(undoing, undoing.run(cancel_at=float(at)))

@@ -73,7 +73,7 @@ def expected(case: Case) -> tuple[set[str], set[str]]:
 
 
 @given(cases())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_every_step_runs_in_order_and_the_end_is_as_the_graph_says(case: Case) -> None:
     actor = Actor(case)
     end = actor.run()
@@ -96,7 +96,7 @@ def test_cutting_delays_no_step(case: Case) -> None:
 
 
 @given(cases(), st.integers(0, 40))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_cancelled_execution_begins_nothing_more_and_names_every_step_once(case: Case, at: int) -> None:
     actor = Actor(case)
     end = actor.run(cancel_at=float(at))

@@ -93,7 +93,7 @@ def test_nudges_reach_what_waits_in_every_phase_and_generation() -> None:
 
 
 @given(cases(), st.lists(st.tuples(st.floats(0, 40), st.integers(0, 15)), max_size=12))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_nudge_changes_what_an_execution_comes_to(case: Case, told: list[tuple[float, int]]) -> None:
     actor = Actor(case)
     actor.world.run(case.work(), nudges=[(at, f"s{number}") for at, number in told])

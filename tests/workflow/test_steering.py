@@ -183,7 +183,7 @@ def test_a_list_is_paused_with_its_items() -> None:
 
 
 @given(cases(), st.integers(0, 30), st.integers(1, 200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_whenever_it_is_paused_it_comes_to_the_same_end(case: Case, at: int, length: int) -> None:
     actor = Actor(case)
     words = [(at + 0.25, pause()), (at + 0.25 + length, resume())]
@@ -195,7 +195,7 @@ def test_whenever_it_is_paused_it_comes_to_the_same_end(case: Case, at: int, len
 
 
 @given(cases(), st.integers(0, 30), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_whenever_it_is_terminated_nothing_else_begins_and_every_step_is_accounted_for(
     case: Case, at: int, paused: bool
 ) -> None:
