@@ -47,7 +47,7 @@ def test_what_ended_long_ago_is_purged_although_the_host_is_killed_meanwhile(tmp
             until(lambda: all(api.client.get(f"/executions/{one}").status_code == 404 for one in ended))
             until(lambda: not left_behind(data, ended))
             assert api.get(young)["status"] == "completed"
-            assert api.get(running)["status"] == "running"
+            assert api.get(running)["status"] == "waiting"
             chains = api.client.get("/audit/verification").json()
             assert (chains["verified"], chains["damage"]) == (True, [])
             trail = api.client.get(f"/executions/{ended[0]}/audit").json()
@@ -68,7 +68,7 @@ def executed(api: Api) -> tuple[list[str], str, str]:
     ended = [api.execute(ENDED) for _ in range(COUNT + 1)]
     running = api.execute(RUNNING)
     until(lambda: all(api.get(one)["status"] == "completed" for one in ended))
-    until(lambda: api.get(running)["status"] == "running")
+    until(lambda: api.get(running)["status"] == "waiting")
     return ended[1:], ended[0], running
 
 
