@@ -4,20 +4,17 @@ import importlib
 from dataclasses import dataclass
 from typing import cast
 
-from shared.domain.paging import Cursors
+from shared.foundation import Foundation
 from shared.modules.authorization import OutboundTokens
 from shared.modules.catalogue import BuiltInActions
 from shared.modules.webhooks import GuardedWebhooks
 from shared.ports.actions import Catalogue
 from shared.ports.adapters import Adapters
-from shared.security.egress import EgressPolicy
-from shared.services.admission import Admission
 from shared.services.agenda import Agenda
 from shared.services.approvals import Approvals
 from shared.services.audit import Audit
 from shared.services.bulk import Bulk
 from shared.services.callbacks import Callbacks
-from shared.services.chains import Chains
 from shared.services.children import Children
 from shared.services.counters import Counters
 from shared.services.endings import Endings
@@ -40,7 +37,6 @@ from shared.services.relay import Relay
 from shared.services.retention import Retention
 from shared.services.retry_orders import RetryOrders
 from shared.services.retrying import Retrying
-from shared.services.runs import Runs
 from shared.services.schedules import Schedules
 from shared.services.schemas import Schemas
 from shared.services.sealing import Addresses, Sealer
@@ -52,7 +48,6 @@ from shared.services.tenants import Tenants
 from shared.services.validation import Validation
 from shared.services.versions import Versions
 from shared.services.warmup import WarmUp
-from shared.services.watched import WatchedDocuments, WatchedEvents
 from shared.services.webhooks import RetryPolicy, Webhooks
 from shared.settings import ADAPTERS, Settings
 from shared.settings_json import outbound_scopes
@@ -106,68 +101,9 @@ def load_adapters(settings: Settings) -> Adapters:
     return cast("Adapters", importlib.import_module(ADAPTERS[settings.adapters]).build(settings))
 
 
-@dataclass(frozen=True, slots=True)
-class _Base:
-    """What most use cases stand on."""
-
-    adapters: Adapters
-    settings: Settings
-    documents: WatchedDocuments
-    events: WatchedEvents
-    cursors: Cursors
-    chains: Chains
-    runs: Runs
-    launcher: Launcher
-    limits: Limits
-    tenants: Tenants
-    admission: Admission
-    nudges: Nudges
-    retry_orders: RetryOrders
-    egress: EgressPolicy
-
-    @classmethod
-    def of(cls, adapters: Adapters, settings: Settings) -> "_Base":
-        documents = WatchedDocuments(adapters.documents)
-        runs = Runs(documents)
-        launcher = Launcher(documents=documents, orchestrations=adapters.orchestrations, runs=runs)
-        nudges = Nudges(
-            documents=documents,
-            orchestrations=adapters.orchestrations,
-            launcher=launcher,
-            clock=adapters.clock,
-            ids=adapters.ids,
-        )
-        chains = Chains(settings.audit_retention)
-        limits = Limits(documents=documents, launcher=launcher, clock=adapters.clock)
-        tenants = Tenants(
-            documents=documents,
-            chains=chains,
-            limits=limits,
-            clock=adapters.clock,
-            max_concurrent_executions=settings.max_concurrent_executions,
-        )
-        admission = Admission(limits=limits, tenants=tenants, launcher=launcher)
-        return cls(
-            adapters,
-            settings,
-            documents,
-            WatchedEvents(adapters.events),
-            Cursors(adapters.cursor_key),
-            chains,
-            runs,
-            launcher,
-            limits,
-            tenants,
-            admission,
-            nudges,
-            RetryOrders(documents=documents, chains=chains, admission=admission, launcher=launcher),
-            EgressPolicy.allowing(settings.egress_allow),
-        )
-
-
 def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | None = None) -> Application:
     """The platform over ``adapters``; a ``catalogue`` takes the place of the built-in actions."""
-    base = _Base.of(adapters, settings)
+    base = Foundation.of(adapters, settings)
     documents, runs, clock, telemetry = base.documents, base.runs, adapters.clock, adapters.telemetry
     approvals = Approvals(documents=documents, chains=base.chains, runs=runs, nudges=base.nudges, clock=clock)
     catalogue = catalogue or _built_in_actions(base, approvals)
@@ -242,14 +178,14 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
     )
 
 
-def _built_in_actions(base: _Base, approvals: Approvals) -> BuiltInActions:
+def _built_in_actions(base: Foundation, approvals: Approvals) -> BuiltInActions:
     outbound = OutboundTokens(base.adapters.credentials, outbound_scopes(base.settings))
     return BuiltInActions(
         egress=base.egress, approvals=approvals, outbound=outbound, telemetry=base.adapters.telemetry
     )
 
 
-def _registry(base: _Base, catalogue: Catalogue) -> tuple[Validation, Intents, Versions, Lifecycle]:
+def _registry(base: Foundation, catalogue: Catalogue) -> tuple[Validation, Intents, Versions, Lifecycle]:
     documents, chains, cursors, clock = base.documents, base.chains, base.cursors, base.adapters.clock
     validation = Validation(
         documents=documents, catalogue=catalogue, tenants=base.tenants, url_refusal=base.egress.refusal_of_url
@@ -264,7 +200,7 @@ def _registry(base: _Base, catalogue: Catalogue) -> tuple[Validation, Intents, V
     )
 
 
-def _executions(base: _Base, intents: Intents, plans: Plans) -> Executions:
+def _executions(base: Foundation, intents: Intents, plans: Plans) -> Executions:
     return Executions(
         documents=base.documents,
         chains=base.chains,
@@ -280,7 +216,7 @@ def _executions(base: _Base, intents: Intents, plans: Plans) -> Executions:
     )
 
 
-def _steering(base: _Base, executions: Executions, endings: Endings) -> Steering:
+def _steering(base: Foundation, executions: Executions, endings: Endings) -> Steering:
     return Steering(
         documents=base.documents,
         chains=base.chains,
@@ -294,7 +230,7 @@ def _steering(base: _Base, executions: Executions, endings: Endings) -> Steering
     )
 
 
-def _retrying(base: _Base, executions: Executions, intents: Intents, plans: Plans) -> Retrying:
+def _retrying(base: Foundation, executions: Executions, intents: Intents, plans: Plans) -> Retrying:
     return Retrying(
         documents=base.documents,
         chains=base.chains,
@@ -310,7 +246,7 @@ def _retrying(base: _Base, executions: Executions, intents: Intents, plans: Plan
 
 
 def _schedules(
-    base: _Base, members: Members, intents: Intents, validation: Validation, executions: Executions
+    base: Foundation, members: Members, intents: Intents, validation: Validation, executions: Executions
 ) -> tuple[Schedules, FiringSchedules]:
     documents, clock = base.documents, base.adapters.clock
     agenda = Agenda(documents, clock)
@@ -328,7 +264,7 @@ def _schedules(
     )
 
 
-def _upkeep(base: _Base, members: Members) -> tuple[Recovery, Retention]:
+def _upkeep(base: Foundation, members: Members) -> tuple[Recovery, Retention]:
     documents, clock = base.documents, base.adapters.clock
     recovery = Recovery(
         documents=documents,
@@ -349,7 +285,7 @@ def _upkeep(base: _Base, members: Members) -> tuple[Recovery, Retention]:
     )
 
 
-def _webhooks(base: _Base) -> tuple[Subscriptions, Webhooks]:
+def _webhooks(base: Foundation) -> tuple[Subscriptions, Webhooks]:
     documents, adapters, settings = base.documents, base.adapters, base.settings
     sealer = Sealer(adapters.cursor_key, purpose="webhook secrets")
     subscriptions = Subscriptions(
@@ -366,7 +302,7 @@ def _webhooks(base: _Base) -> tuple[Subscriptions, Webhooks]:
     )
 
 
-def _callbacks(base: _Base) -> Callbacks:
+def _callbacks(base: Foundation) -> Callbacks:
     return Callbacks(
         documents=base.documents,
         runs=base.runs,
@@ -377,14 +313,14 @@ def _callbacks(base: _Base) -> Callbacks:
     )
 
 
-def _idempotency(base: _Base) -> Idempotency:
+def _idempotency(base: Foundation) -> Idempotency:
     sealer = Sealer(base.adapters.cursor_key, purpose="answers")
     return Idempotency(
         documents=base.documents, sealer=sealer, clock=base.adapters.clock, ids=base.adapters.ids
     )
 
 
-def _health(base: _Base) -> Health:
+def _health(base: Foundation) -> Health:
     return Health(
         documents=base.documents,
         events=base.events,

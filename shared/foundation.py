@@ -1,0 +1,76 @@
+"""What most use cases stand on, made first and once."""
+
+from dataclasses import dataclass
+
+from shared.domain.paging import Cursors
+from shared.ports.adapters import Adapters
+from shared.security.egress import EgressPolicy
+from shared.services.admission import Admission
+from shared.services.chains import Chains
+from shared.services.launching import Launcher
+from shared.services.limits import Limits
+from shared.services.nudges import Nudges
+from shared.services.retry_orders import RetryOrders
+from shared.services.runs import Runs
+from shared.services.tenants import Tenants
+from shared.services.watched import WatchedDocuments, WatchedEvents
+from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What most use cases stand on."""
+
+    adapters: Adapters
+    settings: Settings
+    documents: WatchedDocuments
+    events: WatchedEvents
+    cursors: Cursors
+    chains: Chains
+    runs: Runs
+    launcher: Launcher
+    limits: Limits
+    tenants: Tenants
+    admission: Admission
+    nudges: Nudges
+    retry_orders: RetryOrders
+    egress: EgressPolicy
+
+    @classmethod
+    def of(cls, adapters: Adapters, settings: Settings) -> "Foundation":
+        documents = WatchedDocuments(adapters.documents)
+        runs = Runs(documents)
+        launcher = Launcher(documents=documents, orchestrations=adapters.orchestrations, runs=runs)
+        nudges = Nudges(
+            documents=documents,
+            orchestrations=adapters.orchestrations,
+            launcher=launcher,
+            clock=adapters.clock,
+            ids=adapters.ids,
+        )
+        chains = Chains(settings.audit_retention)
+        limits = Limits(documents=documents, launcher=launcher, clock=adapters.clock)
+        tenants = Tenants(
+            documents=documents,
+            chains=chains,
+            limits=limits,
+            clock=adapters.clock,
+            max_concurrent_executions=settings.max_concurrent_executions,
+        )
+        admission = Admission(limits=limits, tenants=tenants, launcher=launcher)
+        return cls(
+            adapters,
+            settings,
+            documents,
+            WatchedEvents(adapters.events),
+            Cursors(adapters.cursor_key),
+            chains,
+            runs,
+            launcher,
+            limits,
+            tenants,
+            admission,
+            nudges,
+            RetryOrders(documents=documents, chains=chains, admission=admission, launcher=launcher),
+            EgressPolicy.allowing(settings.egress_allow),
+        )
