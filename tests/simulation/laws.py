@@ -204,7 +204,8 @@ class Execution:
         """The steps of ``finally`` run once all others have ended and are undone, however that went."""
         for step in self.last:
             assert self.end_of(step) or self.terminated or self.withdrawn, f"{step} of finally did not run"
-        tried = [one for one in self.told if one.step and one.attempt]
+        # Somebody outside may call late: that is no doing of the step.
+        tried = [one for one in self.told if one.attempt and one.type.startswith(("step_", "item_"))]
         first = next((one for one in tried if one.step in self.last), None)
         for one in tried[tried.index(first) :] if first else ():
             assert one.step in self.last, f"{one.type} of {one.step} came after finally had begun"
