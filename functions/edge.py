@@ -177,12 +177,19 @@ async def _unseal(platform: Application, call: Call) -> None:
 
 
 async def _identify(platform: Application, call: Call, operation: str) -> None:
-    credentials = call.header(b"authorization"), call.header(b"x-tenant-id")
+    credentials = _once(call, b"authorization"), _once(call, b"x-tenant-id")
     member = await _within(platform.members.authenticate(*credentials), AUTHENTICATION_SECONDS)
     logs.add(tenant_id=member.scope.tenant_id)
     require(member.principal, operation)
     address = addresses.source(call.request, platform.settings.trusted_proxies)
     call.authenticated = replace(member, request_id=call.request_id, address=address)
+
+
+def _once(call: Call, name: bytes) -> str | None:
+    """A header that says who asks. Of two, a proxy might have looked at the other one."""
+    if sum(given == name for given, _ in call.request.scope["headers"]) > 1:
+        raise UnauthenticatedError(f"the request has the header {name.decode()} more than once")
+    return call.header(name)
 
 
 def _path(call: Call, route: Route) -> str:

@@ -95,7 +95,7 @@ class Settings:
     max_concurrent_executions: int | None = None
     """``QUANTUM_MAX_CONCURRENT_EXECUTIONS``: how many executions of a tenant run at a time, unless the tenant
     says otherwise; without it or with 0, any number."""
-    token_issuers: str = ""
+    token_issuers: str = field(default="", repr=False)
     """``QUANTUM_TOKEN_ISSUERS``: whose tokens are taken, as JSON (``shared/adapters/jwt/configured.py`` has
     the form); on loopback beside the local issuer's."""
     credentials: str = ""

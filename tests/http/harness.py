@@ -35,6 +35,7 @@ from shared.domain.places import Place
 from shared.ports.adapters import Adapters
 from shared.ports.clock import Clock
 from shared.ports.documents import REGISTRY, Container, Document, Documents
+from shared.ports.tokens import Tokens
 from shared.security.permissions import ROLES as PERMISSIONS
 from shared.security.scope import TenantScope
 from shared.settings import Settings
@@ -178,13 +179,14 @@ async def build(
     events: SqliteEvents,
     heartbeat: float = 15,
     clock: Clock = CLOCK,
+    tokens: Tokens | None = None,
 ) -> World:
     orchestrations = RecordedOrchestrations()
     adapters = Adapters(
         documents=documents,
         events=events,
         orchestrations=orchestrations,
-        tokens=JwtTokens([identity.issuer], keys=JwksSource(), clock=clock),
+        tokens=tokens or JwtTokens([identity.issuer], keys=JwksSource(), clock=clock),
         clock=clock,
         ids=RandomIds(clock),
         cursor_key=b"k" * 32,

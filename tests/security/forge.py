@@ -75,18 +75,19 @@ class Forge:
     """An issuer, its keys, and a verifier that trusts it."""
 
     alg: str = "RS256"
+    name: str = ISSUER
     clock: FrozenClock = field(default_factory=FrozenClock)
 
     def __post_init__(self) -> None:
         self.keys = Keys([jwk(self.alg, "first")])
-        self.issuer = Issuer(ISSUER, (AUDIENCE, "other-name-of-it"), algorithms=(self.alg,))
+        self.issuer = Issuer(self.name, (AUDIENCE, "other-name-of-it"), algorithms=(self.alg,))
         self.tokens = JwtTokens([self.issuer], keys=self.keys, clock=self.clock)
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         """Good claims with changes; a change to None takes the claim out."""
         now = self.clock.unix()
         good = {
-            "iss": ISSUER,
+            "iss": self.name,
             "sub": "ada",
             "aud": AUDIENCE,
             "iat": now,

@@ -91,7 +91,10 @@ def test_every_mistake_is_told_at_once_with_its_place() -> None:
         "[5].algorithms: at least one is needed",
         "[5].jwks_url: 'file:///etc/keys' must be an https URL (http only on loopback)",
         f"[6].url: '{ISSUER}?tenant=x' must have no query",
-        "[7]: input tag 'saml' found using 'kind' does not match any of the expected tags: 'entra', 'oidc'",
+        (
+            "[7]: input tag 'saml' found using 'kind' does not match any of the expected tags: 'entra', "
+            "'oidc', 'shared-secret'"
+        ),
         "[8]: input should be an object",
     ]
 
@@ -158,3 +161,34 @@ async def test_a_token_that_is_not_for_us_is_refused_with_its_reason(
     with pytest.raises(UnauthenticatedError) as refused:
         await served(forge).verify(forge.token(**claims))
     assert (refused.value.reason, refused.value.message) == (reason, UnauthenticatedError.title)
+
+
+SHARED = {"kind": "shared-secret", "url": ISSUER, "audiences": [AUDIENCE], "secrets": {"one": "a0" * 32}}
+
+
+def test_an_issuer_that_shares_a_secret_signs_with_it_and_nothing_else() -> None:
+    (issuer,) = token_issuers(json.dumps([SHARED]))
+    assert (issuer.algorithms, issuer.secrets) == (("HS256",), (("one", b"\xa0" * 32),))
+    assert "\\xa0" not in repr(issuer)
+
+
+@pytest.mark.parametrize(
+    ("entry", "line"),
+    [
+        (SHARED | {"secrets": {"one": "a0" * 31}}, "the secret of 'one' must be 32 random bytes or more"),
+        (SHARED | {"secrets": {"one": "not digits a0a0a0a0"}}, "the secret of 'one' must be 32 random bytes"),
+        (SHARED | {"secrets": {"one": 7}}, "the secret of 'one' must be 32 random bytes or more"),
+        (SHARED | {"secrets": {}}, "it is an object of secrets under their key ids"),
+        (SHARED | {"secrets": {"": "a0" * 32}}, "it is an object of secrets under their key ids"),
+        (SHARED | {"secrets": "a0" * 32}, "it is an object of secrets under their key ids"),
+        (SHARED | {"algorithms": ["HS256"]}, "there is no such key"),
+        (SHARED | {"jwks_url": KEYS}, "there is no such key"),
+        (OIDC | {"secrets": {"one": "a0" * 32}}, "there is no such key"),
+        (OIDC | {"algorithms": ["HS256"]}, "'HS256' is not one of ES256"),
+        (OIDC | {"algorithms": ["RS256", "HS256"]}, "'HS256' is not one of ES256"),
+    ],
+)
+def test_a_secret_is_long_and_alone_and_never_shown(entry: dict[str, Any], line: str) -> None:
+    (told,) = mistakes(entry)
+    assert line in told
+    assert "a0a0" not in told

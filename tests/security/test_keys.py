@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 
 from shared.adapters.jwt.issuers import Issuer
@@ -47,6 +48,68 @@ async def test_a_key_replaced_under_its_own_id_ends_remembered_tokens_too() -> N
     with pytest.raises(UnauthenticatedError) as refused:
         await forge.tokens.verify(token)
     assert refused.value.reason == "the signature does not verify"
+
+
+async def test_keys_are_rotated_without_a_refused_request() -> None:
+    """Both keys are published while tokens of the old one live; two verifiers look at other times."""
+    forge = Forge()
+    verifiers = [forge.tokens, JwtTokens([forge.issuer], keys=forge.keys, clock=forge.clock)]
+    published = ["first"]
+    signing, tokens, accepted = "first", [forge.token()], 0
+
+    def publish(*kids: str) -> None:
+        published[:] = kids
+        forge.keys.entries[:] = [jwk("RS256", kid, kid) for kid in kids]
+
+    life = 600
+    for second in range(0, 6 * life, 20):
+        if second == life:
+            publish("first", "second")
+        if second == life + MAX_AGE:  # by then every verifier has looked
+            signing = "second"
+        if second == life + MAX_AGE + life:
+            publish("second")
+        tokens.append(forge.token({"kid": signing}, key=private_key("RS256", signing), jti=str(second)))
+        alive = tokens[-life // 20 :]
+        for number, verifier in enumerate(verifiers):
+            if (second // 20 + number) % 3 == 0:  # not every verifier is asked all the time
+                for token in alive:
+                    assert (await verifier.verify(token)).subject == "ada"
+                    accepted += 1
+        forge.clock.advance(20)
+    assert published == ["second"]
+    with pytest.raises(UnauthenticatedError):
+        await forge.tokens.verify(forge.token(jti="late"))
+    assert accepted > 1000
+
+
+async def test_a_new_key_that_signs_at_once_is_found_at_its_first_token() -> None:
+    forge = Forge()
+    await forge.tokens.verify(forge.token())
+    for number in range(5):
+        forge.clock.advance(MIN_INTERVAL)
+        kid = f"key-{number}"
+        forge.keys.entries.insert(0, jwk("RS256", kid, "second"))
+        await forge.tokens.verify(forge.token({"kid": kid}, key=private_key("RS256", "second")))
+        await forge.tokens.verify(forge.token(jti=str(number)))
+
+
+async def test_a_shared_secret_is_rotated_by_two_settings_without_a_refused_request() -> None:
+    forge = Forge()
+    old, new = ("2025", b"o" * 32), ("2026", b"n" * 32)
+
+    def token(secret: tuple[str, bytes]) -> str:
+        return jwt.encode(forge.claims(), secret[1], "HS256", headers={"kid": secret[0], "typ": "JWT"})
+
+    def verifier(*secrets: tuple[str, bytes]) -> JwtTokens:
+        issuer = Issuer(ISSUER, (AUDIENCE,), algorithms=("HS256",), secrets=secrets)
+        return JwtTokens([issuer], keys=JwksSource(), clock=forge.clock)
+
+    await verifier(old).verify(token(old))
+    between = verifier(old, new)
+    assert [(await between.verify(token(one))).subject for one in (old, new, old)] == ["ada"] * 3
+    with pytest.raises(UnauthenticatedError):
+        await verifier(new).verify(token(old))
 
 
 async def test_random_key_ids_cause_one_fetch_in_a_while() -> None:

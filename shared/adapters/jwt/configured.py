@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from shared.adapters.jwt.entra import CLOUDS, GUID, Version, entra_issuer
-from shared.adapters.jwt.issuers import ASYMMETRIC, Issuer, by_name
+from shared.adapters.jwt.issuers import ASYMMETRIC, SECRET_BYTES, SYMMETRIC, Issuer, by_name
 from shared.security.origins import is_loopback
 from shared.settings import SettingsError
 from shared.settings_json import parse_json_setting
@@ -35,13 +35,16 @@ def token_issuers(text: str) -> tuple[Issuer, ...]:
     tokens (``["v2"]``), ``audiences`` (the App ID URIs that v1 tokens name), ``metadata`` for ``"any"``
     (``organizations`` or ``common``) and ``cloud``. ``{"kind": "oidc"}`` is any OpenID Connect issuer: its
     ``url``, ``audiences``, and optionally ``algorithms`` (``["RS256"]``) and ``jwks_url``.
+    ``{"kind": "shared-secret"}`` is an issuer without public keys, which signs by HS256 with a secret that
+    the platform has, too: ``url``, ``audiences`` and ``secrets``, an object of hexadecimal digits (32 bytes
+    or more) under their ``kid``; two of them while one takes the other's place.
 
     Raises:
         SettingsError: it cannot be used; the message has a line for every mistake, with its place.
     """
     if not text.strip():
         return ()
-    entries = parse_json_setting(KEY, text, _ENTRIES, tags=("entra", "oidc"))
+    entries = parse_json_setting(KEY, text, _ENTRIES, tags=("entra", "oidc", "shared-secret"))
     issuers = tuple(issuer for entry in entries for issuer in entry.issuers())
     try:
         by_name(issuers)
@@ -96,6 +99,26 @@ def _issuer(text: str) -> str:
     if "?" in text:
         raise ValueError(f"{text!r} must have no query")
     return text
+
+
+def _secrets(value: Any) -> Any:
+    """Key ids and secrets; what is shown of a bad one is never the secret."""
+    if not isinstance(value, dict) or not value or "" in value:
+        raise ValueError("it is an object of secrets under their key ids")
+    return tuple((kid, _secret(kid, text)) for kid, text in value.items())
+
+
+def _secret(kid: str, text: Any) -> bytes:
+    try:
+        secret = bytes.fromhex(text)
+    except (TypeError, ValueError):
+        secret = b""
+    if len(secret) < SECRET_BYTES:
+        raise ValueError(
+            f"the secret of {kid!r} must be {SECRET_BYTES} random bytes or more, as hexadecimal digits "
+            "(openssl rand -hex 32)"
+        )
+    return secret
 
 
 type _Guid = Annotated[str, AfterValidator(_guid)]
@@ -157,6 +180,19 @@ class _Oidc(BaseModel):
         yield Issuer(self.url, self.audiences, jwks_url=self.jwks_url, algorithms=self.algorithms)
 
 
+class _Shared(BaseModel):
+    model_config = _STRICT
+
+    kind: Literal["shared-secret"]
+    url: Annotated[_Address, AfterValidator(_issuer)]
+    audiences: Annotated[tuple[_Text, ...], AfterValidator(_some)]
+    secrets: Annotated[tuple[tuple[str, bytes], ...], BeforeValidator(_secrets), Field(repr=False)]
+
+    def issuers(self) -> Iterator[Issuer]:
+        yield Issuer(self.url, self.audiences, algorithms=(SYMMETRIC,), secrets=self.secrets)
+
+
 _ENTRIES: Final = TypeAdapter(
-    list[Annotated[_Entra | _Oidc, Field(discriminator="kind")]], config=ConfigDict(defer_build=True)
+    list[Annotated[_Entra | _Oidc | _Shared, Field(discriminator="kind")]],
+    config=ConfigDict(defer_build=True),
 )

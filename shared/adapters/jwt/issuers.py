@@ -1,13 +1,17 @@
 """Which issuers' tokens are taken, as data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
 ASYMMETRIC = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
 """The algorithms an issuer may be configured with: whoever can verify cannot sign (RFC 8725, section 3.1)."""
+SYMMETRIC: Final = "HS256"
+"""The one algorithm of an issuer that shares a secret with the platform, and of no other."""
+SECRET_BYTES: Final = 32
+"""The shortest secret that is taken: as long as the digest (RFC 7518, section 3.2)."""
 TENANT = "{tenantid}"
 """What stands for the tenant in the issuer of Entra ID's multi-tenant metadata and keys."""
 
@@ -45,10 +49,11 @@ class Issuer:
         audiences: values of ``aud`` that mean this platform; one of them must be in the token.
         jwks_url: where its public keys are (``https:``, ``http:`` on loopback, or ``file:``); without it they
             are found by OpenID Connect discovery.
-        algorithms: the ``alg`` values it signs with; asymmetric ones only.
+        algorithms: the ``alg`` values it signs with: asymmetric ones, or HS256 alone with ``secrets``.
         also: further exact values of ``iss`` under which the same issuer, with the same keys, is reached.
         metadata_url: its discovery document, where that is not at the usual place under ``url``.
         entra: set for Entra ID, whose tokens follow rules of their own.
+        secrets: what it shares with the platform, each under its ``kid``. It has no public keys then.
     """
 
     url: str
@@ -58,12 +63,24 @@ class Issuer:
     also: tuple[str, ...] = ()
     metadata_url: str | None = None
     entra: EntraTokens | None = None
+    secrets: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if not self.url or not self.audiences or not self.algorithms:
             raise ValueError("an issuer needs a url, an audience and an algorithm")
-        if refused := set(self.algorithms) - ASYMMETRIC:
+        if self.secrets:
+            self._check_secrets()
+        elif refused := set(self.algorithms) - ASYMMETRIC:
             raise ValueError(f"issuer {self.url}: not an asymmetric algorithm: {', '.join(sorted(refused))}")
+
+    def _check_secrets(self) -> None:
+        """Whoever shares a secret has nothing else: a public key could be passed off as the secret."""
+        if self.algorithms != (SYMMETRIC,):
+            raise ValueError(f"issuer {self.url}: with a secret, its one algorithm is {SYMMETRIC}")
+        if self.jwks_url or self.metadata_url or self.entra:
+            raise ValueError(f"issuer {self.url}: with a secret, it has no public keys")
+        if any(not kid or len(secret) < SECRET_BYTES for kid, secret in self.secrets):
+            raise ValueError(f"issuer {self.url}: a secret has {SECRET_BYTES} bytes or more, and a key id")
 
     @property
     def names(self) -> tuple[str, ...]:

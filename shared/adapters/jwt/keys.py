@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from shared.adapters.jwt.issuers import Issuer
+from shared.adapters.jwt.issuers import SYMMETRIC, Issuer
 from shared.domain.causes import SLOW, UNREACHABLE, UNUSABLE
 from shared.domain.errors import UnavailableError
 
@@ -25,6 +26,8 @@ FETCH_SECONDS = 10.0
 """The longest that discovery and keys together may take, however slowly they drip in."""
 MAX_JWKS_BYTES = 262_144
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+PUBLIC, SHARED = frozenset({"RSA", "EC", "OKP"}), frozenset({"oct"})
+"""The types of keys (RFC 7518, section 6.1) that issuers publish, or share with the platform."""
 
 
 class KeySource(Protocol):
@@ -38,13 +41,15 @@ class KeySource(Protocol):
 
 
 class JwksSource:
-    """Key sets from where the issuer's settings say: a file of this machine, or HTTP."""
+    """Key sets from where the issuer's settings say: a file of this machine, HTTP, or the settings."""
 
     def __init__(self, *, client: Callable[[], "httpx.AsyncClient"] | None = None) -> None:
         """``client`` makes the HTTP client of one fetch; the default follows no redirects and waits 5 s."""
         self._client = client or _default_client
 
     async def fetch(self, issuer: Issuer) -> Mapping[str, Any]:
+        if issuer.secrets:
+            return {"keys": [_shared(kid, secret) for kid, secret in issuer.secrets]}
         if issuer.jwks_url is not None and issuer.jwks_url.startswith("file:"):
             return _read(issuer.jwks_url)
         return await self._fetch_by_http(issuer)
@@ -118,7 +123,8 @@ class KeyRing:
                 return
             self._tried = now
             try:
-                self._replace(_signing_keys(await self._source.fetch(self.issuer)))
+                kinds = SHARED if self.issuer.secrets else PUBLIC
+                self._replace(_signing_keys(await self._source.fetch(self.issuer), kinds))
             except UnavailableError as error:
                 self._cause = error.cause
                 if self._fetched is None:
@@ -150,25 +156,29 @@ def _within(then: float | None, now: float, seconds: float) -> bool:
     return then is not None and 0 <= now - then < seconds
 
 
-def _signing_keys(jwks: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def _signing_keys(jwks: Mapping[str, Any], kinds: frozenset[str]) -> dict[str, Mapping[str, Any]]:
     entries = jwks.get("keys")
     if not isinstance(entries, list):
         raise UnavailableError("the issuer's key set has no keys")
     found: dict[str, Mapping[str, Any]] = {}
     for entry in entries:
-        if isinstance(entry, dict) and _usable(entry):
+        if isinstance(entry, dict) and _usable(entry, kinds):
             found.setdefault(entry["kid"], entry)
     if not found:
         raise UnavailableError("the issuer's key set has no signing key with an id")
     return found
 
 
-def _usable(entry: Mapping[str, Any]) -> bool:
+def _usable(entry: Mapping[str, Any], kinds: frozenset[str]) -> bool:
     return (
-        isinstance(entry.get("kid"), str)
-        and entry.get("kty") in {"RSA", "EC", "OKP"}
-        and entry.get("use", "sig") == "sig"
+        isinstance(entry.get("kid"), str) and entry.get("kty") in kinds and entry.get("use", "sig") == "sig"
     )
+
+
+def _shared(kid: str, secret: bytes) -> Mapping[str, Any]:
+    """A secret as a key (RFC 7518, section 6.4)."""
+    text = urlsafe_b64encode(secret).rstrip(b"=").decode()
+    return {"kty": "oct", "kid": kid, "alg": SYMMETRIC, "use": "sig", "k": text}
 
 
 def _read(url: str) -> Mapping[str, Any]:

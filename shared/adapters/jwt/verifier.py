@@ -96,6 +96,7 @@ class JwtTokens:
         if key.bound is not None and not may_sign(key.bound, name, ring.issuer.entra):
             raise UnauthenticatedError("the key is bound to another issuer")
         verified = key.claims(token, ring.issuer, name)
+        _refuse_other_kinds(verified)
         expires = self._checked_times(verified, now)
         return _Verified(_identity(ring.issuer, verified), expires, ring, ring.generation)
 
@@ -174,6 +175,18 @@ def _checked_header(header: Mapping[str, Any]) -> tuple[str, str]:
     if not isinstance(kid, str) or not kid:
         raise UnauthenticatedError("the token names no key")
     return kid, alg
+
+
+def _refuse_other_kinds(claims: Mapping[str, Any]) -> None:
+    """ID and refresh tokens of issuers whose header does not tell them from access tokens.
+
+    ``at_hash`` and ``c_hash`` are an ID token's (OpenID Connect Core 1.0, section 3.3.2.11); ``token_use`` is
+    how Amazon Cognito tells its tokens apart, ``typ`` among the claims how Keycloak does.
+    """
+    if "at_hash" in claims or "c_hash" in claims:
+        raise UnauthenticatedError("the token is an ID token by its claims")
+    if claims.get("token_use", "access") != "access" or claims.get("typ", "Bearer") != "Bearer":
+        raise UnauthenticatedError("the token is not an access token by its claims")
 
 
 def _identity(issuer: Issuer, claims: dict[str, Any]) -> Identity:

@@ -1,0 +1,91 @@
+"""Every forged token is refused over HTTP with one and the same answer, and the log knows why."""
+
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from localhost.http.server import Server, bind
+from localhost.sqlite.documents import SqliteDocuments
+from localhost.sqlite.events import SqliteEvents
+from tests.http.conftest import FILE
+from tests.http.harness import Identity, build
+from tests.security.attacks import Sent, Trusted
+
+
+@dataclass
+class Target:
+    """A platform that listens, and the issuers that it trusts."""
+
+    trusted: Trusted
+    http: httpx.AsyncClient
+
+    async def asked(self, sent: Sent) -> httpx.Response:
+        return await self.http.get("/api/v1/intents", headers=sent.headers, params=sent.query)
+
+
+@pytest.fixture
+async def target(data: Path, identity: Identity) -> AsyncIterator[Target]:
+    trusted = Trusted()
+    with (
+        closing(SqliteDocuments(data / FILE)) as documents,
+        closing(SqliteEvents(data / "events.db")) as events,
+    ):
+        world = await build(data, identity, documents=documents, events=events, tokens=trusted.tokens)
+        for user, forge in {"ada": trusted.rsa, "eli": trusted.elliptic, "sam": trusted.shared}.items():
+            await world.platform.members.ensure_member(
+                "acme", user=user, roles=["viewer"], issuer=forge.name, subject="ada"
+            )
+        listener = bind("127.0.0.1", 0)
+        server = Server(world.app, listener, grace=1)
+        await server.start()
+        address = "http://{}:{}".format(*listener.getsockname())
+        async with world.http, httpx.AsyncClient(base_url=address, timeout=60) as client:
+            yield Target(trusted, client)
+        await server.stop()
+
+
+async def test_every_attack_gets_the_same_answer_and_its_own_reason(
+    target: Target, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "functions.edge")
+    expected, answered, answers = {}, {}, Counter[str]()
+    for name, sent, reason in target.trusted.attacks():
+        assert name not in expected, "two attacks have the same name"
+        caplog.clear()
+        response = await target.asked(sent)
+        reasons = [one.getMessage() for one in caplog.records if one.getMessage().startswith("refused: ")]
+        expected[name], answered[name] = (401, [f"refused: {reason}"]), (response.status_code, reasons)
+        answers[_without_its_own(response)] += 1
+    assert answered == expected
+    assert list(answers.values()) == [len(expected)], answers
+
+
+def _without_its_own(response: httpx.Response) -> str:
+    """An answer without what every answer has of its own: the request's id, and the time."""
+    own = ("request_id", "timestamp")
+    body = {name: value for name, value in response.json().items() if name not in own}
+    headers = {
+        name: value for name, value in response.headers.items() if name not in {"x-request-id", "date"}
+    }
+    return str((sorted(body.items()), sorted(headers.items())))
+
+
+async def test_the_same_issuers_good_tokens_are_taken(target: Target) -> None:
+    for token in target.trusted.good():
+        sent = Sent([(b"Authorization", f"Bearer {token}".encode())])
+        assert (await target.asked(sent)).status_code == 200
+
+
+async def test_another_tenants_token_opens_nothing_of_this_one(target: Target) -> None:
+    token = target.trusted.rsa.token()
+    sent = Sent([(b"Authorization", f"Bearer {token}".encode()), (b"X-Tenant-ID", b"globex")])
+    other = await target.asked(sent)
+    absent = await target.asked(Sent([sent.headers[0], (b"X-Tenant-ID", b"nobodys")]))
+    assert (other.status_code, absent.status_code) == (404, 404)
+    assert other.text.count("globex") == absent.text.count("nobodys")
