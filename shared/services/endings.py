@@ -244,19 +244,25 @@ class Endings:
             cause = await self._stopped(scope, execution_id)
         if cause and others:
             cause["also_failed"] = list(others)
-        if uncompensated := await self._not_undone(scope, execution_id, payload):
+        if uncompensated := await self._not_undone(scope, execution_id, run, payload):
             cause = (cause or dict(_UNCOMPENSATED)) | {"uncompensated": uncompensated}
         return cause
 
     async def _not_undone(
-        self, scope: TenantScope, execution_id: str, payload: Mapping[str, Any]
+        self, scope: TenantScope, execution_id: str, run: Run, payload: Mapping[str, Any]
     ) -> Sequence[str]:
         """What had completed and was not undone; of what was asked twice, the store knows more."""
         steps: Sequence[str] = payload.get("uncompensated", ())
         if not steps or not payload.get("terminated"):
             return steps
         stored = await self._runs.step_documents(scope, execution_id)
-        return [step for step in steps if step not in stored or stored[step]["status"] != "compensated"]
+        whole, items = {"completed"}, STEP_TERMINAL_STATUSES - {"compensated"}
+        return [
+            step
+            for step in steps
+            if step in stored
+            and stored[step]["status"] in (items if run.plan.step(step).foreach is not None else whole)
+        ]
 
     async def _stopped(self, scope: TenantScope, execution_id: str) -> dict[str, Any] | None:
         """Why somebody has stopped it, if that was said."""

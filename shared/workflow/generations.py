@@ -84,7 +84,7 @@ class Generation:
         if not lane.steps:
             self.end_lane(node, lane)
         elif self.stopping and not lane.gives_up:
-            if lane.collect and self.work.phase == "steps":  # nobody puts its items together
+            if lane.may_have_completed and self.work.phase == "steps":
                 self.to_be_undone(lane.steps[0])
             self.end_lane(node, lane, cancelled=lane.steps)
         else:
@@ -94,7 +94,7 @@ class Generation:
             self.due.append((node, lane))
 
     def to_be_undone(self, step: str) -> None:
-        """The step has completed, or some of its items may have."""
+        """The step has completed, or it or some of its items may have: what undoes it looks."""
         if step in self.work.compensatable:
             self.result.completed.append((step, self.now()))
 

@@ -46,6 +46,11 @@ class Lane:
         """Whether it may not be dropped: what it waits for is stopped first, or its items put together."""
         return self.gives_up or self.collect
 
+    @property
+    def may_have_completed(self) -> bool:
+        """Whether its first step may have, although nobody said so: its items, or what was asked twice."""
+        return self.collect or self.token is not None
+
     def is_at(self, item: int | None) -> bool:
         """Whether the item is the one that its first step is run for; None: whichever that is."""
         return item is None or self.items is None or self.items[0] == item

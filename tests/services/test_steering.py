@@ -190,7 +190,8 @@ async def test_what_failed_first_stays_the_cause_of_a_cancelled_execution(worksh
 async def test_it_is_terminated_whatever_else_was_wished_before(
     workshop: Workshop, before: Verb | None
 ) -> None:
-    execution = await workshop.execute(STEP)
+    execution = await workshop.execute(STEP, {**STEP, "id": "b"})
+    await workshop.attempt(execution, "b", first=True)
     if before:
         await steer(workshop, execution, before)
     number = len(told(workshop, execution))

@@ -58,6 +58,9 @@ class Undoing:
     def _undoing(self, step: str, request: Mapping[str, Any]) -> tuple[float, Outcome | None]:
         assert not self.lasted, "something was undone after what runs last"
         assert request["ending"] in {"failed", "cancelled"}
+        if step not in self.completed:  # it waited, and its record says that it did not complete
+            assert self.case.scripts[step].outcomes[self.calls[step] - 1] != DONE
+            return 1, {"status": "skipped"}
         listed = self._undo.get(step)
         outcome = listed.pop(0) if listed else DONE
         if outcome is None or outcome["status"] == "failed":
