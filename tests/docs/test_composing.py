@@ -2,19 +2,18 @@
 
 import json
 import re
-import shutil
-import subprocess
 from typing import Any
 
 import pytest
 
 from examples import hosting
+from tests.docs.pages import commands_of, needs_curl, run, text_of
 from tests.e2e.api import Api
 from tests.e2e.jobs import Jobs
 
-PAGE = (hosting.ROOT / "docs" / "composing.md").read_text()
+PAGE = text_of("composing.md")
 INTENTS = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
-(CALLS,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+CALLS = commands_of("composing.md")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -41,13 +40,11 @@ def test_a_service_is_asked_until_it_is_done(api: Api) -> None:
         completed(api, "build-elsewhere", service=jobs.url)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="the page's commands use curl, which is not here")
-def test_a_service_calls_back_once(api: Api) -> None:
+@needs_curl
+def test_a_service_calls_back_once(api: Api, host: hosting.Host) -> None:
     def call(address: str) -> None:
         script = f"ADDRESS='{address}'\n{CALLS.replace('-s ', '-s -w %{http_code} -o /dev/null ')}"
-        ran = subprocess.run(
-            ["sh", "-eu", "-c", script], capture_output=True, text=True, timeout=60, check=True
-        )
+        ran = run(script, host)
         assert ran.stdout == "202409", ran.stdout + ran.stderr
 
     with Jobs(calls=call) as jobs:

@@ -1,31 +1,21 @@
 """The documentation does what it says: its intents run, its commands work, its links lead somewhere."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from examples import hosting
+from tests.docs.pages import needs_curl, run
 
 DOCS = [hosting.ROOT / "README.md", hosting.ROOT / "CONTRIBUTING.md", *(hosting.ROOT / "docs").rglob("*.md")]
 BY_HAND = re.findall(r"```sh\n(.*?)```", (hosting.ROOT / "README.md").read_text(), re.DOTALL)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="the README's commands use curl, which is not here")
+@needs_curl
 def test_the_commands_of_the_readme_lead_to_a_completed_execution(host: hosting.Host) -> None:
     script = next(block for block in BY_HAND if "TOKEN=" in block)
-    script = script.replace("http://127.0.0.1:7071", host.url)
-    script = script.replace("localhost token", f"localhost token --data {host.data}")
-    ran = subprocess.run(
-        ["sh", "-eu", "-c", script],
-        cwd=hosting.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    ran = run(script, host)
     assert "event: execution_completed" in ran.stdout, ran.stdout + ran.stderr
     assert "hello, Ada" in ran.stdout
 

@@ -2,33 +2,21 @@
 
 import itertools
 import re
-import shutil
-import subprocess
-import sys
 from datetime import datetime
 
 import pytest
 
 from examples import hosting
 from shared.domain.cron import Cron, parse_cron
+from tests.docs.pages import commands_of, needs_curl, run, text_of
 
-PAGE = (hosting.ROOT / "docs" / "schedules.md").read_text()
-COMMANDS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+PAGE = text_of("schedules.md")
+COMMANDS = commands_of("schedules.md")
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="the page's commands use curl, which is not here")
+@needs_curl
 def test_the_commands_lead_through_the_life_of_a_schedule(host: hosting.Host) -> None:
-    script = "\n".join(COMMANDS).replace("http://127.0.0.1:7071", host.url)
-    script = script.replace(".venv/bin/python", sys.executable)
-    script = script.replace("localhost token", f"localhost token --data {host.data}")
-    ran = subprocess.run(
-        ["sh", "-eu", "-c", script],
-        cwd=hosting.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    ran = run(COMMANDS, host)
     shown = ran.stdout
     assert re.findall(r'"status":"(active|paused|blocked)"', shown.split('"name":"nightly"', 1)[1]) == [
         "active",

@@ -2,38 +2,31 @@
 
 import json
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from examples import hosting
+from tests.docs.pages import commands_of, needs_curl, run, text_of
 
-PAGE = (hosting.ROOT / "docs" / "validation.md").read_text()
-COMMANDS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+PAGE = text_of("validation.md")
+COMMANDS = commands_of("validation.md")
 
 
 @pytest.fixture(scope="module")
 def answers(host: hosting.Host, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Any], Path]:
     """What each request of the page was answered, in its order, and where files were written."""
     folder = tmp_path_factory.mktemp("validation")
-    script = "\n".join(f"echo; {line}" if line.startswith(("ask ", "curl ")) else line
-                       for block in COMMANDS for line in block.splitlines())  # fmt: skip
-    script = script.replace("http://127.0.0.1:7071", host.url)
-    script = script.replace(".venv/bin/python", sys.executable)
-    script = script.replace("localhost token", f"localhost token --data {host.data}")
+    script = "\n".join(
+        f"echo; {line}" if line.startswith(("ask ", "curl ")) else line for line in COMMANDS.splitlines()
+    )
     script = script.replace("intent.schema.json", str(folder / "intent.schema.json"))
-    ran = subprocess.run(
-        ["sh", "-eu", "-c", script],
-        cwd=hosting.ROOT, capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
+    ran = run(script, host)
     return [json.loads(line) for line in ran.stdout.splitlines() if line.strip()], folder
 
 
-pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the page's commands use curl")
+pytestmark = needs_curl
 
 
 def test_the_first_answer_is_the_one_that_the_page_shows(answers: tuple[list[Any], Path]) -> None:

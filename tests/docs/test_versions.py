@@ -1,32 +1,18 @@
 """The page on versions does what it says."""
 
 import re
-import shutil
-import subprocess
-import sys
-
-import pytest
 
 from examples import hosting
+from tests.docs.pages import commands_of, needs_curl, run, text_of
 
-PAGE = (hosting.ROOT / "docs" / "versions.md").read_text()
-COMMANDS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+PAGE = text_of("versions.md")
+COMMANDS = commands_of("versions.md")
 WORDS = re.findall(r"```\n(step .*?)\n```", PAGE, re.DOTALL)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="the page's commands use curl, which is not here")
+@needs_curl
 def test_the_commands_lead_through_the_life_of_an_intent(host: hosting.Host) -> None:
-    script = "\n".join(COMMANDS).replace("http://127.0.0.1:7071", host.url)
-    script = script.replace(".venv/bin/python", sys.executable)
-    script = script.replace("localhost token", f"localhost token --data {host.data}")
-    ran = subprocess.run(
-        ["sh", "-eu", "-c", script],
-        cwd=hosting.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    ran = run(COMMANDS, host)
     shown = ran.stdout
     for made in ("shop-v1", "shop-v2", "shop-v3"):
         assert f'"id":"{made}"' in shown, shown
