@@ -17,7 +17,7 @@ from typing import Any
 
 from azurefunctions.extensions.http.fastapi import Request, Response
 
-from functions import addresses, bodies, idempotency, inputs, problems
+from functions import addresses, bodies, headers, idempotency, inputs, problems
 from functions.route import PREFIX, Route
 from shared import logs
 from shared.bootstrap import Application
@@ -105,8 +105,8 @@ type Handler = Callable[[Application, Call], Awaitable[Response]]
 async def handle(platform: Application, request: Request, route: Route, handler: Handler) -> Response:
     """Serve one request of ``route``; every error becomes its problem response."""
     started = time.perf_counter()
-    headers: dict[bytes, bytes] = dict(request.scope["headers"])
-    call = Call(request, headers, _request_id(headers.get(b"x-request-id", b"")))
+    given: dict[bytes, bytes] = dict(request.scope["headers"])
+    call = Call(request, given, _request_id(given.get(b"x-request-id", b"")))
     with logs.about(request_id=call.request_id), _observed(platform, call, route) as span:
         try:
             await _prepare(platform, call, route)
@@ -138,8 +138,8 @@ def _finish(
     platform: Application, call: Call, route: Route, response: Response, span: Span, milliseconds: float
 ) -> None:
     """Give the response what every response has, and tell how the request went."""
-    response.raw_headers.append((b"x-request-id", call.request_id.encode()))
-    response.raw_headers.append((b"x-content-type-options", b"nosniff"))
+    origin = call.headers.get(b"origin")
+    headers.finish(response, platform.settings, request_id=call.request_id, origin=origin)
     status = response.status_code
     span.set({"http.response.status_code": status})
     if status >= 500:

@@ -6,8 +6,6 @@ from typing import Any
 import orjson
 from azurefunctions.extensions.http.fastapi import Response
 
-_REVALIDATE = "private, no-cache"
-
 
 def reply(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON response that nobody keeps."""
@@ -17,7 +15,7 @@ def reply(content: Any, *, status: int = 200, headers: Mapping[str, str] | None 
 def resource(content: Any, *, etag: str, if_none_match: str | None) -> Response:
     """A resource with its ETag; 304 if the client has that state already (RFC 9110, section 13.1.2)."""
     tag = entity_tag(etag)
-    headers = {"ETag": tag, "Cache-Control": _REVALIDATE}
+    headers = {"ETag": tag, "Cache-Control": "no-store"}
     if _has(if_none_match, tag):
         return Response(None, 304, headers)
     return Response(_dump(content), 200, headers, _JSON)

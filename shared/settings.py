@@ -1,6 +1,7 @@
 """Every setting of the platform, as one frozen object made once from a mapping that is passed in."""
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,6 +20,8 @@ TELEMETRY = ("none", "otlp", "azure-monitor")
 """What ``QUANTUM_TELEMETRY`` can name."""
 LOG_FORMATS = ("text", "json")
 """What ``QUANTUM_LOG_FORMAT`` can name."""
+
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
 
 MAX_BODY_BYTES = 1024 * 1024
 MOST_OUTPUT_BYTES = 64 * 1024 * 1024
@@ -72,6 +75,9 @@ class Settings:
     egress_allow: tuple[str, ...] = ()
     """``QUANTUM_EGRESS_ALLOW``: networks (CIDR) and ``host:port`` pairs that actions may reach although
     they are private, separated by commas."""
+    cors_origins: frozenset[bytes] = frozenset()
+    """``QUANTUM_CORS_ORIGINS``: the origins whose pages may ask the platform, as browsers send them,
+    separated by commas; ``*`` for all; none by default."""
     max_body_bytes: int = MAX_BODY_BYTES
     """``QUANTUM_MAX_BODY_BYTES``: the largest request body."""
     max_output_bytes: int = MAX_OUTPUT_BYTES
@@ -139,6 +145,7 @@ class Settings:
             sealing_key=_key(values, "QUANTUM_SEALING_KEY") if azure else b"",
             host_url=_required(values, "QUANTUM_HOST_URL").rstrip("/"),
             egress_allow=_networks(values.get("QUANTUM_EGRESS_ALLOW", "")),
+            cors_origins=_origins(values.get("QUANTUM_CORS_ORIGINS", "")),
             max_body_bytes=int(_number(values, "QUANTUM_MAX_BODY_BYTES", MAX_BODY_BYTES)),
             max_output_bytes=_whole(
                 values, "QUANTUM_MAX_OUTPUT_BYTES", MAX_OUTPUT_BYTES, least=1024, most=MOST_OUTPUT_BYTES
@@ -264,6 +271,17 @@ def _whole(values: Mapping[str, str], key: str, default: int = 0, *, least: int 
     if not (text.isascii() and text.isdecimal() and len(text) < 9 and least <= int(text) <= most):
         raise SettingsError(f"{key} is {text!r}: it must be a whole number, {least} to {most}")
     return int(text)
+
+
+def _origins(text: str) -> frozenset[bytes]:
+    entries = [entry.strip() for entry in text.split(",") if entry.strip()]
+    for entry in entries:
+        if not _ORIGIN.fullmatch(entry) and entries != ["*"]:
+            raise SettingsError(
+                f"QUANTUM_CORS_ORIGINS has {entry!r}: an origin is such as https://console.example or "
+                "http://localhost:5173, in lower case and without a path; * stands alone"
+            )
+    return frozenset(entry.encode() for entry in entries)
 
 
 def _networks(text: str) -> tuple[str, ...]:

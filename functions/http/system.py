@@ -3,7 +3,7 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Request, Response
 
-from functions import openapi, problems, routes, triggers, wire
+from functions import headers, openapi, problems, routes, triggers, wire
 from functions.docs import page
 from functions.edge import Call, handle
 from functions.replies import reply
@@ -44,8 +44,8 @@ async def ready(platform: Application, call: Call) -> Response:  # noqa: ARG001
 
 
 async def contract(platform: Application, call: Call) -> Response:  # noqa: ARG001
-    headers = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
-    return Response(openapi.document_bytes(), 200, headers, "application/json")
+    public = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
+    return Response(openapi.document_bytes(), 200, public, "application/json")
 
 
 async def docs(platform: Application, call: Call) -> Response:  # noqa: ARG001
@@ -53,12 +53,15 @@ async def docs(platform: Application, call: Call) -> Response:  # noqa: ARG001
     return Response(made.html, 200, {"Content-Security-Policy": made.policy}, "text/html")
 
 
-async def unknown(platform: Application, call: Call) -> Response:  # noqa: ARG001
-    """404, or 405 with the methods that the path does know."""
+async def unknown(platform: Application, call: Call) -> Response:
+    """404, or 405 with the methods that the path does know; and the answers to browsers' preflights."""
     path: str = call.request.scope["path"]
     methods = routes.methods_of(path)
     if not methods:
         raise NotFoundError("There is no such route; the contract is at /api/v1/docs")
+    asked = call.request.method == "OPTIONS" and b"access-control-request-method" in call.headers
+    if asked and headers.allows(platform.settings, call.headers.get(b"origin")):
+        return headers.preflight(methods)
     response = problems.respond(MethodNotAllowedError(), path=path, request_id=call.request_id)
     response.headers["Allow"] = ", ".join(methods)
     return response

@@ -237,7 +237,11 @@ async def staged(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.stop)
         http = await stack.enter_async_context(
-            httpx.AsyncClient(transport=httpx.ASGITransport(router), base_url=URL, timeout=None)
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(router),
+                base_url=URL,
+                timeout=None,  # noqa: S113 - in this process, and its time may stand still
+            )
         )
         await _insist(lambda: people(platform, identity.issuer.url))
         stage = Stage(platform, stores, engine, http, identity)

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from uvicorn.server import ServerState
 
-from localhost.http.protocol import MAX_HEAD_BYTES, BoundedProtocol
+from localhost.http.protocol import MAX_HEAD_BYTES, MAX_HEADERS, MAX_URL_BYTES, BoundedProtocol
 from tests.host.running import RunningHost
 
 GET = b"GET /items/five HTTP/1.1\r\nHost: here\r\n"
@@ -46,6 +46,32 @@ def test_a_head_that_never_ends_is_answered_with_431_and_cut(connection: socket.
 def test_a_head_a_little_too_long_is_told_why(connection: socket.socket) -> None:
     connection.sendall(GET + b"X: " + b"a" * MAX_HEAD_BYTES)
     assert received(connection, b"close").startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (GET + b"X: a\r\n" * (MAX_HEADERS - 1), b"200"),
+        (GET + b"X: a\r\n" * MAX_HEADERS, b"431"),
+        (b"GET /items/five?" + b"q" * (MAX_URL_BYTES - 20) + b" HTTP/1.1\r\nHost: here\r\n", b"200"),
+        (b"GET /items/five?" + b"q" * MAX_URL_BYTES + b" HTTP/1.1\r\nHost: here\r\n", b"414"),
+    ],
+)
+def test_fields_and_address_of_a_head_are_bounded(
+    connection: socket.socket, head: bytes, status: bytes
+) -> None:
+    connection.sendall(head + b"\r\n")
+    answer = received(connection, b"}" if status == b"200" else b"close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    if status != b"200":
+        assert received(connection, b"never") == b"", "the connection is closed"
+
+
+def test_no_answer_tells_what_serves_it(connection: socket.socket) -> None:
+    connection.sendall(GET + b"\r\n")
+    answer = received(connection, b"}").lower()
+    assert b"\r\nserver:" not in answer
+    assert b"x-powered-by" not in answer
 
 
 def test_every_head_of_a_connection_may_have_the_full_length(connection: socket.socket) -> None:

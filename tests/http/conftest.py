@@ -39,7 +39,7 @@ def seed(tmp_path_factory: pytest.TempPathFactory, identity: Identity) -> Path:
     """A data folder with the people in it: every test over SQLite starts from a copy."""
 
     async def settle(data: Path) -> None:
-        async with _local(SqliteDocuments, data, identity) as made:
+        async with local(SqliteDocuments, data, identity) as made:
             await people(made.platform, identity.issuer.url)
 
     data = tmp_path_factory.mktemp("seed")
@@ -128,26 +128,26 @@ async def stage(
 @pytest.fixture
 async def impatient(data: Path, identity: Identity) -> AsyncIterator[World]:
     """A platform whose streams show a sign of life after 20 ms of silence."""
-    async with _local(SqliteDocuments, data, identity, heartbeat=0.02) as made:
+    async with local(SqliteDocuments, data, identity, heartbeat=0.02) as made:
         yield made
 
 
 @pytest.fixture
 async def broken(data: Path, identity: Identity) -> AsyncIterator[World]:
     """A platform whose store of intents cannot be reached."""
-    async with _local(Failing, data, identity) as made:
+    async with local(Failing, data, identity) as made:
         yield made
 
 
 @pytest.fixture
 async def defective(data: Path, identity: Identity) -> AsyncIterator[World]:
     """A platform whose store of intents has a bug."""
-    async with _local(Defective, data, identity) as made:
+    async with local(Defective, data, identity) as made:
         yield made
 
 
 @asynccontextmanager
-async def _local(
+async def local(
     store: type[SqliteDocuments], data: Path, identity: Identity, **options: Any
 ) -> AsyncIterator[World]:
     with closing(store(data / FILE)) as documents:

@@ -48,6 +48,14 @@ STARTER = '{"rpcBaseUrl": "http://127.0.0.1:1"}'
 ROLES = tuple(PERMISSIONS)
 """Of each there is a member of that name."""
 MAX_BODY = 64 * 1024
+HARDENING = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": "frame-ancestors 'none'",
+}
+"""What is in the head of every response."""
+PUBLIC = {f"/api/v1/{path}" for path in ("openapi.json", "schemas/intent.json")}
+"""What is the same for everybody, and may be kept."""
 CLOCK = SystemClock()
 
 
@@ -180,6 +188,7 @@ async def build(
     heartbeat: float = 15,
     clock: Clock = CLOCK,
     tokens: Tokens | None = None,
+    **settings: Any,
 ) -> World:
     orchestrations = RecordedOrchestrations()
     adapters = Adapters(
@@ -191,10 +200,8 @@ async def build(
         ids=RandomIds(clock),
         cursor_key=b"k" * 32,
     )
-    settings = Settings(
-        adapters="localhost", data=data, host_url=URL, max_body_bytes=MAX_BODY, heartbeat_seconds=heartbeat
-    )
-    platform = compose(adapters, settings)
+    given: dict[str, Any] = {"host_url": URL, "max_body_bytes": MAX_BODY, "heartbeat_seconds": heartbeat}
+    platform = compose(adapters, Settings(adapters="localhost", data=data, **(given | settings)))
     asgi = Router(http_routes(platform), _nothing)
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(asgi), base_url=URL, event_hooks={"response": [conforms]}
@@ -279,10 +286,18 @@ def _contract() -> dict[str, Any]:
 async def conforms(response: httpx.Response) -> None:
     """Hold every response of every test against the contract."""
     assert response.headers["x-request-id"]
+    for name, value in HARDENING.items():
+        assert value in response.headers.get_list(name)[-1], f"{name} of {response.request.url}"
+        assert len(response.headers.get_list(name)) == 1, f"{name} of {response.request.url}"
+    if "authorization" in response.request.headers and response.request.url.path not in PUBLIC:
+        assert response.headers["cache-control"] == "no-store", response.request.url
     request = response.request
     found = [route for route in routes.ROUTES if route.pattern.fullmatch(request.url.path)]
     route = next((route for route in found if route.method == request.method), None)
     media = response.headers.get("content-type", "").partition(";")[0]
+    if request.method == "OPTIONS" and response.status_code == 204:
+        assert found, "a preflight of a path that there is"
+        return
     if route is None:
         assert (response.status_code, media) == (405 if found else 404, "application/problem+json")
         return

@@ -49,6 +49,33 @@ def test_in_azure_the_front_end_is_a_trusted_proxy_unless_more_are_said_to_be() 
     assert Settings.from_mapping(IN_AZURE | {"QUANTUM_TRUSTED_PROXIES": "2"}).trusted_proxies == 2
 
 
+def test_origins_are_taken_as_browsers_send_them() -> None:
+    text = "https://console.example, http://localhost:5173,http://[::1]:80"
+    origins = Settings.from_mapping(GOOD | {"QUANTUM_CORS_ORIGINS": text}).cors_origins
+    assert origins == {b"https://console.example", b"http://localhost:5173", b"http://[::1]:80"}
+    assert Settings.from_mapping(GOOD | {"QUANTUM_CORS_ORIGINS": "*"}).cors_origins == {b"*"}
+    assert Settings.from_mapping(GOOD).cors_origins == frozenset()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "console.example",
+        "https://console.example/",
+        "https://Console.example",
+        "null",
+        "*,https://a.example",
+        "https://*.example",
+        "file://x",
+        "https://u@a.example",
+        "https://a.example b",
+    ],
+)
+def test_what_is_no_origin_is_named(text: str) -> None:
+    with pytest.raises(SettingsError, match="QUANTUM_CORS_ORIGINS has "):
+        Settings.from_mapping(GOOD | {"QUANTUM_CORS_ORIGINS": text})
+
+
 def test_audit_records_are_kept_for_days() -> None:
     settings = Settings.from_mapping(GOOD | {"QUANTUM_AUDIT_RETENTION_DAYS": "365"})
     assert settings.audit_retention == timedelta(days=365)
