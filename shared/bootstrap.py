@@ -289,7 +289,12 @@ def _webhooks(base: Foundation) -> tuple[Subscriptions, Webhooks]:
     documents, adapters, settings = base.documents, base.adapters, base.settings
     sealer = Sealer(adapters.cursor_key, purpose="webhook secrets")
     subscriptions = Subscriptions(
-        documents=documents, chains=base.chains, cursors=base.cursors, clock=adapters.clock, sealer=sealer
+        documents=documents,
+        chains=base.chains,
+        cursors=base.cursors,
+        clock=adapters.clock,
+        sealer=sealer,
+        url_refusal=base.egress.refusal_of_url,
     )
     return subscriptions, Webhooks(
         documents=documents,

@@ -5,10 +5,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
 from shared.domain.errors import FieldError
 from shared.domain.events import EVENT_TYPES
+from shared.domain.urls import url_problem
 
 EVERY_TYPE: Final = "*"
 """Stands for every type of event, those to come included."""
@@ -108,13 +108,4 @@ def retry_delay(delivery: str, attempt: int, *, first: float) -> float:
 def _url_problem(url: str) -> str | None:
     if len(url) > MAX_URL:
         return f"a URL has at most {MAX_URL} characters"
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises ValueError when it is not a port
-    except ValueError:
-        return "this is not a URL"
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        return "a URL starts with https:// or http:// and names a host"
-    if parts.username is not None or parts.password is not None:
-        return "credentials do not belong in the URL: verify the signature instead"
-    return None
+    return url_problem(url, instead="verify the signature instead")

@@ -2,7 +2,8 @@
 
 The rule is applied where the connection is made: a name is resolved once, every address that it has is
 checked, and the connection goes to one of exactly these, so that a name which changes its mind in between
-(DNS rebinding) gains nothing. Redirects make connections too, and are checked by the same way.
+(DNS rebinding) gains nothing. Redirects make connections too, and are checked by the same way
+(:mod:`shared.modules.redirects`); what is answered is read within bounds (:mod:`shared.modules.bodies`).
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import ipaddress
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ssl import SSLContext
 from typing import Any, Final
@@ -17,10 +19,10 @@ from typing import Any, Final
 import httpcore
 import httpx
 
+from shared.modules.bodies import ACCEPTED
 from shared.security.egress import EgressPolicy
 
 CONNECT_SECONDS: Final = 10.0
-MAX_REDIRECTS: Final = 5
 MAX_CONNECTIONS: Final = 200
 
 type Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -41,33 +43,42 @@ class EgressRefusedError(Exception):
     """The egress rule forbids this connection; the message says which host and why."""
 
 
-def guarded_client(policy: EgressPolicy) -> httpx.AsyncClient:
+def guarded_client(
+    policy: EgressPolicy, *, backend: httpcore.AsyncNetworkBackend | None = None
+) -> httpx.AsyncClient:
     """A client under ``policy``: no proxies, no cookies kept, no time limit but on connecting.
 
-    It belongs to no tenant, so nothing of one call may be seen by the next.
+    It belongs to no tenant, so nothing of one call may be seen by the next. How long a call may take is for
+    those who call to say. ``backend`` opens its connections, by default a :class:`GuardedBackend`.
     """
     # Its debug log has the headers of answers, and with them cookies and whatever a service repeats.
     logging.getLogger("httpcore").setLevel(logging.INFO)
     forgetful = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
     return httpx.AsyncClient(
-        transport=GuardedTransport(policy),
+        transport=GuardedTransport(backend or GuardedBackend(policy)),
+        headers={"accept-encoding": ACCEPTED},
         timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
-        follow_redirects=True,
-        max_redirects=MAX_REDIRECTS,
+        follow_redirects=False,
         cookies=forgetful,
         trust_env=False,
     )
 
 
-class GuardedTransport(httpx.AsyncBaseTransport):
-    """httpx over a connection pool whose connections keep to a policy."""
+@cache
+def _certificates() -> SSLContext:
+    """Whom TLS trusts; made once, for it takes a tenth of a second."""
+    return httpx.create_ssl_context(trust_env=False)
 
-    def __init__(self, policy: EgressPolicy, ssl_context: SSLContext | None = None) -> None:
+
+class GuardedTransport(httpx.AsyncBaseTransport):
+    """httpx over a connection pool whose connections are opened by ``backend``, and by nothing else."""
+
+    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl_context or httpx.create_ssl_context(trust_env=False),
+            ssl_context=_certificates(),
             max_connections=MAX_CONNECTIONS,
             keepalive_expiry=30.0,
-            network_backend=GuardedBackend(policy),
+            network_backend=backend,
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -153,7 +164,9 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         await self._network.sleep(seconds)
 
     async def _allowed(self, host: str, port: int) -> list[str]:
-        """The addresses of ``host``, all of which are allowed."""
+        """The addresses of ``host``, all of which are allowed; one that spells itself is not looked up."""
+        if refusal := self._policy.refusal_of_host(host, port):
+            raise EgressRefusedError(refusal)
         addresses = await self._resolve(host, port)
         for address in addresses:
             if refusal := self._policy.refusal(host, port, ipaddress.ip_address(address)):

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from shared.domain.times import rfc3339
 from shared.domain.waiting import Waiting
 from shared.modules.authorization import NO_TOKENS, OutboundTokens
+from shared.modules.bodies import BodyEncodingError, BodyTooLargeError, read_body
 from shared.modules.http_parameters import HttpAuth, HttpRequestOutputs, HttpRequestParameters
 from shared.modules.tracing import answered, outgoing
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Foreseen, Pending
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_RESPONSE: Final = 1024 * 1024
-"""The largest response body that is read, in bytes after decompression."""
+"""The largest response body that is read, in bytes before and after decompression."""
 RETRYABLE: Final = frozenset({408, 425, 429})
 """Beside 5xx, the statuses after which another attempt may succeed."""
 MAX_RETRY_AFTER: Final = 3600.0
@@ -113,7 +114,7 @@ class HttpRequest(Action):
         request = _Request(parameters.method, parameters.url, headers, _content(body), parameters.auth)
         answer = await self._exchange(request, context)
         if parameters.poll and answer.status == ACCEPTED:
-            return _pending_poll(answer, request.place)
+            return self._pending_poll(answer, request.place)
         _check_status(parameters, answer, request.place)
         if until is not None:
             return _pending_callback(until, {"status": answer.status}, context)
@@ -148,7 +149,7 @@ class HttpRequest(Action):
         try:
             answer = await self._exchange(request, context)
             if answer.status == ACCEPTED:
-                return _pending_poll(answer, request.place, url)
+                return self._pending_poll(answer, request.place, url)
             _check_status(parameters, answer, request.place)
         except ActionError as error:
             if not error.retryable:
@@ -156,12 +157,29 @@ class HttpRequest(Action):
             return _pending(url, error.retry_after)  # for as long as the attempt has time
         return Completed(_outputs(answer))
 
+    def _pending_poll(self, answer: _Answer, place: str, url: str | None = None) -> Pending:
+        """Where to ask again: where the answer says, or else where it came from."""
+        where = _location(answer, place) or url
+        if where is None:
+            raise ActionError("HTTP_POLL", f"{place} answered 202 without a Location", retryable=False)
+        if len(where) > MAX_LOCATION:
+            message = f"{place} answered with a Location that is too long"
+            raise ActionError("HTTP_POLL", message, retryable=False)
+        self._refuse(where, f"the Location that {place} answered")
+        return _pending(where, answer.retry_after)
+
+    def _refuse(self, url: str, place: str) -> None:
+        """Fail for good where the URL itself says that it leads to where nobody may send to."""
+        if (why := self._egress.refusal_of_url(url)) is not None:
+            raise ActionError("EGRESS_REFUSED", f"{place}: {why}", retryable=False)
+
     async def _exchange(self, asked: "_Request", context: ActionContext) -> "_Answer":
         """Send a request, and read what is answered.
 
         Raises:
             ActionError: there is no answer, or none that can be read.
         """
+        self._refuse(asked.url, asked.place)
         # Made on a thread: on the event loop every execution and stream would stand still meanwhile.
         client = self._client
         if client is None:
@@ -169,6 +187,7 @@ class HttpRequest(Action):
         import httpx  # loaded with the client
 
         from shared.modules.egress import EgressRefusedError
+        from shared.modules.redirects import follow
 
         place = asked.place
         try:
@@ -177,7 +196,7 @@ class HttpRequest(Action):
             )
             token = await self._authorize(request, asked.auth, context)
             with outgoing(self._telemetry, asked.method, asked.url, request.headers) as call:
-                response = await client.send(request, stream=True)
+                response = await follow(client, request)
                 answered(call, response.status_code)
                 try:
                     return _Answer(response, await _read(response, place), token)
@@ -195,8 +214,7 @@ class HttpRequest(Action):
 
     async def dry_run(self, parameters: HttpRequestParameters, context: ActionContext) -> Foreseen:
         """Nothing is sent; where nobody may send to, it fails as it would."""
-        if (why := self._egress.refusal_of_url(parameters.url)) is not None:
-            raise ActionError("EGRESS_REFUSED", f"{_place(parameters)}: {why}", retryable=False)
+        self._refuse(parameters.url, _place(parameters))
         headers = _sent_headers(parameters, context.idempotency_key)
         content = _content(parameters.body)
         would = {
@@ -270,13 +288,15 @@ def _content(body: Any) -> bytes | None:
 
 
 async def _read(response: "httpx.Response", place: str) -> bytes:
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MAX_RESPONSE:
-            message = f"{place} answered with more than {MAX_RESPONSE} bytes"
-            raise ActionError("HTTP_TOO_LARGE", message, retryable=False)
-    return bytes(body)
+    try:
+        return await read_body(response, limit=MAX_RESPONSE)
+    except BodyTooLargeError as error:
+        message = f"{place} answered with more than {MAX_RESPONSE} bytes"
+        raise ActionError("HTTP_TOO_LARGE", message, retryable=False) from error
+    except BodyEncodingError as error:
+        raise ActionError(
+            "HTTP_ENCODING", f"the body that {place} answered {error}", retryable=False
+        ) from error
 
 
 def _check_status(parameters: HttpRequestParameters, answer: _Answer, place: str) -> None:
@@ -296,15 +316,18 @@ def _pending_callback(until: datetime, token: Any, context: ActionContext) -> Pe
     return Pending(left, token, Waiting("callback", until), own_time=True)
 
 
-def _pending_poll(answer: _Answer, place: str, url: str | None = None) -> Pending:
-    """Where to ask again: where the answer says, or else where it came from."""
+def _location(answer: _Answer, place: str) -> str | None:
+    """Where the answer says to ask, if it does."""
     location = answer.response.headers.get("location")
-    if location is None and url is None:
-        raise ActionError("HTTP_POLL", f"{place} answered 202 without a Location", retryable=False)
-    where = url if location is None else str(answer.response.url.join(location))
-    if where is None or len(where) > MAX_LOCATION:
-        raise ActionError("HTTP_POLL", f"{place} answered with a Location that is too long", retryable=False)
-    return _pending(where, answer.retry_after)
+    if location is None:
+        return None
+    import httpx  # loaded with the client
+
+    try:
+        return str(answer.response.url.join(location))
+    except httpx.InvalidURL as error:
+        message = f"{place} answered with a Location that is no URL"
+        raise ActionError("HTTP_POLL", message, retryable=False) from error
 
 
 def _pending(url: str, retry_after: float) -> Pending:

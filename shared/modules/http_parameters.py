@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from shared.domain.urls import url_problem
 from shared.modules.durations import Lasting, seconds_of
 
 OWN_HEADERS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade"})
@@ -19,12 +19,8 @@ _STATUS: Final = re.compile(r"[1-5](?:xx|\d\d)")
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("a URL starts with http:// or https:// and names a host")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("credentials do not belong in the URL: give an Authorization header")
-    _ = parts.port  # raises ValueError when it is not a port
+    if (problem := url_problem(text, instead="give an Authorization header")) is not None:
+        raise ValueError(problem)
     return text
 
 

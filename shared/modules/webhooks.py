@@ -31,6 +31,8 @@ class GuardedWebhooks:
 
     async def send(self, *, url: str, headers: Mapping[str, str], body: bytes) -> int:
         """See :meth:`shared.ports.webhooks.WebhookSender.send`."""
+        if (why := self._egress.refusal_of_url(url)) is not None:
+            raise UndeliveredError(why)
         client = self._client
         if client is None:
             client = await asyncio.to_thread(self._made_client)

@@ -2,7 +2,7 @@
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -72,13 +72,22 @@ class _Change:
 
 class Subscriptions:
     def __init__(
-        self, *, documents: Documents, chains: Chains, cursors: Cursors, clock: Clock, sealer: Sealer
+        self,
+        *,
+        documents: Documents,
+        chains: Chains,
+        cursors: Cursors,
+        clock: Clock,
+        sealer: Sealer,
+        url_refusal: Callable[[str], str | None],
     ) -> None:
+        """``url_refusal``: why a URL may not be called, as far as the URL itself tells; None if it may."""
         self._documents = documents
         self._chains = chains
         self._cursors = cursors
         self._clock = clock
         self._sealer = sealer
+        self._url_refusal = url_refusal
         self._remembered: OrderedDict[str, tuple[float, Sequence[Subscription]]] = OrderedDict()
 
     async def put(self, caller: Caller, name: str, new: NewSubscription) -> tuple[Subscription, str | None]:
@@ -90,7 +99,7 @@ class Subscriptions:
             ValidationFailedError: it breaks rules; all of them are listed.
             ConflictError: the tenant has as many subscriptions as it may have.
         """
-        _check(name, new)
+        self._check(name, new)
 
         async def done(record: Record) -> tuple[Subscription, str | None]:
             found = await self.get(caller, name)
@@ -100,6 +109,18 @@ class Subscriptions:
 
         work = self._put(caller, name, new)
         return await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
+
+    def _check(self, name: str, new: NewSubscription) -> None:
+        errors = subscription_errors(name, new)
+        if (why := self._url_refusal(new.url)) is not None:
+            errors.append(FieldError("/url", "EGRESS", f"{why}; name a public address, or ask an operator"))
+        if new.secret is not None:
+            try:
+                secret_key(new.secret)
+            except ValueError as error:
+                errors.append(FieldError("/secret", "INVALID", str(error)))
+        if errors:
+            raise ValidationFailedError(errors=errors)
 
     async def _put(self, caller: Caller, name: str, new: NewSubscription) -> tuple[Subscription, str | None]:
         change = _Change(caller.scope, name, "subscription.put", caller.origin)
@@ -286,17 +307,6 @@ class Subscriptions:
 
 def _chain(scope: TenantScope) -> Chain:
     return Chain(scope, TENANCY, PARTITION)
-
-
-def _check(name: str, new: NewSubscription) -> None:
-    errors = subscription_errors(name, new)
-    if new.secret is not None:
-        try:
-            secret_key(new.secret)
-        except ValueError as error:
-            errors.append(FieldError("/secret", "INVALID", str(error)))
-    if errors:
-        raise ValidationFailedError(errors=errors)
 
 
 def _query(*, limit: int, after: str | None = None) -> Query:

@@ -54,7 +54,7 @@ class Caller:
         rule = {"scope": SCOPE, "origins": [self.at], "tenants": ["acme"]} | changes
         allowed = [OutboundScope.model_validate_json(json.dumps(rule))]
         egress = EgressPolicy.allowing(
-            [self.at.removeprefix("http://"), self.elsewhere.removeprefix("http://")]
+            [self.at.removeprefix("http://"), self.elsewhere.removeprefix("http://"), "127.0.0.1:1"]
         )
         return HttpRequest(egress, OutboundTokens(credentials, allowed))
 

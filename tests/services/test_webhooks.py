@@ -16,6 +16,7 @@ from shared.domain.paging import Cursors
 from shared.domain.subscriptions import Delivery, NewSubscription, retry_delay
 from shared.ports.documents import TENANCY, Query
 from shared.ports.events import CloudEvent
+from shared.security.egress import EgressPolicy
 from shared.security.webhooks import signed_headers
 from shared.services.chains import Chains
 from shared.services.members import Caller
@@ -84,6 +85,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
         cursors=Cursors(b"k" * 32),
         clock=clock,
         sealer=Sealer(b"k" * 32, purpose="webhook secrets"),
+        url_refusal=EgressPolicy().refusal_of_url,
     )
     webhooks = Webhooks(
         documents=documents,
@@ -233,6 +235,7 @@ async def test_a_change_made_elsewhere_is_felt_within_seconds(office: Office) ->
         cursors=Cursors(b"k" * 32),
         clock=office.clock,
         sealer=Sealer(b"k" * 32, purpose="webhook secrets"),
+        url_refusal=EgressPolicy().refusal_of_url,
     )
     await elsewhere.delete(ADA, "hook")
     office.clock.advance(LIFE)
