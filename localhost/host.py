@@ -15,6 +15,7 @@ from localhost.app.problems import Problem, StartupError
 from localhost.app.rules import full_template, methods, switch_off, time_zone
 from localhost.http.admin import Admin, ManualRun, administrators_only
 from localhost.http.endpoints import Streams, classic_endpoint, streaming_endpoint
+from localhost.http.hardening import hardened
 from localhost.http.keys import Keys, guarded, load_keys
 from localhost.http.router import Route, Router
 from localhost.http.templates import parse
@@ -104,7 +105,7 @@ class Host:
         runs = self._triggers(calls)
         routes.extend(self._function_route(f, calls[f.name]) for f in self.app.by_trigger("httpTrigger"))
         routes.extend(self._admin_routes(Admin(self.app, self.base_url, runs)))
-        self._asgi = Router(routes, StarletteRouter(list(self._extra_routes)))
+        self._asgi = Router(routes, hardened(StarletteRouter(list(self._extra_routes))))
 
     def start_triggers(self) -> None:
         """Start warm-up, timers and feeds: last, when what they call can call back over HTTP."""
@@ -156,7 +157,11 @@ class Host:
         endpoints, self._service = open_webhooks(self._starters, names)
         accepted = (self.keys.durable, self.keys.master)
         return [
-            Route(f"{WEBHOOKS}/{template}", frozenset({method}), guarded(request_response(handler), accepted))
+            Route(
+                f"{WEBHOOKS}/{template}",
+                frozenset({method}),
+                hardened(guarded(request_response(handler), accepted)),
+            )
             for method, template, handler in endpoints
         ]
 
@@ -204,11 +209,15 @@ class Host:
             ("POST", "admin/functions/{name}", admin.run),
         ]
         routes = [
-            Route(template, frozenset({method}), administrators_only(request_response(handler), self.keys))
+            Route(
+                template,
+                frozenset({method}),
+                hardened(administrators_only(request_response(handler), self.keys)),
+            )
             for method, template, handler in served
         ]
         if not any(self._serves_root(function) for function in self.app.by_trigger("httpTrigger")):
-            routes.append(Route("", frozenset({"GET"}), request_response(admin.page)))
+            routes.append(Route("", frozenset({"GET"}), hardened(request_response(admin.page))))
         return routes
 
     def _serves_root(self, function: Function) -> bool:

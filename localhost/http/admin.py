@@ -91,12 +91,7 @@ class Admin:
         return HTMLResponse(
             f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(self._app.name)}</title>"
             f"<h1>{html.escape(self._app.name)} is running</h1>"
-            f"<table><tr><th>Function<th>Trigger<th>URL</tr>{rows}</table></html>",
-            headers={
-                "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-                "referrer-policy": "no-referrer",
-                "x-content-type-options": "nosniff",
-            },
+            f"<table><tr><th>Function<th>Trigger<th>URL</tr>{rows}</table></html>"
         )
 
     def _find(self, request: Request) -> Function | None:

@@ -191,7 +191,7 @@ class Members:
     async def _find(self, identity: Identity, tenant_header: str | None) -> Caller:
         tenants = await self.tenants(identity.issuer, identity.subject)
         if not tenants:
-            raise UnauthenticatedError(f"{identity.subject} of {identity.issuer} is a member of no tenant")
+            raise UnauthenticatedError(f"{identity.subject!r} of {identity.issuer} is a member of no tenant")
         tenant_id = _chosen(tenants, tenant_header)
         scope = TenantScope(tenant_id)
         user = tenants[tenant_id]

@@ -58,3 +58,33 @@ def test_the_first_page_names_the_functions(streaming: RunningHost, client: http
     assert page.status_code == 200
     assert "streaming is running" in page.text
     assert "/items/{id:int}" in page.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 200),
+        ("/admin/host/status", 200),
+        ("/admin/functions/nobody", 404),
+        ("/runtime/webhooks/durabletask/instances", 401),
+        ("/nothing", 404),
+    ],
+)
+def test_the_hosts_own_answers_are_framed_and_kept_by_nobody(
+    classic: RunningHost, client: httpx.Client, path: str, status: int
+) -> None:
+    answer = client.get(classic.url + path)
+    assert answer.status_code == status
+    for name, value in {
+        "cache-control": "no-store",
+        "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+    }.items():
+        assert answer.headers.get_list(name) == [value]
+
+
+def test_an_apps_own_answers_have_what_the_app_says(streaming: RunningHost, client: httpx.Client) -> None:
+    answer = client.get(f"{streaming.url}/items/five")
+    assert answer.status_code == 200
+    assert "content-security-policy" not in answer.headers

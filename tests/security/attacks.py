@@ -251,10 +251,14 @@ RSA: dict[str, Attack] = {
     "subject a number": (lambda f: _signed(f, f.claims(sub=7)), "the token's sub is not a name"),
     "subject an array": (lambda f: _signed(f, f.claims(sub=["ada"])), "the token's sub is not a name"),
     "subject endless": (lambda f: f.token(sub="x" * 256), "the token's sub is not a name"),
-    "nobody's member": (lambda f: f.token(sub="mallory"), f"mallory of {ISSUER} is a member of no tenant"),
+    "nobody's member": (lambda f: f.token(sub="mallory"), f"'mallory' of {ISSUER} is a member of no tenant"),
     "a member's look-alike": (
         lambda f: f.token(sub="\N{CYRILLIC SMALL LETTER A}da"),
-        f"\N{CYRILLIC SMALL LETTER A}da of {ISSUER} is a member of no tenant",
+        f"'\N{CYRILLIC SMALL LETTER A}da' of {ISSUER} is a member of no tenant",
+    ),
+    "a subject with a line of the log": (
+        lambda f: f.token(sub="x\nINFO ada was let in"),
+        rf"'x\nINFO ada was let in' of {ISSUER} is a member of no tenant",
     ),
     # The times
     "no expiry": (lambda f: f.token(exp=None), "the token has no exp"),
