@@ -9,13 +9,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import cold, edge, executions, lists, recovery, replay, rest, search
+from benchmarks import cold, decisions, edge, executions, lists, recovery, replay, rest, search
 from benchmarks.client import Api
 from benchmarks.report import line, spread
 from benchmarks.usage import Usage
 from examples import hosting
 
-WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "F1", "R1", "K1", "A", "R", "C1", "S1")
+WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "F1", "R1", "K1", "A", "R", "C1", "S1", "Z1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Size:
     starts: int
     requests: int
     cold_starts: int
+    decisions: int
     intents: int
     other_tenants: tuple[int, int]
     lists: int
@@ -51,6 +52,7 @@ FULL = Size(
     starts=5,
     requests=4000,
     cold_starts=11,
+    decisions=20_000,
     intents=100_000,
     other_tenants=(100, 1000),
     lists=40,
@@ -69,6 +71,7 @@ QUICK = Size(
     starts=2,
     requests=800,
     cold_starts=3,
+    decisions=2000,
     intents=5_000,
     other_tenants=(20, 50),
     lists=10,
@@ -82,6 +85,8 @@ QUICK = Size(
 async def run(size: Size, only: list[str], folder: Path) -> None:
     if "R" in only:
         await replay.cost((100, 1000))
+    if "Z1" in only:
+        decisions.decisions(size.decisions)
     if "C1" in only:
         cold.starts(size.cold_starts, folder / "cold")
     if "W6" in only:

@@ -47,6 +47,8 @@ BARS: Mapping[str, Bar] = {
     "R1-memory-1000": Bar(50),
     # executions that are lost, or not cancelled
     "R1-cancel": Bar(0),
+    # microseconds of one decision about who may do what
+    "Z1": Bar(300),
     "W5": Bar(0),
     "K1": Bar(0),
 }

@@ -25,7 +25,7 @@ from shared.domain.causes import SLOW
 from shared.domain.errors import BadRequestError, NotFoundError, UnauthenticatedError, UnavailableError
 from shared.domain.metrics import REQUESTS_THROTTLED
 from shared.ports.telemetry import TRACE_FIELDS, Span
-from shared.security.permissions import require
+from shared.security.authorization import Resource
 from shared.services.callbacks import Called
 from shared.services.members import Caller
 
@@ -161,7 +161,7 @@ async def _prepare(platform: Application, call: Call, route: Route) -> None:
     if route.sealed:
         await _within(_unseal(platform, call), AUTHENTICATION_SECONDS)
     elif route.operation is not None:
-        await _identify(platform, call, route.operation)
+        await _within(_identify(platform, call, route, route.operation), AUTHENTICATION_SECONDS)
     else:
         return
     call.query = inputs.query(route, call.request.scope["query_string"])
@@ -176,13 +176,14 @@ async def _unseal(platform: Application, call: Call) -> None:
     await platform.callbacks.require_awaited(call.right)
 
 
-async def _identify(platform: Application, call: Call, operation: str) -> None:
+async def _identify(platform: Application, call: Call, route: Route, operation: str) -> None:
     credentials = _once(call, b"authorization"), _once(call, b"x-tenant-id")
-    member = await _within(platform.members.authenticate(*credentials), AUTHENTICATION_SECONDS)
+    member = await platform.members.authenticate(*credentials)
     logs.add(tenant_id=member.scope.tenant_id)
-    require(member.principal, operation)
     address = addresses.source(call.request, platform.settings.trusted_proxies)
-    call.authenticated = replace(member, request_id=call.request_id, address=address)
+    caller = replace(member, request_id=call.request_id, address=address)
+    await platform.policies.require(caller, operation, Resource(route.resource_id(call.request.path_params)))
+    call.authenticated = caller
 
 
 def _once(call: Call, name: bytes) -> str | None:

@@ -2,13 +2,15 @@
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import get_origin
 
 from pydantic import BaseModel
 
+from shared.domain.intents import Reference
+from shared.security.authorization import ANY
 from shared.security.permissions import READS
 
 PREFIX = "/api/"
@@ -66,6 +68,15 @@ class Route:
     def mutates(self) -> bool:
         """Whether it changes something when it succeeds."""
         return self.method != "GET" and self.operation is not None and self.operation not in READS
+
+    def resource_id(self, places: Mapping[str, str]) -> str:
+        """Which of what the operation is done to a path names, as policies know it."""
+        of = str(self.operation).partition(".")[0]
+        if self.path.split("/")[1] != of:
+            return ANY
+        given = places.get("name") or places.get("id") or ANY
+        reference = Reference.parse(given) if of == "intents" else None
+        return reference.name if reference else given
 
     @property
     def tag(self) -> str:

@@ -30,6 +30,7 @@ from shared.services.members import Members
 from shared.services.nudges import Nudges
 from shared.services.outputs import Outputs
 from shared.services.plans import Plans
+from shared.services.policies import Policies
 from shared.services.recovery import Recovery
 from shared.services.references import References
 from shared.services.registry import Registry
@@ -61,6 +62,7 @@ class Application:
     adapters: Adapters
     members: Members
     tenants: Tenants
+    policies: Policies
     validation: Validation
     schemas: Schemas
     intents: Intents
@@ -109,7 +111,7 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
     catalogue = catalogue or _built_in_actions(base, approvals)
     members = Members(documents, adapters.tokens, clock)
     validation, intents, versions, lifecycle = _registry(base, catalogue)
-    plans = Plans(intents=intents, validation=validation, catalogue=catalogue)
+    plans = Plans(intents=intents, validation=validation, catalogue=catalogue, policies=base.policies)
     endings = Endings(
         documents=documents,
         runs=runs,
@@ -138,6 +140,7 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         adapters=adapters,
         members=members,
         tenants=base.tenants,
+        policies=base.policies,
         validation=validation,
         schemas=Schemas(catalogue.specs(), catalogue.models()),
         intents=intents,
@@ -146,7 +149,13 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         plans=plans,
         executions=executions,
         steering=steering,
-        bulk=Bulk(documents=documents, executions=executions, steering=steering, retrying=retrying),
+        bulk=Bulk(
+            documents=documents,
+            executions=executions,
+            steering=steering,
+            retrying=retrying,
+            policies=base.policies,
+        ),
         children=children,
         callbacks=callbacks,
         retrying=retrying,
@@ -196,7 +205,13 @@ def _registry(base: Foundation, catalogue: Catalogue) -> tuple[Validation, Inten
         validation,
         Intents(documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock),
         Versions(documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock),
-        Lifecycle(documents=documents, registry=registry, references=references, clock=clock),
+        Lifecycle(
+            documents=documents,
+            registry=registry,
+            references=references,
+            policies=base.policies,
+            clock=clock,
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from shared.services.chains import Chains
 from shared.services.launching import Launcher
 from shared.services.limits import Limits
 from shared.services.nudges import Nudges
+from shared.services.policies import Policies
 from shared.services.retry_orders import RetryOrders
 from shared.services.runs import Runs
 from shared.services.tenants import Tenants
@@ -31,6 +32,7 @@ class Foundation:
     launcher: Launcher
     limits: Limits
     tenants: Tenants
+    policies: Policies
     admission: Admission
     nudges: Nudges
     retry_orders: RetryOrders
@@ -69,6 +71,7 @@ class Foundation:
             launcher,
             limits,
             tenants,
+            Policies(adapters.clock),
             admission,
             nudges,
             RetryOrders(documents=documents, chains=chains, admission=admission, launcher=launcher),

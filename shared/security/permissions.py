@@ -1,88 +1,42 @@
-"""What each role may do: one table, and one question asked of it.
+"""The names that authorization is about: roles and operations. Which role may do what is in ``policies/``."""
 
-A member may do what any of its roles permits; what no role permits is denied. A role that is not in the
-table permits nothing.
-"""
+ROLES: tuple[str, ...] = ("viewer", "author", "operator", "approver", "auditor", "admin")
+"""Every role there is to have; each is a policy, ``policies/<role>.cedar``."""
 
-from collections.abc import Mapping
-
-from shared.domain.errors import ForbiddenError
-from shared.security.principals import Principal
-
-_READ = frozenset(
+READS: frozenset[str] = frozenset(
     {
+        "audit.read",
+        "executions.read",
+        "intents.plan",
         "intents.read",
         "intents.validate",
-        "intents.plan",
-        "executions.read",
+        "members.read",
         "modules.read",
+        "policies.read",
         "schedules.read",
+        "subscriptions.read",
+        "tenants.read",
     }
 )
-_WRITE = frozenset({"intents.create", "intents.update", "intents.archive"})
-_RUN = frozenset(
-    {
-        "intents.execute",
-        "executions.cancel",
-        "executions.pause",
-        "executions.terminate",
-        "executions.retry",
-        "executions.bulk",
-    }
-)
-_DECIDE = frozenset({"executions.approve"})
-_AUDIT = frozenset({"audit.read", "tenants.read", "members.read", "policies.read", "subscriptions.read"})
-_MANAGE = frozenset(
-    {
-        "members.manage",
-        "modules.manage",
-        "policies.manage",
-        "schedules.manage",
-        "subscriptions.manage",
-        "tenants.configure",
-    }
-)
-
-ROLES: Mapping[str, frozenset[str]] = {
-    "viewer": _READ,
-    "author": _READ | _WRITE,
-    "operator": _READ | _RUN | {"schedules.manage"},
-    "approver": _READ | _DECIDE,
-    "auditor": _READ | _AUDIT,
-    "admin": _READ | _WRITE | _RUN | _DECIDE | _AUDIT | _MANAGE,
-}
-"""Role -> the operations it permits. ``executions.pause`` is also the right to resume; who may do
-something to one execution may do it to many with ``executions.bulk``."""
-
-READS: frozenset[str] = _READ | _AUDIT
 """The operations that change nothing."""
 
-OPERATIONS: frozenset[str] = frozenset().union(*ROLES.values())
-"""Every operation there is to permit."""
-
-
-def permits(principal: Principal, operation: str) -> bool:
-    """Whether one of the principal's roles permits ``operation``.
-
-    Raises:
-        ValueError: there is no such operation (a mistake of the caller's, never of the principal's).
-    """
-    if operation not in OPERATIONS:
-        raise ValueError(f"no such operation: {operation!r}")
-    return any(operation in ROLES.get(role, ()) for role in principal.roles)
-
-
-def require(principal: Principal, operation: str) -> None:
-    """Let pass what is permitted.
-
-    Raises:
-        ForbiddenError: no role of the principal permits it; ``policies`` names the roles that were asked.
-        ValueError: there is no such operation.
-    """
-    if permits(principal, operation):
-        return
-    roles = sorted(principal.roles)
-    raise ForbiddenError(
-        f"{principal.name} may not do {operation}: its roles ({', '.join(roles) or 'none'}) do not permit it",
-        policies=[f"role:{role}" for role in roles] or ["default-deny"],
-    )
+OPERATIONS: frozenset[str] = READS | {
+    "executions.approve",
+    "executions.bulk",
+    "executions.cancel",
+    "executions.pause",
+    "executions.retry",
+    "executions.terminate",
+    "intents.archive",
+    "intents.create",
+    "intents.execute",
+    "intents.update",
+    "members.manage",
+    "modules.manage",
+    "policies.manage",
+    "schedules.manage",
+    "subscriptions.manage",
+    "tenants.configure",
+}
+"""Every operation there is to permit, as the schema's actions. ``executions.pause`` is also the right to
+resume; who may do something to one execution may do it to many with ``executions.bulk``."""

@@ -15,9 +15,9 @@ from shared.domain.errors import DocumentExistsError, QuantumError, UnavailableE
 from shared.domain.retrying import Retrial
 from shared.domain.steering import PERMISSIONS
 from shared.ports.documents import COUNTERS, Create, Documents
-from shared.security.permissions import require
 from shared.services.executions import Executions
 from shared.services.members import Caller
+from shared.services.policies import Policies
 from shared.services.retrying import Retrying
 from shared.services.steering import Steering
 
@@ -36,12 +36,19 @@ type _Selected = tuple[Sequence[str], str | None]
 
 class Bulk:
     def __init__(
-        self, *, documents: Documents, executions: Executions, steering: Steering, retrying: Retrying
+        self,
+        *,
+        documents: Documents,
+        executions: Executions,
+        steering: Steering,
+        retrying: Retrying,
+        policies: Policies,
     ) -> None:
         self._documents = documents
         self._retrying = retrying
         self._executions = executions
         self._steering = steering
+        self._policies = policies
 
     async def steer(self, caller: Caller, wish: BulkWish) -> BulkResult:
         """Steer a page of the executions that are selected; one that cannot be says so, and stops no other.
@@ -51,7 +58,8 @@ class Bulk:
             BadCursorError: the cursor is not of this filter.
             UnavailableError: the answer would be kept, and is not the last word about one of them.
         """
-        require(caller.principal, RETRY if wish.verb == "retry" else PERMISSIONS[wish.verb])
+        operation = RETRY if wish.verb == "retry" else PERMISSIONS[wish.verb]
+        await self._policies.require(caller, operation)
         ids, following = await self._selected(caller, wish)
         room = asyncio.Semaphore(AT_ONCE)
 

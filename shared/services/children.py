@@ -24,7 +24,6 @@ from shared.domain.errors import (
 from shared.domain.places import Place
 from shared.ports.children import ChildRefusedError, Stop
 from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Operation, Patch
-from shared.security.permissions import require
 from shared.security.principals import Origin
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD, OUTPUTS
@@ -87,7 +86,6 @@ class Children:
         await self._require_room(scope, lineage, intent)
         try:
             caller = await self._members.acting(scope, lineage, **head["owner"])
-            require(caller.principal, "intents.execute")
             dry_run = head.get("dry_run", False)
             made = await self._executions.execute(caller, intent, parameters, dry_run=dry_run)
         except (UnavailableError, DocumentExistsError):

@@ -90,6 +90,7 @@ class Executions:
 
         Raises:
             NotFoundError: there is no such intent.
+            ForbiddenError: the policies do not permit the caller to execute it now.
             NotExecutableError: its definition cannot be executed as it stands.
             ValidationFailedError: the parameters do not fit what the intent declares.
             StaleError: the plan is not the one that was reviewed.

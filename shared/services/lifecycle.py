@@ -10,8 +10,9 @@ from shared.domain.lifecycle import require_activation, require_transition, requ
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import REGISTRY, Documents, Operation
-from shared.security.permissions import require
+from shared.security.authorization import Resource
 from shared.services.members import Caller
+from shared.services.policies import Policies
 from shared.services.references import References
 from shared.services.registry import Body, Change, IfMatch, Registry, activated, described
 
@@ -23,11 +24,18 @@ class Lifecycle:
     """Use cases of intents that are there. Each method acts for ``caller`` in the caller's tenant only."""
 
     def __init__(
-        self, *, documents: Documents, registry: Registry, references: References, clock: Clock
+        self,
+        *,
+        documents: Documents,
+        registry: Registry,
+        references: References,
+        policies: Policies,
+        clock: Clock,
     ) -> None:
         self._documents = documents
         self._registry = registry
         self._references = references
+        self._policies = policies
         self._clock = clock
 
     async def amend(
@@ -43,7 +51,7 @@ class Lifecycle:
             ValidationFailedError: labels, description, version or successor break rules.
         """
         if amendment.get("status") == "archived":
-            require(caller.principal, "intents.archive")
+            await self._policies.require(caller, "intents.archive", Resource(name))
 
         async def decide(head: Body) -> Change | None:
             after = await self._amended(caller, head, amendment)

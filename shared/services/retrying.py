@@ -74,6 +74,7 @@ class Retrying:
 
         Raises:
             NotFoundError: there is no such execution.
+            ForbiddenError: the policies do not permit the caller to execute its intent now.
             ConflictError: it has not ended, was retried before, or there is nothing to do again.
             IrreversibleError: it would repeat an irreversible action that may not be.
             ValidationFailedError: the request names steps that the plan has not.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from shared.domain import parameters
 from shared.ports.actions import Action
+from shared.security import authorization
 
 
 class WarmUp:
@@ -17,4 +18,5 @@ class WarmUp:
         for action in self._actions:
             action.warm_up()
         parameters.warm_up()
+        authorization.warm_up()
         import shared.domain.validation.stages  # noqa: F401 - for its effect

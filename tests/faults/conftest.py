@@ -5,7 +5,8 @@ import time
 import pytest
 
 from localhost.identity.minting import mint
-from tests.http.harness import ROLES, Identity
+from shared.security.permissions import ROLES
+from tests.http.harness import Identity
 
 
 @pytest.fixture(scope="session")

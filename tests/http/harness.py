@@ -36,7 +36,7 @@ from shared.ports.adapters import Adapters
 from shared.ports.clock import Clock
 from shared.ports.documents import REGISTRY, Container, Document, Documents
 from shared.ports.tokens import Tokens
-from shared.security.permissions import ROLES as PERMISSIONS
+from shared.security.permissions import ROLES
 from shared.security.scope import TenantScope
 from shared.settings import Settings
 from tests.fakes.clock import FrozenClock
@@ -45,8 +45,6 @@ from tests.fakes.orchestrations import RecordedOrchestrations
 
 URL = "http://127.0.0.1:7071"
 STARTER = '{"rpcBaseUrl": "http://127.0.0.1:1"}'
-ROLES = tuple(PERMISSIONS)
-"""Of each there is a member of that name."""
 MAX_BODY = 64 * 1024
 HARDENING = {
     "x-content-type-options": "nosniff",

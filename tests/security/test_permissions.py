@@ -1,49 +1,97 @@
-"""Who may do what: the whole matrix, kept as a file that a change must be seen in."""
+"""Who may do what: the whole matrix, asked of the engine and kept as a file that a change must be seen in."""
 
+import re
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from shared.domain.errors import ForbiddenError
-from shared.security.permissions import OPERATIONS, ROLES, permits, require
-from shared.security.principals import Principal
+from shared.security import authorization
+from shared.security.authorization import ANYTHING, Circumstances, Decision, Resource, built_in
+from shared.security.permissions import OPERATIONS, ROLES
+from shared.security.principals import Principal, PrincipalKind
 
 GOLDEN = Path(__file__).with_name("permissions.golden.txt")
+POLICIES = Path(authorization.__file__).with_name("policies")
+NOON = Circumstances(datetime(2026, 3, 4, 12, tzinfo=UTC), "192.0.2.7")
 
 
-def _principal(*roles: str) -> Principal:
-    return Principal("acme", "ada", frozenset(roles), {}, "urn:issuer", "ada")
+def principal(*roles: str, kind: PrincipalKind = "user", tenant: str = "acme") -> Principal:
+    return Principal(tenant, "ada", frozenset(roles), {}, "urn:issuer", "ada", kind)
 
 
-def _matrix() -> str:
-    roles = list(ROLES)
-    lines = [f"{'operation':<22}" + "".join(f"{role:<10}" for role in roles)]
+def decision(who: Principal, operation: str, resource: Resource = ANYTHING) -> Decision:
+    return built_in().decide(who, operation, resource, NOON)
+
+
+def _matrix(kind: PrincipalKind, resource: Resource) -> str:
+    lines = [f"{'operation':<22}" + "".join(f"{role:<10}" for role in ROLES)]
     for operation in sorted(OPERATIONS):
-        marks = ("yes" if permits(_principal(role), operation) else "-" for role in roles)
-        lines.append(f"{operation:<22}" + "".join(f"{mark:<10}" for mark in marks))
+        asked = (decision(principal(role, kind=kind), operation, resource).allowed for role in ROLES)
+        lines.append(f"{operation:<22}" + "".join(f"{'yes' if allowed else '-':<10}" for allowed in asked))
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def test_each_role_may_do_what_the_golden_matrix_says() -> None:
-    assert _matrix() == GOLDEN.read_text(), f"if this is meant, put this in {GOLDEN.name}:\n{_matrix()}"
+@pytest.mark.parametrize("kind", get_args(PrincipalKind.__value__))
+@pytest.mark.parametrize("resource", [ANYTHING, Resource("ada")], ids=["any", "one"])
+def test_each_role_may_do_what_the_golden_matrix_says(kind: PrincipalKind, resource: Resource) -> None:
+    matrix = _matrix(kind, resource)
+    assert matrix == GOLDEN.read_text(), f"if this is meant, put this in {GOLDEN.name}:\n{matrix}"
+
+
+def test_the_operations_are_the_actions_of_the_schema_and_each_role_is_a_policy() -> None:
+    schema = re.sub("//.*", "", (POLICIES / "platform.cedarschema").read_text())
+    actions = [
+        name for listed in re.findall(r"action\s+([^;]*?)\s+appliesTo", schema) for name in listed.split(",")
+    ]
+    assert sorted(name.strip().strip('"') for name in actions) == sorted(OPERATIONS)
+    assert {path.stem for path in POLICIES.glob("*.cedar")} == {*ROLES, "tenants"}
+
+
+def test_the_platforms_own_policies_fit_its_schema() -> None:
+    import cedarpy
+
+    text = "\n".join(path.read_text() for path in sorted(POLICIES.glob("*.cedar")))
+    found = cedarpy.validate_policies(text, (POLICIES / "platform.cedarschema").read_text())
+    assert found.errors == []
+
+
+def test_what_permits_is_named_with_the_version_of_the_set() -> None:
+    both = decision(principal("operator", "admin"), "intents.execute")
+    assert both == Decision(True, ("role-admin", "role-operator"), built_in().version)
+
+
+@pytest.mark.parametrize("operation", ["intents.read", "members.read", "tenants.read"])
+def test_nobody_does_anything_to_what_is_another_tenants(operation: str) -> None:
+    theirs = decision(principal("admin"), operation, Resource("ada", tenant_id="globex"))
+    assert (theirs.allowed, theirs.policies) == (False, ("tenant-boundary",))
 
 
 def test_roles_add_up() -> None:
-    both = _principal("author", "operator")
-    require(both, "intents.create")
-    require(both, "intents.execute")
+    both = principal("author", "operator")
+    assert decision(both, "intents.create").allowed
+    assert decision(both, "intents.execute").allowed
 
 
 @pytest.mark.parametrize(
     "roles", [(), ("viewer",), ("root",), ("Admin",)], ids=["none", "viewer", "unknown", "case"]
 )
-def test_what_no_role_permits_is_denied_and_the_answer_says_by_what(roles: tuple[str, ...]) -> None:
+def test_what_no_role_permits_is_denied_and_the_answer_says_so(roles: tuple[str, ...]) -> None:
     with pytest.raises(ForbiddenError) as denied:
-        require(_principal(*roles), "intents.execute")
-    assert denied.value.policies == (tuple(f"role:{role}" for role in roles) or ("default-deny",))
-    assert "ada@acme may not do intents.execute" in denied.value.message
+        built_in().require(principal(*roles), "intents.execute", ANYTHING, NOON)
+    assert denied.value.policies == ("default-deny",)
+    why = f"nothing permits it to who has its roles ({''.join(roles) or 'none'})"
+    assert denied.value.message == f"ada@acme may not do intents.execute: {why}"
+
+
+@pytest.mark.parametrize("attributes", [{"colour": "red"}, {"target": 7}], ids=["unknown", "type"])
+def test_what_the_engine_cannot_decide_is_denied(attributes: dict[str, str]) -> None:
+    undecided = decision(principal("admin"), "intents.execute", Resource("deploy", attributes))
+    assert undecided == Decision(False, ("default-deny",), built_in().version)
 
 
 def test_an_operation_that_does_not_exist_is_a_mistake_and_never_permitted() -> None:
     with pytest.raises(ValueError, match="no such operation"):
-        permits(_principal("admin"), "intents.exekute")
+        decision(principal("admin"), "intents.exekute")

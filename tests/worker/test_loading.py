@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,14 @@ def test_the_app_needs_nothing_that_is_left_out_of_its_package(in_azure: dict[st
     loader = {"tests", "tests.worker"}
     needed = {name for name in in_azure["modules"] for part in left_out if f"{name}.".startswith(f"{part}.")}
     assert needed <= loader
+
+
+def test_the_policies_are_in_its_package() -> None:
+    lines = (hosting.ROOT / ".funcignore").read_text().split()
+    policies = list((hosting.ROOT / "shared/security/policies").iterdir())
+    assert {path.suffix for path in policies} == {".cedar", ".cedarschema"}
+    for part in ("shared", "security", "policies", *(path.name for path in policies)):
+        assert not any(fnmatch(part, line.strip("/")) for line in lines), part
 
 
 def test_http_is_served_by_the_workers_own_server_so_that_events_can_stream(worker: dict[str, Any]) -> None:
