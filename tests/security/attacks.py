@@ -1,6 +1,7 @@
 """The forged tokens that the platform refuses, each with the reason that the log has.
 
-A table an issuer: what is signed in its name, and how. ``CARRIED`` is a good token in the wrong place.
+A table an issuer: what is signed in its name, and how; ``entra_attacks.py`` has the one of Entra ID.
+``CARRIED`` is a good token in the wrong place.
 """
 
 import hashlib
@@ -13,9 +14,12 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from shared.adapters.jwt.configured import token_issuers
 from shared.adapters.jwt.issuers import Issuer
-from shared.adapters.jwt.keys import JwksSource
+from shared.adapters.jwt.keys import JwksSource, KeySource
 from shared.adapters.jwt.verifier import JwtTokens
+from tests.security.entra import CLIENT_ID, HOME, Entra
+from tests.security.entra_attacks import ENTRA
 from tests.security.forge import AUDIENCE, ISSUER, Forge, jwk, private_key, raw_token, segment, sign_rs256
 
 ELLIPTIC_ISSUER, OTHER_ISSUER, SECRET_ISSUER = (
@@ -392,7 +396,7 @@ CARRIED: dict[str, Carried] = {
 
 
 class Trusted:
-    """A platform's four trusted issuers: two with RSA keys, one with an elliptic key, one with a secret."""
+    """A platform's issuers: two with RSA keys, one with an elliptic one, one with a secret, and Entra ID."""
 
     def __init__(self) -> None:
         self.rsa = Forge()
@@ -401,7 +405,10 @@ class Trusted:
         other = Forge("RS256", OTHER_ISSUER, clock=self.rsa.clock)
         other.keys.entries[:] = [jwk("RS256", "others", "other")]
         sharing = Issuer(SECRET_ISSUER, (AUDIENCE,), algorithms=("HS256",), secrets=(("shared", SECRET),))
-        self._published = {forge.issuer: forge.keys for forge in (self.rsa, self.elliptic, other)}
+        self.entra = Entra("v2", clock=self.rsa.clock)
+        (entra,) = token_issuers(json.dumps([{"kind": "entra", "client_id": CLIENT_ID, "tenants": [HOME]}]))
+        self._published: dict[Issuer, KeySource] = {entra: self.entra.source()}
+        self._published |= {forge.issuer: forge.keys for forge in (self.rsa, self.elliptic, other)}
         self.tokens = JwtTokens([*self._published, sharing], keys=self, clock=self.rsa.clock)
 
     async def fetch(self, issuer: Issuer) -> Mapping[str, Any]:
@@ -409,7 +416,7 @@ class Trusted:
 
     def good(self) -> Iterator[str]:
         """A token of each kind that is not refused, but for its subject."""
-        yield from (self.rsa.token(), self.elliptic.token(), _shared(self.shared, SECRET))
+        yield from (self.rsa.token(), self.elliptic.token(), _shared(self.shared, SECRET), self.entra.token())
 
     def attacks(self) -> Iterator[tuple[str, Sent, str]]:
         """Each attack's name, what it sends, and why it is refused."""
@@ -417,5 +424,7 @@ class Trusted:
         for forge, table in tables:
             for name, (make, reason) in table.items():
                 yield name, _header(f"Bearer {make(forge)}"), reason
+        for name, (attack, reason) in ENTRA.items():
+            yield f"Entra ID: {name}", _header(f"Bearer {attack(self.entra)}"), reason
         for name, (carry, reason) in CARRIED.items():
             yield f"a good token {name}", carry(self.rsa.token()), reason

@@ -54,8 +54,11 @@ class Entra:
         return self.metadata if self.metadata == HOME else "{tenantid}"
 
     def tokens(self, setting: str) -> JwtTokens:
-        source = JwksSource(client=lambda: httpx.AsyncClient(transport=httpx.MockTransport(self._answer)))
-        return JwtTokens(token_issuers(setting), keys=source, clock=self.clock)
+        return JwtTokens(token_issuers(setting), keys=self.source(), clock=self.clock)
+
+    def source(self) -> JwksSource:
+        """Where its keys come from."""
+        return JwksSource(client=lambda: httpx.AsyncClient(transport=httpx.MockTransport(self._answer)))
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         url = str(request.url)
