@@ -27,7 +27,7 @@ from shared.domain.metrics import REQUESTS_THROTTLED
 from shared.ports.telemetry import TRACE_FIELDS, Span
 from shared.security.authorization import Resource
 from shared.services.callbacks import Called
-from shared.services.members import Caller
+from shared.services.members import Acquaintance, Caller
 
 AUTHENTICATION_SECONDS, WORK_SECONDS = 10.0, 15.0
 """How long it may take to find out who calls, and then to do what is asked. The adapters give up before, as a
@@ -52,12 +52,19 @@ class Call:
     body: Any = None
     authenticated: Caller | None = None
     right: Called | None = None
+    known: Acquaintance | None = None
 
     @property
     def caller(self) -> Caller:
         """Who asks; only routes that need a token have one."""
         assert self.authenticated is not None
         return self.authenticated
+
+    @property
+    def acquaintance(self) -> Acquaintance:
+        """Who asks, wherever it is a member; only personal routes have that."""
+        assert self.known is not None
+        return self.known
 
     @property
     def sealed(self) -> Called:
@@ -162,6 +169,8 @@ async def _prepare(platform: Application, call: Call, route: Route) -> None:
         await _within(_unseal(platform, call), AUTHENTICATION_SECONDS)
     elif route.operation is not None:
         await _within(_identify(platform, call, route, route.operation), AUTHENTICATION_SECONDS)
+    elif route.personal:
+        await _within(_recognize(platform, call), AUTHENTICATION_SECONDS)
     else:
         return
     call.query = inputs.query(route, call.request.scope["query_string"])
@@ -184,6 +193,15 @@ async def _identify(platform: Application, call: Call, route: Route, operation: 
     caller = replace(member, request_id=call.request_id, address=address)
     await platform.policies.require(caller, operation, Resource(route.resource_id(call.request.path_params)))
     call.authenticated = caller
+
+
+async def _recognize(platform: Application, call: Call) -> None:
+    credentials = _once(call, b"authorization"), _once(call, b"x-tenant-id")
+    call.known = await platform.members.recognize(*credentials)
+    if (member := call.known.caller) is not None:
+        logs.add(tenant_id=member.scope.tenant_id)
+        address = addresses.source(call.request, platform.settings.trusted_proxies)
+        call.authenticated = replace(member, request_id=call.request_id, address=address)
 
 
 def _once(call: Call, name: bytes) -> str | None:

@@ -108,9 +108,9 @@ def _operation(route: Route) -> dict[str, Any]:
         "parameters": _parameters(route),
         "responses": _responses(route),
     }
-    if route.operation is None:
+    if not route.closed:
         operation["security"] = []
-    else:
+    if route.operation is not None:
         operation["x-permission"] = route.operation
     if route.body is not None:
         operation["requestBody"] = {
@@ -128,7 +128,7 @@ def _media(route: Route) -> Sequence[str]:
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
     names = ["RequestID"]
-    if route.operation is not None:
+    if route.closed:
         names.append("TenantID")
     if _conditional(route):
         names.append("IfNoneMatch")
@@ -192,7 +192,7 @@ def _responses(route: Route) -> dict[str, Any]:
     responses: dict[str, Any] = {str(route.status): success}
     if _conditional(route):
         responses["304"] = {"description": "Still the state that If-None-Match names"}
-    if route.durable and route.operation is None and not route.sealed:
+    if route.durable and not route.closed and not route.sealed:
         responses["503"] = success | {"description": "At least one dependency does not answer"}
     for status in _problems(route):
         responses[str(status)] = {"$ref": f"#/components/responses/{_problem_name(status)}"}
@@ -211,7 +211,7 @@ def _conditional(route: Route) -> bool:
 
 def _problems(route: Route) -> list[int]:
     statuses = set(route.problems)
-    if route.operation is not None:
+    if route.closed:
         statuses |= {400, 401, 403, 404, 503}
     if route.body is not None:
         statuses |= {413, 415}

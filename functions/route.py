@@ -26,7 +26,8 @@ class Route:
 
     Attributes:
         path: the template behind ``/api/``.
-        operation: what a role must permit; None: no token is needed.
+        operation: what a role must permit; None: no token is needed, if it is not personal.
+        personal: it is about whoever asks: that takes a token of a member, but no tenant and no permission.
         sealed: the end of the path is a right by itself, which the platform has made and given to somebody:
             no token is needed, and no log shows it.
         status: of success.
@@ -56,6 +57,7 @@ class Route:
     streams: str = ""
     durable: bool = False
     sealed: bool = False
+    personal: bool = False
     max_body: int = sys.maxsize
 
     @cached_property
@@ -63,6 +65,11 @@ class Route:
         """What paths the route answers, with ``/api/``."""
         template = re.escape(PREFIX + self.path).replace(r"\{", "{").replace(r"\}", "}")
         return re.compile(re.sub(r"\{\w+\}", "[^/]+", template), re.IGNORECASE)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes a token."""
+        return self.operation is not None or self.personal
 
     @cached_property
     def mutates(self) -> bool:
@@ -86,7 +93,7 @@ class Route:
             "executions"
             if self.name == "execute_intent"
             else noun
-            if self.operation or self.sealed
+            if self.closed or self.sealed
             else "system"
         )
 

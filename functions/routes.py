@@ -2,7 +2,14 @@
 
 from collections.abc import Sequence
 
-from functions import routes_approvals, routes_callbacks, routes_executions, routes_outputs, routes_schedules
+from functions import (
+    routes_approvals,
+    routes_callbacks,
+    routes_executions,
+    routes_members,
+    routes_outputs,
+    routes_schedules,
+)
 from functions.route import NDJSON, Route
 from quantum.contract.audit import AuditPage, AuditQuery, ChainPage, TenantVerification, VerificationQuery
 from quantum.contract.health import Health
@@ -309,7 +316,14 @@ DOCS = Route(
     response=None,
 )
 
-_TABLES = (routes_executions, routes_outputs, routes_approvals, routes_callbacks, routes_schedules)
+_TABLES = (
+    routes_executions,
+    routes_outputs,
+    routes_approvals,
+    routes_callbacks,
+    routes_members,
+    routes_schedules,
+)
 
 ROUTES: Sequence[Route] = tuple(
     value

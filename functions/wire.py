@@ -23,6 +23,7 @@ from shared.domain.tenants import Tenant
 from shared.domain.times import parse_rfc3339
 from shared.domain.validation.report import Report
 from shared.services.health import VITAL
+from shared.services.members import Acquaintance
 
 _BASE = PREFIX + "v1"
 
@@ -285,6 +286,24 @@ def report(value: Report) -> dict[str, Any]:
 
 def tenant(value: Tenant) -> dict[str, Any]:
     return {"id": value.id, "created_at": value.created_at, "settings": value.settings.to_json()}
+
+
+def me(value: Acquaintance, operations: Sequence[str]) -> dict[str, Any]:
+    principal = value.caller.principal if value.caller else None
+    return {
+        "issuer": value.identity.issuer,
+        "subject": value.identity.subject,
+        "tenants": [
+            {"id": one.tenant_id, "user": one.user, "kind": one.kind, "roles": one.roles}
+            for one in value.memberships
+        ],
+        "tenant_id": principal.tenant_id if principal else None,
+        "principal": principal.name if principal else None,
+        "kind": principal.kind if principal else None,
+        "roles": sorted(principal.roles) if principal else [],
+        "attributes": dict(principal.attributes) if principal else {},
+        "operations": operations,
+    }
 
 
 def health(causes: Mapping[str, Cause | None]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ two leaves a member who cannot sign in yet, which adding the member again mends.
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -81,6 +81,30 @@ class Caller:
         return Origin(self.principal.name, self.request_id, self.address, self.turn)
 
 
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """That an identity is a member of a tenant: under which name, as what, and with which roles."""
+
+    tenant_id: str
+    user: str
+    kind: PrincipalKind
+    roles: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Acquaintance:
+    """Who a bearer token speaks for, wherever it is a member.
+
+    Attributes:
+        memberships: of all its tenants, by their ids; there is at least one.
+        caller: it in the tenant chosen; None: it has several, and named none.
+    """
+
+    identity: Identity
+    memberships: Sequence[Membership]
+    caller: Caller | None
+
+
 class Members:
     """Tenants and their members, and the door that every request comes in by."""
 
@@ -109,6 +133,34 @@ class Members:
         if len(self._callers) > CALLERS_KEPT:
             self._callers.popitem(last=False)
         return caller
+
+    async def recognize(self, authorization: str | None, tenant_header: str | None) -> Acquaintance:
+        """Who sends these headers; the tenant need not be named, also by a member of several.
+
+        Raises:
+            UnauthenticatedError, NotFoundError, UnavailableError: as :meth:`authenticate`.
+            BadRequestError: ``X-Tenant-ID`` is not a tenant's id.
+        """
+        identity = await self._tokens.verify(_bearer(authorization))
+        found = await self._memberships(identity, await self.tenants(identity.issuer, identity.subject))
+        if not found:
+            raise UnauthenticatedError(f"{identity.subject} of {identity.issuer} is a member of no tenant")
+        chosen = None
+        if tenant_header is not None or len(found) == 1:
+            chosen = await self.authenticate(authorization, tenant_header or found[0].tenant_id)
+        return Acquaintance(identity, found, chosen)
+
+    async def _memberships(self, identity: Identity, tenants: Mapping[str, str]) -> list[Membership]:
+        """Of the tenants that the index lists, those that the identity is a member of."""
+        found = []
+        for tenant_id, user in sorted(tenants.items()):
+            member = await self._member(TenantScope(tenant_id), user)
+            if member is None or not _is(member, identity.issuer, identity.subject):
+                continue
+            body = member.body
+            if identity.kind in {None, body["member_kind"]}:
+                found.append(Membership(tenant_id, user, body["member_kind"], body["roles"]))
+        return found
 
     async def acting(
         self, scope: TenantScope, occasion: Firing | Lineage, *, user: str, issuer: str, subject: str

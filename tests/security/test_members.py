@@ -233,3 +233,14 @@ async def test_a_services_token_does_not_stand_in_for_a_persons(
         await platform.enter()
     else:
         assert (await platform.members.authenticate(token, "acme")).principal.kind == "service"
+
+
+async def test_what_the_directory_lists_wrongly_is_nobodys_tenant(platform: Platform) -> None:
+    await platform.add("acme")
+    await platform.add("globex")
+    await platform.change("globex", Delete("ada"))
+    known = await platform.members.recognize(f"Bearer {platform.forge.token()}", "acme")
+    assert [(one.tenant_id, one.user) for one in known.memberships] == [("acme", "ada")]
+    await platform.change("acme", Delete("ada"))
+    with pytest.raises(UnauthenticatedError):
+        await platform.members.recognize(f"Bearer {platform.forge.token()}", None)
