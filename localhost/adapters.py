@@ -33,6 +33,8 @@ class LocalAdapters(Adapters):
     orchestrations: HubOrchestrations
     sources: Sources
     """The same stores, to feed triggers from."""
+    reach_loopback: bool
+    """Whether steps may call this machine itself, which the host says when it starts."""
 
 
 _built: list[LocalAdapters] = []
@@ -62,6 +64,7 @@ def build(settings: Settings) -> LocalAdapters:
         telemetry=telemetry,
         closers=(telemetry.close, *documents.closers, *events.closers),
         sources={**documents.sources, **events.sources},
+        reach_loopback=settings.egress_loopback,
     )
     _built.append(adapters)
     return adapters

@@ -24,6 +24,11 @@ if TYPE_CHECKING:  # the platform's own app alone has these
 
 _log = logging.getLogger("localhost.services")
 
+_LOOPBACK = (
+    "egress",
+    "steps and webhooks may call this machine itself; QUANTUM_EGRESS_LOOPBACK=refuse forbids",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class LocalServices:
@@ -52,7 +57,7 @@ def local_services(data: Path, base_url: str) -> LocalServices:
         sources,
         closers=[adapters.close for adapters in built()],
         hub_factory=partial(_connected_hub, built()),
-        notes=notes,
+        notes=[*notes, *(_LOOPBACK for adapters in built() if adapters.reach_loopback)],
     )
 
 

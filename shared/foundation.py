@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from shared.domain.paging import Cursors
 from shared.ports.adapters import Adapters
+from shared.security.addresses import LOOPBACK
 from shared.security.egress import EgressPolicy
 from shared.services.admission import Admission
 from shared.services.chains import Chains
@@ -75,5 +76,5 @@ class Foundation:
             admission,
             nudges,
             RetryOrders(documents=documents, chains=chains, admission=admission, launcher=launcher),
-            EgressPolicy.allowing(settings.egress_allow),
+            EgressPolicy.allowing([*settings.egress_allow, *(LOOPBACK if settings.egress_loopback else ())]),
         )

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from shared.domain.executions import MAX_OUTPUT_BYTES
 from shared.ports.resources import COSMOS_CONNECTION, EVENT_HUB_CONNECTION
+from shared.security.origins import is_loopback
 
 ADAPTERS = {"azure": "shared.adapters.azure", "localhost": "localhost.adapters"}
 """The parts lists that ``QUANTUM_ADAPTERS`` can name, and the module of each (its ``build(settings)``)."""
@@ -18,6 +20,8 @@ DOCUMENTS, EVENTS = ("sqlite", "cosmos"), ("sqlite", "eventhubs")
 
 TELEMETRY = ("none", "otlp", "azure-monitor")
 """What ``QUANTUM_TELEMETRY`` can name."""
+LOOPBACK = ("refuse", "allow")
+"""What ``QUANTUM_EGRESS_LOOPBACK`` can be."""
 LOG_FORMATS = ("text", "json")
 """What ``QUANTUM_LOG_FORMAT`` can name."""
 
@@ -75,6 +79,10 @@ class Settings:
     egress_allow: tuple[str, ...] = ()
     """``QUANTUM_EGRESS_ALLOW``: networks (CIDR) and ``host:port`` pairs that actions may reach although
     they are private, separated by commas."""
+    egress_loopback: bool = False
+    """``QUANTUM_EGRESS_LOOPBACK``: whether actions may reach this machine itself, ``allow`` or ``refuse``. A
+    local host that nobody else reaches allows it by default, where whoever asks is on that machine as it is;
+    in Azure it cannot be allowed."""
     cors_origins: frozenset[bytes] = frozenset()
     """``QUANTUM_CORS_ORIGINS``: the origins whose pages may ask the platform, as browsers send them,
     separated by commas; ``*`` for all; none by default."""
@@ -145,6 +153,7 @@ class Settings:
             sealing_key=_key(values, "QUANTUM_SEALING_KEY") if azure else b"",
             host_url=_required(values, "QUANTUM_HOST_URL").rstrip("/"),
             egress_allow=_networks(values.get("QUANTUM_EGRESS_ALLOW", "")),
+            egress_loopback=_loopback(values, local=not azure),
             cors_origins=_origins(values.get("QUANTUM_CORS_ORIGINS", "")),
             max_body_bytes=int(_number(values, "QUANTUM_MAX_BODY_BYTES", MAX_BODY_BYTES)),
             max_output_bytes=_whole(
@@ -282,6 +291,19 @@ def _origins(text: str) -> frozenset[bytes]:
                 "http://localhost:5173, in lower case and without a path; * stands alone"
             )
     return frozenset(entry.encode() for entry in entries)
+
+
+def _loopback(values: Mapping[str, str], *, local: bool) -> bool:
+    """Whether actions reach this machine: unless something is said, only of a host that is its own alone."""
+    if not values.get("QUANTUM_EGRESS_LOOPBACK", "").strip():
+        return local and is_loopback(urlsplit(values.get("QUANTUM_HOST_URL", "").strip()).hostname)
+    allowed = _choice(values, "QUANTUM_EGRESS_LOOPBACK", LOOPBACK) == "allow"
+    if allowed and not local:
+        raise SettingsError(
+            "QUANTUM_EGRESS_LOOPBACK is 'allow': in Azure it must be 'refuse' or left out, for on loopback "
+            "there are the platform's own services; QUANTUM_EGRESS_ALLOW names single ones"
+        )
+    return allowed
 
 
 def _networks(text: str) -> tuple[str, ...]:

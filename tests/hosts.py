@@ -13,7 +13,7 @@ from tests.e2e.api import Api
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hosting.Host]:
     folder = tmp_path_factory.mktemp("host")
-    running = hosting.start(folder / "data", log=folder / "host.log", QUANTUM_EGRESS_ALLOW="127.0.0.0/8")
+    running = hosting.start(folder / "data", log=folder / "host.log")
     yield running
     running.stop()
 

@@ -63,7 +63,6 @@ class Chaos:
         self._host = hosting.start(
             self.folder / "data",
             log=self.folder / "host.log",
-            QUANTUM_EGRESS_ALLOW="127.0.0.0/8",
             **self.stores,
         )
 

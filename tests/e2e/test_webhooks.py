@@ -27,7 +27,6 @@ def impatient_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hosting
     running = hosting.start(
         folder / "data",
         log=folder / "host.log",
-        QUANTUM_EGRESS_ALLOW="127.0.0.0/8",
         QUANTUM_WEBHOOK_ATTEMPTS=str(ATTEMPTS),
         QUANTUM_WEBHOOK_FIRST_DELAY="0.1",
     )
@@ -119,10 +118,10 @@ def test_a_private_address_is_refused_unless_the_operator_allows_it(hooks: Api) 
     response = hooks.client.put(
         "/subscriptions/hook", json={"url": "http://169.254.169.254/", "events": ["execution_completed"]}
     )
-    assert response.status_code == 200
-    hooks.run([STEP])
-    (dead,) = until(lambda: deliveries(hooks, status="dead"))
-    assert "link-local" in dead["error"]
+    assert response.status_code == 422
+    (error,) = response.json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/url", "EGRESS")
+    assert "link-local" in error["message"]
 
 
 def test_a_days_executions_are_counted(hooks: Api) -> None:
@@ -152,8 +151,7 @@ def test_a_host_that_is_killed_leaves_no_event_out_and_counts_none_twice(
     tmp_path: Path, stores: dict[str, str]
 ) -> None:
     data, log = tmp_path / "data", tmp_path / "host.log"
-    settings = {"QUANTUM_EGRESS_ALLOW": "127.0.0.0/8", **stores}
-    host = hosting.start(data, log=log, **settings)
+    host = hosting.start(data, log=log, **stores)
     try:
         with Receiver() as receiver:
             with Api(host) as api:
@@ -162,7 +160,7 @@ def test_a_host_that_is_killed_leaves_no_event_out_and_counts_none_twice(
                 executions = {api.execute(intent) for _ in range(20)}
                 until(lambda: receiver.received)
             host.kill()
-            host = hosting.start(data, log=log, **settings)
+            host = hosting.start(data, log=log, **stores)
             until(lambda: {event["data"]["execution_id"] for event in receiver.events()} == executions)
         with Api(host) as api:
             until(lambda: counted(api, "executions_completed") >= len(executions))

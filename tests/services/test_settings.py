@@ -40,6 +40,7 @@ def test_what_is_not_set_has_its_default() -> None:
     assert settings.host_url == "http://127.0.0.1:7071"
     assert settings.max_body_bytes == 1024 * 1024
     assert settings.egress_allow == ()
+    assert settings.egress_loopback
     assert settings.audit_retention is None
     assert settings.trusted_proxies == 0
 
@@ -74,6 +75,33 @@ def test_origins_are_taken_as_browsers_send_them() -> None:
 def test_what_is_no_origin_is_named(text: str) -> None:
     with pytest.raises(SettingsError, match="QUANTUM_CORS_ORIGINS has "):
         Settings.from_mapping(GOOD | {"QUANTUM_CORS_ORIGINS": text})
+
+
+@pytest.mark.parametrize(
+    ("values", "allowed"),
+    [
+        (GOOD, True),
+        (GOOD | {"QUANTUM_HOST_URL": "http://[::1]:7071"}, True),
+        (GOOD | {"QUANTUM_HOST_URL": "http://localhost:7071"}, True),
+        (GOOD | {"QUANTUM_EGRESS_LOOPBACK": "refuse"}, False),
+        (GOOD | {"QUANTUM_HOST_URL": "http://192.168.1.7:7071"}, False),
+        (GOOD | {"QUANTUM_HOST_URL": "http://0.0.0.0:7071"}, False),
+        (GOOD | {"QUANTUM_HOST_URL": "http://localhost.example:7071"}, False),
+        (GOOD | {"QUANTUM_HOST_URL": "http://192.168.1.7:7071", "QUANTUM_EGRESS_LOOPBACK": "allow"}, True),
+        (IN_AZURE, False),
+        (IN_AZURE | {"QUANTUM_HOST_URL": "http://127.0.0.1:7071"}, False),
+        (IN_AZURE | {"QUANTUM_EGRESS_LOOPBACK": "refuse"}, False),
+    ],
+)
+def test_only_a_host_that_is_its_machines_alone_reaches_it_unless_told(
+    values: dict[str, str], *, allowed: bool
+) -> None:
+    assert Settings.from_mapping(values).egress_loopback == allowed
+
+
+def test_in_azure_nobody_can_allow_loopback() -> None:
+    with pytest.raises(SettingsError, match="QUANTUM_EGRESS_LOOPBACK is 'allow': in Azure"):
+        Settings.from_mapping(IN_AZURE | {"QUANTUM_EGRESS_LOOPBACK": "allow"})
 
 
 def test_audit_records_are_kept_for_days() -> None:
@@ -123,6 +151,7 @@ def test_a_missing_key_is_named(key: str) -> None:
         ("QUANTUM_HEARTBEAT_SECONDS", "-1"),
         ("QUANTUM_EGRESS_ALLOW", "10.0.0.0/99"),
         ("QUANTUM_EGRESS_ALLOW", "not a network"),
+        ("QUANTUM_EGRESS_LOOPBACK", "yes"),
         ("QUANTUM_TELEMETRY", "azure"),
     ],
 )

@@ -36,7 +36,6 @@ def traced(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> It
     running = hosting.start(
         folder / "data",
         log=folder / "host.log",
-        QUANTUM_EGRESS_ALLOW="127.0.0.0/8",
         QUANTUM_TELEMETRY="otlp",
         QUANTUM_LOG_FORMAT="json",
         OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
@@ -173,7 +172,7 @@ def test_a_collector_that_is_away_is_noticed_by_nobody(tmp_path: Path, fault: st
 
 def test_without_telemetry_no_part_of_the_sdk_is_loaded(tmp_path: Path) -> None:
     log = tmp_path / "host.log"
-    host = hosting.start(tmp_path / "data", log=log, PYTHONVERBOSE="1", QUANTUM_EGRESS_ALLOW="127.0.0.0/8")
+    host = hosting.start(tmp_path / "data", log=log, PYTHONVERBOSE="1")
     try:
         with Api(host) as api, Receiver() as target:
             call = {"id": "a", "action": "http-request", "method": "POST", "url": target.url, "body": {}}
