@@ -9,13 +9,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-import orjson
 from pydantic import BaseModel
 
 from shared.domain.times import rfc3339
 from shared.domain.waiting import Waiting
 from shared.modules.authorization import NO_TOKENS, OutboundTokens
-from shared.modules.bodies import BodyEncodingError, BodyTooLargeError, read_body
+from shared.modules.http_answers import Answer, outputs_of, read
 from shared.modules.http_parameters import HttpAuth, HttpRequestOutputs, HttpRequestParameters
 from shared.modules.tracing import answered, outgoing
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Foreseen, Pending
@@ -25,23 +24,16 @@ from shared.security.egress import EgressPolicy
 if TYPE_CHECKING:
     import httpx
 
-MAX_RESPONSE: Final = 1024 * 1024
-"""The largest response body that is read, in bytes before and after decompression."""
 RETRYABLE: Final = frozenset({408, 425, 429})
 """Beside 5xx, the statuses after which another attempt may succeed."""
-MAX_RETRY_AFTER: Final = 3600.0
-"""The longest that a ``Retry-After`` is heeded, in seconds."""
 ACCEPTED: Final = 202
 POLL_EVERY: Final = 10.0
 """Seconds between two looks, where no ``Retry-After`` says otherwise."""
-MAX_LOCATION: Final = 4096
 CALLBACK_HEADER: Final = "x-quantum-callback"
 
 REDACTED: Final = "(redacted)"
 _SHOWN: Final = frozenset({"accept", "content-type", "idempotency-key", "user-agent"})
 """The headers whose values a dry run tells: any other may be a secret."""
-HIDDEN: Final = b"(the platform's token)"
-"""What outputs have in place of a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +48,6 @@ class _Request:
     def place(self) -> str:
         """How messages name it."""
         return f"{self.method} {_without_query(self.url)}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """``token`` is the platform's own that was sent, if one was."""
-
-    response: "httpx.Response"
-    body: bytes
-    token: str | None
-
-    @property
-    def status(self) -> int:
-        return self.response.status_code
-
-    @property
-    def retry_after(self) -> float:
-        return _retry_after(self.response.headers.get("retry-after", ""))
 
 
 class HttpRequest(Action):
@@ -118,7 +93,7 @@ class HttpRequest(Action):
         _check_status(parameters, answer, request.place)
         if until is not None:
             return _pending_callback(until, {"status": answer.status}, context)
-        return Completed(_outputs(answer))
+        return Completed(outputs_of(answer))
 
     async def poll(
         self, token: Any, parameters: HttpRequestParameters, context: ActionContext
@@ -155,16 +130,13 @@ class HttpRequest(Action):
             if not error.retryable:
                 raise
             return _pending(url, error.retry_after)  # for as long as the attempt has time
-        return Completed(_outputs(answer))
+        return Completed(outputs_of(answer))
 
-    def _pending_poll(self, answer: _Answer, place: str, url: str | None = None) -> Pending:
+    def _pending_poll(self, answer: Answer, place: str, url: str | None = None) -> Pending:
         """Where to ask again: where the answer says, or else where it came from."""
-        where = _location(answer, place) or url
+        where = answer.location(place) or url
         if where is None:
             raise ActionError("HTTP_POLL", f"{place} answered 202 without a Location", retryable=False)
-        if len(where) > MAX_LOCATION:
-            message = f"{place} answered with a Location that is too long"
-            raise ActionError("HTTP_POLL", message, retryable=False)
         self._refuse(where, f"the Location that {place} answered")
         return _pending(where, answer.retry_after)
 
@@ -173,7 +145,7 @@ class HttpRequest(Action):
         if (why := self._egress.refusal_of_url(url)) is not None:
             raise ActionError("EGRESS_REFUSED", f"{place}: {why}", retryable=False)
 
-    async def _exchange(self, asked: "_Request", context: ActionContext) -> "_Answer":
+    async def _exchange(self, asked: "_Request", context: ActionContext) -> "Answer":
         """Send a request, and read what is answered.
 
         Raises:
@@ -199,7 +171,7 @@ class HttpRequest(Action):
                 response = await follow(client, request)
                 answered(call, response.status_code)
                 try:
-                    return _Answer(response, await _read(response, place), token)
+                    return Answer(response, await read(response, place), token)
                 finally:
                     await response.aclose()
         except EgressRefusedError as error:
@@ -287,19 +259,7 @@ def _content(body: Any) -> bytes | None:
     return text.encode()
 
 
-async def _read(response: "httpx.Response", place: str) -> bytes:
-    try:
-        return await read_body(response, limit=MAX_RESPONSE)
-    except BodyTooLargeError as error:
-        message = f"{place} answered with more than {MAX_RESPONSE} bytes"
-        raise ActionError("HTTP_TOO_LARGE", message, retryable=False) from error
-    except BodyEncodingError as error:
-        raise ActionError(
-            "HTTP_ENCODING", f"the body that {place} answered {error}", retryable=False
-        ) from error
-
-
-def _check_status(parameters: HttpRequestParameters, answer: _Answer, place: str) -> None:
+def _check_status(parameters: HttpRequestParameters, answer: Answer, place: str) -> None:
     status = answer.status
     if parameters.expects(status):
         return
@@ -314,20 +274,6 @@ def _check_status(parameters: HttpRequestParameters, answer: _Answer, place: str
 def _pending_callback(until: datetime, token: Any, context: ActionContext) -> Pending:
     left = max(0.0, (until - context.clock.now()).total_seconds())
     return Pending(left, token, Waiting("callback", until), own_time=True)
-
-
-def _location(answer: _Answer, place: str) -> str | None:
-    """Where the answer says to ask, if it does."""
-    location = answer.response.headers.get("location")
-    if location is None:
-        return None
-    import httpx  # loaded with the client
-
-    try:
-        return str(answer.response.url.join(location))
-    except httpx.InvalidURL as error:
-        message = f"{place} answered with a Location that is no URL"
-        raise ActionError("HTTP_POLL", message, retryable=False) from error
 
 
 def _pending(url: str, retry_after: float) -> Pending:
@@ -351,47 +297,6 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 def _of_body(name: str) -> bool:
     """Whether the header says something of the request's body, which a look has not."""
     return name.lower().startswith("content-") or name.lower() == "idempotency-key"
-
-
-def _retry_after(value: str) -> float:
-    """Seconds of a ``Retry-After``; one given as a date (RFC 9110, 10.2.3) is left to our own backoff."""
-    return min(float(value), MAX_RETRY_AFTER) if value.isdecimal() else 0
-
-
-def _outputs(answer: _Answer) -> Mapping[str, Any]:
-    outputs = {
-        "status": answer.status,
-        "headers": dict(answer.response.headers),
-        "body": _decoded(answer.response, answer.body),
-    }
-    return outputs if answer.token is None else _without_token(outputs, answer.token)
-
-
-def _without_token(outputs: Mapping[str, Any], token: str) -> Mapping[str, Any]:
-    """The outputs without the token that was sent: some services answer with what they were asked.
-
-    Written as JSON, a token has but one spelling, whatever the answer's charset and escapes were.
-    """
-    try:
-        text = orjson.dumps(outputs)
-    except orjson.JSONEncodeError as error:
-        message = f"the answer cannot be kept as JSON: {error}"
-        raise ActionError("OUTPUTS", message, retryable=False) from error
-    cleaned: Mapping[str, Any] = orjson.loads(text.replace(token.encode(), HIDDEN))
-    return cleaned
-
-
-def _decoded(response: "httpx.Response", body: bytes) -> Any:
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json" or kind.endswith("+json"):
-        try:
-            return orjson.loads(body)
-        except orjson.JSONDecodeError:
-            pass  # it says JSON and is not: better seen as it is than failed
-    try:
-        return body.decode(response.charset_encoding or "utf-8", errors="replace")
-    except LookupError:  # a charset that Python does not know
-        return body.decode(errors="replace")
 
 
 def _without_query(url: str) -> str:
