@@ -24,6 +24,8 @@ from shared.security.egress import EgressPolicy
 
 CONNECT_SECONDS: Final = 10.0
 MAX_CONNECTIONS: Final = 200
+MAX_ADDRESSES: Final = 4
+"""How many addresses of a name are tried, one after the other: a name may have thousands."""
 
 type Resolve = Callable[[str, int], Awaitable[list[str]]]
 """The addresses of a host, for a port."""
@@ -151,9 +153,13 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        addresses = await self._allowed(host, port)
+        try:
+            async with asyncio.timeout(timeout):
+                addresses = await self._allowed(host, port)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(f"the name {host} was not resolved in time") from error
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in addresses:
+        for address in addresses[:MAX_ADDRESSES]:
             try:
                 return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:

@@ -8,7 +8,7 @@ from typing import Any
 import httpcore
 import pytest
 
-from shared.modules.egress import EgressRefusedError, GuardedBackend
+from shared.modules.egress import MAX_ADDRESSES, EgressRefusedError, GuardedBackend
 from shared.security.egress import EgressPolicy
 
 REFUSED = [
@@ -106,6 +106,25 @@ async def test_the_next_address_is_tried_when_one_cannot_be_reached() -> None:
     backend = GuardedBackend(EgressPolicy(), resolve=Names(["8.8.8.8", "1.1.1.1"]), network=network)
     await backend.connect_tcp("two.example", 80)
     assert network.asked == ["8.8.8.8", "1.1.1.1"]
+
+
+async def test_no_more_than_some_addresses_are_tried() -> None:
+    many = [f"8.8.8.{last}" for last in range(100)]
+    network = Network(unreachable=frozenset(many))
+    backend = GuardedBackend(EgressPolicy(), resolve=Names(many), network=network)
+    with pytest.raises(httpcore.ConnectError):
+        await backend.connect_tcp("many.example", 80)
+    assert network.asked == many[:MAX_ADDRESSES]
+
+
+async def test_a_name_that_is_not_resolved_in_time_is_a_connection_that_took_too_long() -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    backend = GuardedBackend(EgressPolicy(), resolve=resolve, network=Network())
+    with pytest.raises(httpcore.ConnectTimeout, match=r"slow\.example was not resolved in time"):
+        await backend.connect_tcp("slow.example", 80, timeout=0)
 
 
 async def test_the_systems_resolver_is_asked_by_default() -> None:
