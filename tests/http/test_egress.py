@@ -8,6 +8,7 @@ import pytest
 
 from tests.http.harness import World
 from tests.security.corpora import Sample, samples
+from tests.stores import BOTH_STORES
 
 REFUSED = samples("refused", "invalid")
 SENT = REFUSED[::12]
@@ -31,6 +32,7 @@ async def test_an_intent_that_calls_inside_is_told_of_every_such_step(
     assert told == {f"/definition/steps/{number}/url" for number in range(len(some))}
 
 
+@BOTH_STORES
 async def test_no_subscription_leads_inside(world: World) -> None:
     for sample in REFUSED:
         body = {"url": sample.url, "events": ["*"]}
@@ -40,6 +42,7 @@ async def test_no_subscription_leads_inside(world: World) -> None:
     assert (await world.send("admin", "GET", "/subscriptions")).json()["items"] == []
 
 
+@BOTH_STORES
 async def test_a_step_that_is_given_such_a_url_fails_for_good(world: World) -> None:
     step = {"id": "call", "action": "http-request", "url": "${{ parameters.url }}"}
     await world.intent("calls", definition={"parameters": URL, "steps": [step]})
