@@ -26,6 +26,7 @@ from localhost.sqlite.writer import StorageUnavailableError
 from localhost.terminal import announce, set_up_logging
 from localhost.triggers.feeds import Source
 from shared.domain.errors import UnavailableError
+from shared.security.origins import is_loopback
 from shared.settings import SettingsError, log_format
 
 REQUEST_GRACE, HUB_GRACE = 5.0, 10.0
@@ -58,7 +59,7 @@ def serve(options: Options) -> None:
     data = _data_folder(options.data)
     lock = _lock(data)
     listener = bind(options.host, options.port)
-    base_url = _base_url(options.host, listener)
+    base_url = base_url_of(options.host, listener.getsockname()[1], machine=socket.gethostname())
     _tell_app(data, base_url)
     app = load_app(options.app.resolve())
     set_up_logging(app.settings.log_level, _log_format())
@@ -164,10 +165,14 @@ def _lock(data: Path) -> int:
     return lock
 
 
-def _base_url(host: str, listener: socket.socket) -> str:
-    """The address to tell people: this machine's name if the host listens on all of its addresses."""
-    port = listener.getsockname()[1]
-    name = socket.gethostname() if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+def base_url_of(host: str, port: int, *, machine: str) -> str:
+    """The address to tell people: this machine's name if the host listens on all of its addresses.
+
+    A machine that is named as loopback is has no such name: what goes by the address, the local issuer and
+    what steps may call, would take the host for one that nobody else reaches.
+    """
+    everywhere = host in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+    name = machine if everywhere and not is_loopback(machine) else host
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
