@@ -10,6 +10,7 @@ from functions.route import Route
 from functions.routes import ROUTES
 from quantum.contract.executions import Execution, ExecutionAccepted
 from quantum.contract.intents import Intent
+from quantum.contract.policies import Policy
 from quantum.contract.schedules import Schedule
 from quantum.contract.subscriptions import Subscription
 from quantum.contract.tenants import Tenant
@@ -20,6 +21,7 @@ _RESOURCES: Mapping[type[BaseModel], tuple[str, Mapping[str, str]]] = {
     Intent: ("v1/intents/{", {"id": "name", "name": "name", "version": "version"}),
     Execution: _EXECUTION,
     ExecutionAccepted: _EXECUTION,
+    Policy: ("v1/policies/{name}", {"name": "name"}),
     Schedule: ("v1/schedules/{name}", {"name": "name"}),
     Subscription: ("v1/subscriptions/{name}", {"name": "name"}),
     Tenant: ("v1/tenants/{id}", {"id": "id"}),

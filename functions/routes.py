@@ -8,6 +8,7 @@ from functions import (
     routes_executions,
     routes_members,
     routes_outputs,
+    routes_policies,
     routes_schedules,
 )
 from functions.route import NDJSON, Route
@@ -322,6 +323,7 @@ _TABLES = (
     routes_approvals,
     routes_callbacks,
     routes_members,
+    routes_policies,
     routes_schedules,
 )
 

@@ -15,6 +15,7 @@ from shared.domain.events import Event
 from shared.domain.executions import Execution
 from shared.domain.intents import Deprecation, Facet, Intent
 from shared.domain.plans import PlanStep
+from shared.domain.policies import Policy
 from shared.domain.previews import Inputs, Preview, Unresolved
 from shared.domain.schedules import Schedule
 from shared.domain.stats import DayStats
@@ -219,6 +220,12 @@ def event(value: Event) -> dict[str, Any]:
         "time": value.time,
         **value.data,
     }
+
+
+def policy(value: Policy) -> dict[str, Any]:
+    shown = asdict(value)
+    del shown["etag"]
+    return {"policy": shown.pop("text"), **shown}
 
 
 def subscription(value: Subscription, secret: str | None = None) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class Foundation:
             clock=adapters.clock,
             ids=adapters.ids,
         )
+        cursors = Cursors(adapters.cursor_key)
         chains = Chains(settings.audit_retention)
         limits = Limits(documents=documents, launcher=launcher, clock=adapters.clock)
         tenants = Tenants(
@@ -66,13 +67,13 @@ class Foundation:
             settings,
             documents,
             WatchedEvents(adapters.events),
-            Cursors(adapters.cursor_key),
+            cursors,
             chains,
             runs,
             launcher,
             limits,
             tenants,
-            Policies(adapters.clock),
+            Policies(documents=documents, chains=chains, cursors=cursors, clock=adapters.clock),
             admission,
             nudges,
             RetryOrders(documents=documents, chains=chains, admission=admission, launcher=launcher),

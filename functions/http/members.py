@@ -15,5 +15,5 @@ def blueprint(platform: Application) -> df.Blueprint:
 
 async def me(platform: Application, call: Call) -> Response:
     who = call.acquaintance
-    operations = platform.policies.permitted(who.caller) if who.caller else []
+    operations = await platform.policies.permitted(who.caller) if who.caller else []
     return reply(wire.me(who, operations))

@@ -33,6 +33,6 @@ class Me(BaseModel):
     roles: list[str] = Field(examples=[["author", "operator"]])
     attributes: dict[str, Any] = Field(examples=[{"department": "web"}])
     operations: list[str] = Field(
-        description="What your roles permit there. An attribute policy may forbid it all the same.",
+        description="What the policies permit you there; to one resource they may forbid it.",
         examples=[["intents.create", "intents.read"]],
     )

@@ -1,6 +1,10 @@
 """Tenants on the wire."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from quantum.contract.numbers import integral
 
 _FORBIDDEN = "Names of actions that intents may not have, nor executions run."
 _CONCURRENT = (
@@ -35,7 +39,9 @@ class ChangedSettings(BaseModel):
 
     forbidden_actions: list[str] | None = Field(default=None, description=_FORBIDDEN)
     allowed_registries: list[str] | None = Field(default=None, description=_REGISTRIES)
-    max_concurrent_executions: int | None = Field(default=None, description=_CONCURRENT)
+    max_concurrent_executions: Annotated[int | None, BeforeValidator(integral)] = Field(
+        default=None, description=_CONCURRENT
+    )
 
 
 class PatchTenant(BaseModel):

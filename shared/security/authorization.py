@@ -91,7 +91,7 @@ class Authorizer:
         written = json.dumps({"staticPolicies": statements, "templates": {}, "templateLinks": []})
         self.version: Final = sha256(written.encode()).hexdigest()[:12]
         self._policies = PolicySet.from_json_str(written)
-        self._schema = _schema()
+        self._schema = schema()
 
     def decide(
         self, principal: Principal, operation: str, resource: Resource, circumstances: Circumstances
@@ -144,6 +144,11 @@ class Authorizer:
         raise ForbiddenError(f"{principal.name} may not do {operation}: {why}", policies=decision.policies)
 
 
+def with_policies(statements: Statements) -> Authorizer:
+    """The decisions of the platform's own policies and those of a tenant."""
+    return Authorizer({**_statements(), **statements}) if statements else built_in()
+
+
 @cache
 def built_in() -> Authorizer:
     """The decisions of the platform's own policies, without any of a tenant's."""
@@ -156,7 +161,8 @@ def warm_up() -> None:
 
 
 @cache
-def _schema() -> "Schema":
+def schema() -> "Schema":
+    """What policies may speak of, parsed."""
     from cedarpy import Schema
 
     return Schema.from_str((_FOLDER / "platform.cedarschema").read_text())

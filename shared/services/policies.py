@@ -1,30 +1,308 @@
-"""Who may do what: the question that the edge and the use cases ask before anything is done."""
+"""Who may do what: the question asked before anything is done, and the policies that a tenant adds."""
 
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from shared.domain.errors import (
+    ConflictError,
+    DocumentError,
+    FieldError,
+    NotFoundError,
+    StaleError,
+    UnavailableError,
+    ValidationFailedError,
+)
+from shared.domain.paging import Cursors
+from shared.domain.policies import MAX_POLICIES, NewPolicy, Policy, policy_errors
+from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
-from shared.security.authorization import ANYTHING, Circumstances, Decision, Resource, built_in
+from shared.ports.documents import TENANCY, Create, Delete, Document, Documents, Operation, Query, Replace
+from shared.security.authorization import (
+    ANYTHING,
+    Authorizer,
+    Circumstances,
+    Decision,
+    Resource,
+    with_policies,
+)
 from shared.security.permissions import OPERATIONS
+from shared.security.policy_texts import faults, statements
+from shared.security.scope import TenantScope
+from shared.services.chains import Act, Chain, Chains
 from shared.services.members import Caller
+from shared.services.receipts import Record, once
+
+PARTITION: Final = "policies"
+"""A tenant's policies and the chain of their audit records."""
+MANAGE: Final = "policies.manage"
+LIFE: Final = 5.0
+"""Seconds for which a tenant's policies are remembered: how long a change may take to be felt."""
+TENANTS_KEPT: Final = 1024
+ATTEMPTS: Final = 5
+"""Of a change that others' changes get in the way of."""
+QUOTES: Final = '"'
+"""Some stores have them around their etags; what is compared has none."""
+_LATER: Final = timedelta(weeks=52 * 50)
+"""A time that no policy says anything about, unless it is for ever."""
+_AUDITED: Final = ("name", "policy", "description", "enabled")
+
+type _IfMatch = Collection[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """A tenant's policies as they were read: the etags of those that are enabled, and what they decide."""
+
+    read_at: float
+    state: Mapping[str, str]
+    authorizer: Authorizer
 
 
 class Policies:
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    """Each method is about the caller's own tenant."""
 
-    def permitted(self, caller: Caller) -> list[str]:
+    def __init__(self, *, documents: Documents, chains: Chains, cursors: Cursors, clock: Clock) -> None:
+        self._documents = documents
+        self._chains = chains
+        self._cursors = cursors
+        self._clock = clock
+        self._sets: OrderedDict[str, _Set] = OrderedDict()
+        self._changes = 0
+
+    async def permitted(self, caller: Caller) -> list[str]:
         """The operations that the policies permit the caller, whatever they are done to."""
+        authorizer = await self._authorizer(caller.scope)
         now = Circumstances(self._clock.now(), caller.address)
         return [
             operation
             for operation in sorted(OPERATIONS)
-            if built_in().decide(caller.principal, operation, ANYTHING, now).allowed
+            if authorizer.decide(caller.principal, operation, ANYTHING, now).allowed
         ]
 
     async def require(self, caller: Caller, operation: str, resource: Resource = ANYTHING) -> Decision:
-        """Let pass what the policies permit the caller to do to ``resource``, which is its own tenant's.
+        """Let pass what the policies permit the caller to do to ``resource``.
+
+        They are those that were stored up to ``LIFE`` seconds ago.
 
         Raises:
             ForbiddenError: they do not; ``policies`` names what forbids it, or that nothing permits it.
+            UnavailableError: the tenant's policies cannot be had.
         """
-        return built_in().require(
+        authorizer = await self._authorizer(caller.scope)
+        return authorizer.require(
             caller.principal, operation, resource, Circumstances(self._clock.now(), caller.address)
         )
+
+    async def _authorizer(self, scope: TenantScope) -> Authorizer:
+        now = self._clock.now().timestamp()
+        known = self._sets.get(scope.tenant_id)
+        if known is not None and 0 <= now - known.read_at < LIFE:
+            return known.authorizer
+        changes = self._changes
+        found = [one for one in await self._stored(scope) if one.body["enabled"]]
+        state = {one.body["name"]: one.etag for one in found}
+        authorizer = known.authorizer if known and known.state == state else _authorizer(_texts(found))
+        if changes == self._changes:  # else what was read may be from before
+            self._sets[scope.tenant_id] = _Set(now, state, authorizer)
+            self._sets.move_to_end(scope.tenant_id)
+            if len(self._sets) > TENANTS_KEPT:
+                self._sets.popitem(last=False)
+        return authorizer
+
+    async def put(self, caller: Caller, name: str, new: NewPolicy, *, if_match: _IfMatch = None) -> Policy:
+        """Make the policy, or change it. Felt by this process at once, by others within ``LIFE`` seconds.
+
+        Raises:
+            ValidationFailedError: it breaks rules, or with it the caller could not manage policies any more.
+            StaleError: it is none of ``if_match``.
+            ConflictError: the tenant has as many policies as it may have.
+        """
+        errors = policy_errors(name, new)
+        if not errors:
+            errors = [FieldError("/policy", "INVALID", str(fault)) for fault in faults(new.text)]
+        if errors:
+            raise ValidationFailedError(errors=errors)
+
+        async def done(_: Record) -> Policy:
+            return await self.get(caller, name)
+
+        work = self._put(caller, name, new, if_match)
+        return await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
+
+    async def _put(self, caller: Caller, name: str, new: NewPolicy, if_match: _IfMatch) -> Policy:
+        for _ in range(ATTEMPTS):
+            before = await self._document(caller.scope, name)
+            _require_match(before, if_match)
+            body = self._body(caller, name, new, before)
+            operation = Replace(body, if_match=before.etag) if before else Create(body)
+            if (stored := await self._commit(caller, "policy.put", before, body, operation)) is not None:
+                return _policy(stored)
+        raise UnavailableError
+
+    def _body(self, caller: Caller, name: str, new: NewPolicy, before: Document | None) -> dict[str, Any]:
+        now, who = rfc3339(self._clock.now()), caller.principal.name
+        return {
+            "id": name,
+            "kind": "policy",
+            "name": name,
+            "policy": new.text,
+            "description": new.description,
+            "enabled": new.enabled,
+            "created_at": before.body["created_at"] if before else now,
+            "created_by": before.body["created_by"] if before else who,
+            "updated_at": now,
+            "updated_by": who,
+        }
+
+    async def get(self, caller: Caller, name: str) -> Policy:
+        """The policy of that name.
+
+        Raises:
+            NotFoundError: the tenant has none.
+        """
+        return _policy(await self._existing(caller.scope, name))
+
+    async def list(
+        self, caller: Caller, *, limit: int = 50, cursor: str | None = None
+    ) -> tuple[Sequence[Policy], str | None]:
+        """A page of the tenant's policies by name, and the cursor of the next.
+
+        Raises:
+            BadCursorError: ``cursor`` was not made by this list.
+        """
+        of = [caller.scope.tenant_id, "policies"]
+        after = self._cursors.open(cursor, of=of) if cursor else None
+        page = await self._documents.query(caller.scope, _query(limit=limit, after=after))
+        following = self._cursors.seal(page.after, of=of) if page.after else None
+        return [_policy(document) for document in page.items], following
+
+    async def delete(self, caller: Caller, name: str, *, if_match: _IfMatch = None) -> None:
+        """Remove the policy.
+
+        Raises:
+            NotFoundError: the tenant has none of that name.
+            StaleError: it is none of ``if_match``.
+        """
+
+        async def done(_: Record) -> None:
+            return None
+
+        work = self._delete(caller, name, if_match)
+        await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
+
+    async def _delete(self, caller: Caller, name: str, if_match: _IfMatch) -> None:
+        for _ in range(ATTEMPTS):
+            before = await self._existing(caller.scope, name)
+            _require_match(before, if_match)
+            operation = Delete(name, if_match=before.etag)
+            if await self._commit(caller, "policy.delete", before, None, operation) is not None:
+                return
+        raise UnavailableError
+
+    async def _commit(
+        self,
+        caller: Caller,
+        action: str,
+        before: Document | None,
+        after: Mapping[str, Any] | None,
+        operation: Operation,
+    ) -> Document | None:
+        """Store a change with its audit record; what is stored now, or None if another change came first.
+
+        The others are read behind the chain's link: if one of them changes meanwhile, this change loses.
+        """
+        act = Act(action, caller.origin, _audited(before.body if before else None), _audited(after))
+        record = await self._chains.linked(self._documents, _chain(caller.scope), act, now=self._clock.now())
+        if after is not None:
+            others = [one for one in await self._stored(caller.scope) if one.body["name"] != after["name"]]
+            self._check(caller, others, after)
+        try:
+            stored = await self._documents.transact(
+                caller.scope, container=TENANCY, partition=PARTITION, operations=[operation, *record]
+            )
+        except DocumentError:
+            return None
+        self._changes += 1
+        self._sets.pop(caller.scope.tenant_id, None)
+        return stored[0] or before
+
+    def _check(self, caller: Caller, others: Sequence[Document], body: Mapping[str, Any]) -> None:
+        if len(others) >= MAX_POLICIES:
+            raise ConflictError(f"A tenant has at most {MAX_POLICIES} policies; delete one first")
+        texts = _texts([one for one in others if one.body["enabled"]])
+        authorizer = _authorizer(texts | ({body["name"]: body["policy"]} if body["enabled"] else {}))
+        if not _keeps_open(authorizer, caller, body["name"], self._clock.now()):
+            message = "with this policy you could not manage policies any more, this one among them"
+            raise ValidationFailedError(errors=[FieldError("/policy", "LOCKS_OUT", message)])
+
+    async def _stored(self, scope: TenantScope) -> Sequence[Document]:
+        return (await self._documents.query(scope, _query(limit=MAX_POLICIES))).items
+
+    async def _existing(self, scope: TenantScope, name: str) -> Document:
+        document = await self._document(scope, name)
+        if document is None:
+            raise NotFoundError(f"There is no policy {name!r}")
+        return document
+
+    async def _document(self, scope: TenantScope, name: str) -> Document | None:
+        document = await self._documents.read(scope, container=TENANCY, partition=PARTITION, id=name)
+        return document if document and document.body["kind"] == "policy" else None
+
+
+def _keeps_open(authorizer: Authorizer, caller: Caller, name: str, now: datetime) -> bool:
+    """Whether the caller may undo what it does: at once, and at some hour of a week in the far future."""
+
+    def open_at(time: datetime) -> bool:
+        circumstances = Circumstances(time, caller.address)
+        return all(
+            authorizer.decide(caller.principal, MANAGE, resource, circumstances).allowed
+            for resource in (ANYTHING, Resource(name))
+        )
+
+    return open_at(now) and any(open_at(now + _LATER + timedelta(hours=hour)) for hour in range(7 * 24))
+
+
+def _authorizer(texts: Mapping[str, str]) -> Authorizer:
+    own = [statements(name, text) for name, text in texts.items()]
+    return with_policies({key: one for found in own for key, one in found.items()})
+
+
+def _texts(documents: Sequence[Document]) -> dict[str, str]:
+    return {one.body["name"]: one.body["policy"] for one in documents}
+
+
+def _require_match(document: Document | None, if_match: _IfMatch) -> None:
+    if if_match is None:
+        return
+    if document is None or not {"*", document.etag.strip(QUOTES)} & set(if_match):
+        raise StaleError
+
+
+def _chain(scope: TenantScope) -> Chain:
+    return Chain(scope, TENANCY, PARTITION)
+
+
+def _query(*, limit: int, after: str | None = None) -> Query:
+    return Query(TENANCY, "policy", partition=PARTITION, order=[(("name",), "asc")], limit=limit, after=after)
+
+
+def _audited(body: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if body is None else {field: body[field] for field in _AUDITED}
+
+
+def _policy(document: Document) -> Policy:
+    body = document.body
+    return Policy(
+        name=body["name"],
+        text=body["policy"],
+        description=body["description"],
+        enabled=body["enabled"],
+        created_at=body["created_at"],
+        created_by=body["created_by"],
+        updated_at=body["updated_at"],
+        updated_by=body["updated_by"],
+        etag=document.etag,
+    )

@@ -38,6 +38,7 @@ FIT: Mapping[str, Any] = {
     "url": "https://hooks.example.com/",
     "events": ["*"],
     "secret": None,
+    "policy": 'forbid (principal, action == Action::"members.manage", resource);',
     "cron": "@daily",
     "timezone": "UTC",
     "catch_up": 1,

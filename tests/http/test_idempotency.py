@@ -24,6 +24,7 @@ from tests.http.harness import Stage, World
 from tests.stores import BOTH_STORES
 
 STEPS = [{"id": "a", "action": "assert", "condition": "true"}]
+POLICY = {"policy": 'forbid (principal, action == Action::"intents.archive", resource == Intent::"keep");'}
 HOOK = {"url": "https://hooks.example.com/", "events": ["*"]}
 
 
@@ -135,6 +136,15 @@ async def _delete_subscription(world: World, name: str) -> Request:
     return Request("DELETE", f"/subscriptions/{name}")
 
 
+async def _put_policy(world: World, name: str) -> Request:
+    return Request("PUT", f"/policies/{name}", POLICY)
+
+
+async def _delete_policy(world: World, name: str) -> Request:
+    assert (await world.send("admin", "PUT", f"/policies/{name}", json=POLICY)).is_success
+    return Request("DELETE", f"/policies/{name}")
+
+
 async def _patch_tenant(world: World, name: str) -> Request:
     return Request("PATCH", "/tenants/acme", {"settings": {"allowed_registries": [f"{name}.example.com"]}})
 
@@ -158,6 +168,8 @@ REQUESTS: Mapping[str, Callable[[World, str], Awaitable[Request]]] = {
     "delete_schedule": _delete_schedule,
     "put_subscription": _put_subscription,
     "delete_subscription": _delete_subscription,
+    "put_policy": _put_policy,
+    "delete_policy": _delete_policy,
     "patch_tenant": _patch_tenant,
 }
 """How each of the routes is asked; one that is missing here fails its tests by name."""
@@ -260,6 +272,7 @@ _OTHER: Mapping[str, dict[str, Any]] = {
     "reject_step": {"comment": "another"},
     "put_schedule": {"catch_up": 2},
     "put_subscription": {"enabled": False},
+    "put_policy": {"enabled": False},
     "patch_tenant": {"settings": {"allowed_registries": None}},
 }
 

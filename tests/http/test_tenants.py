@@ -58,3 +58,9 @@ async def test_settings_that_are_none_are_refused(world: World) -> None:
     rule = await world.send("admin", "PATCH", "/tenants/acme", json=bad)
     assert rule.status_code == 422
     assert rule.json()["errors"][0]["pointer"] == "/settings/allowed_registries/0"
+
+
+async def test_a_number_that_is_whole_is_an_integer_however_it_is_written(world: World) -> None:
+    settings = {"settings": {"max_concurrent_executions": 60.0}}
+    changed = await world.send("admin", "PATCH", "/tenants/acme", json=settings)
+    assert (changed.status_code, changed.json()["settings"]["max_concurrent_executions"]) == (200, 60)
