@@ -3,7 +3,8 @@
 A replay costs 0.07 ms for each activity that the orchestration has completed (measured), and there is one
 replay per completion: a thousand steps in one history would cost half a minute of processor time. So chains
 become lanes, which forget their history as they go, and wide sets of like lanes are shared out among
-orchestrations of their own. No step waits for anything that it would not wait for anyway.
+orchestrations of their own. No step waits for anything that it would not wait for anyway; but a large graph
+of neither kind holds its breath now and then (``breathing.py``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,10 @@ BUNDLE: Final = 20
 """The most steps that like lanes bring together in one node."""
 WORTH_APART: Final = 4
 """The fewest steps that are worth an orchestration of their own in a large plan."""
+
+BREATHE_AFTER: Final = 150
+"""Completions after which what remains in one orchestration waits for its history to be forgotten: then they
+cost 5 ms each to replay, on average."""
 
 AT_ONCE: Final = 30
 """So many items of a list run in one orchestration; more are shared out in shares."""
@@ -58,6 +63,7 @@ def work_of(
         tolerant=frozenset(step.id for step in plan.every_step if step.continue_on_error),
         compensatable=frozenset(step.id for step in plan.steps if step.compensate and compensates),
         last=last,
+        breathe_after=BREATHE_AFTER if len(left) > BREATHE_AFTER else 0,
         timeout=plan.timeout,
         # Before whatever completes from now on: its time is behind every other.
         so_far=Result(completed=[(step, "") for step in undoable]),

@@ -7,6 +7,7 @@ replay decides the same. One step attempt is one activity; what it came to is da
 from typing import Any
 
 from shared.workflow.beginning import begin_all
+from shared.workflow.breathing import holds_breath
 from shared.workflow.context import Context, Steps, Task
 from shared.workflow.generations import Generation
 from shared.workflow.landing import land
@@ -63,7 +64,8 @@ class _Run:
                 waiting = [self.nudged] if cancelled is None else [cancelled, self.nudged]
                 self._context.continue_as_new(run.rest().to_json(), waiting)
                 return None
-            begin_all(run)
+            if not holds_breath(run):
+                begin_all(run)
             if not (run.flights or run.held):
                 if run.halted and not run.ending:
                     run.result.cancelled.clear()

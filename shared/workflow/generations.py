@@ -33,6 +33,10 @@ class Generation:
         """Whether it was cancelled because its time was over."""
         self.halted = False
         """Whether an item has failed, so that no other begins."""
+        self.breath: Task | None = None
+        """The timer until which nothing begins (``breathing.py``)."""
+        self.breathe_at = work.breathe_after
+        """How much must have landed before that is worth it."""
 
     @property
     def ending(self) -> bool:

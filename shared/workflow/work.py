@@ -172,6 +172,8 @@ class Work:
     tolerant: frozenset[str] = frozenset()
     """The steps whose failure does not stop what depends on them (``continue_on_error``)."""
     renew_after: int = RENEW_AFTER
+    breathe_after: int = 0
+    """Completions after which it waits for such a moment (``breathing.py``); 0: it never does."""
     first: bool = True
     """Whether this is the very beginning of the execution."""
     so_far: Result = field(default_factory=Result)
@@ -210,6 +212,7 @@ class Work:
             "nodes": [node.to_json() for node in self.nodes],
             "tolerant": sorted(self.tolerant),
             "renew_after": self.renew_after,
+            **({"breathe_after": self.breathe_after} if self.breathe_after else {}),
             "first": self.first,
             "so_far": self.so_far.to_json(),
             **({"phase": self.phase, "end": self.end} if self.phase != "steps" else {}),
@@ -230,6 +233,7 @@ class Work:
             nodes=[Node.from_json(node) for node in data["nodes"]],
             tolerant=frozenset(data["tolerant"]),
             renew_after=data["renew_after"],
+            breathe_after=data.get("breathe_after", 0),
             first=data["first"],
             so_far=Result.from_json(data["so_far"]),
             compensatable=frozenset(data.get("compensatable", ())),

@@ -82,20 +82,28 @@ class Case:
     renew_after: int
     small: int
     bundle: int
+    breathe_after: int = 0
 
     def work(self) -> dict[str, Any]:
         nodes = cut(self.graph, small=self.small, bundle=self.bundle)
-        return Work("acme", "E", nodes, self.tolerant, renew_after=self.renew_after).to_json()
+        return Work(
+            "acme",
+            "E",
+            nodes,
+            self.tolerant,
+            renew_after=self.renew_after,
+            breathe_after=self.breathe_after,
+        ).to_json()
 
 
-def _case(random: Random, count: int, renew_after: int, small: int, bundle: int) -> Case:
+def _case(random: Random, count: int, renew_after: int, small: int, bundle: int, breathe_after: int) -> Case:
     graph = _graph(random, count)
     scripts = {step: _script(random) for step in graph}
     tolerant = frozenset(random.sample(sorted(graph), min(count, random.randrange(3))))
-    return Case(graph, scripts, tolerant, renew_after, small, bundle)
+    return Case(graph, scripts, tolerant, renew_after, small, bundle, breathe_after)
 
 
-def cases() -> st.SearchStrategy[Case]:
+def cases(*, breathe_after: tuple[int, ...] = (0, 1, 3)) -> st.SearchStrategy[Case]:
     return st.builds(
         _case,
         _randoms(),
@@ -103,4 +111,5 @@ def cases() -> st.SearchStrategy[Case]:
         renew_after=st.sampled_from([1, 2, 4, 16]),
         small=st.sampled_from([0, 0, 30]),
         bundle=st.sampled_from([4, 6, 50]),
+        breathe_after=st.sampled_from(breathe_after),
     )

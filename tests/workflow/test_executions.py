@@ -86,7 +86,7 @@ def test_every_step_runs_in_order_and_the_end_is_as_the_graph_says(case: Case) -
     assert all(actor.calls[step] == len(case.scripts[step].outcomes) for step in actor.ended)
 
 
-@given(cases())
+@given(cases(breathe_after=(0,)))
 @settings(max_examples=200, deadline=None)
 def test_cutting_delays_no_step(case: Case) -> None:
     actor = Actor(case)
