@@ -49,6 +49,10 @@ BARS: Mapping[str, Bar] = {
     "R1-cancel": Bar(0),
     # microseconds of one decision about who may do what
     "Z1": Bar(300),
+    # ms of the whole edge, and of its rate limit alone
+    "E1": Bar(1.5),
+    "E1-new": Bar(1.5),
+    "E1-limit": Bar(0.03),
     "W5": Bar(0),
     "K1": Bar(0),
 }

@@ -1,7 +1,7 @@
 """The one HTTP edge: every request comes in here and every response leaves here.
 
-In this order: request id, authentication, permission, query, body, key, one handler, errors, log line. What
-comes first decides: an anonymous caller learns nothing about the body it sent.
+In this order: request id, authentication, rate limit, permission, query, body, key, one handler, errors, log
+line. What comes first decides: an anonymous caller learns nothing about the body it sent.
 """
 
 import asyncio
@@ -17,15 +17,17 @@ from typing import Any
 
 from azurefunctions.extensions.http.fastapi import Request, Response
 
-from functions import addresses, bodies, headers, idempotency, inputs, problems
+from functions import addresses, bodies, headers, idempotency, inputs, problems, rates
 from functions.route import PREFIX, Route
 from shared import logs
 from shared.bootstrap import Application
 from shared.domain.causes import SLOW
 from shared.domain.errors import BadRequestError, NotFoundError, UnauthenticatedError, UnavailableError
 from shared.domain.metrics import REQUESTS_THROTTLED
+from shared.domain.rates import Standing
 from shared.ports.telemetry import TRACE_FIELDS, Span
 from shared.security.authorization import Resource
+from shared.security.scope import TenantScope
 from shared.services.callbacks import Called
 from shared.services.members import Acquaintance, Caller
 
@@ -53,6 +55,8 @@ class Call:
     authenticated: Caller | None = None
     right: Called | None = None
     known: Acquaintance | None = None
+    standing: Standing | None = None
+    """To the rate limits, of a caller that is known."""
 
     @property
     def caller(self) -> Caller:
@@ -147,6 +151,8 @@ def _finish(
     """Give the response what every response has, and tell how the request went."""
     origin = call.headers.get(b"origin")
     headers.finish(response, platform.settings, request_id=call.request_id, origin=origin)
+    if call.standing is not None:
+        response.raw_headers.extend(rates.headers(call.standing))
     status = response.status_code
     span.set({"http.response.status_code": status})
     if status >= 500:
@@ -190,9 +196,9 @@ async def _identify(platform: Application, call: Call, route: Route, operation: 
     member = await platform.members.authenticate(*credentials)
     logs.add(tenant_id=member.scope.tenant_id)
     address = addresses.source(call.request, platform.settings.trusted_proxies)
-    caller = replace(member, request_id=call.request_id, address=address)
+    call.authenticated = caller = replace(member, request_id=call.request_id, address=address)
+    await _count(platform, call, member.scope, member.principal.user)
     await platform.policies.require(caller, operation, Resource(route.resource_id(call.request.path_params)))
-    call.authenticated = caller
 
 
 async def _recognize(platform: Application, call: Call) -> None:
@@ -202,6 +208,15 @@ async def _recognize(platform: Application, call: Call) -> None:
         logs.add(tenant_id=member.scope.tenant_id)
         address = addresses.source(call.request, platform.settings.trusted_proxies)
         call.authenticated = replace(member, request_id=call.request_id, address=address)
+        await _count(platform, call, member.scope, member.principal.user)
+    else:
+        first = call.known.memberships[0]
+        await _count(platform, call, TenantScope(first.tenant_id), first.user)
+
+
+async def _count(platform: Application, call: Call, scope: TenantScope, user: str) -> None:
+    call.standing = await platform.rates.take(scope, user)
+    rates.allowed(call.standing)
 
 
 def _once(call: Call, name: bytes) -> str | None:

@@ -9,6 +9,7 @@ import orjson
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from functions import rates
 from functions.idempotency import HEADER, REPLAYED
 from functions.links import following, links
 from functions.problems import MEDIA_TYPE, STATUSES
@@ -32,6 +33,7 @@ _HEADERS: Mapping[str, Any] = {
     "Link": 'What is to be used instead: rel="successor-version".',
     "Idempotency-Replayed": "`true`: the response is the one that the key's first request had.",
     "Retry-After": "Seconds to wait before the next attempt.",
+    **rates.HEADERS,
     "WWW-Authenticate": "The kind of token that is needed.",
 }
 _STRING = {"type": "string"}
@@ -176,6 +178,7 @@ def _responses(route: Route) -> dict[str, Any]:
             name: _header_reference(name)
             for name in (
                 "X-Request-ID",
+                *(rates.HEADERS if route.closed else ()),
                 *route.headers,
                 *route.occasional,
                 *((REPLAYED,) if route.mutates else ()),
@@ -212,7 +215,7 @@ def _conditional(route: Route) -> bool:
 def _problems(route: Route) -> list[int]:
     statuses = set(route.problems)
     if route.closed:
-        statuses |= {400, 401, 403, 404, 503}
+        statuses |= {400, 401, 403, 404, 429, 503}
     if route.body is not None:
         statuses |= {413, 415}
     if route.mutates:
@@ -230,7 +233,12 @@ def _problem_name(status: int) -> str:
 
 def _problem(status: int) -> dict[str, Any]:
     codes = [code for code, known in STATUSES.items() if known == status]
-    extra = {401: ["WWW-Authenticate"], 409: ["Retry-After"], 503: ["Retry-After"]}.get(status, [])
+    extra = {
+        401: ["WWW-Authenticate"],
+        409: ["Retry-After"],
+        429: ["Retry-After", *rates.HEADERS],
+        503: ["Retry-After"],
+    }.get(status, [])
     return {
         "description": " or ".join(f"`{code}`" for code in codes),
         "headers": {name: _header_reference(name) for name in ("X-Request-ID", *extra)},

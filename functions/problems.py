@@ -12,6 +12,7 @@ from shared.domain.errors import (
     ForbiddenError,
     QuantumError,
     QuotaExceededError,
+    RateLimitedError,
     StillRunningError,
     UnauthenticatedError,
     UnavailableError,
@@ -40,6 +41,7 @@ STATUSES: Mapping[str, HTTPStatus] = {
     "VALIDATION_FAILED": HTTPStatus.UNPROCESSABLE_ENTITY,
     "NOT_EXECUTABLE": HTTPStatus.UNPROCESSABLE_ENTITY,
     "IDEMPOTENCY_KEY_REUSED": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "RATE_LIMITED": HTTPStatus.TOO_MANY_REQUESTS,
     "QUOTA_EXCEEDED": HTTPStatus.TOO_MANY_REQUESTS,
     "INTERNAL": HTTPStatus.INTERNAL_SERVER_ERROR,
     "UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -70,7 +72,7 @@ def respond(error: Exception, *, path: str, request_id: str) -> Response:
         body["errors"] = [place.to_json() for place in named.errors]
     if isinstance(named, ForbiddenError) and named.policies:
         body["policies"] = named.policies
-    if isinstance(named, QuotaExceededError):
+    if isinstance(named, QuotaExceededError | RateLimitedError):
         body["violated_policies"] = named.violated
     return Response(orjson.dumps(body), status.value, _headers(named), MEDIA_TYPE)
 
@@ -81,4 +83,6 @@ def _headers(error: QuantumError) -> dict[str, str]:
         headers["WWW-Authenticate"] = 'Bearer realm="quantum"'
     if isinstance(error, UnavailableError | StillRunningError | QuotaExceededError):
         headers["Retry-After"] = str(min(max(error.retry_after, 1), MAX_RETRY_AFTER))
+    if isinstance(error, RateLimitedError):
+        headers["Retry-After"] = str(error.retry_after)  # no sooner will it be any good
     return headers

@@ -31,6 +31,7 @@ from shared.services.nudges import Nudges
 from shared.services.outputs import Outputs
 from shared.services.plans import Plans
 from shared.services.policies import Policies
+from shared.services.rates import Rates
 from shared.services.recovery import Recovery
 from shared.services.references import References
 from shared.services.registry import Registry
@@ -63,6 +64,7 @@ class Application:
     members: Members
     tenants: Tenants
     policies: Policies
+    rates: Rates
     validation: Validation
     schemas: Schemas
     intents: Intents
@@ -141,6 +143,7 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         members=members,
         tenants=base.tenants,
         policies=base.policies,
+        rates=_rates(base),
         validation=validation,
         schemas=Schemas(catalogue.specs(), catalogue.models()),
         intents=intents,
@@ -330,6 +333,16 @@ def _callbacks(base: Foundation) -> Callbacks:
         addresses=Addresses(base.adapters.cursor_key, purpose="callbacks"),
         clock=base.adapters.clock,
         host_url=base.settings.host_url,
+    )
+
+
+def _rates(base: Foundation) -> Rates:
+    return Rates(
+        documents=base.documents,
+        tenants=base.tenants,
+        clock=base.adapters.clock,
+        telemetry=base.adapters.telemetry,
+        defaults=base.settings.rate_limits,
     )
 
 

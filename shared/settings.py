@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from shared.domain.executions import MAX_OUTPUT_BYTES
+from shared.domain.rates import DEFAULTS, MOST, RateLimits
 from shared.ports.resources import COSMOS_CONNECTION, EVENT_HUB_CONNECTION
 from shared.security.origins import is_loopback
 
@@ -109,6 +110,9 @@ class Settings:
     max_concurrent_executions: int | None = None
     """``QUANTUM_MAX_CONCURRENT_EXECUTIONS``: how many executions of a tenant run at a time, unless the tenant
     says otherwise; without it or with 0, any number."""
+    rate_limits: RateLimits = DEFAULTS
+    """``QUANTUM_RATE_LIMIT_HOUR`` and ``QUANTUM_RATE_LIMIT_BURST``: how many requests of a user are served in
+    an hour (1,000) and in a minute (100), unless the tenant says otherwise; 0: any number."""
     token_issuers: str = field(default="", repr=False)
     """``QUANTUM_TOKEN_ISSUERS``: whose tokens are taken, as JSON (``shared/adapters/jwt/configured.py`` has
     the form); on loopback beside the local issuer's."""
@@ -171,6 +175,7 @@ class Settings:
                 values, "QUANTUM_MAX_CONCURRENT_EXECUTIONS", most=MAX_CONCURRENT_EXECUTIONS
             )
             or None,
+            rate_limits=_rate_limits(values),
             token_issuers=values.get("QUANTUM_TOKEN_ISSUERS", ""),
             credentials=values.get("QUANTUM_CREDENTIALS", ""),
             credentials_secret=values.get("QUANTUM_CREDENTIALS_SECRET", ""),
@@ -304,6 +309,13 @@ def _loopback(values: Mapping[str, str], *, local: bool) -> bool:
             "there are the platform's own services; QUANTUM_EGRESS_ALLOW names single ones"
         )
     return allowed
+
+
+def _rate_limits(values: Mapping[str, str]) -> RateLimits:
+    return RateLimits(
+        hour=_whole(values, "QUANTUM_RATE_LIMIT_HOUR", DEFAULTS.hour or 0, most=MOST) or None,
+        burst=_whole(values, "QUANTUM_RATE_LIMIT_BURST", DEFAULTS.burst or 0, most=MOST) or None,
+    )
 
 
 def _networks(text: str) -> tuple[str, ...]:

@@ -27,6 +27,8 @@ def pytest_configure() -> None:
     # Where it is not written, each host that a test starts would compile the whole platform.
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Suites share hosts and users, and send more in a minute than a user may; tests of the limits set them.
+    os.environ |= {"QUANTUM_RATE_LIMIT_HOUR": "0", "QUANTUM_RATE_LIMIT_BURST": "0"}
     # What a shell starts in the background ignores Ctrl-C, and so would the processes that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

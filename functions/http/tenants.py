@@ -21,6 +21,6 @@ async def get(platform: Application, call: Call) -> Response:
 
 async def patch(platform: Application, call: Call) -> Response:
     body: PatchTenant = call.body
-    changes = body.settings.model_dump(include=body.settings.model_fields_set)
+    changes = body.settings.model_dump(exclude_unset=True)
     tenant = await platform.tenants.configure(call.caller, call.id, changes, if_match=if_match(call.headers))
     return reply(wire.tenant(tenant), headers={"ETag": entity_tag(tenant.etag)})

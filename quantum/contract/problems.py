@@ -33,7 +33,7 @@ class Problem(BaseModel):
     errors: list[FieldError] = Field(default=[], description="Each thing wrong with the input.")
     violated_policies: list[str] = Field(
         default=[],
-        description="With QUOTA_EXCEEDED: the limits that are reached.",
-        examples=[["intents/deploy/concurrency"]],
+        description="With RATE_LIMITED and QUOTA_EXCEEDED: the limits that are reached.",
+        examples=[["burst"], ["intents/deploy/concurrency"]],
     )
     policies: list[str] = Field(default=[], description="With FORBIDDEN: the policies that decided.")

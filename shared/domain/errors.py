@@ -164,6 +164,18 @@ class QuotaExceededError(QuantumError):
         self.violated = tuple(violated)
 
 
+class RateLimitedError(QuantumError):
+    """``violated`` names the limits that refuse the request; ``retry_after`` is in seconds."""
+
+    code = "RATE_LIMITED"
+    title = "You have sent more requests than you may in this time; Retry-After says when to send the next"
+
+    def __init__(self, message: str = "", *, violated: Sequence[str], retry_after: int) -> None:
+        super().__init__(message)
+        self.violated = tuple(violated)
+        self.retry_after = retry_after
+
+
 class UnavailableError(QuantumError):
     """A store or service cannot answer now. ``retry_after`` is in seconds; ``cause`` is for operators."""
 

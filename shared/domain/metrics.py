@@ -31,6 +31,12 @@ EXECUTIONS_FINISHED: Final = Metric(
 REQUESTS_THROTTLED: Final = Metric(
     "quantum.requests.throttled", "sum", "{request}", "Requests that were answered 429."
 )
+LEASES_UNCOUNTED: Final = Metric(
+    "quantum.rates.leases_uncounted",
+    "sum",
+    "{lease}",
+    "Leases of a rate limit that an instance gave itself, for the store did not answer; by policy.",
+)
 STEP_DURATION: Final = Metric(
     "quantum.steps.duration", "distribution", "s", "How long an attempt of a step took, by action and status."
 )
@@ -40,4 +46,11 @@ REQUEST_UNITS: Final = Metric(
     "{request_unit}",
     "What operations on documents cost in Cosmos DB, by operation and container.",
 )
-METRICS: Final = (RELAY_LAG, EXECUTIONS_FINISHED, REQUESTS_THROTTLED, STEP_DURATION, REQUEST_UNITS)
+METRICS: Final = (
+    RELAY_LAG,
+    EXECUTIONS_FINISHED,
+    REQUESTS_THROTTLED,
+    LEASES_UNCOUNTED,
+    STEP_DURATION,
+    REQUEST_UNITS,
+)

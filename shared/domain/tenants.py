@@ -8,6 +8,7 @@ from typing import Any, Final
 from shared.domain.definitions import MAX_CONCURRENCY
 from shared.domain.errors import FieldError
 from shared.domain.pointers import pointer
+from shared.domain.rates import NO_LIMITS, RateLimits, limit_errors
 from shared.domain.steps import ACTION_NAME
 
 MAX_ENTRIES: Final = 200
@@ -25,11 +26,13 @@ class TenantSettings:
         allowed_registries: where container images may come from, as ``host`` or ``host/path``; None: from
             anywhere.
         max_concurrent_executions: how many of its executions run at a time; None: as the platform has it.
+        rate_limits: how many requests are served in a time; where it says nothing, as the platform has it.
     """
 
     forbidden_actions: Sequence[str] = ()
     allowed_registries: Sequence[str] | None = None
     max_concurrent_executions: int | None = None
+    rate_limits: RateLimits = NO_LIMITS
 
     def to_json(self) -> dict[str, Any]:
         allowed = self.allowed_registries
@@ -37,6 +40,7 @@ class TenantSettings:
             "forbidden_actions": list(self.forbidden_actions),
             "allowed_registries": None if allowed is None else list(allowed),
             "max_concurrent_executions": self.max_concurrent_executions,
+            "rate_limits": self.rate_limits.to_json(),
         }
 
 
@@ -65,6 +69,7 @@ def settings_errors(settings: TenantSettings) -> list[FieldError]:
             "a registry, as registry.example.com or ghcr.io/acme (lower case, without https://)",
         ),
         *_limit_errors(settings.max_concurrent_executions),
+        *limit_errors(settings.rate_limits),
     ]
 
 

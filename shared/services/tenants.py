@@ -11,6 +11,7 @@ from shared.domain.errors import (
     UnavailableError,
     ValidationFailedError,
 )
+from shared.domain.rates import RateLimits
 from shared.domain.tenants import Tenant, TenantSettings, settings_errors
 from shared.ports.clock import Clock
 from shared.ports.documents import TENANCY, Document, Documents, Replace
@@ -154,11 +155,13 @@ def _chain(scope: TenantScope) -> Chain:
 
 def _merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """``settings`` with ``changes``, as a JSON merge patch has it (RFC 7396); lists without repeats."""
-    merged = {**settings, **changes}
-    return {name: _distinct(value) for name, value in merged.items() if value is not None}
+    merged = {name: _changed(settings.get(name), value) for name, value in changes.items()}
+    return {name: value for name, value in {**settings, **merged}.items() if value is not None}
 
 
-def _distinct(value: Any) -> Any:
+def _changed(before: Any, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _merged(before or {}, value) or None
     return list(dict.fromkeys(value)) if isinstance(value, list) else value
 
 
@@ -167,6 +170,7 @@ def _settings(stored: Mapping[str, Any]) -> TenantSettings:
         stored.get("forbidden_actions", ()),
         stored.get("allowed_registries"),
         stored.get("max_concurrent_executions"),
+        RateLimits.of(stored.get("rate_limits", {})),
     )
 
 

@@ -30,6 +30,7 @@ from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.system import RandomIds, SystemClock
 from shared.bootstrap import Application, compose
 from shared.domain.errors import UnavailableError
+from shared.domain.rates import NO_LIMITS
 from shared.ports.adapters import Adapters
 from shared.ports.documents import Container, Documents
 from shared.ports.events import Events
@@ -230,6 +231,7 @@ async def staged(
         host_url=URL,
         heartbeat_seconds=heartbeat,
         egress_allow=("127.0.0.0/8",),
+        rate_limits=NO_LIMITS,
     )
     platform = compose(adapters, settings)
     engine.serve(platform)

@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from functions.bodies import MAX_DEPTH, MAX_INTEGER
 from functions.idempotency import KEY
+from shared.domain.rates import MOST
 from tests.http.harness import Opening, World
 
 YAML = "application/yaml"
@@ -196,6 +197,15 @@ def map_case(context: HookContext, case: Case[Any]) -> Case[Any]:
     if "If-Match" in case.headers and len(case.headers["If-Match"]) % 2 == 0:
         case.headers["If-Match"] = "*"
     return case
+
+
+@schemathesis.hook
+def before_call(context: HookContext, case: Case[Any], **_: Any) -> None:
+    """Let no rate limit that a request sets be in the way of all that come after it."""
+    settings = case.body.get("settings") if isinstance(case.body, dict) else None
+    limits = settings.get("rate_limits") if isinstance(settings, dict) else None
+    if isinstance(limits, dict):
+        limits |= {name: MOST for name, limit in limits.items() if type(limit) is int and 1 <= limit <= MOST}
 
 
 @schemathesis.hook

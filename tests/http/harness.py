@@ -32,6 +32,7 @@ from shared.adapters.system import RandomIds, SystemClock
 from shared.bootstrap import Application, compose
 from shared.domain.errors import UnavailableError
 from shared.domain.places import Place
+from shared.domain.rates import NO_LIMITS
 from shared.ports.adapters import Adapters
 from shared.ports.clock import Clock
 from shared.ports.documents import REGISTRY, Container, Document, Documents
@@ -199,6 +200,7 @@ async def build(
         cursor_key=b"k" * 32,
     )
     given: dict[str, Any] = {"host_url": URL, "max_body_bytes": MAX_BODY, "heartbeat_seconds": heartbeat}
+    given |= {"rate_limits": NO_LIMITS}
     platform = compose(adapters, Settings(adapters="localhost", data=data, **(given | settings)))
     asgi = Router(http_routes(platform), _nothing)
     client = httpx.AsyncClient(

@@ -9,6 +9,7 @@ async def test_an_administrator_sets_what_the_tenants_intents_may_have(world: Wo
         "forbidden_actions": [],
         "allowed_registries": None,
         "max_concurrent_executions": None,
+        "rate_limits": dict.fromkeys(("hour", "burst", "tenant_hour", "tenant_burst")),
     }
     assert before.json()["settings"] == nothing
     merge = {"Content-Type": "application/merge-patch+json", "If-Match": before.headers["etag"]}

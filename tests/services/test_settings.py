@@ -11,6 +11,7 @@ from shared.adapters import azure
 from shared.adapters.cosmos.documents import CosmosDocuments
 from shared.adapters.eventhubs.events import EventHubsEvents
 from shared.adapters.msal.credentials import MsalCredentials
+from shared.domain.rates import RateLimits
 from shared.settings import Connection, Settings, SettingsError
 
 GOOD = {
@@ -125,6 +126,12 @@ def test_a_limit_of_executions_is_a_number_or_none() -> None:
     assert limits == [None, 20, None]
 
 
+def test_a_user_may_send_so_many_requests_unless_the_operator_says_otherwise() -> None:
+    said = GOOD | {"QUANTUM_RATE_LIMIT_HOUR": "5000", "QUANTUM_RATE_LIMIT_BURST": "0"}
+    assert Settings.from_mapping(GOOD).rate_limits == RateLimits(hour=1000, burst=100)
+    assert Settings.from_mapping(said).rate_limits == RateLimits(hour=5000, burst=None)
+
+
 @pytest.mark.parametrize("key", GOOD)
 def test_a_missing_key_is_named(key: str) -> None:
     with pytest.raises(SettingsError, match=key):
@@ -146,6 +153,8 @@ def test_a_missing_key_is_named(key: str) -> None:
         ("QUANTUM_AUDIT_RETENTION_DAYS", "a year"),
         ("QUANTUM_EXECUTION_RETENTION_DAYS", "-1"),
         ("QUANTUM_MAX_CONCURRENT_EXECUTIONS", "many"),
+        ("QUANTUM_RATE_LIMIT_HOUR", "-1"),
+        ("QUANTUM_RATE_LIMIT_BURST", "10000001"),
         ("QUANTUM_TRUSTED_PROXIES", "-1"),
         ("QUANTUM_TRUSTED_PROXIES", "10"),
         ("QUANTUM_HEARTBEAT_SECONDS", "-1"),

@@ -1,0 +1,66 @@
+"""A process of its own that sends requests until it is refused, and prints how many were let through.
+
+``python -m tests.services.taking {"time": …, "limits": {…}, "sqlite": FILE}``, or with ``"cosmos": [ENDPOINT,
+DATABASE, KEY]``.
+"""
+
+import asyncio
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from localhost.sqlite.documents import SqliteDocuments
+from shared.domain.rates import RateLimits
+from shared.ports.documents import Documents
+from shared.ports.telemetry import NO_TELEMETRY, Telemetry
+from shared.services.chains import Chains
+from shared.services.launching import Launcher
+from shared.services.limits import Limits
+from shared.services.rates import Rates
+from shared.services.runs import Runs
+from shared.services.tenants import Tenants
+from tests.fakes.clock import FrozenClock
+from tests.fakes.orchestrations import RecordedOrchestrations
+from tests.services.conftest import caller
+
+AT_ONCE = 4
+
+
+def instance(
+    documents: Documents, clock: FrozenClock, limits: RateLimits, telemetry: Telemetry = NO_TELEMETRY
+) -> Rates:
+    """The limits as one instance of the platform has them."""
+    launcher = Launcher(documents=documents, orchestrations=RecordedOrchestrations(), runs=Runs(documents))
+    bounds = Limits(documents=documents, launcher=launcher, clock=clock)
+    tenants = Tenants(documents=documents, chains=Chains(), limits=bounds, clock=clock)
+    return Rates(documents=documents, tenants=tenants, clock=clock, telemetry=telemetry, defaults=limits)
+
+
+async def drain(rates: Rates, user: str = "ada", tenant: str = "acme") -> int:
+    """How many requests are let through until one is refused."""
+    ada, through = caller(tenant, user), 0
+    while not (await rates.take(ada.scope, ada.principal.user)).violated:
+        through += 1
+    return through
+
+
+async def main(told: dict[str, Any]) -> None:
+    clock = FrozenClock(datetime.fromtimestamp(told["time"], UTC))
+    if "sqlite" in told:
+        documents: Any = SqliteDocuments(Path(told["sqlite"]), now=clock.now)
+    else:
+        from shared.adapters.cosmos.account import Account  # loads the SDK: a second
+        from shared.adapters.cosmos.documents import CosmosDocuments
+
+        endpoint, database, key = told["cosmos"]
+        documents = CosmosDocuments(Account(endpoint, database, key=key), patience=60)
+    rates = instance(documents, clock, RateLimits(**told["limits"]))
+    print("ready", flush=True)
+    sys.stdin.readline()  # so that all begin together
+    print(sum(await asyncio.gather(*(drain(rates) for _ in range(AT_ONCE)))), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(json.loads(sys.argv[1])))
