@@ -28,7 +28,7 @@ from shared.security.scope import TenantScope
 from shared.services.tenants import Tenants
 
 LEASE_SECONDS: Final = 2.0
-"""How long a lease may take; then the store counts as away."""
+"""How long a lease may take, and finding out what the tenant asks; then the store counts as away."""
 AWAY_SECONDS: Final = 1.0
 """For how long a store that was away is not asked again."""
 WINDOWS_KEPT: Final = 16_384
@@ -103,8 +103,9 @@ class Rates:
     async def _asked(self, scope: TenantScope) -> RateLimits:
         """What the tenant's administrators ask; while nobody can tell, nothing."""
         try:
-            return (await self._tenants.settings(scope)).rate_limits
-        except UnavailableError:
+            async with asyncio.timeout(LEASE_SECONDS):
+                return (await self._tenants.settings(scope)).rate_limits
+        except (UnavailableError, TimeoutError):
             return NO_LIMITS
 
     def _window(self, scope: TenantScope, user: str, policy: Policy, now: float) -> _Window:

@@ -5,7 +5,7 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,10 @@ import pytest
 from shared.domain.errors import UnavailableError
 from shared.domain.metrics import LEASES_UNCOUNTED
 from shared.domain.rates import RateLimits
-from shared.ports.documents import COUNTERS, Container, Documents, Query
+from shared.ports.documents import COUNTERS, Container, Document, Documents, Operation, Query
 from shared.security.scope import TenantScope
 from shared.services import rates as subject
+from shared.services.watched import WatchedDocuments
 from tests.fakes.clock import START, FrozenClock
 from tests.fakes.documents import InterruptedDocuments, Moment
 from tests.fakes.telemetry import RecordedTelemetry
@@ -167,6 +168,33 @@ async def test_instances_that_lost_the_store_for_a_while_exceed_the_limit_by_a_l
     clock.advance(subject.AWAY_SECONDS)
     through += sum([await drain(one) for one in some])
     assert limit < through <= limit + 3 * (limit // 10)
+
+
+async def test_a_store_that_never_answers_counts_as_away(
+    documents: Documents, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "LEASE_SECONDS", 0.01)
+    rates = instance(SilentDocuments(documents), clock, RateLimits(burst=100))
+    for _ in range(10):
+        assert not (await rates.take(ADA.scope, "ada")).violated
+    with pytest.raises(UnavailableError):
+        await rates.take(ADA.scope, "ada")
+    with pytest.raises(UnavailableError):  # without asking again so soon
+        await rates.take(ADA.scope, "ada")
+
+
+class SilentDocuments(WatchedDocuments):
+    """A store that takes what it is asked and never answers."""
+
+    async def read(
+        self, scope: TenantScope, *, container: Container, partition: str, id: str
+    ) -> Document | None:
+        return await asyncio.Future()
+
+    async def transact(
+        self, scope: TenantScope, *, container: Container, partition: str, operations: Sequence[Operation]
+    ) -> Sequence[Document | None]:
+        return await asyncio.Future()
 
 
 def _away(documents: Documents) -> InterruptedDocuments:
