@@ -2,7 +2,7 @@
 
 from functions.route import Route
 from quantum.contract.pages import Paging
-from quantum.contract.policies import Policy, PolicyPage, PutPolicy
+from quantum.contract.policies import CheckPolicies, Policy, PolicyDecision, PolicyPage, PutPolicy
 
 LIST_POLICIES = Route(
     name="list_policies",
@@ -42,4 +42,14 @@ DELETE_POLICY = Route(
     response=None,
     status=204,
     problems=(412,),
+)
+CHECK_POLICIES = Route(
+    name="check_policies",
+    method="POST",
+    path="v1/policies/check",
+    summary="Say whether somebody may do something, and which policies decide; nothing is done",
+    operation="policies.read",
+    body=CheckPolicies,
+    response=PolicyDecision,
+    problems=(422,),
 )

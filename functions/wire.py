@@ -21,10 +21,11 @@ from shared.domain.schedules import Schedule
 from shared.domain.stats import DayStats
 from shared.domain.subscriptions import Delivery, Subscription
 from shared.domain.tenants import Tenant
-from shared.domain.times import parse_rfc3339
+from shared.domain.times import parse_rfc3339, rfc3339
 from shared.domain.validation.report import Report
 from shared.services.health import VITAL
 from shared.services.members import Acquaintance
+from shared.services.policy_checks import Answer
 
 _BASE = PREFIX + "v1"
 
@@ -226,6 +227,18 @@ def policy(value: Policy) -> dict[str, Any]:
     shown = asdict(value)
     del shown["etag"]
     return {"policy": shown.pop("text"), **shown}
+
+
+def policy_decision(value: Answer) -> dict[str, Any]:
+    return {
+        "allowed": value.decision.allowed,
+        "policies": value.decision.policies,
+        "version": value.decision.version,
+        "principal": value.principal,
+        "operation": value.question.operation,
+        "resource": value.question.resource,
+        "at": rfc3339(value.at),
+    }
 
 
 def subscription(value: Subscription, secret: str | None = None) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from shared.services.nudges import Nudges
 from shared.services.outputs import Outputs
 from shared.services.plans import Plans
 from shared.services.policies import Policies
+from shared.services.policy_checks import PolicyChecks
 from shared.services.rates import Rates
 from shared.services.recovery import Recovery
 from shared.services.references import References
@@ -65,6 +66,7 @@ class Application:
     tenants: Tenants
     policies: Policies
     rates: Rates
+    policy_checks: PolicyChecks
     validation: Validation
     schemas: Schemas
     intents: Intents
@@ -144,6 +146,7 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
         tenants=base.tenants,
         policies=base.policies,
         rates=_rates(base),
+        policy_checks=PolicyChecks(policies=base.policies, members=members, intents=intents, clock=clock),
         validation=validation,
         schemas=Schemas(catalogue.specs(), catalogue.models()),
         intents=intents,

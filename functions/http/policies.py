@@ -7,9 +7,10 @@ from functions import routes_policies, triggers, wire
 from functions.edge import Call
 from functions.replies import entity_tag, if_match, no_content, reply, resource
 from quantum.contract.pages import Paging
-from quantum.contract.policies import PutPolicy
+from quantum.contract.policies import CheckPolicies, PutPolicy
 from shared.bootstrap import Application
 from shared.domain.policies import NewPolicy
+from shared.services.policy_checks import Question
 
 
 def blueprint(platform: Application) -> df.Blueprint:
@@ -20,6 +21,7 @@ def blueprint(platform: Application) -> df.Blueprint:
             routes_policies.GET_POLICY: get,
             routes_policies.PUT_POLICY: put,
             routes_policies.DELETE_POLICY: delete,
+            routes_policies.CHECK_POLICIES: check,
         },
     )
 
@@ -45,3 +47,9 @@ async def put(platform: Application, call: Call) -> Response:
 async def delete(platform: Application, call: Call) -> Response:
     await platform.policies.delete(call.caller, call.name, if_match=if_match(call.headers))
     return no_content()
+
+
+async def check(platform: Application, call: Call) -> Response:
+    body: CheckPolicies = call.body
+    question = Question(body.operation, body.resource, body.user, body.at, body.address)
+    return reply(wire.policy_decision(await platform.policy_checks.check(call.caller, question)))

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from quantum.contract.pages import Page
+from quantum.contract.times import Moment
 
 _TEXT = "One or more policies in Cedar. What they may speak of is in docs/policies.md."
 _ENABLED = "Whether it is asked."
@@ -40,3 +41,32 @@ class Policy(BaseModel):
 
 class PolicyPage(Page[Policy]):
     """A page of policies, by name."""
+
+
+class CheckPolicies(BaseModel):
+    """May somebody do something? Nothing is done."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    operation: str = Field(description="What is to be done.", examples=["intents.execute"])
+    resource: str = Field(
+        default="*", description="The name or id of what it is done to; `*`: none in particular."
+    )
+    user: str | None = Field(default=None, description="The member who asks; null: you.", examples=["bob"])
+    at: Moment | None = Field(default=None, description="When. RFC 3339; null: now.")
+    address: str | None = Field(default=None, description="From which network address; null: unknown.")
+
+
+class PolicyDecision(BaseModel):
+    """What the policies say."""
+
+    allowed: bool
+    policies: list[str] = Field(
+        description="Those that forbid it, or else permit it; `default-deny` if none does either.",
+        examples=[["policy:production-by-operations"]],
+    )
+    version: str = Field(description="Of the set of policies that was asked.")
+    principal: str = Field(examples=["bob@tenant-123"])
+    operation: str
+    resource: str
+    at: str = Field(description="RFC 3339, UTC.")

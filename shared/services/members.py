@@ -178,6 +178,11 @@ class Members:
             )
         return Caller(_principal(scope.tenant_id, member), scope, occasion=occasion)
 
+    async def principal(self, scope: TenantScope, user: str) -> Principal | None:
+        """The member of that name, as it would act now; None: there is none."""
+        member = await self._member(scope, user) if USER.fullmatch(user) else None
+        return None if member is None else _principal(scope.tenant_id, member)
+
     async def tenants(self, issuer: str, subject: str) -> Mapping[str, str]:
         """The tenants that identity is a member of, and its user name in each."""
         index = await self._index(issuer, subject)

@@ -16,10 +16,9 @@ from shared.domain.plans import Plan, make_plan
 from shared.domain.previews import Preview, make_preview
 from shared.domain.validation.subject import Sent, named_intents
 from shared.ports.actions import Catalogue
-from shared.security.authorization import Resource
 from shared.services.intents import Intents
 from shared.services.members import Caller
-from shared.services.policies import Policies
+from shared.services.policies import EXECUTE, Policies, intent_resource
 from shared.services.validation import FEW_STEPS, Validation
 
 KEPT: Final = 512
@@ -44,7 +43,7 @@ class Plans:
             NotExecutableError: it may not as it stands.
             ForbiddenError: it may not by the caller, as the policies say of such an intent now.
         """
-        await self._policies.require(caller, "intents.execute", _resource(intent))
+        await self._policies.require(caller, EXECUTE, intent_resource(intent))
         require_executable(intent)
         if (plan := self._kept.get(intent.content_hash)) is None:
             self._validation.require_executable(intent.definition)
@@ -111,14 +110,6 @@ class Plans:
 
     def _planned(self, intent: Intent) -> Plan:
         return make_plan(parse_definition(intent.definition), actions=self._catalogue.specs())
-
-
-def _resource(intent: Intent) -> Resource:
-    """The intent as policies see it."""
-    attributes = {"created_by": intent.created_by}
-    if (target := intent.definition.get("target")) is not None:
-        attributes["target"] = target
-    return Resource(intent.name, attributes, intent.labels, intent.tenant_id)
 
 
 def _require_steps(intent: Intent, plan: Plan) -> None:

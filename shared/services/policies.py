@@ -15,6 +15,7 @@ from shared.domain.errors import (
     UnavailableError,
     ValidationFailedError,
 )
+from shared.domain.intents import Intent
 from shared.domain.paging import Cursors
 from shared.domain.policies import MAX_POLICIES, NewPolicy, Policy, policy_errors
 from shared.domain.times import rfc3339
@@ -30,6 +31,7 @@ from shared.security.authorization import (
 )
 from shared.security.permissions import OPERATIONS
 from shared.security.policy_texts import faults, statements
+from shared.security.principals import Principal
 from shared.security.scope import TenantScope
 from shared.services.chains import Act, Chain, Chains
 from shared.services.members import Caller
@@ -37,6 +39,7 @@ from shared.services.receipts import Record, once
 
 PARTITION: Final = "policies"
 """A tenant's policies and the chain of their audit records."""
+EXECUTE: Final = "intents.execute"
 MANAGE: Final = "policies.manage"
 LIFE: Final = 5.0
 """Seconds for which a tenant's policies are remembered: how long a change may take to be felt."""
@@ -95,6 +98,23 @@ class Policies:
         return authorizer.require(
             caller.principal, operation, resource, Circumstances(self._clock.now(), caller.address)
         )
+
+    async def decide(
+        self,
+        scope: TenantScope,
+        principal: Principal,
+        operation: str,
+        resource: Resource,
+        circumstances: Circumstances,
+    ) -> Decision:
+        """What the policies say to that.
+
+        Raises:
+            ValueError: there is no such operation.
+            UnavailableError: the tenant's policies cannot be had.
+        """
+        authorizer = await self._authorizer(scope)
+        return authorizer.decide(principal, operation, resource, circumstances)
 
     async def _authorizer(self, scope: TenantScope) -> Authorizer:
         now = self._clock.now().timestamp()
@@ -250,6 +270,14 @@ class Policies:
     async def _document(self, scope: TenantScope, name: str) -> Document | None:
         document = await self._documents.read(scope, container=TENANCY, partition=PARTITION, id=name)
         return document if document and document.body["kind"] == "policy" else None
+
+
+def intent_resource(intent: Intent) -> Resource:
+    """The intent as policies see it."""
+    attributes = {"created_by": intent.created_by}
+    if (target := intent.definition.get("target")) is not None:
+        attributes["target"] = target
+    return Resource(intent.name, attributes, intent.labels, intent.tenant_id)
 
 
 def _keeps_open(authorizer: Authorizer, caller: Caller, name: str, now: datetime) -> bool:

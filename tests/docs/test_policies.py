@@ -11,3 +11,4 @@ def test_the_commands_forbid_an_execution_and_allow_it_again(host: hosting.Host)
     shown = run(COMMANDS, host).stdout
     assert shown.count('"policies":["policy:freeze"]') == 1, shown
     assert shown.index('"policies":["policy:freeze"]') < shown.index('"execution_id"'), shown
+    assert '"policies":["role-admin"]' in shown, shown

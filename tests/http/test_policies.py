@@ -184,3 +184,39 @@ async def test_who_asks_what_it_may_do_is_told_what_the_policies_say(world: Worl
     await put(world, "open", 'permit (principal, action == Action::"audit.read", resource);')
     after = (await world.send("viewer", "GET", "/me")).json()
     assert set(after["operations"]) - set(before["operations"]) == {"audit.read"}
+
+
+async def test_who_asks_is_told_what_would_be_decided_and_by_what(world: World) -> None:
+    (text,) = re.findall(r"```cedar\n(.*?)```", (ROOT / "docs" / "policies.md").read_text(), re.DOTALL)
+    await put(world, "production", text)
+    await world.intent("shop", definition={"target": "production", "steps": [STEP]})
+    await world.platform.members.ensure_member(
+        "acme",
+        user="operator",
+        roles=["operator"],
+        issuer=world.identity.issuer.url,
+        subject="operator",
+        attributes={"department": "operations"},
+    )
+    told = []
+    for user, hour in (("operator", "09"), ("operator", "20"), ("admin", "09"), ("viewer", "09")):
+        asked = {"operation": "intents.execute", "resource": "shop", "user": user}
+        asked["at"] = f"2040-01-02T{hour}:00:00Z"
+        response = await world.send("auditor", "POST", "/policies/check", json=asked)
+        assert response.status_code == 200, response.text
+        found = response.json()
+        assert (found["principal"], found["at"]) == (f"{user}@acme", f"2040-01-02T{hour}:00:00.000000Z")
+        told.append((found["allowed"], found["policies"]))
+    assert told == [
+        (True, ["role-operator"]),
+        (False, ["policy:production"]),
+        (False, ["policy:production"]),
+        (False, ["default-deny"]),
+    ]
+
+
+async def test_what_there_is_none_of_is_named_when_it_is_asked_about(world: World) -> None:
+    asked = {"operation": "intents.exekute", "user": "eve"}
+    response = await world.send("admin", "POST", "/policies/check", json=asked)
+    assert response.status_code == 422
+    assert [one["pointer"] for one in response.json()["errors"]] == ["/operation", "/user"]

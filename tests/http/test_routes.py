@@ -40,6 +40,7 @@ BODIES: Mapping[str, Any] = {
     "call_back": {"status": "completed", "outputs": {"image": "shop:7"}},
     "put_schedule": {"intent": "deploy", "cron": "@daily"},
     "put_subscription": {"url": "https://hooks.example.com/", "events": ["*"]},
+    "check_policies": {"operation": "intents.read"},
     "put_policy": {"policy": FORBIDS, "description": "for a while"},
     "patch_tenant": {"settings": {"forbidden_actions": []}},
 }
