@@ -75,7 +75,7 @@ async def asked(platform: Application, tokens: Sequence[str]) -> list[float]:
 
 async def limited(platform: Application, known: str, count: int) -> list[float]:
     """Seconds that counting each of so many requests took, leases included, and saying it in headers."""
-    caller = await platform.members.authenticate(known, None)
+    caller = await platform.authentication.authenticate(known, None)
     taken: list[float] = []
     for _ in range(count):
         started = time.perf_counter()

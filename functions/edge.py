@@ -28,8 +28,9 @@ from shared.domain.rates import Standing
 from shared.ports.telemetry import TRACE_FIELDS, Span
 from shared.security.authorization import Resource
 from shared.security.scope import TenantScope
+from shared.services.authentication import Acquaintance
 from shared.services.callbacks import Called
-from shared.services.members import Acquaintance, Caller
+from shared.services.callers import Caller
 
 AUTHENTICATION_SECONDS, WORK_SECONDS = 10.0, 15.0
 """How long it may take to find out who calls, and then to do what is asked. The adapters give up before, as a
@@ -102,6 +103,11 @@ class Call:
     def id(self) -> str:
         """The ``{id}`` of the path."""
         return str(self.request.path_params["id"])
+
+    @property
+    def user(self) -> str:
+        """The ``{user}`` of the path."""
+        return str(self.request.path_params["user"])
 
     @property
     def step(self) -> str:
@@ -193,7 +199,7 @@ async def _unseal(platform: Application, call: Call) -> None:
 
 async def _identify(platform: Application, call: Call, route: Route, operation: str) -> None:
     credentials = _once(call, b"authorization"), _once(call, b"x-tenant-id")
-    member = await platform.members.authenticate(*credentials)
+    member = await platform.authentication.authenticate(*credentials)
     logs.add(tenant_id=member.scope.tenant_id)
     address = addresses.source(call.request, platform.settings.trusted_proxies)
     call.authenticated = caller = replace(member, request_id=call.request_id, address=address)
@@ -203,7 +209,7 @@ async def _identify(platform: Application, call: Call, route: Route, operation: 
 
 async def _recognize(platform: Application, call: Call) -> None:
     credentials = _once(call, b"authorization"), _once(call, b"x-tenant-id")
-    call.known = await platform.members.recognize(*credentials)
+    call.known = await platform.authentication.recognize(*credentials)
     if (member := call.known.caller) is not None:
         logs.add(tenant_id=member.scope.tenant_id)
         address = addresses.source(call.request, platform.settings.trusted_proxies)

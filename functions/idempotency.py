@@ -11,8 +11,8 @@ from shared.bootstrap import Application
 from shared.domain.canonical import content_hash
 from shared.domain.errors import BadRequestError, FieldError
 from shared.domain.pointers import pointer
+from shared.services.callers import Caller
 from shared.services.idempotency import Answer
-from shared.services.members import Caller
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"

@@ -10,6 +10,7 @@ from functions.route import Route
 from functions.routes import ROUTES
 from quantum.contract.executions import Execution, ExecutionAccepted
 from quantum.contract.intents import Intent
+from quantum.contract.members import Member
 from quantum.contract.policies import Policy
 from quantum.contract.schedules import Schedule
 from quantum.contract.subscriptions import Subscription
@@ -24,6 +25,7 @@ _RESOURCES: Mapping[type[BaseModel], tuple[str, Mapping[str, str]]] = {
     Policy: ("v1/policies/{name}", {"name": "name"}),
     Schedule: ("v1/schedules/{name}", {"name": "name"}),
     Subscription: ("v1/subscriptions/{name}", {"name": "name"}),
+    Member: ("v1/members/{user}", {"user": "user"}),
     Tenant: ("v1/tenants/{id}", {"id": "id"}),
 }
 """Of a model of responses: where the paths of its resource begin, and which fields are their parameters."""

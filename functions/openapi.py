@@ -18,6 +18,7 @@ from functions.routes import ROUTES
 from quantum.contract.problems import Problem
 from shared.domain.ids import ULID
 from shared.domain.intents import NAME
+from shared.domain.members import USER
 from shared.domain.steps import STEP_ID
 from shared.security.scope import TENANT_ID
 
@@ -46,6 +47,7 @@ _PATH_SCHEMAS: Mapping[str, Any] = {
     "executions/{id}": {"type": "string", "pattern": f"^{ULID.pattern}$"},
     "intents/{id}": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,72}$"},
     "tenants/{id}": _TENANT,
+    "{user}": {"type": "string", "pattern": f"^{USER.pattern}$"},
 }
 """What a path's parameters look like, by the end of the path with them; nothing else is there to be found."""
 _PARAMETERS: Mapping[str, Any] = {

@@ -81,7 +81,7 @@ class Route:
         of = str(self.operation).partition(".")[0]
         if self.path.split("/")[1] != of:
             return ANY
-        given = places.get("name") or places.get("id") or ANY
+        given = places.get("name") or places.get("id") or places.get("user") or ANY
         reference = Reference.parse(given) if of == "intents" else None
         return reference.name if reference else given
 

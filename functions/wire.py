@@ -14,6 +14,7 @@ from shared.domain.diffs import Diff
 from shared.domain.events import Event
 from shared.domain.executions import Execution
 from shared.domain.intents import Deprecation, Facet, Intent
+from shared.domain.members import Member
 from shared.domain.plans import PlanStep
 from shared.domain.policies import Policy
 from shared.domain.previews import Inputs, Preview, Unresolved
@@ -23,8 +24,8 @@ from shared.domain.subscriptions import Delivery, Subscription
 from shared.domain.tenants import Tenant
 from shared.domain.times import parse_rfc3339, rfc3339
 from shared.domain.validation.report import Report
+from shared.services.authentication import Acquaintance
 from shared.services.health import VITAL
-from shared.services.members import Acquaintance
 from shared.services.policy_checks import Answer
 
 _BASE = PREFIX + "v1"
@@ -306,6 +307,12 @@ def report(value: Report) -> dict[str, Any]:
 
 def tenant(value: Tenant) -> dict[str, Any]:
     return {"id": value.id, "created_at": value.created_at, "settings": value.settings.to_json()}
+
+
+def member(value: Member) -> dict[str, Any]:
+    told = asdict(value)
+    del told["etag"]
+    return told
 
 
 def me(value: Acquaintance, operations: Sequence[str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from shared.ports.adapters import Adapters
 from shared.services.agenda import Agenda
 from shared.services.approvals import Approvals
 from shared.services.audit import Audit
+from shared.services.authentication import Authentication
 from shared.services.bulk import Bulk
 from shared.services.callbacks import Callbacks
 from shared.services.children import Children
@@ -62,6 +63,7 @@ class Application:
 
     settings: Settings
     adapters: Adapters
+    authentication: Authentication
     members: Members
     tenants: Tenants
     policies: Policies
@@ -113,7 +115,8 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
     documents, runs, clock, telemetry = base.documents, base.runs, adapters.clock, adapters.telemetry
     approvals = Approvals(documents=documents, chains=base.chains, runs=runs, nudges=base.nudges, clock=clock)
     catalogue = catalogue or _built_in_actions(base, approvals)
-    members = Members(documents, adapters.tokens, clock)
+    members = Members(documents, chains=base.chains, cursors=base.cursors, clock=clock)
+    authentication = Authentication(members, adapters.tokens, clock)
     validation, intents, versions, lifecycle = _registry(base, catalogue)
     plans = Plans(intents=intents, validation=validation, catalogue=catalogue, policies=base.policies)
     endings = Endings(
@@ -129,24 +132,27 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
     steering = _steering(base, executions, endings)
     children = Children(
         documents=documents,
-        members=members,
+        authentication=authentication,
         executions=executions,
         steering=steering,
         launcher=base.launcher,
     )
     callbacks = _callbacks(base)
-    schedules, firing_schedules = _schedules(base, members, intents, validation, executions)
+    schedules, firing_schedules = _schedules(base, authentication, intents, validation, executions)
     recovery, retention = _upkeep(base, members)
     subscriptions, webhooks = _webhooks(base)
     retrying = _retrying(base, executions, intents, plans)
     return Application(
         settings=settings,
         adapters=adapters,
+        authentication=authentication,
         members=members,
         tenants=base.tenants,
         policies=base.policies,
         rates=_rates(base),
-        policy_checks=PolicyChecks(policies=base.policies, members=members, intents=intents, clock=clock),
+        policy_checks=PolicyChecks(
+            policies=base.policies, authentication=authentication, intents=intents, clock=clock
+        ),
         validation=validation,
         schemas=Schemas(catalogue.specs(), catalogue.models()),
         intents=intents,
@@ -267,7 +273,11 @@ def _retrying(base: Foundation, executions: Executions, intents: Intents, plans:
 
 
 def _schedules(
-    base: Foundation, members: Members, intents: Intents, validation: Validation, executions: Executions
+    base: Foundation,
+    authentication: Authentication,
+    intents: Intents,
+    validation: Validation,
+    executions: Executions,
 ) -> tuple[Schedules, FiringSchedules]:
     documents, clock = base.documents, base.adapters.clock
     agenda = Agenda(documents, clock)
@@ -281,7 +291,7 @@ def _schedules(
         clock=clock,
     )
     return schedules, FiringSchedules(
-        documents=documents, agenda=agenda, members=members, executions=executions, clock=clock
+        documents=documents, agenda=agenda, authentication=authentication, executions=executions, clock=clock
     )
 
 

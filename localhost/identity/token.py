@@ -21,13 +21,13 @@ from localhost.identity.minting import mint, service_subject
 from localhost.identity.store import IdentityStore
 from localhost.repository import REPOSITORY
 from localhost.stores import document_store
-from shared.adapters.jwt.keys import JwksSource
-from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.system import SystemClock
 from shared.domain.errors import FieldError, QuantumError, ValidationFailedError
+from shared.domain.paging import Cursors
 from shared.ports.telemetry import NO_TELEMETRY
 from shared.security.permissions import ROLES
 from shared.security.principals import PrincipalKind
+from shared.services.chains import Chains
 from shared.services.members import Members
 from shared.settings import Settings, SettingsError
 
@@ -156,9 +156,8 @@ async def _ensure_member(
     clock = SystemClock()
     documents = document_store(settings, clock, NO_TELEMETRY)
     try:
-        # Nobody signs in here, so no issuer is trusted.
-        nobody = JwtTokens((), keys=JwksSource(), clock=clock)
-        members = Members(documents.port, nobody, clock)
+        # Nobody lists members here, so no key is needed.
+        members = Members(documents.port, chains=Chains(), cursors=Cursors(b""), clock=clock)
         await members.ensure_tenant(tenant)
         await members.ensure_member(
             tenant, user=user, roles=[role], issuer=LOCAL_ISSUER, subject=subject, kind=kind

@@ -22,7 +22,7 @@ from shared.domain.times import parse_rfc3339, rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import TENANCY, Create, Delete, Documents, Operation, Patch, Query, Where
 from shared.security.scope import TenantScope
-from shared.services.members import DIRECTORY
+from shared.services.directory import DIRECTORY
 
 PARTITION: Final = "agenda"
 YOUNG: Final = timedelta(minutes=1)

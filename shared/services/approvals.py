@@ -27,8 +27,8 @@ from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Oper
 from shared.ports.telemetry import Carrier
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
+from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
-from shared.services.members import Caller
 from shared.services.nudges import Nudges
 from shared.services.receipts import Record, once
 from shared.services.records import event

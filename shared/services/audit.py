@@ -9,8 +9,8 @@ from shared.domain.errors import NotFoundError
 from shared.domain.paging import Cursors
 from shared.ports.documents import EXECUTIONS, REGISTRY, TENANCY, Container, Document, Documents, Query, Where
 from shared.security.scope import TenantScope
+from shared.services.callers import Caller
 from shared.services.chains import CHAIN, RECORD, Chain, record_of
-from shared.services.members import Caller
 
 HEADS: Final[Mapping[Container, Sequence[str]]] = {
     REGISTRY: ("intent",),

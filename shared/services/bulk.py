@@ -15,8 +15,8 @@ from shared.domain.errors import DocumentExistsError, QuantumError, UnavailableE
 from shared.domain.retrying import Retrial
 from shared.domain.steering import PERMISSIONS
 from shared.ports.documents import COUNTERS, Create, Documents
+from shared.services.callers import Caller
 from shared.services.executions import Executions
-from shared.services.members import Caller
 from shared.services.policies import Policies
 from shared.services.retrying import Retrying
 from shared.services.steering import Steering

@@ -19,7 +19,7 @@ from typing import Any, Final
 from shared.domain.canonical import content_hash
 from shared.domain.errors import UnavailableError
 from shared.domain.times import parse_rfc3339, rfc3339
-from shared.ports.documents import Container, Create, Documents, Operation, Replace
+from shared.ports.documents import Container, Create, Document, Documents, Operation, Replace
 from shared.security.principals import Origin, Turn
 from shared.security.scope import TenantScope
 
@@ -145,9 +145,16 @@ class Chains:
         The transaction loses, with DocumentStaleError or DocumentExistsError, against one that has added
         another record meanwhile.
         """
-        last = await documents.read(
+        return self.behind(chain, await self.last(documents, chain), act, now=now)
+
+    async def last(self, documents: Documents, chain: Chain) -> Document | None:
+        """The link of the chain of a partition without a head; None as long as it has no record."""
+        return await documents.read(
             chain.scope, container=chain.container, partition=chain.partition, id=CHAIN
         )
+
+    def behind(self, chain: Chain, last: Document | None, act: Act, *, now: datetime) -> Sequence[Operation]:
+        """As :meth:`linked`, behind the link ``last``: if it is stored, what was read since then holds."""
         entry = self.add(chain, last.body["audit"] if last else None, act, now=now)
         body = {"id": CHAIN, "kind": CHAIN, "audit": entry.link}
         return [Replace(body, if_match=last.etag) if last else Create(body), *entry.operations]

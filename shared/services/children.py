@@ -27,9 +27,9 @@ from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Oper
 from shared.security.principals import Origin
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD, OUTPUTS
+from shared.services.authentication import Authentication
 from shared.services.executions import Executions
 from shared.services.launching import Launcher
-from shared.services.members import Members
 from shared.services.packing import read_whole
 from shared.services.states import shown_status
 from shared.services.steering import Steering
@@ -48,13 +48,13 @@ class Children:
         self,
         *,
         documents: Documents,
-        members: Members,
+        authentication: Authentication,
         executions: Executions,
         steering: Steering,
         launcher: Launcher,
     ) -> None:
         self._documents = documents
-        self._members = members
+        self._authentication = authentication
         self._executions = executions
         self._steering = steering
         self._launcher = launcher
@@ -85,7 +85,7 @@ class Children:
         lineage = Lineage.below(head, parent)
         await self._require_room(scope, lineage, intent)
         try:
-            caller = await self._members.acting(scope, lineage, **head["owner"])
+            caller = await self._authentication.acting(scope, lineage, **head["owner"])
             dry_run = head.get("dry_run", False)
             made = await self._executions.execute(caller, intent, parameters, dry_run=dry_run)
         except (UnavailableError, DocumentExistsError):

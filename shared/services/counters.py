@@ -31,7 +31,7 @@ from shared.ports.documents import (
     Where,
 )
 from shared.security.scope import TenantScope
-from shared.services.members import Caller
+from shared.services.callers import Caller
 from shared.services.published import published
 from shared.services.relay import TYPE_PREFIX
 

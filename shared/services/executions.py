@@ -28,12 +28,12 @@ from shared.security.scope import TenantScope
 from shared.services.admission import Admission
 from shared.services.approvals import asked_in
 from shared.services.attempts import HEAD, OUTPUTS
+from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
 from shared.services.estimates import Estimates
 from shared.services.heads import new_head
 from shared.services.intents import Intents
 from shared.services.launching import Launcher
-from shared.services.members import Caller
 from shared.services.plans import Plans
 from shared.services.receipts import Record, once
 from shared.services.records import event

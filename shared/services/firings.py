@@ -25,8 +25,8 @@ from shared.ports.documents import EXECUTIONS, TENANCY, Document, Documents, Rep
 from shared.security.scope import TenantScope
 from shared.services.agenda import Agenda, Entry
 from shared.services.attempts import HEAD
+from shared.services.authentication import Authentication
 from shared.services.executions import Executions
-from shared.services.members import Members
 from shared.services.schedules import PARTITION, find_schedule, schedule_of
 
 AGAIN: Final = timedelta(seconds=10)
@@ -41,11 +41,17 @@ _log = logging.getLogger(__name__)
 
 class FiringSchedules:
     def __init__(
-        self, *, documents: Documents, agenda: Agenda, members: Members, executions: Executions, clock: Clock
+        self,
+        *,
+        documents: Documents,
+        agenda: Agenda,
+        authentication: Authentication,
+        executions: Executions,
+        clock: Clock,
     ) -> None:
         self._documents = documents
         self._agenda = agenda
-        self._members = members
+        self._authentication = authentication
         self._executions = executions
         self._clock = clock
 
@@ -118,7 +124,7 @@ class FiringSchedules:
         rest = replace(firings, queue=firings.queue[1:])
         time = rfc3339(self._clock.now())
         try:
-            caller = await self._members.acting(scope, firing, **document.body["owner"])
+            caller = await self._authentication.acting(scope, firing, **document.body["owner"])
             await self._executions.execute(caller, schedule.wanted.intent, schedule.wanted.parameters)
         except UnavailableError:
             raise

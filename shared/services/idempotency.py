@@ -30,7 +30,7 @@ from shared.domain.times import parse_rfc3339, rfc3339
 from shared.ports.clock import Clock, Ids
 from shared.ports.documents import COUNTERS, Create, Document, Documents, Operation, Replace
 from shared.security.principals import Turn
-from shared.services.members import Caller
+from shared.services.callers import Caller
 from shared.services.sealing import Sealer
 
 LIFE: Final = timedelta(hours=24)

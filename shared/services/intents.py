@@ -20,7 +20,7 @@ from shared.domain.times import rfc3339
 from shared.domain.validation.subject import Sent
 from shared.ports.clock import Clock
 from shared.ports.documents import REGISTRY, Documents, Query, Where
-from shared.services.members import Caller
+from shared.services.callers import Caller
 from shared.services.registry import Change, Registry, activated, intent, new_version
 from shared.services.validation import Validation
 

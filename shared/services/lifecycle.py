@@ -11,7 +11,7 @@ from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import REGISTRY, Documents, Operation
 from shared.security.authorization import Resource
-from shared.services.members import Caller
+from shared.services.callers import Caller
 from shared.services.policies import Policies
 from shared.services.references import References
 from shared.services.registry import Body, Change, IfMatch, Registry, activated, described

@@ -1,192 +1,99 @@
-"""Who belongs to which tenant, and what a bearer token therefore means.
+"""The use cases of members: who belongs to a tenant, and with which roles and attributes.
 
-Three kinds of documents say it, all in the tenancy container:
+A ``member`` is in its tenant's own partition ``members``, together with the chain of the audit records: it is
+the truth. The directory's entry is written before a member is made and taken out after it is gone; so
+wherever a process dies, who is a member is found, and who is listed and is none is not let in.
 
-- ``member`` in the tenant's own partition ``members``: the truth about roles and attributes, by user;
-- ``tenancy`` in the directory's partition ``tenants``: that there is such a tenant;
-- ``identity`` in the platform's own tenant ``directory``, one partition per ``(issuer, subject)``: the
-  tenants in which that identity is a member, and its user name in each. It is an index: it says where to
-  look, and grants nothing.
-
-A member is written first and its index entry second, and both writes may be repeated: a crash between the
-two leaves a member who cannot sign in yet, which adding the member again mends.
+Every change replaces the chain's link as it was before anything else was read. So of two changes at the same
+time one loses, and looks again: what must hold of several members together, holds.
 """
 
-import hashlib
-import re
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
-from shared.domain.children import Lineage
 from shared.domain.errors import (
-    BadRequestError,
     ConflictError,
+    DocumentError,
     DocumentExistsError,
     DocumentStaleError,
     FieldError,
-    ForbiddenError,
     NotFoundError,
-    UnauthenticatedError,
+    StaleError,
+    UnavailableError,
     ValidationFailedError,
 )
-from shared.domain.schedules import Firing
+from shared.domain.members import (
+    Member,
+    MemberKind,
+    NewMember,
+    attribute_errors,
+    identity_errors,
+    member_errors,
+)
+from shared.domain.paging import Cursors
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
-from shared.ports.documents import TENANCY, Create, Document, Documents, Operation, Patch, Path, Query
-from shared.ports.tokens import Identity, Tokens
+from shared.ports.documents import (
+    TENANCY,
+    Create,
+    Delete,
+    Document,
+    Documents,
+    Operation,
+    Patch,
+    Path,
+    Query,
+    Replace,
+    Where,
+)
 from shared.security.permissions import ROLES
-from shared.security.principals import Origin, Principal, PrincipalKind, Turn
 from shared.security.scope import TENANT_ID, TenantScope
+from shared.services.callers import Caller
+from shared.services.chains import Act, Chain, Chains
+from shared.services.directory import DIRECTORY, Directory
+from shared.services.receipts import Record, once
 
-USER = re.compile(r"[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")
-"""A member's name in its tenant; ``name@tenant`` is how records name the member."""
-DIRECTORY = "directory"
-"""The tenant id under which the platform keeps what belongs to no tenant; nobody can be a member of it."""
-TENANTS = "tenants"
-"""The directory's partition with an entry for every tenant."""
-PAGE = 200
-CALLER_LIFE = 5.0
-"""Seconds for which a caller is remembered: how long a change of roles may take to be felt."""
-CALLERS_KEPT = 4096
-"""Most callers remembered; the least recently seen go first."""
+PARTITION: Final = "members"
+"""A tenant's members and the chain of their audit records."""
+ADMINISTRATOR: Final = "admin"
+"""The role that a tenant is never without, once somebody has it."""
+QUOTES: Final = '"'
+"""Some stores have them around their etags; what is compared has none."""
+ATTEMPTS: Final = 5
+"""Of a change that others' changes get in the way of."""
 
+_AUDITED: Final = ("user", "member_kind", "roles", "attributes", "issuer", "subject")
 
-type _Key = tuple[str, str, PrincipalKind | None, str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """An authenticated principal, its right to its tenant's documents, and the request it asks with.
-
-    With ``occasion`` nobody asks: the platform does it in the principal's name, because a schedule or a step
-    says so.
-    """
-
-    principal: Principal
-    scope: TenantScope
-    request_id: str = ""
-    address: str | None = None
-    turn: Turn | None = None
-    occasion: Firing | Lineage | None = None
-
-    @property
-    def origin(self) -> Origin:
-        """What the audit records of this request say of it."""
-        if self.occasion is not None:
-            return Origin(self.occasion.actor(self.scope.tenant_id))
-        return Origin(self.principal.name, self.request_id, self.address, self.turn)
+type IfMatch = Collection[str] | None
+"""Etags of which the state must have one; None: any will do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Membership:
-    """That an identity is a member of a tenant: under which name, as what, and with which roles."""
+class _Change:
+    """A change of a member, for the record; ``last`` is the link that the chain had before all was read."""
 
-    tenant_id: str
-    user: str
-    kind: PrincipalKind
-    roles: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Acquaintance:
-    """Who a bearer token speaks for, wherever it is a member.
-
-    Attributes:
-        memberships: of all its tenants, by their ids; there is at least one.
-        caller: it in the tenant chosen; None: it has several, and named none.
-    """
-
-    identity: Identity
-    memberships: Sequence[Membership]
-    caller: Caller | None
+    action: str
+    last: Document | None
+    before: Document | None
+    after: Mapping[str, Any] | None
 
 
 class Members:
-    """Tenants and their members, and the door that every request comes in by."""
+    """The members of a tenant, for its administrators; and what the platform itself asks of them.
 
-    def __init__(self, documents: Documents, tokens: Tokens, clock: Clock) -> None:
+    Attributes:
+        state: another one after each change of a member by this process.
+    """
+
+    def __init__(self, documents: Documents, *, chains: Chains, cursors: Cursors, clock: Clock) -> None:
         self._documents = documents
-        self._tokens = tokens
+        self._directory = Directory(documents)
+        self._chains = chains
+        self._cursors = cursors
         self._clock = clock
-        self._callers: OrderedDict[_Key, tuple[float, Caller]] = OrderedDict()
-
-    async def authenticate(self, authorization: str | None, tenant_header: str | None) -> Caller:
-        """The caller that the ``Authorization`` and ``X-Tenant-ID`` headers of a request stand for.
-
-        Raises:
-            UnauthenticatedError: no bearer token, one that is refused, or one of nobody's member.
-            BadRequestError: ``X-Tenant-ID`` is needed and missing, or is not a tenant's id.
-            NotFoundError: there is no tenant of that id, or the caller is not its member.
-            UnavailableError: the store or the issuer's keys cannot be had.
-        """
-        identity = await self._tokens.verify(_bearer(authorization))
-        now = self._clock.now().timestamp()
-        key = (identity.issuer, identity.subject, identity.kind, tenant_header)
-        if (caller := self._remembered(key, now)) is not None:
-            return caller
-        caller = await self._find(identity, tenant_header)
-        self._callers[key] = (now, caller)
-        if len(self._callers) > CALLERS_KEPT:
-            self._callers.popitem(last=False)
-        return caller
-
-    async def recognize(self, authorization: str | None, tenant_header: str | None) -> Acquaintance:
-        """Who sends these headers; the tenant need not be named, also by a member of several.
-
-        Raises:
-            UnauthenticatedError, NotFoundError, UnavailableError: as :meth:`authenticate`.
-            BadRequestError: ``X-Tenant-ID`` is not a tenant's id.
-        """
-        identity = await self._tokens.verify(_bearer(authorization))
-        found = await self._memberships(identity, await self.tenants(identity.issuer, identity.subject))
-        if not found:
-            raise UnauthenticatedError(f"{identity.subject} of {identity.issuer} is a member of no tenant")
-        chosen = None
-        if tenant_header is not None or len(found) == 1:
-            chosen = await self.authenticate(authorization, tenant_header or found[0].tenant_id)
-        return Acquaintance(identity, found, chosen)
-
-    async def _memberships(self, identity: Identity, tenants: Mapping[str, str]) -> list[Membership]:
-        """Of the tenants that the index lists, those that the identity is a member of."""
-        found = []
-        for tenant_id, user in sorted(tenants.items()):
-            member = await self._member(TenantScope(tenant_id), user)
-            if member is None or not _is(member, identity.issuer, identity.subject):
-                continue
-            body = member.body
-            if identity.kind in {None, body["member_kind"]}:
-                found.append(Membership(tenant_id, user, body["member_kind"], body["roles"]))
-        return found
-
-    async def acting(
-        self, scope: TenantScope, occasion: Firing | Lineage, *, user: str, issuer: str, subject: str
-    ) -> Caller:
-        """The member in whose name a schedule fires or a step executes, with the roles it has now.
-
-        Raises:
-            ForbiddenError: it is a member no more.
-        """
-        member = await self._member(scope, user)
-        if member is None or not _is(member, issuer, subject):
-            raise ForbiddenError(
-                f"{user}@{scope.tenant_id}, in whose name this is executed, is a member no more"
-                f"{occasion.remedy}"
-            )
-        return Caller(_principal(scope.tenant_id, member), scope, occasion=occasion)
-
-    async def principal(self, scope: TenantScope, user: str) -> Principal | None:
-        """The member of that name, as it would act now; None: there is none."""
-        member = await self._member(scope, user) if USER.fullmatch(user) else None
-        return None if member is None else _principal(scope.tenant_id, member)
-
-    async def tenants(self, issuer: str, subject: str) -> Mapping[str, str]:
-        """The tenants that identity is a member of, and its user name in each."""
-        index = await self._index(issuer, subject)
-        return {} if index is None else index.body["tenants"]
+        self.state = 0
 
     async def ensure_tenant(self, tenant_id: str) -> None:
         """Make the tenant if it is new.
@@ -196,24 +103,20 @@ class Members:
         """
         scope = _scope(tenant_id)
         created_at = rfc3339(self._clock.now())
+        body = {"id": "tenant", "kind": "tenant", "created_at": created_at}
         with suppress(DocumentExistsError):
-            await self._write(
-                scope, "tenant", Create({"id": "tenant", "kind": "tenant", "created_at": created_at})
+            await self._documents.transact(
+                scope, container=TENANCY, partition="tenant", operations=[Create(body)]
             )
-        with suppress(DocumentExistsError):
-            entry = {"id": tenant_id, "kind": "tenancy", "created_at": created_at}
-            await self._write(TenantScope(DIRECTORY), TENANTS, Create(entry))
+        await self._directory.add_tenant(tenant_id, created_at=created_at)
 
-    async def tenant_ids(self) -> AsyncIterator[str]:
+    def tenant_ids(self) -> AsyncIterator[str]:
         """Every tenant's id, for the platform's own timers: no request of a member's leads here."""
-        after: str | None = None
-        while True:
-            query = Query(TENANCY, "tenancy", partition=TENANTS, limit=PAGE, after=after)
-            page = await self._documents.query(TenantScope(DIRECTORY), query)
-            for document in page.items:
-                yield document.body["id"]
-            if (after := page.after) is None:
-                return
+        return self._directory.tenant_ids()
+
+    async def tenants(self, issuer: str, subject: str) -> Mapping[str, str]:
+        """The tenants that identity may be a member of, and its user name in each."""
+        return await self._directory.tenants(issuer, subject)
 
     async def ensure_member(
         self,
@@ -224,12 +127,12 @@ class Members:
         issuer: str,
         subject: str,
         attributes: Mapping[str, Any] | None = None,
-        kind: PrincipalKind = "user",
+        kind: MemberKind = "user",
     ) -> None:
-        """Make ``user`` a member with these roles; an existing member gets them in place of its own.
+        """Make ``user`` a member, for the local tools; a member gets these roles in place of its own.
 
-        ``attributes`` None leaves the ones there are. Felt by this process at once, by others within
-        ``CALLER_LIFE`` seconds.
+        ``attributes`` None leaves the ones there are. Felt by this process at once, by others within seconds
+        (``CALLER_LIFE`` of ``authentication.py``).
 
         Raises:
             ValidationFailedError: the tenant, user or a role is not a name that can be given.
@@ -237,122 +140,192 @@ class Members:
         """
         scope = _scope(tenant_id)
         wanted = sorted(set(roles))
-        _check(user, wanted)
+        if errors := member_errors(user, wanted, known=ROLES):
+            raise ValidationFailedError(errors=errors)
         fields: dict[str, Any] = {"roles": wanted, "member_kind": kind}
         if attributes is not None:
             fields["attributes"] = dict(attributes)
-        await self._put_member(scope, user, (issuer, subject), fields)
-        await self._put_index(issuer, subject, tenant_id, user)
-        self._callers.clear()
-
-    async def _find(self, identity: Identity, tenant_header: str | None) -> Caller:
-        tenants = await self.tenants(identity.issuer, identity.subject)
-        if not tenants:
-            raise UnauthenticatedError(f"{identity.subject!r} of {identity.issuer} is a member of no tenant")
-        tenant_id = _chosen(tenants, tenant_header)
-        scope = TenantScope(tenant_id)
-        user = tenants[tenant_id]
-        member = await self._member(scope, user)
-        if member is None or not _is(member, identity.issuer, identity.subject):
-            if tenant_header is None:
-                raise UnauthenticatedError(f"{user}@{tenant_id} is a member no more")
-            raise NotFoundError(f"There is no tenant {tenant_id!r}")
-        if identity.kind not in {None, member.body["member_kind"]}:
-            # A service's token never stands in for a person's, nor the other way round.
-            raise UnauthenticatedError(f"a {identity.kind}'s token of {user}@{tenant_id}, which is none")
-        return Caller(_principal(tenant_id, member), scope)
-
-    def _remembered(self, key: _Key, now: float) -> Caller | None:
-        entry = self._callers.get(key)
-        if entry is None or not 0 <= now - entry[0] < CALLER_LIFE:
-            return None
-        self._callers.move_to_end(key)
-        return entry[1]
-
-    async def _member(self, scope: TenantScope, user: str) -> Document | None:
-        return await self._documents.read(scope, container=TENANCY, partition="members", id=user)
-
-    async def _index(self, issuer: str, subject: str) -> Document | None:
-        return await self._documents.read(
-            TenantScope(DIRECTORY), container=TENANCY, partition=_partition(issuer, subject), id="identity"
-        )
-
-    async def _put_member(
-        self, scope: TenantScope, user: str, identity: tuple[str, str], fields: Mapping[str, Any]
-    ) -> None:
-        issuer, subject = identity
-        body = {
-            "id": user,
-            "kind": "member",
-            "user": user,
-            "issuer": issuer,
-            "subject": subject,
-            "attributes": {},
-        }
+        identity = {"issuer": issuer, "subject": subject}
+        await self._directory.point(issuer, subject, tenant_id=tenant_id, user=user)
         try:
-            await self._write(scope, "members", Create(body | dict(fields)))
+            body = {"id": user, "kind": "member", "user": user, "attributes": {}, **identity, **fields}
+            await self._write(scope, [Create(body)])
         except DocumentExistsError:
-            same: dict[Path, str] = {("issuer",): issuer, ("subject",): subject}
+            same: dict[Path, str] = {(name,): value for name, value in identity.items()}
             patch = Patch(user, set={(name,): value for name, value in fields.items()}, where=same)
             try:
-                await self._write(scope, "members", patch)
+                await self._write(scope, [patch])
             except DocumentStaleError as error:
                 taken = f"{user!r} is the name of another member of {scope.tenant_id}"
                 raise ConflictError(taken) from error
 
-    async def _put_index(self, issuer: str, subject: str, tenant_id: str, user: str) -> None:
-        scope, partition = TenantScope(DIRECTORY), _partition(issuer, subject)
-        body = {"id": "identity", "kind": "identity", "issuer": issuer, "subject": subject}
+    async def put(self, caller: Caller, user: str, new: NewMember, *, if_match: IfMatch = None) -> Member:
+        """Make ``user`` a member, or give it other roles and attributes in place of its own.
+
+        Felt as :meth:`ensure_member`.
+
+        Raises:
+            ValidationFailedError: it breaks rules; all of them are listed.
+            StaleError: its state is none of ``if_match``.
+            ConflictError: it would be another identity or kind than it is, the identity is a member under
+                another name, or it is the last administrator and would be none.
+        """
+        errors = [*member_errors(user, new.roles, known=ROLES), *attribute_errors(new.attributes)]
+        if errors:
+            raise ValidationFailedError(errors=errors)
+
+        async def done(_: Record) -> Member:
+            return await self.get(caller, user)
+
+        work = self._put(caller, user, new, if_match)
+        return await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
+
+    async def _put(self, caller: Caller, user: str, new: NewMember, if_match: IfMatch) -> Member:
+        scope = caller.scope
+        for _ in range(ATTEMPTS):
+            last = await self._chains.last(self._documents, _chain(scope))
+            before = await self._document(scope, user)
+            _require_match(before, if_match)
+            body = _body(user, new, before, now=rfc3339(self._clock.now()))
+            if before is None:
+                await self._require_unknown(scope, new)
+            elif ADMINISTRATOR not in new.roles:
+                await self._require_another_administrator(scope, before)
+            await self._point(scope, body)
+            operation = Replace(body, if_match=before.etag) if before else Create(body)
+            change = _Change("member.put", last, before, body)
+            if (stored := await self._commit(caller, change, operation)) is not None:
+                if before is None:  # again: it may have been a member until now, whose entry was taken out
+                    await self._point(scope, body)
+                return _member(stored)
+        raise UnavailableError
+
+    async def get(self, caller: Caller, user: str) -> Member:
+        """The member of that name.
+
+        Raises:
+            NotFoundError: the tenant has none.
+        """
+        return _member(await self._existing(caller.scope, user))
+
+    async def list(
+        self, caller: Caller, *, role: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> tuple[Sequence[Member], str | None]:
+        """A page of the tenant's members by name, or of those with ``role``, and the cursor of the next.
+
+        Raises:
+            BadCursorError: ``cursor`` was not made by this list with this filter.
+        """
+        of = [caller.scope.tenant_id, "members", role]
+        after = self._cursors.open(cursor, of=of) if cursor else None
+        where = [Where(("roles",), "contains", role)] if role is not None else []
+        page = await self._documents.query(caller.scope, _query(where, limit=limit, after=after))
+        following = self._cursors.seal(page.after, of=of) if page.after else None
+        return [_member(document) for document in page.items], following
+
+    async def delete(self, caller: Caller, user: str, *, if_match: IfMatch = None) -> None:
+        """Remove the member; what it made stays. Felt as :meth:`ensure_member`.
+
+        Raises:
+            NotFoundError: the tenant has none of that name.
+            StaleError: its state is none of ``if_match``.
+            ConflictError: it is the last administrator.
+        """
+
+        async def done(record: Record) -> None:
+            await self._unlist(caller.scope, record["before"])
+
+        work = self._delete(caller, user, if_match)
+        await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
+
+    async def _delete(self, caller: Caller, user: str, if_match: IfMatch) -> None:
+        for _ in range(ATTEMPTS):
+            last = await self._chains.last(self._documents, _chain(caller.scope))
+            before = await self._existing(caller.scope, user)
+            _require_match(before, if_match)
+            await self._require_another_administrator(caller.scope, before)
+            change = _Change("member.delete", last, before, None)
+            if await self._commit(caller, change, Delete(user, if_match=before.etag)) is not None:
+                return await self._unlist(caller.scope, before.body)
+        raise UnavailableError
+
+    async def find(self, scope: TenantScope, user: str) -> Member | None:
+        """The member of that name, as it is now."""
+        document = await self._document(scope, user)
+        return _member(document) if document else None
+
+    async def identified(self, scope: TenantScope, issuer: str, subject: str) -> Member | None:
+        """The member that is that identity, whatever its name."""
+        where = [Where(("issuer",), "=", issuer), Where(("subject",), "=", subject)]
+        page = await self._documents.query(scope, _query(where, limit=1))
+        return _member(page.items[0]) if page.items else None
+
+    async def _require_unknown(self, scope: TenantScope, new: NewMember) -> None:
+        """That the identity of a new member is one, and no other member's."""
+        if errors := list(identity_errors(new.issuer, new.subject)):
+            raise ValidationFailedError(errors=errors)
+        known = await self.identified(scope, str(new.issuer), str(new.subject))
+        if known is not None:
+            raise ConflictError(f"That identity is the member {known.user!r} already")
+
+    async def _require_another_administrator(self, scope: TenantScope, before: Document) -> None:
+        if ADMINISTRATOR not in before.body["roles"]:
+            return
+        where = [Where(("roles",), "contains", ADMINISTRATOR)]
+        page = await self._documents.query(scope, _query(where, limit=2))
+        if all(document.body["id"] == before.body["id"] for document in page.items):
+            raise ConflictError(
+                f"{before.body['user']!r} is the last administrator; give somebody else the role "
+                f"{ADMINISTRATOR!r} first"
+            )
+
+    async def _commit(self, caller: Caller, change: _Change, operation: Operation) -> Document | None:
+        """Store a change with its audit record; what is or was stored, or None if another came first."""
+        chain, before = _chain(caller.scope), change.before
+        act = Act(
+            change.action, caller.origin, _audited(before.body if before else None), _audited(change.after)
+        )
+        record = self._chains.behind(chain, change.last, act, now=self._clock.now())
         try:
-            await self._write(scope, partition, Create(body | {"tenants": {tenant_id: user}}))
-        except DocumentExistsError:
-            await self._write(scope, partition, Patch("identity", set={("tenants", tenant_id): user}))
+            stored = await self._write(caller.scope, [operation, *record])
+        except DocumentError:
+            return None
+        return stored[0] or before
 
-    async def _write(self, scope: TenantScope, partition: str, operation: Operation) -> None:
-        await self._documents.transact(scope, container=TENANCY, partition=partition, operations=[operation])
+    async def _write(self, scope: TenantScope, operations: Sequence[Operation]) -> Sequence[Document | None]:
+        try:
+            return await self._documents.transact(
+                scope, container=TENANCY, partition=PARTITION, operations=operations
+            )
+        finally:
+            self.state += 1  # also if the store did not say whether it was stored
+
+    async def _point(self, scope: TenantScope, body: Mapping[str, Any]) -> None:
+        await self._directory.point(
+            body["issuer"], body["subject"], tenant_id=scope.tenant_id, user=body["user"]
+        )
+
+    async def _unlist(self, scope: TenantScope, member: Mapping[str, Any]) -> None:
+        """Take a member that is gone out of the directory, where it does no harm if that fails."""
+        with suppress(UnavailableError):
+            entry = await self._directory.entry(member["issuer"], member["subject"])
+            known = await self.identified(scope, member["issuer"], member["subject"])
+            if entry is not None and known is None:
+                await self._directory.drop(entry, scope.tenant_id)
+
+    async def _existing(self, scope: TenantScope, user: str) -> Document:
+        document = await self._document(scope, user)
+        if document is None:
+            raise NotFoundError(f"There is no member {user!r}")
+        return document
+
+    async def _document(self, scope: TenantScope, user: str) -> Document | None:
+        document = await self._documents.read(scope, container=TENANCY, partition=PARTITION, id=user)
+        return document if document and document.body["kind"] == "member" else None
 
 
-def _bearer(authorization: str | None) -> str:
-    # RFC 6750, section 2.1; the scheme's name has no case (RFC 9110, section 11.1).
-    scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise UnauthenticatedError("the request carries no bearer token")
-    return token.strip()
-
-
-def _chosen(tenants: Mapping[str, str], tenant_header: str | None) -> str:
-    if tenant_header is None:
-        if len(tenants) > 1:
-            yours = ", ".join(sorted(tenants))
-            raise BadRequestError(f"You are a member of several tenants ({yours}): name one in X-Tenant-ID")
-        return next(iter(tenants))
-    if not TENANT_ID.fullmatch(tenant_header):
-        raise BadRequestError("X-Tenant-ID is not a tenant's id (a DNS label in lower case)")
-    if tenant_header not in tenants:
-        raise NotFoundError(f"There is no tenant {tenant_header!r}")
-    return tenant_header
-
-
-def _partition(issuer: str, subject: str) -> str:
-    # Both are any text: the digest is a key of one size without the characters that stores refuse.
-    return hashlib.sha256(f"{len(issuer)}:{issuer}{subject}".encode()).hexdigest()
-
-
-def _is(member: Document, issuer: str, subject: str) -> bool:
-    return (member.body["issuer"], member.body["subject"]) == (issuer, subject)
-
-
-def _principal(tenant_id: str, member: Document) -> Principal:
-    body = member.body
-    return Principal(
-        tenant_id=tenant_id,
-        user=body["user"],
-        roles=frozenset(body["roles"]),
-        attributes=MappingProxyType(body["attributes"]),
-        issuer=body["issuer"],
-        subject=body["subject"],
-        kind=body["member_kind"],
-    )
+def _chain(scope: TenantScope) -> Chain:
+    return Chain(scope, TENANCY, PARTITION)
 
 
 def _scope(tenant_id: str) -> TenantScope:
@@ -362,18 +335,45 @@ def _scope(tenant_id: str) -> TenantScope:
     return TenantScope(tenant_id)
 
 
-def _check(user: str, roles: list[str]) -> None:
-    errors = []
-    if not USER.fullmatch(user):
-        message = (
-            f"{user!r}: must be 1 to 64 of a-z, 0-9, '.', '_' and '-', with a letter or digit at both ends"
-        )
-        errors.append(FieldError("/user", "INVALID", message))
-    known = ", ".join(ROLES)
-    errors += [
-        FieldError(f"/roles/{index}", "UNKNOWN", f"{role!r} is not a role; the roles are {known}")
-        for index, role in enumerate(roles)
-        if role not in ROLES
-    ]
-    if errors:
-        raise ValidationFailedError(errors=errors)
+def _query(where: Sequence[Where], *, limit: int, after: str | None = None) -> Query:
+    return Query(TENANCY, "member", partition=PARTITION, where=where, limit=limit, after=after)
+
+
+def _require_match(before: Document | None, if_match: IfMatch) -> None:
+    if if_match is not None and (before is None or not {"*", before.etag.strip(QUOTES)} & set(if_match)):
+        raise StaleError
+
+
+def _body(user: str, new: NewMember, before: Document | None, *, now: str) -> dict[str, Any]:
+    """A member as ``new`` has it; who it is stays."""
+    fixed = {"member_kind": new.kind, "issuer": new.issuer, "subject": new.subject}
+    if before is None:
+        fixed["member_kind"] = new.kind or "user"
+        old: Mapping[str, Any] = {"id": user, "kind": "member", "user": user, "created_at": now, **fixed}
+    else:
+        old = before.body
+        if any(value not in {None, old[name]} for name, value in fixed.items()):
+            raise ConflictError(
+                f"Who the member {user!r} is stays as it was made; remove it, and make another one"
+            )
+    wanted = {"roles": sorted(set(new.roles)), "attributes": dict(new.attributes), "updated_at": now}
+    return {**old, **wanted}
+
+
+def _audited(body: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if body is None else {name: body[name] for name in _AUDITED}
+
+
+def _member(document: Document) -> Member:
+    body = document.body
+    return Member(
+        user=body["user"],
+        kind=body["member_kind"],
+        roles=body["roles"],
+        attributes=body["attributes"],
+        issuer=body["issuer"],
+        subject=body["subject"],
+        created_at=body.get("created_at"),
+        updated_at=body.get("updated_at"),
+        etag=document.etag,
+    )

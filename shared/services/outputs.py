@@ -8,7 +8,7 @@ from shared.domain.errors import NotFoundError
 from shared.ports.documents import EXECUTIONS, Documents
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD, OUTPUTS
-from shared.services.members import Caller
+from shared.services.callers import Caller
 from shared.services.packing import read_text
 from shared.services.runs import item_document_id, step_document_id
 

@@ -16,8 +16,8 @@ from shared.domain.plans import Plan, make_plan
 from shared.domain.previews import Preview, make_preview
 from shared.domain.validation.subject import Sent, named_intents
 from shared.ports.actions import Catalogue
+from shared.services.callers import Caller
 from shared.services.intents import Intents
-from shared.services.members import Caller
 from shared.services.policies import EXECUTE, Policies, intent_resource
 from shared.services.validation import FEW_STEPS, Validation
 

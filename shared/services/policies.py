@@ -33,8 +33,8 @@ from shared.security.permissions import OPERATIONS
 from shared.security.policy_texts import faults, statements
 from shared.security.principals import Principal
 from shared.security.scope import TenantScope
+from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
-from shared.services.members import Caller
 from shared.services.receipts import Record, once
 
 PARTITION: Final = "policies"

@@ -8,8 +8,9 @@ from shared.ports.clock import Clock
 from shared.security.authorization import ANY, Circumstances, Decision, Resource
 from shared.security.permissions import OPERATIONS
 from shared.security.principals import Principal
+from shared.services.authentication import Authentication
+from shared.services.callers import Caller
 from shared.services.intents import Intents
-from shared.services.members import Caller, Members
 from shared.services.policies import EXECUTE, Policies, intent_resource
 
 
@@ -33,9 +34,11 @@ class Answer:
 
 
 class PolicyChecks:
-    def __init__(self, *, policies: Policies, members: Members, intents: Intents, clock: Clock) -> None:
+    def __init__(
+        self, *, policies: Policies, authentication: Authentication, intents: Intents, clock: Clock
+    ) -> None:
         self._policies = policies
-        self._members = members
+        self._authentication = authentication
         self._intents = intents
         self._clock = clock
 
@@ -60,7 +63,7 @@ class PolicyChecks:
         return Answer(question, who.name, at, decision)
 
     async def _named(self, caller: Caller, user: str) -> Principal | None:
-        return await self._members.principal(caller.scope, user)
+        return await self._authentication.principal(caller.scope, user)
 
     async def _decide(
         self, caller: Caller, who: Principal, question: Question, circumstances: Circumstances

@@ -24,8 +24,8 @@ from shared.domain.references import held, referenced, references_from
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import REGISTRY, Create, Document, Documents, Operation, Replace
+from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
-from shared.services.members import Caller
 from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.references import References

@@ -25,7 +25,7 @@ from shared.ports.events import CloudEvent, Events
 from shared.ports.resources import HUB
 from shared.ports.telemetry import NO_TELEMETRY, NOTHING, Attributes, Telemetry
 from shared.security.scope import TENANT_ID, TenantScope
-from shared.services.members import DIRECTORY
+from shared.services.directory import DIRECTORY
 
 RELAYED: Final = (REGISTRY, EXECUTIONS)
 """The containers whose events are published."""

@@ -36,7 +36,8 @@ from shared.ports.orchestrations import Orchestrations
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
 from shared.services.chains import CHAIN, GRACE, RECEIPT, RECORD
-from shared.services.members import DIRECTORY, Members
+from shared.services.directory import DIRECTORY
+from shared.services.members import Members
 
 HISTORY_KEPT: Final = timedelta(hours=1)
 """How old an orchestration is at least when its history goes."""

@@ -29,12 +29,12 @@ from shared.ports.clock import Clock, Ids
 from shared.ports.documents import EXECUTIONS, Create, Documents, Patch
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.services.attempts import HEAD
+from shared.services.callers import Caller
 from shared.services.chains import Act, Chains
 from shared.services.effects import Effects, Stored
 from shared.services.executions import Executions, chain_of
 from shared.services.freshness import catch_up
 from shared.services.intents import Intents
-from shared.services.members import Caller
 from shared.services.plans import Plans
 from shared.services.receipts import Record, once
 from shared.services.retry_orders import Order, RetryOrders

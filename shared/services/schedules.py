@@ -33,9 +33,9 @@ from shared.ports.clock import Clock
 from shared.ports.documents import TENANCY, Create, Delete, Document, Documents, Operation, Query, Replace
 from shared.security.scope import TenantScope
 from shared.services.agenda import Agenda
+from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
 from shared.services.intents import Intents
-from shared.services.members import Caller
 from shared.services.receipts import Record, once
 from shared.services.validation import Validation
 

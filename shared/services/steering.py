@@ -19,11 +19,11 @@ from shared.security.principals import Origin
 from shared.security.scope import TenantScope
 from shared.services.admission import Admission
 from shared.services.attempts import HEAD
+from shared.services.callers import Caller
 from shared.services.chains import Act, Chains
 from shared.services.endings import Endings
 from shared.services.executions import Executions, chain_of
 from shared.services.launching import Launcher
-from shared.services.members import Caller
 from shared.services.nudges import Nudges
 from shared.services.receipts import Record, once
 from shared.services.records import event

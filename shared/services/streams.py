@@ -14,7 +14,7 @@ from shared.domain.executions import Progress
 from shared.ports.documents import EXECUTIONS, Change, Documents
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
-from shared.services.members import Caller
+from shared.services.callers import Caller
 
 PAGE = 200
 """How many events are read from the feed at a time."""

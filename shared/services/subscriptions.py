@@ -39,8 +39,8 @@ from shared.ports.documents import (
 from shared.security.principals import PLATFORM, Origin
 from shared.security.scope import TenantScope
 from shared.security.webhooks import GENERATED_BYTES, secret_key, spelled_secret
+from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
-from shared.services.members import Caller
 from shared.services.receipts import Record, once
 from shared.services.sealing import Sealer
 

@@ -16,9 +16,9 @@ from shared.domain.tenants import Tenant, TenantSettings, settings_errors
 from shared.ports.clock import Clock
 from shared.ports.documents import TENANCY, Document, Documents, Replace
 from shared.security.scope import TenantScope
+from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
 from shared.services.limits import Limits
-from shared.services.members import Caller
 from shared.services.receipts import Record, once
 
 DOCUMENT: Final = "tenant"

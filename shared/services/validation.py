@@ -12,7 +12,7 @@ from shared.domain.validation.subject import MAX_TARGETS, Context, Sent, Target,
 from shared.ports.actions import Catalogue
 from shared.ports.documents import REGISTRY, Document, Documents
 from shared.security.scope import TenantScope
-from shared.services.members import Caller
+from shared.services.callers import Caller
 from shared.services.tenants import Tenants
 
 FEW_STEPS: Final = 20

@@ -13,7 +13,7 @@ from shared.domain.times import rfc3339
 from shared.domain.validation.subject import Sent
 from shared.ports.clock import Clock
 from shared.ports.documents import REGISTRY, Documents, Query
-from shared.services.members import Caller
+from shared.services.callers import Caller
 from shared.services.registry import (
     Body,
     Change,

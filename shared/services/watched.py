@@ -26,7 +26,7 @@ from shared.ports.documents import (
 )
 from shared.ports.events import CloudEvent, Events
 from shared.security.scope import TenantScope
-from shared.services.members import DIRECTORY
+from shared.services.directory import DIRECTORY
 
 PROBES = "health"
 """The directory's partition, in every container, where probes are made."""

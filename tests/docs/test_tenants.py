@@ -1,12 +1,26 @@
-"""The page on tenants does what it says."""
+"""The page on tenants and members does what it says."""
+
+import re
 
 from examples import hosting
-from tests.docs.pages import commands_of, needs_curl, run
+from shared.security.permissions import ROLES
+from tests.docs.pages import commands_of, needs_curl, run, text_of
 
-COMMANDS = commands_of("tenants.md")
+COMMANDS = commands_of("tenants.md").replace("acme", "crew")
+"""In a tenant of its own: other pages have their members, too."""
 
 
 @needs_curl
-def test_the_commands_show_who_asks(host: hosting.Host) -> None:
+def test_the_commands_lead_through_the_life_of_members(host: hosting.Host) -> None:
     shown = run(COMMANDS, host).stdout
-    assert '"principal":"ada@acme"' in shown, shown
+    assert '"principal":"ada@crew"' in shown, shown
+    listed = shown[shown.index('{"items"') : shown.index('"next_cursor"')]
+    assert re.findall(r'"user":"(\w+)"', listed) == ["deployer"]
+    assert '"roles":["admin"],"attributes":{"department":"web"}' in shown
+    assert re.findall(r'"pointer":"([^"]+)"', shown) == ["/roles/0", "/attributes/department"]
+    assert shown.count('"code":"CONFLICT"') == 1
+    assert "'ada' is the last administrator" in shown
+
+
+def test_the_page_tells_of_every_role() -> None:
+    assert re.findall(r"^\| `([\w-]+)` \|", text_of("tenants.md"), re.MULTILINE) == list(ROLES)

@@ -28,7 +28,7 @@ from shared.ports.documents import EXECUTIONS, TENANCY, Documents, Patch, Query
 from shared.ports.telemetry import NO_TELEMETRY
 from shared.security.scope import TenantScope
 from shared.services import agenda, schedules
-from shared.services.members import DIRECTORY
+from shared.services.directory import DIRECTORY
 from tests.e2e.api import Api
 from tests.e2e.receiver import Receiver
 from tests.e2e.shapes import LIMIT, SHAPES

@@ -237,7 +237,7 @@ async def test_a_stream_of_events_outlives_a_store_that_is_away(
         body = {"name": "slow", "definition": {"steps": steps}}
         assert (await stage.send("author", "POST", "/intents", json=body)).status_code == 201
         accepted = await stage.send("operator", "POST", "/intents/slow/execute")
-        caller = await stage.platform.members.authenticate(f"Bearer {identity.signed['viewer']}", None)
+        caller = await stage.platform.authentication.authenticate(f"Bearer {identity.signed['viewer']}", None)
         stream = await stage.platform.streams.tail(caller, accepted.json()["execution_id"], after=None)
         types: list[str] = []
         away = False

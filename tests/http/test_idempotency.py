@@ -145,6 +145,16 @@ async def _delete_policy(world: World, name: str) -> Request:
     return Request("DELETE", f"/policies/{name}")
 
 
+async def _put_member(world: World, name: str) -> Request:
+    return Request("PUT", f"/members/{name}", {"roles": ["viewer"], "issuer": "urn:idp", "subject": name})
+
+
+async def _delete_member(world: World, name: str) -> Request:
+    put = await _put_member(world, name)
+    assert (await world.send("admin", "PUT", put.path, json=put.body)).is_success
+    return Request("DELETE", put.path)
+
+
 async def _patch_tenant(world: World, name: str) -> Request:
     return Request("PATCH", "/tenants/acme", {"settings": {"allowed_registries": [f"{name}.example.com"]}})
 
@@ -170,6 +180,8 @@ REQUESTS: Mapping[str, Callable[[World, str], Awaitable[Request]]] = {
     "delete_subscription": _delete_subscription,
     "put_policy": _put_policy,
     "delete_policy": _delete_policy,
+    "put_member": _put_member,
+    "delete_member": _delete_member,
     "patch_tenant": _patch_tenant,
 }
 """How each of the routes is asked; one that is missing here fails its tests by name."""
@@ -270,6 +282,7 @@ _OTHER: Mapping[str, dict[str, Any]] = {
     "terminate_execution": {"reason": "another"},
     "approve_step": {"comment": "another"},
     "reject_step": {"comment": "another"},
+    "put_member": {"roles": ["author"]},
     "put_schedule": {"catch_up": 2},
     "put_subscription": {"enabled": False},
     "put_policy": {"enabled": False},

@@ -69,7 +69,7 @@ async def test_another_process_feels_a_change_within_its_time(world: World) -> N
     clock = FrozenClock()
     base = world.platform.policies
     other = Policies(documents=base._documents, chains=base._chains, cursors=base._cursors, clock=clock)
-    viewer = await world.platform.members.authenticate(f"Bearer {world.token('viewer')}", None)
+    viewer = await world.platform.authentication.authenticate(f"Bearer {world.token('viewer')}", None)
     await other.require(viewer, "intents.read")
     await put(world, "nobody", 'forbid (principal, action == Action::"intents.read", resource);')
     await other.require(viewer, "intents.read")

@@ -13,6 +13,7 @@ import pytest
 from functions.route import Route
 from functions.routes import PUT_INTENT, PUT_SUBSCRIPTION, ROUTES
 from functions.routes_executions import RETRY_EXECUTION
+from functions.routes_members import PUT_MEMBER
 from functions.routes_policies import PUT_POLICY
 from functions.routes_schedules import PUT_SCHEDULE
 from shared.security.permissions import ROLES
@@ -42,15 +43,21 @@ BODIES: Mapping[str, Any] = {
     "put_subscription": {"url": "https://hooks.example.com/", "events": ["*"]},
     "check_policies": {"operation": "intents.read"},
     "put_policy": {"policy": FORBIDS, "description": "for a while"},
+    "put_member": {"roles": ["viewer"], "issuer": "https://login.example.com", "subject": "bo"},
     "patch_tenant": {"settings": {"forbidden_actions": []}},
 }
 """A valid body for each route that has one."""
 
-OWN = {PUT_POLICY.name, PUT_SCHEDULE.name, PUT_SUBSCRIPTION.name}
+OWN = {PUT_MEMBER.name, PUT_POLICY.name, PUT_SCHEDULE.name, PUT_SUBSCRIPTION.name}
 """Routes that make something of the caller's own where another tenant has one of that name."""
 
-MADE_BY = {"policies": PUT_POLICY, "schedules": PUT_SCHEDULE, "subscriptions": PUT_SUBSCRIPTION}
-OWNED = ("subscriptions", "policies", "schedules", "intents")
+MADE_BY = {
+    "members": PUT_MEMBER,
+    "policies": PUT_POLICY,
+    "schedules": PUT_SCHEDULE,
+    "subscriptions": PUT_SUBSCRIPTION,
+}
+OWNED = ("subscriptions", "policies", "schedules", "members", "intents")
 CLOSED = [route for route in ROUTES if route.closed]
 PLACED = [route for route in CLOSED if "{" in route.path and route.name not in OWN]
 WITH_BODY = [route for route in CLOSED if route.body is not None]
@@ -67,7 +74,7 @@ async def resources(world: World, route: Route | None = None) -> Mapping[str, st
     body: Any = {"definition": {"target": "production", **DEFINITION}}
     changed = await world.send("author", "PUT", "/intents/deploy", json=body, headers={"If-Match": "*"})
     assert changed.is_success
-    made = {"subscriptions": "hook", "schedules": "nightly", "policies": "keep"}
+    made = {"subscriptions": "hook", "schedules": "nightly", "policies": "keep", "members": "bo"}
     for noun, name in made.items():
         body = BODIES[MADE_BY[noun].name]
         assert (await world.send("admin", "PUT", f"/{noun}/{name}", json=body)).is_success
@@ -80,7 +87,7 @@ def path_of(route: Route, having: Mapping[str, str] | None = None) -> str:
     """The path to what there is, or else to what there is not."""
     noun = "ended" if route.path.endswith("/outputs") else route.path.split("/")[1]
     name = having[noun] if having and "{" in route.path else "nothing"
-    return "/" + re.sub(r"\{(id|name|token)\}", name, route.path).replace("{step}", "ask").replace(
+    return "/" + re.sub(r"\{(id|name|user|token)\}", name, route.path).replace("{step}", "ask").replace(
         "{version}", "1"
     ).removeprefix("v1/")
 
@@ -90,7 +97,10 @@ async def ask(
 ) -> httpx.Response:
     headers = {"If-Match": "*"} if route is PUT_INTENT else {}
     body = {"json": BODIES[route.name]} if route.body is not None else {}
-    return await world.send(user, route.method, path_of(route, having), headers=headers, **body)
+    path = path_of(route, having)
+    if route is PUT_MEMBER:  # an identity has one name in a tenant
+        body = {"json": BODIES[route.name] | {"subject": path.rpartition("/")[2]}}
+    return await world.send(user, route.method, path, headers=headers, **body)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=named)

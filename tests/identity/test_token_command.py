@@ -14,7 +14,11 @@ from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.system import SystemClock
 from shared.domain.errors import ValidationFailedError
-from shared.services.members import Caller, Members
+from shared.domain.paging import Cursors
+from shared.services.authentication import Authentication
+from shared.services.callers import Caller
+from shared.services.chains import Chains
+from shared.services.members import Members
 from shared.settings import Settings
 
 
@@ -31,7 +35,9 @@ async def _enter(data: Path, token: str, tenant: str | None = None) -> Caller:
     tokens = JwtTokens([local_issuer(data, "http://127.0.0.1:7071")], keys=JwksSource(), clock=SystemClock())
     documents = SqliteDocuments(data / "documents.db")
     try:
-        return await Members(documents, tokens, SystemClock()).authenticate(f"Bearer {token}", tenant)
+        members = Members(documents, chains=Chains(), cursors=Cursors(b"k"), clock=SystemClock())
+        door = Authentication(members, tokens, SystemClock())
+        return await door.authenticate(f"Bearer {token}", tenant)
     finally:
         documents.close()
 

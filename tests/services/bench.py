@@ -18,9 +18,11 @@ from shared.ports.documents import EXECUTIONS, TENANCY, Document, Patch, Query
 from shared.security.scope import TenantScope
 from shared.services.agenda import PARTITION, Agenda
 from shared.services.attempts import HEAD
+from shared.services.authentication import Authentication
 from shared.services.chains import Chains
+from shared.services.directory import DIRECTORY
 from shared.services.firings import FiringSchedules
-from shared.services.members import DIRECTORY, Members
+from shared.services.members import Members
 from shared.services.schedules import Schedules
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments, Moment
@@ -128,7 +130,8 @@ async def open_bench(request: pytest.FixtureRequest, store: str, folder: Path) -
         documents = InterruptedDocuments(real)
         workshop = composed(documents, clock)
         workshop.catalogue.add("act", lambda _parameters, _context: pytest.fail("nothing runs here"))
-        members, agenda = Members(documents, NoTokens(), clock), Agenda(documents, clock)
+        members = Members(documents, chains=Chains(), cursors=Cursors(b"k"), clock=clock)
+        authentication, agenda = Authentication(members, NoTokens(), clock), Agenda(documents, clock)
         await members.ensure_tenant("acme")
         await members.ensure_member("acme", user="ada", roles=["admin"], issuer=ISSUER, subject="ada")
         await workshop.intents.create(workshop.ada, NewIntent(name="deploy", definition={"steps": [STEP]}))
@@ -146,7 +149,7 @@ async def open_bench(request: pytest.FixtureRequest, store: str, folder: Path) -
             return FiringSchedules(
                 documents=documents,
                 agenda=agenda,
-                members=members,
+                authentication=authentication,
                 executions=workshop.executions,
                 clock=clock,
             )

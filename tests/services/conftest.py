@@ -21,6 +21,7 @@ from shared.security.scope import TenantScope
 from shared.services.approvals import Approvals
 from shared.services.bulk import Bulk
 from shared.services.callbacks import Callbacks
+from shared.services.callers import Caller
 from shared.services.children import Children
 from shared.services.endings import Endings
 from shared.services.executions import Executions
@@ -28,7 +29,7 @@ from shared.services.intents import Intents
 from shared.services.launching import Launcher
 from shared.services.lifecycle import Lifecycle
 from shared.services.limits import Limits
-from shared.services.members import Caller, Members
+from shared.services.members import Members
 from shared.services.nudges import Nudges
 from shared.services.outputs import Outputs
 from shared.services.plans import Plans

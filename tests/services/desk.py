@@ -10,8 +10,8 @@ import pytest
 from shared.adapters.system import RandomIds
 from shared.domain.canonical import content_hash
 from shared.ports.documents import COUNTERS, Document
+from shared.services.callers import Caller
 from shared.services.idempotency import Answer, Idempotency
-from shared.services.members import Caller
 from shared.services.sealing import Sealer
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments, Killed

@@ -14,7 +14,7 @@ from shared.modules.approvals import ApprovalAction
 from shared.ports.documents import EXECUTIONS, Query
 from shared.security.principals import Principal
 from shared.security.scope import TenantScope
-from shared.services.members import Caller
+from shared.services.callers import Caller
 from tests.services.conftest import Workshop
 from tests.stores import BOTH_STORES
 

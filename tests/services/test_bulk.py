@@ -18,7 +18,7 @@ from shared.domain.executions import Execution, ExecutionFilter
 from shared.domain.intents import NewIntent
 from shared.ports.actions import Completed
 from shared.security.principals import Turn
-from shared.services.members import Caller
+from shared.services.callers import Caller
 from tests.services.conftest import Workshop, caller
 from tests.services.test_executions import audit
 from tests.stores import BOTH_STORES

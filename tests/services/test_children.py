@@ -15,7 +15,7 @@ from shared.ports.actions import ActionError, Completed
 from shared.ports.children import ChildRefusedError
 from shared.ports.documents import EXECUTIONS, TENANCY, Delete, Patch, Query
 from shared.services.attempts import AttemptRecord
-from shared.services.members import Caller
+from shared.services.callers import Caller
 from shared.services.runs import Runs
 from tests.services.conftest import Workshop, caller
 from tests.stores import BOTH_STORES

@@ -10,8 +10,8 @@ import pytest
 from shared.domain.errors import KeyReusedError, StillRunningError, UnavailableError
 from shared.domain.intents import NewIntent, NewVersion
 from shared.ports.documents import Container
+from shared.services.callers import Caller
 from shared.services.idempotency import LEASE, LIFE, TURN, Answer
-from shared.services.members import Caller
 from tests.fakes.documents import Killed, Moment
 from tests.services.conftest import caller
 from tests.services.desk import DONE, Desk, open_desk

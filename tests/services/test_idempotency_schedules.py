@@ -17,8 +17,8 @@ from shared.domain.errors import ConflictError, QuantumError, StillRunningError,
 from shared.domain.intents import NewIntent, NewVersion
 from shared.ports.actions import Completed
 from shared.ports.documents import EXECUTIONS, REGISTRY, Container, Query
+from shared.services.callers import Caller
 from shared.services.idempotency import LEASE, Answer
-from shared.services.members import Caller
 from tests.fakes.documents import Killed, Moment
 from tests.services.desk import Desk, open_desk
 from tests.stores import BOTH_STORES

@@ -16,7 +16,7 @@ from shared.ports.actions import Completed
 from shared.ports.documents import EXECUTIONS, REGISTRY, TENANCY, Documents, Query
 from shared.ports.events import MAX_EVENT_BYTES
 from shared.security.scope import TenantScope
-from shared.services.members import DIRECTORY
+from shared.services.directory import DIRECTORY
 from shared.services.records import event
 from shared.services.relay import MAX_RESULT, PARKED, Relay, UnmappableError, cloud_event
 from tests.fakes.clock import START, FrozenClock

@@ -17,11 +17,12 @@ from shared.ports.documents import EXECUTIONS, TENANCY, Query
 from shared.security.scope import TenantScope
 from shared.services import retention
 from shared.services.audit import Audit, AuditFilter
-from shared.services.members import DIRECTORY, Members
+from shared.services.chains import Chains
+from shared.services.directory import DIRECTORY
+from shared.services.members import Members
 from shared.services.retention import Retention
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments, Killed
-from tests.services.bench import NoTokens
 from tests.services.conftest import Workshop, composed
 from tests.stores import BOTH_STORES, opened
 
@@ -37,7 +38,7 @@ class Keeper:
     def __init__(self, documents: InterruptedDocuments, clock: FrozenClock) -> None:
         self.documents, self.clock = documents, clock
         self.workshop = self.composed()
-        self.members = Members(documents, NoTokens(), clock)
+        self.members = Members(documents, chains=Chains(), cursors=Cursors(b"k"), clock=clock)
         self.audit = Audit(documents=documents, cursors=Cursors(b"k" * 32))
 
     def composed(self, audit: timedelta | None = None) -> Workshop:

@@ -18,8 +18,8 @@ from shared.ports.documents import TENANCY, Query
 from shared.ports.events import CloudEvent
 from shared.security.egress import EgressPolicy
 from shared.security.webhooks import signed_headers
+from shared.services.callers import Caller
 from shared.services.chains import Chains
-from shared.services.members import Caller
 from shared.services.sealing import Sealer
 from shared.services.subscriptions import LIFE, PARTITION, Subscriptions
 from shared.services.webhooks import KEPT, ORCHESTRATOR, RetryPolicy, Webhooks

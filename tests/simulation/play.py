@@ -28,7 +28,7 @@ from shared.ports.adapters import Adapters
 from shared.ports.documents import EXECUTIONS, TENANCY, Container, Document, Query
 from shared.security.principals import Principal
 from shared.security.scope import TenantScope
-from shared.services.members import Caller
+from shared.services.callers import Caller
 from shared.settings import Settings
 from tests.fakes.actions import ScriptedCatalogue
 from tests.fakes.documents import Killed

@@ -101,7 +101,10 @@ DEFINITIONS = (
     ),
     ContainerDefinition(
         TENANCY,
-        fields=[("user",), ("status",), ("line",), *_AUDIT],
+        fields=[
+            *[("user",), ("status",), ("line",), ("roles", ELEMENTS), ("issuer",), ("subject",)],
+            *_AUDIT,
+        ],
         orders=_by("name", "created_at", "due", "number"),
     ),
     ContainerDefinition(COUNTERS, orders=_by("date")),

@@ -16,9 +16,14 @@ from shared.domain.errors import (
     UnavailableError,
     ValidationFailedError,
 )
+from shared.domain.paging import Cursors
 from shared.ports.documents import TENANCY, Container, Delete, Document, Operation, Patch
 from shared.security.scope import TenantScope
-from shared.services.members import CALLER_LIFE, DIRECTORY, Caller, Members
+from shared.services.authentication import CALLER_LIFE, Authentication
+from shared.services.callers import Caller
+from shared.services.chains import Chains
+from shared.services.directory import DIRECTORY
+from shared.services.members import Members
 from tests.security.forge import ISSUER, Forge
 
 
@@ -47,6 +52,7 @@ class Platform:
     forge: Forge
     documents: Gate
     members: Members
+    authentication: Authentication
 
     async def add(self, tenant: str, user: str = "ada", *, subject: str | None = None, **more: Any) -> None:
         await self.members.ensure_tenant(tenant)
@@ -54,7 +60,7 @@ class Platform:
         await self.members.ensure_member(tenant, user=user, **fields)
 
     async def enter(self, subject: str = "ada", tenant: str | None = None) -> Caller:
-        return await self.members.authenticate(f"Bearer {self.forge.token(sub=subject)}", tenant)
+        return await self.authentication.authenticate(f"Bearer {self.forge.token(sub=subject)}", tenant)
 
     async def change(self, tenant: str, operation: Operation) -> None:
         await self.documents.transact(
@@ -66,7 +72,8 @@ class Platform:
 async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     forge = Forge()
     documents = Gate(tmp_path / "documents.db")
-    yield Platform(forge, documents, Members(documents, forge.tokens, forge.clock))
+    members = Members(documents, chains=Chains(), cursors=Cursors(b"k"), clock=forge.clock)
+    yield Platform(forge, documents, members, Authentication(members, forge.tokens, forge.clock))
     documents.close()
 
 
@@ -91,12 +98,12 @@ async def test_who_brings_no_valid_token_is_not_authenticated(
     platform: Platform, authorization: str | None
 ) -> None:
     with pytest.raises(UnauthenticatedError):
-        await platform.members.authenticate(authorization, "acme")
+        await platform.authentication.authenticate(authorization, "acme")
 
 
 async def test_the_scheme_has_no_case(platform: Platform) -> None:
     await platform.add("acme")
-    caller = await platform.members.authenticate(f"bEARER  {platform.forge.token()}", None)
+    caller = await platform.authentication.authenticate(f"bEARER  {platform.forge.token()}", None)
     assert caller.principal.user == "ada"
 
 
@@ -228,19 +235,19 @@ async def test_a_services_token_does_not_stand_in_for_a_persons(
     token = f"Bearer {platform.forge.token(idtyp=idtyp)}"
     if (kind, idtyp) == ("user", "app"):
         with pytest.raises(UnauthenticatedError) as refused:
-            await platform.members.authenticate(token, "acme")
+            await platform.authentication.authenticate(token, "acme")
         assert refused.value.reason == "a service's token of ada@acme, which is none"
         await platform.enter()
     else:
-        assert (await platform.members.authenticate(token, "acme")).principal.kind == "service"
+        assert (await platform.authentication.authenticate(token, "acme")).principal.kind == "service"
 
 
 async def test_what_the_directory_lists_wrongly_is_nobodys_tenant(platform: Platform) -> None:
     await platform.add("acme")
     await platform.add("globex")
     await platform.change("globex", Delete("ada"))
-    known = await platform.members.recognize(f"Bearer {platform.forge.token()}", "acme")
+    known = await platform.authentication.recognize(f"Bearer {platform.forge.token()}", "acme")
     assert [(one.tenant_id, one.user) for one in known.memberships] == [("acme", "ada")]
     await platform.change("acme", Delete("ada"))
     with pytest.raises(UnauthenticatedError):
-        await platform.members.recognize(f"Bearer {platform.forge.token()}", None)
+        await platform.authentication.recognize(f"Bearer {platform.forge.token()}", None)

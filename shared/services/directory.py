@@ -1,0 +1,106 @@
+"""The platform's own directory: which tenants there are, and where an identity may be a member.
+
+It is kept in a tenant of the platform's own, in the tenancy container:
+
+- ``tenancy`` in the partition ``tenants``: that there is such a tenant;
+- ``identity``, in one partition per ``(issuer, subject)``: the tenants of that identity, and its user name in
+  each.
+
+The latter is an index. It says where to look, and grants nothing: the truth is the tenant's own ``member``.
+So it may say too much, for a while or for ever, but it must not say too little.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from shared.domain.errors import (
+    DocumentError,
+    DocumentExistsError,
+    DocumentMissingError,
+    UnavailableError,
+)
+from shared.ports.documents import (
+    TENANCY,
+    Create,
+    Delete,
+    Document,
+    Documents,
+    Operation,
+    Patch,
+    Query,
+    Replace,
+)
+from shared.security.scope import TenantScope
+
+DIRECTORY: Final = "directory"
+"""The tenant id under which the platform keeps what belongs to no tenant; nobody can be a member of it."""
+TENANTS: Final = "tenants"
+"""The directory's partition with an entry for every tenant."""
+PAGE: Final = 200
+ATTEMPTS: Final = 5
+
+_SCOPE: Final = TenantScope(DIRECTORY)
+
+
+class Directory:
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+
+    async def add_tenant(self, tenant_id: str, *, created_at: str) -> None:
+        """Enter the tenant; one that is there stays as it is."""
+        entry = {"id": tenant_id, "kind": "tenancy", "created_at": created_at}
+        with suppress(DocumentExistsError):
+            await self._write(TENANTS, Create(entry))
+
+    async def tenant_ids(self) -> AsyncIterator[str]:
+        """Every tenant's id."""
+        after: str | None = None
+        while True:
+            query = Query(TENANCY, "tenancy", partition=TENANTS, limit=PAGE, after=after)
+            page = await self._documents.query(_SCOPE, query)
+            for document in page.items:
+                yield document.body["id"]
+            if (after := page.after) is None:
+                return
+
+    async def tenants(self, issuer: str, subject: str) -> Mapping[str, str]:
+        """Where that identity may be a member, and its user name in each."""
+        index = await self.entry(issuer, subject)
+        return {} if index is None else index.body["tenants"]
+
+    async def entry(self, issuer: str, subject: str) -> Document | None:
+        """What is kept of that identity, for :meth:`drop`."""
+        return await self._documents.read(
+            _SCOPE, container=TENANCY, partition=_partition(issuer, subject), id="identity"
+        )
+
+    async def point(self, issuer: str, subject: str, *, tenant_id: str, user: str) -> None:
+        """Note that the identity may be the member ``user`` of the tenant."""
+        partition = _partition(issuer, subject)
+        body = {"id": "identity", "kind": "identity", "issuer": issuer, "subject": subject}
+        for _ in range(ATTEMPTS):
+            with suppress(DocumentExistsError):
+                return await self._write(partition, Create(body | {"tenants": {tenant_id: user}}))
+            with suppress(DocumentMissingError):
+                return await self._write(partition, Patch("identity", set={("tenants", tenant_id): user}))
+        raise UnavailableError
+
+    async def drop(self, entry: Document, tenant_id: str) -> None:
+        """Note that the identity is no member of the tenant, unless something was noted since ``entry``."""
+        body: dict[str, Any] = dict(entry.body)
+        body["tenants"] = {known: user for known, user in body["tenants"].items() if known != tenant_id}
+        operation: Operation = Delete(body["id"], if_match=entry.etag)
+        if body["tenants"]:
+            operation = Replace(body, if_match=entry.etag)
+        with suppress(DocumentError):
+            await self._write(_partition(body["issuer"], body["subject"]), operation)
+
+    async def _write(self, partition: str, operation: Operation) -> None:
+        await self._documents.transact(_SCOPE, container=TENANCY, partition=partition, operations=[operation])
+
+
+def _partition(issuer: str, subject: str) -> str:
+    # Both are any text: the digest is a key of one size without the characters that stores refuse.
+    return hashlib.sha256(f"{len(issuer)}:{issuer}{subject}".encode()).hexdigest()
