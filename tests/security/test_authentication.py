@@ -22,7 +22,7 @@ from shared.security.scope import TenantScope
 from shared.services.authentication import CALLER_LIFE, Authentication
 from shared.services.callers import Caller
 from shared.services.chains import Chains
-from shared.services.directory import DIRECTORY
+from shared.services.directory import DIRECTORY, Directory
 from shared.services.members import Members
 from tests.security.forge import ISSUER, Forge
 
@@ -251,3 +251,22 @@ async def test_what_the_directory_lists_wrongly_is_nobodys_tenant(platform: Plat
     await platform.change("acme", Delete("ada"))
     with pytest.raises(UnauthenticatedError):
         await platform.authentication.recognize(f"Bearer {platform.forge.token()}", None)
+
+
+async def test_who_is_listed_under_a_tenant_that_is_over_need_not_choose(platform: Platform) -> None:
+    await platform.add("acme")
+    await platform.add("globex")
+    await platform.change("globex", Delete("ada"))
+    assert (await platform.enter()).principal.name == "ada@acme"
+    await platform.change("acme", Delete("ada"))
+    platform.forge.clock.advance(CALLER_LIFE)
+    with pytest.raises(UnauthenticatedError):
+        await platform.enter()
+
+
+async def test_a_directory_that_has_another_name_for_a_member_leads_to_it_all_the_same(
+    platform: Platform,
+) -> None:
+    await platform.add("acme", "ada", subject="a")
+    await Directory(platform.documents).point(ISSUER, "a", tenant_id="acme", user="somebody")
+    assert (await platform.enter("a")).principal.name == "ada@acme"
