@@ -119,24 +119,10 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
     authentication = Authentication(members, adapters.tokens, clock)
     validation, intents, versions, lifecycle = _registry(base, catalogue)
     plans = Plans(intents=intents, validation=validation, catalogue=catalogue, policies=base.policies)
-    endings = Endings(
-        documents=documents,
-        runs=runs,
-        nudges=base.nudges,
-        limits=base.limits,
-        clock=clock,
-        telemetry=telemetry,
-        max_output_bytes=settings.max_output_bytes,
-    )
+    endings = _endings(base)
     executions = _executions(base, intents, plans)
     steering = _steering(base, executions, endings)
-    children = Children(
-        documents=documents,
-        authentication=authentication,
-        executions=executions,
-        steering=steering,
-        launcher=base.launcher,
-    )
+    children = _children(base, authentication, executions, steering)
     callbacks = _callbacks(base)
     schedules, firing_schedules = _schedules(base, authentication, intents, validation, executions)
     recovery, retention = _upkeep(base, members)
@@ -240,6 +226,30 @@ def _executions(base: Foundation, intents: Intents, plans: Plans) -> Executions:
         clock=base.adapters.clock,
         ids=base.adapters.ids,
         telemetry=base.adapters.telemetry,
+    )
+
+
+def _endings(base: Foundation) -> Endings:
+    return Endings(
+        documents=base.documents,
+        runs=base.runs,
+        nudges=base.nudges,
+        limits=base.limits,
+        clock=base.adapters.clock,
+        telemetry=base.adapters.telemetry,
+        max_output_bytes=base.settings.max_output_bytes,
+    )
+
+
+def _children(
+    base: Foundation, authentication: Authentication, executions: Executions, steering: Steering
+) -> Children:
+    return Children(
+        documents=base.documents,
+        authentication=authentication,
+        executions=executions,
+        steering=steering,
+        launcher=base.launcher,
     )
 
 

@@ -137,11 +137,7 @@ class Settings:
         Raises:
             SettingsError: a key is missing or its value cannot be used.
         """
-        adapters = _required(values, "QUANTUM_ADAPTERS")
-        if adapters not in ADAPTERS:
-            raise SettingsError(
-                f"QUANTUM_ADAPTERS is {adapters!r}: it must be one of {', '.join(map(repr, ADAPTERS))}"
-            )
+        adapters = _adapters(values)
         azure = adapters == "azure"
         telemetry, insights = _telemetry(values)
         documents = _choice(values, "QUANTUM_DOCUMENTS", DOCUMENTS)
@@ -183,6 +179,15 @@ class Settings:
             telemetry=telemetry,
             insights=insights,
         )
+
+
+def _adapters(values: Mapping[str, str]) -> str:
+    adapters = _required(values, "QUANTUM_ADAPTERS")
+    if adapters not in ADAPTERS:
+        raise SettingsError(
+            f"QUANTUM_ADAPTERS is {adapters!r}: it must be one of {', '.join(map(repr, ADAPTERS))}"
+        )
+    return adapters
 
 
 def log_format(values: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ Every change replaces the chain's link as it was before anything else was read. 
 time one loses, and looks again: what must hold of several members together, holds.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,7 +20,6 @@ from shared.domain.errors import (
     DocumentStaleError,
     FieldError,
     NotFoundError,
-    StaleError,
     UnavailableError,
     ValidationFailedError,
 )
@@ -53,21 +52,17 @@ from shared.security.scope import TENANT_ID, TenantScope
 from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
 from shared.services.directory import DIRECTORY, Directory
+from shared.services.etags import IfMatch, require_match
 from shared.services.receipts import Record, once
 
 PARTITION: Final = "members"
 """A tenant's members and the chain of their audit records."""
 ADMINISTRATOR: Final = "admin"
 """The role that a tenant is never without, once somebody has it."""
-QUOTES: Final = '"'
-"""Some stores have them around their etags; what is compared has none."""
 ATTEMPTS: Final = 5
 """Of a change that others' changes get in the way of."""
 
 _AUDITED: Final = ("user", "member_kind", "roles", "attributes", "issuer", "subject")
-
-type IfMatch = Collection[str] | None
-"""Etags of which the state must have one; None: any will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +180,7 @@ class Members:
         for _ in range(ATTEMPTS):
             last = await self._chains.last(self._documents, _chain(scope))
             before = await self._document(scope, user)
-            _require_match(before, if_match)
+            require_match(before, if_match)
             body = _body(user, new, before, now=rfc3339(self._clock.now()))
             if before is None:
                 await self._require_unknown(scope, new)
@@ -242,7 +237,7 @@ class Members:
         for _ in range(ATTEMPTS):
             last = await self._chains.last(self._documents, _chain(caller.scope))
             before = await self._existing(caller.scope, user)
-            _require_match(before, if_match)
+            require_match(before, if_match)
             await self._require_another_administrator(caller.scope, before)
             change = _Change("member.delete", last, before, None)
             if await self._commit(caller, change, Delete(user, if_match=before.etag)) is not None:
@@ -337,11 +332,6 @@ def _scope(tenant_id: str) -> TenantScope:
 
 def _query(where: Sequence[Where], *, limit: int, after: str | None = None) -> Query:
     return Query(TENANCY, "member", partition=PARTITION, where=where, limit=limit, after=after)
-
-
-def _require_match(before: Document | None, if_match: IfMatch) -> None:
-    if if_match is not None and (before is None or not {"*", before.etag.strip(QUOTES)} & set(if_match)):
-        raise StaleError
 
 
 def _body(user: str, new: NewMember, before: Document | None, *, now: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Who may do what: the question asked before anything is done, and the policies that a tenant adds."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,7 +11,6 @@ from shared.domain.errors import (
     DocumentError,
     FieldError,
     NotFoundError,
-    StaleError,
     UnavailableError,
     ValidationFailedError,
 )
@@ -35,6 +34,7 @@ from shared.security.principals import Principal
 from shared.security.scope import TenantScope
 from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
+from shared.services.etags import IfMatch, require_match
 from shared.services.receipts import Record, once
 
 PARTITION: Final = "policies"
@@ -46,13 +46,9 @@ LIFE: Final = 5.0
 TENANTS_KEPT: Final = 1024
 ATTEMPTS: Final = 5
 """Of a change that others' changes get in the way of."""
-QUOTES: Final = '"'
-"""Some stores have them around their etags; what is compared has none."""
 _LATER: Final = timedelta(weeks=52 * 50)
 """A time that no policy says anything about, unless it is for ever."""
 _AUDITED: Final = ("name", "policy", "description", "enabled")
-
-type _IfMatch = Collection[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +128,7 @@ class Policies:
                 self._sets.popitem(last=False)
         return authorizer
 
-    async def put(self, caller: Caller, name: str, new: NewPolicy, *, if_match: _IfMatch = None) -> Policy:
+    async def put(self, caller: Caller, name: str, new: NewPolicy, *, if_match: IfMatch = None) -> Policy:
         """Make the policy, or change it. Felt by this process at once, by others within ``LIFE`` seconds.
 
         Raises:
@@ -152,10 +148,10 @@ class Policies:
         work = self._put(caller, name, new, if_match)
         return await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
 
-    async def _put(self, caller: Caller, name: str, new: NewPolicy, if_match: _IfMatch) -> Policy:
+    async def _put(self, caller: Caller, name: str, new: NewPolicy, if_match: IfMatch) -> Policy:
         for _ in range(ATTEMPTS):
             before = await self._document(caller.scope, name)
-            _require_match(before, if_match)
+            require_match(before, if_match)
             body = self._body(caller, name, new, before)
             operation = Replace(body, if_match=before.etag) if before else Create(body)
             if (stored := await self._commit(caller, "policy.put", before, body, operation)) is not None:
@@ -199,7 +195,7 @@ class Policies:
         following = self._cursors.seal(page.after, of=of) if page.after else None
         return [_policy(document) for document in page.items], following
 
-    async def delete(self, caller: Caller, name: str, *, if_match: _IfMatch = None) -> None:
+    async def delete(self, caller: Caller, name: str, *, if_match: IfMatch = None) -> None:
         """Remove the policy.
 
         Raises:
@@ -213,10 +209,10 @@ class Policies:
         work = self._delete(caller, name, if_match)
         await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
 
-    async def _delete(self, caller: Caller, name: str, if_match: _IfMatch) -> None:
+    async def _delete(self, caller: Caller, name: str, if_match: IfMatch) -> None:
         for _ in range(ATTEMPTS):
             before = await self._existing(caller.scope, name)
-            _require_match(before, if_match)
+            require_match(before, if_match)
             operation = Delete(name, if_match=before.etag)
             if await self._commit(caller, "policy.delete", before, None, operation) is not None:
                 return
@@ -300,13 +296,6 @@ def _authorizer(texts: Mapping[str, str]) -> Authorizer:
 
 def _texts(documents: Sequence[Document]) -> dict[str, str]:
     return {one.body["name"]: one.body["policy"] for one in documents}
-
-
-def _require_match(document: Document | None, if_match: _IfMatch) -> None:
-    if if_match is None:
-        return
-    if document is None or not {"*", document.etag.strip(QUOTES)} & set(if_match):
-        raise StaleError
 
 
 def _chain(scope: TenantScope) -> Chain:

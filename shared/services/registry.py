@@ -26,6 +26,7 @@ from shared.ports.clock import Clock
 from shared.ports.documents import REGISTRY, Create, Document, Documents, Operation, Replace
 from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
+from shared.services.etags import QUOTES
 from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.references import References
@@ -33,8 +34,6 @@ from shared.services.references import References
 MAX_TRIES: Final = 100
 """How often a change is decided anew because others were faster, where the caller asked for no state."""
 
-QUOTES: Final = '"'
-"""Some stores have them around their etags; what is compared has none."""
 _VERSIONED: Final = ("version", "definition", "content_hash", "created_at", "created_by", "message")
 """What the head has of its active version."""
 _AUDITED: Final = (

@@ -20,7 +20,7 @@ from shared.security.scope import TenantScope
 from shared.services.admission import Admission
 from shared.services.attempts import HEAD
 from shared.services.callers import Caller
-from shared.services.chains import Act, Chains
+from shared.services.chains import Act, Chains, Entry
 from shared.services.endings import Endings
 from shared.services.executions import Executions, chain_of
 from shared.services.launching import Launcher
@@ -132,15 +132,7 @@ class Steering:
         entry = self._chains.add(chain_of(scope, execution_id), head["audit"], act, now=now)
         if withdrawn:
             return await self._endings.withdraw(scope, head, changes, entry)
-        mark = Patch(
-            HEAD,
-            set={("audit",): entry.link, **{(name,): value for name, value in changes.items()}},
-            where={
-                ("status",): head["status"],
-                ("started_at",): head["started_at"],
-                ("audit", "hash"): head["audit"]["hash"],
-            },
-        )
+        mark = _mark(head, changes, entry)
         nudge: Create | None = None
         writes: list[Operation] = [mark, *entry.operations]
         if wish.verb in _EVENTS:
@@ -171,3 +163,16 @@ class Steering:
             trace=run.trace if run else NOTHING,
         )
         return Create(body)
+
+
+def _mark(head: Mapping[str, Any], changes: Mapping[str, Any], entry: Entry) -> Patch:
+    """The change of the head, on condition that the execution has not moved on."""
+    return Patch(
+        HEAD,
+        set={("audit",): entry.link, **{(name,): value for name, value in changes.items()}},
+        where={
+            ("status",): head["status"],
+            ("started_at",): head["started_at"],
+            ("audit", "hash"): head["audit"]["hash"],
+        },
+    )

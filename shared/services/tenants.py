@@ -1,13 +1,12 @@
 """The use cases of tenants: what a tenant's administrators ask of its intents."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.domain.errors import (
     DocumentError,
     NotFoundError,
-    StaleError,
     UnavailableError,
     ValidationFailedError,
 )
@@ -18,6 +17,7 @@ from shared.ports.documents import TENANCY, Document, Documents, Replace
 from shared.security.scope import TenantScope
 from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
+from shared.services.etags import IfMatch, require_match
 from shared.services.limits import Limits
 from shared.services.receipts import Record, once
 
@@ -26,8 +26,6 @@ DOCUMENT: Final = "tenant"
 LIFE: Final = 5.0
 """Seconds for which a tenant's settings are remembered: how long a change may take to be felt."""
 TENANTS_KEPT: Final = 4096
-QUOTES: Final = '"'
-"""Some stores have them around their etags; what is compared has none."""
 ATTEMPTS: Final = 5
 """Of a change that others' changes get in the way of."""
 
@@ -60,7 +58,7 @@ class Tenants:
         return _tenant(caller.scope, await self._document(caller, id))
 
     async def configure(
-        self, caller: Caller, id: str, changes: Mapping[str, Any], *, if_match: Collection[str] | None = None
+        self, caller: Caller, id: str, changes: Mapping[str, Any], *, if_match: IfMatch = None
     ) -> Tenant:
         """Change those settings that ``changes`` names; None puts one back to what it is by itself.
 
@@ -79,12 +77,11 @@ class Tenants:
         return await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
 
     async def _configure(
-        self, caller: Caller, id: str, changes: Mapping[str, Any], if_match: Collection[str] | None
+        self, caller: Caller, id: str, changes: Mapping[str, Any], if_match: IfMatch
     ) -> Tenant:
         for _ in range(ATTEMPTS):
             before = await self._document(caller, id)
-            if if_match is not None and not {"*", before.etag.strip(QUOTES)} & set(if_match):
-                raise StaleError
+            require_match(before, if_match)
             asked = _merged(before.body.get("settings", {}), changes)
             if errors := settings_errors(_settings(asked)):
                 raise ValidationFailedError(errors=errors)
