@@ -1,0 +1,14 @@
+"""What steps can do: the built-in actions, over what they reach out with."""
+
+from shared.modules.authorization import OutboundTokens
+from shared.modules.catalogue import BuiltInActions
+from shared.services.approvals import Approvals
+from shared.settings_json import outbound_scopes
+from shared.wiring.foundation import Foundation
+
+
+def built_in_actions(base: Foundation, approvals: Approvals) -> BuiltInActions:
+    outbound = OutboundTokens(base.adapters.credentials, outbound_scopes(base.settings))
+    return BuiltInActions(
+        egress=base.egress, approvals=approvals, outbound=outbound, telemetry=base.adapters.telemetry
+    )

@@ -1,0 +1,53 @@
+"""What is told: the services that show, publish and send what has happened."""
+
+from dataclasses import dataclass
+
+from shared.modules.webhooks import GuardedWebhooks
+from shared.services.audit import Audit
+from shared.services.counters import Counters
+from shared.services.relay import Relay
+from shared.services.sealing import Sealer
+from shared.services.streams import Streams
+from shared.services.subscriptions import Subscriptions
+from shared.services.webhooks import RetryPolicy, Webhooks
+from shared.wiring.foundation import Foundation
+
+
+@dataclass(frozen=True)
+class DeliveryServices:
+    audit: Audit
+    streams: Streams
+    relay: Relay
+    counters: Counters
+    subscriptions: Subscriptions
+    webhooks: Webhooks
+
+
+def delivery_services(base: Foundation) -> DeliveryServices:
+    documents, adapters, settings = base.documents, base.adapters, base.settings
+    subscriptions = Subscriptions(
+        documents=documents,
+        chains=base.chains,
+        cursors=base.cursors,
+        clock=adapters.clock,
+        sealer=Sealer(adapters.cursor_key, purpose="webhook secrets"),
+        url_refusal=base.egress.refusal_of_url,
+    )
+    return DeliveryServices(
+        audit=Audit(documents=documents, cursors=base.cursors),
+        streams=Streams(documents=documents, heartbeat_seconds=settings.heartbeat_seconds),
+        relay=Relay(
+            documents=documents, events=base.events, clock=adapters.clock, telemetry=adapters.telemetry
+        ),
+        counters=Counters(documents, adapters.clock),
+        subscriptions=subscriptions,
+        webhooks=Webhooks(
+            documents=documents,
+            orchestrations=adapters.orchestrations,
+            subscriptions=subscriptions,
+            sender=GuardedWebhooks(base.egress, telemetry=adapters.telemetry),
+            clock=adapters.clock,
+            policy=RetryPolicy(settings.webhook_attempts, settings.webhook_first_delay),
+            telemetry=adapters.telemetry,
+        ),
+    )

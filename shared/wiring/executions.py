@@ -1,0 +1,194 @@
+"""What happens: the services that start, steer, run and end executions."""
+
+from dataclasses import dataclass
+
+from shared.ports.actions import Catalogue
+from shared.services.agenda import Agenda
+from shared.services.approvals import Approvals
+from shared.services.bulk import Bulk
+from shared.services.callbacks import Callbacks
+from shared.services.children import Children
+from shared.services.endings import Endings
+from shared.services.executions import Executions
+from shared.services.firings import FiringSchedules
+from shared.services.launching import Launcher
+from shared.services.limits import Limits
+from shared.services.nudges import Nudges
+from shared.services.outputs import Outputs
+from shared.services.retry_orders import RetryOrders
+from shared.services.retrying import Retrying
+from shared.services.schedules import Schedules
+from shared.services.sealing import Addresses
+from shared.services.steering import Steering
+from shared.services.steps import Parts, Steps
+from shared.wiring.foundation import Foundation
+from shared.wiring.registry import RegistryServices
+from shared.wiring.tenancy import TenancyServices
+
+
+@dataclass(frozen=True)
+class ExecutionServices:
+    executions: Executions
+    steps: Steps
+    endings: Endings
+    steering: Steering
+    retrying: Retrying
+    bulk: Bulk
+    children: Children
+    callbacks: Callbacks
+    approvals: Approvals
+    outputs: Outputs
+    schedules: Schedules
+    firing_schedules: FiringSchedules
+    launcher: Launcher
+    limits: Limits
+    nudges: Nudges
+    retry_orders: RetryOrders
+
+
+def execution_services(
+    base: Foundation,
+    catalogue: Catalogue,
+    approvals: Approvals,
+    tenancy: TenancyServices,
+    registry: RegistryServices,
+) -> ExecutionServices:
+    documents, adapters = base.documents, base.adapters
+    executions, endings = _executions(base, registry), _endings(base)
+    steering, retrying = _steering(base, executions, endings), _retrying(base, executions, registry)
+    children = Children(
+        documents=documents,
+        authentication=tenancy.authentication,
+        executions=executions,
+        steering=steering,
+        launcher=base.launcher,
+    )
+    callbacks = _callbacks(base)
+    schedules, firing_schedules = _schedules(base, tenancy, registry, executions)
+    return ExecutionServices(
+        executions=executions,
+        steps=Steps(
+            Parts(
+                documents,
+                base.runs,
+                catalogue,
+                adapters.clock,
+                children,
+                callbacks,
+                adapters.telemetry,
+                base.settings.max_output_bytes,
+            )
+        ),
+        endings=endings,
+        steering=steering,
+        retrying=retrying,
+        bulk=Bulk(
+            documents=documents,
+            executions=executions,
+            steering=steering,
+            retrying=retrying,
+            policies=base.policies,
+        ),
+        children=children,
+        callbacks=callbacks,
+        approvals=approvals,
+        outputs=Outputs(documents),
+        schedules=schedules,
+        firing_schedules=firing_schedules,
+        launcher=base.launcher,
+        limits=base.limits,
+        nudges=base.nudges,
+        retry_orders=base.retry_orders,
+    )
+
+
+def _executions(base: Foundation, registry: RegistryServices) -> Executions:
+    return Executions(
+        documents=base.documents,
+        chains=base.chains,
+        launcher=base.launcher,
+        admission=base.admission,
+        intents=registry.intents,
+        runs=base.runs,
+        plans=registry.plans,
+        cursors=base.cursors,
+        clock=base.adapters.clock,
+        ids=base.adapters.ids,
+        telemetry=base.adapters.telemetry,
+    )
+
+
+def _endings(base: Foundation) -> Endings:
+    return Endings(
+        documents=base.documents,
+        runs=base.runs,
+        nudges=base.nudges,
+        limits=base.limits,
+        clock=base.adapters.clock,
+        telemetry=base.adapters.telemetry,
+        max_output_bytes=base.settings.max_output_bytes,
+    )
+
+
+def _steering(base: Foundation, executions: Executions, endings: Endings) -> Steering:
+    return Steering(
+        documents=base.documents,
+        chains=base.chains,
+        executions=executions,
+        launcher=base.launcher,
+        admission=base.admission,
+        endings=endings,
+        runs=base.runs,
+        nudges=base.nudges,
+        clock=base.adapters.clock,
+    )
+
+
+def _retrying(base: Foundation, executions: Executions, registry: RegistryServices) -> Retrying:
+    return Retrying(
+        documents=base.documents,
+        chains=base.chains,
+        executions=executions,
+        orders=base.retry_orders,
+        intents=registry.intents,
+        plans=registry.plans,
+        runs=base.runs,
+        clock=base.adapters.clock,
+        ids=base.adapters.ids,
+        telemetry=base.adapters.telemetry,
+    )
+
+
+def _callbacks(base: Foundation) -> Callbacks:
+    return Callbacks(
+        documents=base.documents,
+        runs=base.runs,
+        nudges=base.nudges,
+        addresses=Addresses(base.adapters.cursor_key, purpose="callbacks"),
+        clock=base.adapters.clock,
+        host_url=base.settings.host_url,
+    )
+
+
+def _schedules(
+    base: Foundation, tenancy: TenancyServices, registry: RegistryServices, executions: Executions
+) -> tuple[Schedules, FiringSchedules]:
+    documents, clock = base.documents, base.adapters.clock
+    agenda = Agenda(documents, clock)
+    schedules = Schedules(
+        documents=documents,
+        agenda=agenda,
+        chains=base.chains,
+        intents=registry.intents,
+        validation=registry.validation,
+        cursors=base.cursors,
+        clock=clock,
+    )
+    firing = FiringSchedules(
+        documents=documents,
+        agenda=agenda,
+        authentication=tenancy.authentication,
+        executions=executions,
+        clock=clock,
+    )
+    return schedules, firing

@@ -1,0 +1,64 @@
+"""What should happen: the services that keep, check and plan intents."""
+
+from dataclasses import dataclass
+
+from shared.ports.actions import Catalogue
+from shared.services.intents import Intents
+from shared.services.lifecycle import Lifecycle
+from shared.services.plans import Plans
+from shared.services.policy_checks import PolicyChecks
+from shared.services.references import References
+from shared.services.registry import Registry
+from shared.services.schemas import Schemas
+from shared.services.validation import Validation
+from shared.services.versions import Versions
+from shared.wiring.foundation import Foundation
+from shared.wiring.tenancy import TenancyServices
+
+
+@dataclass(frozen=True)
+class RegistryServices:
+    validation: Validation
+    schemas: Schemas
+    intents: Intents
+    versions: Versions
+    lifecycle: Lifecycle
+    plans: Plans
+    policy_checks: PolicyChecks
+
+
+def registry_services(base: Foundation, catalogue: Catalogue, tenancy: TenancyServices) -> RegistryServices:
+    documents, chains, cursors, clock = base.documents, base.chains, base.cursors, base.adapters.clock
+    validation = Validation(
+        documents=documents,
+        catalogue=catalogue,
+        tenants=base.tenants,
+        url_refusal=base.egress.refusal_of_url,
+    )
+    references = References(documents, clock, base.adapters.ids)
+    registry = Registry(documents=documents, chains=chains, references=references, clock=clock)
+    intents = Intents(
+        documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock
+    )
+    return RegistryServices(
+        validation=validation,
+        schemas=Schemas(catalogue.specs(), catalogue.models()),
+        intents=intents,
+        versions=Versions(
+            documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock
+        ),
+        lifecycle=Lifecycle(
+            documents=documents,
+            registry=registry,
+            references=references,
+            policies=base.policies,
+            clock=clock,
+        ),
+        plans=Plans(intents=intents, validation=validation, catalogue=catalogue, policies=base.policies),
+        policy_checks=PolicyChecks(
+            policies=base.policies,
+            authentication=tenancy.authentication,
+            intents=intents,
+            clock=clock,
+        ),
+    )

@@ -1,0 +1,37 @@
+"""Who may: the services that know tenants, their members and what these are permitted."""
+
+from dataclasses import dataclass
+
+from shared.services.authentication import Authentication
+from shared.services.members import Members
+from shared.services.policies import Policies
+from shared.services.rates import Rates
+from shared.services.tenants import Tenants
+from shared.wiring.foundation import Foundation
+
+
+@dataclass(frozen=True)
+class TenancyServices:
+    tenants: Tenants
+    members: Members
+    authentication: Authentication
+    policies: Policies
+    rates: Rates
+
+
+def tenancy_services(base: Foundation) -> TenancyServices:
+    documents, adapters = base.documents, base.adapters
+    members = Members(documents, chains=base.chains, cursors=base.cursors, clock=adapters.clock)
+    return TenancyServices(
+        tenants=base.tenants,
+        members=members,
+        authentication=Authentication(members, adapters.tokens, adapters.clock),
+        policies=base.policies,
+        rates=Rates(
+            documents=documents,
+            tenants=base.tenants,
+            clock=adapters.clock,
+            telemetry=adapters.telemetry,
+            defaults=base.settings.rate_limits,
+        ),
+    )

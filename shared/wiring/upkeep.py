@@ -1,0 +1,58 @@
+"""What keeps the platform well: the services that no member asks for by name."""
+
+from dataclasses import dataclass
+
+from shared.ports.actions import Catalogue
+from shared.services.health import Health
+from shared.services.idempotency import Idempotency
+from shared.services.members import Members
+from shared.services.recovery import Recovery
+from shared.services.retention import Retention
+from shared.services.sealing import Sealer
+from shared.services.warmup import WarmUp
+from shared.wiring.foundation import Foundation
+
+
+@dataclass(frozen=True)
+class UpkeepServices:
+    recovery: Recovery
+    retention: Retention
+    idempotency: Idempotency
+    health: Health
+    warm_up: WarmUp
+
+
+def upkeep_services(base: Foundation, catalogue: Catalogue, members: Members) -> UpkeepServices:
+    documents, adapters = base.documents, base.adapters
+    return UpkeepServices(
+        recovery=Recovery(
+            documents=documents,
+            members=members,
+            tenants=base.tenants,
+            launcher=base.launcher,
+            limits=base.limits,
+            nudges=base.nudges,
+            retry_orders=base.retry_orders,
+            clock=adapters.clock,
+        ),
+        retention=Retention(
+            documents=documents,
+            orchestrations=adapters.orchestrations,
+            members=members,
+            clock=adapters.clock,
+            keep=base.settings.execution_retention,
+        ),
+        idempotency=Idempotency(
+            documents=documents,
+            sealer=Sealer(adapters.cursor_key, purpose="answers"),
+            clock=adapters.clock,
+            ids=adapters.ids,
+        ),
+        health=Health(
+            documents=documents,
+            events=base.events,
+            orchestrations=adapters.orchestrations,
+            tokens=adapters.tokens,
+        ),
+        warm_up=WarmUp(catalogue.actions()),
+    )
