@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from shared.domain.templates import has_template
@@ -28,6 +28,17 @@ class ParameterProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class Taking:
+    """That a parameter, when it is left out, is what an earlier step offers of this ``kind``.
+
+    ``unless`` one of these parameters is there, in whose place it would be.
+    """
+
+    kind: str
+    unless: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class ActionSpec:
     """An action as definitions and plans see it."""
 
@@ -42,6 +53,10 @@ class ActionSpec:
     """The parameters that are URLs which the action calls."""
     permission: str = EXECUTE
     """The operation that somebody must be permitted for it to complete."""
+    offers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What later steps may take from it: the kind of each, and the output that it is."""
+    takes: Mapping[str, Taking] = field(default_factory=dict[str, Taking])
+    """The parameters that earlier steps may give."""
 
     def spelled_out(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """``parameters`` with the conditions wrapped in ``${{ }}``, so that all are read alike."""

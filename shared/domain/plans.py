@@ -14,6 +14,7 @@ from shared.domain.actions import ActionSpec, SideEffect
 from shared.domain.canonical import content_hash
 from shared.domain.definitions import Concurrency, Definition
 from shared.domain.expressions import named_steps, references
+from shared.domain.handovers import handovers
 from shared.domain.steps import Retry, Step
 
 
@@ -161,27 +162,66 @@ class Plan:
 
 
 def make_plan(definition: Definition, *, actions: Mapping[str, ActionSpec]) -> Plan:
-    """The plan of a valid definition."""
+    """The plan of a valid definition, with what steps hand to each other spelled out."""
     known = {step.id: position for position, step in enumerate(definition.every_step)}
+    given = _given(definition.every_step, actions)
     return Plan(
         definition.target,
-        _graph(definition.steps, known, actions),
-        _graph(definition.finally_, known, actions),
+        _graph(definition.steps, known, actions, given),
+        _graph(definition.finally_, known, actions, given),
         definition.outputs,
         definition.timeout,
         definition.concurrency,
     )
 
 
+def _given(steps: Sequence[Step], actions: Mapping[str, ActionSpec]) -> Mapping[str, Mapping[str, str]]:
+    """The parameters that steps are handed by others, by the ids of those that take them."""
+    given: dict[str, dict[str, str]] = {}
+    for handed in handovers([_Stage(step, actions[step.action]) for step in steps]):
+        if handed.giver is not None:
+            given.setdefault(handed.step, {})[handed.parameter] = handed.reference
+    return given
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    step: Step
+    spec: ActionSpec
+
+    @property
+    def id(self) -> str:
+        return self.step.id
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        return self.step.parameters
+
+    @property
+    def each(self) -> bool:
+        return self.step.foreach is not None
+
+
 def _graph(
-    steps: Sequence[Step], known: Mapping[str, int], actions: Mapping[str, ActionSpec]
+    steps: Sequence[Step],
+    known: Mapping[str, int],
+    actions: Mapping[str, ActionSpec],
+    given: Mapping[str, Mapping[str, str]],
 ) -> tuple[PlanStep, ...]:
-    """``steps`` with the edges between them; ``known`` are the positions of all steps that there are."""
+    """``steps`` with the edges between them; ``known`` are the positions of all steps that there are.
+
+    What steps are ``given`` without asking makes edges too, but does not make a definition one that has any:
+    if its author has named none, it runs top to bottom, and the giver comes before.
+    """
     named = [_references(step, known, actions[step.action]) for step in steps]
     own = frozenset(step.id for step in steps)
     in_order = not any(own & names for names in named) and not any(step.depends_on for step in steps)
     planned: list[PlanStep] = []
-    for step, referenced in zip(steps, named, strict=True):
+    for bare, asked in zip(steps, named, strict=True):
+        step, referenced = bare, asked
+        if bare.id in given:
+            step = bare.model_copy(update={"parameters": {**bare.parameters, **given[bare.id]}})
+            referenced = _references(step, known, actions[step.action])
         needed: Collection[str] = {*step.depends_on, *(referenced & own)}
         if in_order and planned:
             needed = [planned[-1].id]

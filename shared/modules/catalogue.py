@@ -71,6 +71,8 @@ def _spec(action: Action) -> ActionSpec:
         action.conditions,
         action.urls,
         action.permission,
+        action.offers,
+        action.takes,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 from pydantic import BaseModel
 
-from shared.domain.actions import EXECUTE, ActionSpec, SideEffect
+from shared.domain.actions import EXECUTE, ActionSpec, SideEffect, Taking
 from shared.domain.places import Place
 from shared.domain.waiting import POLL, Waiting
 from shared.ports.callbacks import Callbacks
@@ -140,6 +140,10 @@ class Action(ABC):
     """The parameters that are URLs which the action calls."""
     permission: ClassVar[str] = EXECUTE
     """The operation that somebody must be permitted for it to complete."""
+    offers: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """What later steps may take from it: the kind of each, and the output that it is."""
+    takes: ClassVar[Mapping[str, Taking]] = MappingProxyType({})
+    """The parameters that, left out, are what earlier steps offer; their models have a default."""
 
     # Named as types, because that is what they are.
     Parameters: ClassVar[type[BaseModel]]

@@ -1,10 +1,13 @@
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from shared.domain.actions import Taking
 from shared.domain.definitions import parse_definition
 from shared.domain.graphs import topological
 from shared.domain.plans import Plan, make_plan
-from tests.domain.actions import ACTIONS
+from tests.domain.actions import ACTIONS, errors_of
 
 
 def plan(*steps: dict[str, Any], **head: Any) -> Plan:
@@ -74,3 +77,56 @@ def test_topological_order_puts_everything_after_what_it_waits_for() -> None:
     order = topological({"d": ["b", "c"], "c": ["a"], "b": ["a"], "a": []})
     assert order.index("a") < order.index("b") < order.index("d")
     assert order.index("c") < order.index("d")
+
+
+MAKING = {
+    **ACTIONS,
+    "make": replace(ACTIONS["build"], name="make", offers={"image": "image"}),
+    "send": replace(ACTIONS["build"], name="send", offers={"image": "reference"}),
+    "run": replace(ACTIONS["build"], name="run", takes={"image": Taking("image", frozenset({"manifests"}))}),
+}
+
+
+def taken(*steps: dict[str, Any], last: Sequence[dict[str, Any]] = ()) -> Plan:
+    definition = {"steps": list(steps), "finally": list(last)}
+    assert not errors_of(definition, MAKING)
+    return make_plan(parse_definition(definition), actions=MAKING)
+
+
+def test_a_step_takes_what_the_nearest_step_before_it_offers() -> None:
+    made = taken({"action": "make"}, {"action": "send"}, {"action": "run"}, {"action": "make"})
+    assert made.step("run-3").parameters == {"image": "${{ steps['send-2'].outputs.reference }}"}
+    assert made.step("run-3").references == {"send-2"}
+    assert edges(made) == {"make-1": (), "send-2": ("make-1",), "run-3": ("send-2",), "make-4": ("run-3",)}
+
+
+def test_what_a_step_says_itself_or_has_something_in_place_of_is_not_handed_to_it() -> None:
+    made = taken({"action": "make"}, {"action": "run", "image": "mine"}, {"action": "run", "manifests": []})
+    assert [step.parameters for step in made.steps] == [{}, {"image": "mine"}, {"manifests": []}]
+
+
+def test_what_is_handed_over_makes_an_edge_in_a_graph() -> None:
+    made = taken(
+        {"id": "lint", "action": "build"},
+        {"id": "image", "action": "make"},
+        {"id": "test", "action": "build", "depends_on": ["lint"]},
+        {"id": "up", "action": "run"},
+        last=[{"id": "again", "action": "run"}],
+    )
+    assert edges(made) == {"lint": (), "image": (), "test": ("lint",), "up": ("image",)}
+    assert made.step("again").references == {"image"}
+    assert made.step("again").depends_on == ()
+
+
+def test_a_step_that_nobody_gives_what_it_needs_is_told_who_could() -> None:
+    many = {"action": "make", "foreach": ["a", "b"]}
+    (error,) = errors_of({"steps": [many, {"action": "run"}, {"action": "make"}]}, MAKING)
+    assert (error.pointer, error.code) == ("/definition/steps/1/image", "REQUIRED")
+    assert "put a step with make or send before" in error.message
+
+
+def test_steps_that_wait_for_what_they_are_to_give_are_a_cycle() -> None:
+    give = {"id": "give", "action": "make", "depends_on": ["take"]}
+    (error,) = errors_of({"steps": [give, {"id": "take", "action": "run"}]}, MAKING)
+    assert error.code == "CYCLE"
+    assert "give → take → give" in error.message

@@ -7,6 +7,7 @@ from shared.domain.actions import did_you_mean
 from shared.domain.errors import FieldError
 from shared.domain.expressions import ExpressionError, condition
 from shared.domain.graphs import find_cycle
+from shared.domain.handovers import handovers
 from shared.domain.intents import Reference
 from shared.domain.pointers import pointer
 from shared.domain.steps import DEFAULT_TIMEOUT, MAX_STEP_TIME, NO_RETRY, RUN_INTENT, Retry
@@ -83,13 +84,32 @@ def _out_of_order(entry: Entry, name: str, place: str) -> FieldError:
 def no_cycles(subject: Subject) -> Iterator[FieldError]:
     """That no steps wait for each other."""
     edges: dict[str, set[str]] = {}
+    givers: dict[str, set[str]] = {}
+    for handed in handovers(subject.entries):
+        if handed.giver is not None:
+            givers.setdefault(handed.step, set()).add(handed.giver)
     for entry in subject.entries:
-        named = {name for _, name in _named_in_expressions(entry)}
+        named = {name for _, name in _named_in_expressions(entry)} | givers.get(entry.id, set())
         edges[entry.id] = ({*entry.depends_on, *named} & subject.known) - {entry.id}
     if cycle := find_cycle(edges):
         place = next(entry.at for entry in subject.entries if entry.id == cycle[0])
         path = " → ".join([*cycle, cycle[0]])
         yield FieldError(place, "CYCLE", f"these steps wait for each other: {path}; remove one dependency")
+
+
+def handed_over(subject: Subject) -> Iterator[FieldError]:
+    """That what a step is to get from an earlier one is offered by one."""
+    missing = {(one.step, one.parameter) for one in handovers(subject.entries) if one.giver is None}
+    for entry in subject.entries if missing else ():
+        for name, taking in entry.spec.takes.items() if entry.spec else ():
+            if (entry.id, name) in missing:
+                known = subject.context.actions.values()
+                givers = sorted(other.name for other in known if taking.kind in other.offers)
+                message = (
+                    f"{entry.title} needs '{name}', and no step before it gives it one: "
+                    f"say it, or put a step with {' or '.join(givers)} before"
+                )
+                yield FieldError(entry.place([name]), "REQUIRED", message)
 
 
 def reachable_results(subject: Subject) -> Iterator[FieldError]:
@@ -297,6 +317,7 @@ RULES: Final[Sequence[Rule]] = (
     dependencies,
     compensated_steps,
     no_cycles,
+    handed_over,
     reachable_results,
     time_budgets,
     declared_names,
