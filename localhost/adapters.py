@@ -5,14 +5,17 @@ The Functions app that the host loads builds its adapters here (``QUANTUM_ADAPTE
 then asks :func:`built` for them, to feed its triggers from the same stores and to close them at the end.
 """
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from localhost.identity.files import create
 from localhost.identity.issuer import NotLocalError, local_issuer
 from localhost.orchestrations import HubOrchestrations
+from localhost.sqlite.secrets import SqliteSecrets
 from localhost.stores import document_store, event_store
 from localhost.triggers.feeds import Sources
 from shared.adapters.jwt.issuers import Issuer
@@ -52,6 +55,7 @@ def build(settings: Settings) -> LocalAdapters:
     clock = SystemClock()
     telemetry = configured_telemetry(settings)
     documents, events = document_store(settings, clock, telemetry), event_store(settings, clock)
+    kept = SqliteSecrets(data / "secrets.db", now=clock.now)
     adapters = LocalAdapters(
         documents=documents.port,
         events=events.port,
@@ -60,9 +64,15 @@ def build(settings: Settings) -> LocalAdapters:
         clock=clock,
         ids=RandomIds(clock),
         credentials=_credentials(settings, clock),
+        secrets=kept,
         cursor_key=_key(data / "cursor.key"),
         telemetry=telemetry,
-        closers=(telemetry.close, *documents.closers, *events.closers),
+        closers=(
+            telemetry.close,
+            *documents.closers,
+            *events.closers,
+            partial(asyncio.to_thread, kept.close),
+        ),
         sources={**documents.sources, **events.sources},
         reach_loopback=settings.egress_loopback,
     )

@@ -1,88 +1,130 @@
 """The secrets port over an encrypted SQLite file, with its key in a file of its own beside it.
 
-The key file is the owner's alone. Who has the database without the key learns the names of secrets and the
-lengths of their values; a value that was altered, or moved to another name or tenant, does not open.
+The key file is the owner's alone. Who has the database without the key learns names, times and the lengths
+of values; a value that was altered, or moved to another version, name or tenant, does not open.
 """
 
 import secrets
 import sqlite3
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from localhost.identity.files import create
-from localhost.sqlite.writer import StorageUnavailableError, open_store, unavailable
+from localhost.sqlite.documents import utc_now
+from localhost.sqlite.readers import Readers
+from localhost.sqlite.writer import PATIENCE, StorageUnavailableError, Writer
+from shared.ports.secrets import StoredSecret, require_storable
 from shared.security.scope import TenantScope
 
 _SCHEMA = Path(__file__).with_suffix(".sql")
 _NONCE_BYTES = 12
-_GET = "SELECT sealed FROM secrets WHERE tenant_id = ? AND name = ?"
-_SET = (
-    "INSERT INTO secrets (tenant_id, name, sealed) VALUES (?, ?, ?)"
-    " ON CONFLICT (tenant_id, name) DO UPDATE SET sealed = excluded.sealed"
+_KEY_BYTES = 32
+_LATEST = (
+    "SELECT version, sealed FROM versions WHERE tenant_id = ? AND name = ? ORDER BY sequence DESC LIMIT 1"
 )
-_DELETE = "DELETE FROM secrets WHERE tenant_id = ? AND name = ?"
-_NAMES = "SELECT name FROM secrets WHERE tenant_id = ? ORDER BY name"
+_VERSION = "SELECT version, sealed FROM versions WHERE tenant_id = ? AND name = ? AND version = ?"
+_PUT = "INSERT INTO versions (tenant_id, name, version, created_at, sealed) VALUES (?, ?, ?, ?, ?)"
+_DELETE = "DELETE FROM versions WHERE tenant_id = ? AND name = ?"
+_STORED = (
+    "SELECT name, version, created_at, (SELECT min(created_at) FROM versions AS first"
+    " WHERE first.tenant_id = last.tenant_id AND first.name = last.name) FROM versions AS last"
+    " WHERE tenant_id = ? AND sequence = (SELECT max(sequence) FROM versions AS other"
+    " WHERE other.tenant_id = last.tenant_id AND other.name = last.name)"
+)
 
 
 class SqliteSecrets:
     """Implements :class:`shared.ports.secrets.Secrets`. Several processes may have the file open."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, *, now: Callable[[], datetime] = utc_now, patience: float = PATIENCE
+    ) -> None:
         """Open the file and ``<path>.key``, each made if absent.
 
         Raises:
-            UnavailableError: the file cannot be opened or written.
-            OSError: the key file cannot.
+            UnavailableError: the file cannot be opened or written, or the key file has no key in it.
+            OSError: the key file cannot be read or written.
         """
-        key = create(path.with_name(f"{path.name}.key"), AESGCM.generate_key(256).hex())
-        self._cipher = AESGCM(bytes.fromhex(key))
-        self._connection = open_store(path, _SCHEMA.read_text("utf-8"))
+        self._now = now
+        self._key = _key(path.with_name(f"{path.name}.key"))
+        self._writer = Writer(path, _SCHEMA.read_text("utf-8"), patience=patience)
+        self._readers = Readers(path)
         path.chmod(0o600)
 
     def close(self) -> None:
-        self._connection.close()
+        """Finish the writes that are queued, and close the file."""
+        self._writer.close()
+        self._readers.close()
 
-    async def resolve(self, scope: TenantScope, *, name: str) -> str | None:
+    async def put(self, scope: TenantScope, *, name: str, value: str) -> str:
+        """See :meth:`shared.ports.secrets.Secrets.put`."""
+        version = secrets.token_hex(16)
+        sealed = self._seal(require_storable(name, value), _place(scope, name, version))
+        row = (scope.tenant_id, name, version, self._now().timestamp(), sealed)
+        await self._writer.run(partial(_execute, _PUT, row))
+        return version
+
+    async def resolve(self, scope: TenantScope, *, name: str, version: str | None = None) -> str | None:
         """See :meth:`shared.ports.secrets.Secrets.resolve`.
 
         Raises:
             UnavailableError: the file cannot be read, or what it holds does not open with this key.
         """
-        rows = self._execute(_GET, scope.tenant_id, name).fetchall()
-        if not rows:
-            return None
-        sealed: bytes = rows[0]["sealed"]
+        of = (scope.tenant_id, name)
+        rows = self._readers.rows(_VERSION, (*of, version)) if version else self._readers.rows(_LATEST, of)
+        for found, sealed in rows:
+            return self._open(sealed, _place(scope, name, found))
+        return None
+
+    async def delete(self, scope: TenantScope, *, name: str) -> None:
+        """See :meth:`shared.ports.secrets.Secrets.delete`. Nothing is kept of it."""
+        await self._writer.run(partial(_execute, _DELETE, (scope.tenant_id, name)))
+
+    async def stored(self, scope: TenantScope) -> AsyncIterator[StoredSecret]:
+        """See :meth:`shared.ports.secrets.Secrets.stored`."""
+        for name, version, updated, created in self._readers.rows(_STORED, (scope.tenant_id,)):
+            yield StoredSecret(
+                name, version, datetime.fromtimestamp(created, UTC), datetime.fromtimestamp(updated, UTC)
+            )
+
+    def _seal(self, value: bytes, place: bytes) -> bytes:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # 20 ms that a start can do without
+
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return nonce + AESGCM(self._key).encrypt(nonce, value, place)
+
+    def _open(self, sealed: bytes, place: bytes) -> str:
+        from cryptography.exceptions import InvalidTag  # as above
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         try:
-            value = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _place(scope, name))
+            return AESGCM(self._key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place).decode()
         except (InvalidTag, ValueError) as error:  # ValueError: too short to be sealed
             raise StorageUnavailableError(
                 "a secret does not open with the key of this data folder"
             ) from error
-        return value.decode()
-
-    def set(self, scope: TenantScope, *, name: str, value: str) -> None:
-        """Store the tenant's secret of that name, in place of an older one; durable when it returns."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        sealed = nonce + self._cipher.encrypt(nonce, value.encode(), _place(scope, name))
-        self._execute(_SET, scope.tenant_id, name, sealed)
-
-    def delete(self, scope: TenantScope, *, name: str) -> bool:
-        """Forget the tenant's secret of that name; whether there was one."""
-        return self._execute(_DELETE, scope.tenant_id, name).rowcount == 1
-
-    def names(self, scope: TenantScope) -> list[str]:
-        """The names of the tenant's secrets, in order."""
-        return [row["name"] for row in self._execute(_NAMES, scope.tenant_id).fetchall()]
-
-    def _execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
-        try:
-            return self._connection.execute(sql, parameters)
-        except sqlite3.Error as error:
-            raise unavailable(error) from error
 
 
-def _place(scope: TenantScope, name: str) -> bytes:
-    """What a value is bound to: a tenant's id has no NUL, so no two places are spelled alike."""
-    return f"{scope.tenant_id}\0{name}".encode()
+def _key(path: Path) -> bytes:
+    text = create(path, secrets.token_hex(_KEY_BYTES))
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise StorageUnavailableError(
+            f"{path} is damaged: it must have {2 * _KEY_BYTES} hexadecimal digits; put it back from a backup, "
+            "or remove it and the file beside it (and with that every secret) to begin anew"
+        )
+    return key
+
+
+def _execute(sql: str, parameters: tuple[object, ...], connection: sqlite3.Connection) -> None:
+    connection.execute(sql, parameters)
+
+
+def _place(scope: TenantScope, name: str, version: str) -> bytes:
+    """What a value is bound to: none of the three has a NUL, so no two places are spelled alike."""
+    return f"{scope.tenant_id}\0{name}\0{version}".encode()

@@ -9,6 +9,7 @@ from shared.ports.credentials import Credentials, NoCredentials
 from shared.ports.documents import Documents
 from shared.ports.events import Events
 from shared.ports.orchestrations import Orchestrations
+from shared.ports.secrets import NoSecrets, Secrets
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.ports.tokens import Tokens
 
@@ -27,6 +28,7 @@ class Adapters:
     ids: Ids
     cursor_key: bytes
     credentials: Credentials = field(default_factory=NoCredentials)
+    secrets: Secrets = field(default_factory=NoSecrets)
     telemetry: Telemetry = NO_TELEMETRY
     closers: Sequence[Closer] = ()
     """What ends those parts that keep something open, in the order in which they were opened."""

@@ -1,72 +1,124 @@
-"""The secrets port: what a tenant's name stands for, now."""
+"""The secrets port: what a tenant's name stands for, in which version."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from localhost.sqlite.secrets import SqliteSecrets
-from shared.ports.secrets import Secrets
+from shared.ports.secrets import MAX_VALUE_BYTES, Secrets
 from shared.security.scope import TenantScope
+from tests.contracts.conftest import Hands
+from tests.fakes.secrets import KeptSecrets
 
 ACME, GLOBEX = TenantScope("acme"), TenantScope("globex")
+LONGEST = "x" * MAX_VALUE_BYTES
 
 
-@dataclass(frozen=True)
-class Vault:
-    """An implementation, and how an operator stores in it (None: takes out)."""
-
-    secrets: Secrets
-    put: Callable[[TenantScope, str, str | None], None]
-
-
-@pytest.fixture(params=["sqlite"])
-def vault(tmp_path: Path) -> Iterator[Vault]:
-    store = SqliteSecrets(tmp_path / "secrets.db")
-    operator = SqliteSecrets(tmp_path / "secrets.db")
-
-    def put(scope: TenantScope, name: str, value: str | None) -> None:
-        if value is None:
-            operator.delete(scope, name=name)
-        else:
-            operator.set(scope, name=name, value=value)
-
-    yield Vault(store, put)
-    store.close()
-    operator.close()
+@pytest.fixture(params=["fake", "sqlite"])
+async def secrets(request: pytest.FixtureRequest, tmp_path: Path, clock: Hands) -> AsyncIterator[Secrets]:
+    if request.param == "fake":
+        yield KeptSecrets(now=clock.now)
+    else:
+        local = SqliteSecrets(tmp_path / "secrets.db", now=clock.now)
+        yield local
+        local.close()
 
 
-async def test_a_secret_that_was_never_stored_is_none(vault: Vault) -> None:
-    assert await vault.secrets.resolve(ACME, name="token") is None
+async def names(secrets: Secrets, scope: TenantScope) -> list[str]:
+    return sorted([one.name async for one in secrets.stored(scope)])
+
+
+async def test_a_secret_that_was_never_put_is_none(secrets: Secrets) -> None:
+    assert await secrets.resolve(ACME, name="token") is None
+    assert await secrets.resolve(ACME, name="token", version="0" * 32) is None
+    assert await names(secrets, ACME) == []
 
 
 @pytest.mark.parametrize(
-    "value", ["s3cret", "", "é😀\n\0", "x" * 100_000], ids=["text", "empty", "any", "long"]
+    "value",
+    ["s3cret", " \n", 'é😀\n"\\', LONGEST, "é" * (MAX_VALUE_BYTES // 2)],
+    ids=["text", "blank", "any", "longest", "longest in bytes"],
 )
-async def test_a_secret_resolves_to_its_value(vault: Vault, value: str) -> None:
-    vault.put(ACME, "token", value)
-    assert await vault.secrets.resolve(ACME, name="token") == value
+async def test_a_secret_resolves_to_its_value_to_the_letter(secrets: Secrets, value: str) -> None:
+    version = await secrets.put(ACME, name="token", value=value)
+    assert await secrets.resolve(ACME, name="token") == value
+    assert await secrets.resolve(ACME, name="token", version=version) == value
 
 
-async def test_a_secret_resolves_to_its_latest_value(vault: Vault) -> None:
-    vault.put(ACME, "token", "old")
-    assert await vault.secrets.resolve(ACME, name="token") == "old"
-    vault.put(ACME, "token", "new")
-    assert await vault.secrets.resolve(ACME, name="token") == "new"
-    vault.put(ACME, "token", None)
-    assert await vault.secrets.resolve(ACME, name="token") is None
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("token", ""), ("token", LONGEST + "x"), ("token", "\ud800"), ("", "x"), ("a b", "x"), ("n" * 40, "x")],
+    ids=["empty", "too long", "no text", "no name", "no such name", "long name"],
+)
+async def test_what_cannot_be_stored_is_refused(secrets: Secrets, name: str, value: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - what it says is for developers
+        await secrets.put(ACME, name=name, value=value)
+    assert await names(secrets, ACME) == []
 
 
-async def test_tenants_have_their_own_secrets(vault: Vault) -> None:
-    vault.put(ACME, "token", "acme's")
-    assert await vault.secrets.resolve(GLOBEX, name="token") is None
-    vault.put(GLOBEX, "token", "globex's")
-    assert await vault.secrets.resolve(ACME, name="token") == "acme's"
+async def test_a_rotated_secret_resolves_to_its_latest_value_and_each_version_to_its_own(
+    secrets: Secrets,
+) -> None:
+    first = await secrets.put(ACME, name="token", value="old")
+    second = await secrets.put(ACME, name="token", value="new")
+    same = await secrets.put(ACME, name="token", value="new")
+    assert len({first, second, same}) == 3
+    assert await secrets.resolve(ACME, name="token") == "new"
+    assert await secrets.resolve(ACME, name="token", version=first) == "old"
+    assert await secrets.resolve(ACME, name="token", version=second) == "new"
+    assert await secrets.resolve(GLOBEX, name="token", version=first) is None
 
 
-async def test_names_are_told_apart_to_the_letter(vault: Vault) -> None:
-    vault.put(ACME, "token", "lower")
-    vault.put(ACME, "Token", "upper")
-    assert await vault.secrets.resolve(ACME, name="token") == "lower"
-    assert await vault.secrets.resolve(ACME, name="token ") is None
+async def test_tenants_have_their_own_secrets(secrets: Secrets) -> None:
+    await secrets.put(ACME, name="token", value="acme's")
+    assert await secrets.resolve(GLOBEX, name="token") is None
+    await secrets.delete(GLOBEX, name="token")
+    await secrets.put(GLOBEX, name="token", value="globex's")
+    assert await secrets.resolve(ACME, name="token") == "acme's"
+
+
+async def test_names_are_told_apart_to_the_letter(secrets: Secrets) -> None:
+    await secrets.put(ACME, name="token", value="lower")
+    await secrets.put(ACME, name="Token", value="upper")
+    await secrets.put(ACME, name="TOKEN_" + "x" * 33, value="long")
+    assert await secrets.resolve(ACME, name="token") == "lower"
+    assert await secrets.resolve(ACME, name="Token") == "upper"
+    assert await secrets.resolve(ACME, name="TOKEN") is None
+
+
+async def test_a_deleted_secret_is_gone_with_every_version(secrets: Secrets) -> None:
+    versions = [await secrets.put(ACME, name="token", value=value) for value in ("a", "b")]
+    await secrets.put(ACME, name="other", value="c")
+    await secrets.delete(ACME, name="token")
+    await secrets.delete(ACME, name="token")
+    assert await secrets.resolve(ACME, name="token") is None
+    assert [await secrets.resolve(ACME, name="token", version=one) for one in versions] == [None, None]
+    assert await names(secrets, ACME) == ["other"]
+
+
+async def test_a_deleted_name_can_be_put_again_and_has_no_version_from_before(secrets: Secrets) -> None:
+    before = await secrets.put(ACME, name="token", value="old")
+    await secrets.delete(ACME, name="token")
+    after = await secrets.put(ACME, name="token", value="new")
+    assert await secrets.resolve(ACME, name="token") == "new"
+    assert await secrets.resolve(ACME, name="token", version=after) == "new"
+    assert await secrets.resolve(ACME, name="token", version=before) is None
+
+
+async def test_what_a_tenant_has_is_listed_with_version_and_times(secrets: Secrets, clock: Hands) -> None:
+    await secrets.put(ACME, name="token", value="old")
+    made = clock.now()
+    clock.forward(60)
+    version = await secrets.put(ACME, name="token", value="new")
+    await secrets.put(GLOBEX, name="theirs", value="x")
+    stored = [one async for one in secrets.stored(ACME)]
+    assert [(one.name, one.version) for one in stored] == [("token", version)]
+    assert (stored[0].created_at, stored[0].updated_at) == (made, clock.now())
+
+
+async def test_everything_is_listed_however_much_there_is(secrets: Secrets) -> None:
+    for number in range(30):
+        await secrets.put(ACME, name=f"n{number:02}", value="x")
+        await secrets.put(GLOBEX, name=f"n{number:02}", value="x")
+    assert await names(secrets, ACME) == [f"n{number:02}" for number in range(30)]

@@ -1,5 +1,6 @@
 """The local secrets file: its key, its permissions, and what tampering comes to."""
 
+import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Iterator
@@ -33,55 +34,67 @@ def alter(path: Path, sql: str) -> None:
 
 async def test_secrets_are_found_again_by_the_next_process(path: Path) -> None:
     first = SqliteSecrets(path)
-    first.set(ACME, name="token", value="s3cret")
+    await first.put(ACME, name="token", value="s3cret")
     first.close()
     second = SqliteSecrets(path)
     assert await second.resolve(ACME, name="token") == "s3cret"
     second.close()
 
 
-def test_the_files_are_the_owners_alone_and_have_no_value_in_clear(path: Path) -> None:
+async def test_the_files_are_the_owners_alone_and_have_no_value_in_clear(path: Path) -> None:
     store = SqliteSecrets(path)
-    store.set(ACME, name="token", value="a-very-secret-value")
+    await store.put(ACME, name="token", value="a-very-secret-value")
     store.close()
     key = path.with_name("secrets.db.key")
     assert {file.stat().st_mode & 0o777 for file in (path, key)} == {0o600}
     assert all(b"a-very-secret-value" not in file.read_bytes() for file in path.parent.iterdir())
 
 
-def test_names_are_listed_and_forgotten(store: SqliteSecrets) -> None:
-    for name in ("b", "a"):
-        store.set(ACME, name=name, value="x")
-    store.set(GLOBEX, name="c", value="x")
-    assert store.names(ACME) == ["a", "b"]
-    assert store.delete(ACME, name="a") is True
-    assert store.delete(ACME, name="a") is False
-    assert store.names(ACME) == ["b"]
-
-
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE secrets SET sealed = CAST(x'00' || substr(sealed, 2) AS BLOB)",
-        "UPDATE secrets SET sealed = substr(sealed, 1, length(sealed) - 1)",
-        "UPDATE secrets SET sealed = x''",
-        "UPDATE secrets SET tenant_id = 'acme', name = 'token' WHERE tenant_id = 'globex'",
-        "UPDATE secrets SET name = 'token' WHERE name = 'other'",
+        "UPDATE versions SET sealed = CAST(x'00' || substr(sealed, 2) AS BLOB)",
+        "UPDATE versions SET sealed = substr(sealed, 1, length(sealed) - 1)",
+        "UPDATE versions SET sealed = x''",
+        "UPDATE versions SET tenant_id = CASE tenant_id WHEN 'acme' THEN 'globex' ELSE 'acme' END",
+        "UPDATE versions SET name = CASE name WHEN 'token' THEN 'other' ELSE 'token' END",
+        "UPDATE versions SET version = version || '0'",
     ],
-    ids=["altered", "cut", "emptied", "of another tenant", "of another name"],
+    ids=["altered", "cut", "emptied", "of another tenant", "of another name", "of another version"],
 )
 async def test_a_value_that_was_altered_or_moved_does_not_open(
     store: SqliteSecrets, path: Path, change: str
 ) -> None:
-    if "WHERE" not in change:
-        store.set(ACME, name="token", value="value")
-    store.set(GLOBEX if "globex" in change else ACME, name="other", value="value")
+    await store.put(ACME, name="token", value="value")
+    await store.put(GLOBEX, name="other" if "name =" in change else "token", value="value")
     alter(path, change)
     with pytest.raises(UnavailableError):
-        await store.resolve(ACME, name="token")
+        await store.resolve(ACME, name="other" if "name =" in change else "token")
+
+
+def test_what_was_deleted_is_not_in_the_file_either(path: Path) -> None:
+    async def put_and_delete() -> bytes:
+        store = SqliteSecrets(path)
+        await store.put(ACME, name="token", value="value")
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            ((sealed,),) = connection.execute("SELECT sealed FROM versions").fetchall()
+        await store.delete(ACME, name="token")
+        store.close()
+        return bytes(sealed)
+
+    assert asyncio.run(put_and_delete()) not in path.read_bytes()
 
 
 async def test_a_closed_file_is_unavailable(store: SqliteSecrets) -> None:
     store.close()
     with pytest.raises(UnavailableError):
         await store.resolve(ACME, name="token")
+    with pytest.raises(UnavailableError):
+        await store.put(ACME, name="token", value="value")
+
+
+@pytest.mark.parametrize("text", ["", "ab", "no key at all"])
+def test_a_damaged_key_file_is_named_to_whoever_starts_the_host(path: Path, text: str) -> None:
+    path.with_name("secrets.db.key").write_text(text)
+    with pytest.raises(UnavailableError, match=r"secrets\.db\.key is damaged"):
+        SqliteSecrets(path)
