@@ -115,7 +115,7 @@ def _key(path: Path) -> bytes:
         key = b""
     if len(key) != _KEY_BYTES:
         raise StorageUnavailableError(
-            f"{path} is damaged: it must have {2 * _KEY_BYTES} hexadecimal digits; put it back from a backup, "
+            f"{path} is damaged: it must have {2 * _KEY_BYTES} hexadecimal digits; put it back from a backup "
             "or remove it and the file beside it (and with that every secret) to begin anew"
         )
     return key
