@@ -204,7 +204,8 @@ async def _identify(platform: Application, call: Call, route: Route, operation: 
     address = addresses.source(call.request, platform.settings.trusted_proxies)
     call.authenticated = caller = replace(member, request_id=call.request_id, address=address)
     await _count(platform, call, member.scope, member.principal.user)
-    await platform.policies.require(caller, operation, Resource(route.resource_id(call.request.path_params)))
+    asked = Resource(route.resource_id(call.request.path_params))
+    call.authenticated = await platform.policies.require(caller, operation, asked)
 
 
 async def _recognize(platform: Application, call: Call) -> None:

@@ -18,6 +18,20 @@ class KeptRecord(BaseModel):
     hash: str = Field(examples=[_HASH])
 
 
+class AuditDecision(BaseModel):
+    """The decision that permitted what was done."""
+
+    operation: str = Field(description="What was asked for.", examples=["intents.create"])
+    policies: list[str] = Field(
+        description="The ids of the policies that permitted it: `role-author`, `policy:<name>`.",
+        examples=[["role-author"]],
+    )
+    version: str = Field(
+        description="Of the whole set that was asked, as `POST /policies/check` tells it.",
+        examples=["9f86d081884c7d659a2feaa0c55ad015"],
+    )
+
+
 class AuditRecord(BaseModel):
     """Who did what, when and from where, hanging on the record before it."""
 
@@ -29,6 +43,11 @@ class AuditRecord(BaseModel):
     time: str = Field(description="RFC 3339, UTC.", examples=[_TIME])
     request_id: str = Field(description="The request it was done with; empty for the platform's own doings.")
     address: str | None = Field(description="The address the request came from.", examples=["203.0.113.7"])
+    decision: AuditDecision | None = Field(
+        default=None,
+        description="What permitted it; null: the platform did it by itself. Records of releases before "
+        "decisions were kept have none.",
+    )
     before: dict[str, Any] | None = Field(description="What the change touched, before it.")
     after: dict[str, Any] | None = Field(description="The same after it.")
     expires_at: str | None = Field(description="From then on the record may be gone; null: never.")

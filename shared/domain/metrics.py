@@ -31,6 +31,9 @@ EXECUTIONS_FINISHED: Final = Metric(
 REQUESTS_THROTTLED: Final = Metric(
     "quantum.requests.throttled", "sum", "{request}", "Requests that were answered 429."
 )
+DECISIONS_DENIED: Final = Metric(
+    "quantum.decisions.denied", "sum", "{decision}", "What the policies denied, by operation."
+)
 LEASES_UNCOUNTED: Final = Metric(
     "quantum.rates.leases_uncounted",
     "sum",
@@ -50,6 +53,7 @@ METRICS: Final = (
     RELAY_LAG,
     EXECUTIONS_FINISHED,
     REQUESTS_THROTTLED,
+    DECISIONS_DENIED,
     LEASES_UNCOUNTED,
     STEP_DURATION,
     REQUEST_UNITS,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.domain.errors import ForbiddenError
+from shared.security.decisions import Decision
 from shared.security.permissions import OPERATIONS
 from shared.security.principals import Principal, PrincipalKind
 
@@ -73,15 +74,6 @@ class Circumstances:
     address: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What was decided, by which policies, of which version of the set."""
-
-    allowed: bool
-    policies: tuple[str, ...]
-    version: str
-
-
 class Authorizer:
     """The decisions of one set of policies, which is parsed once."""
 
@@ -89,7 +81,7 @@ class Authorizer:
         from cedarpy import PolicySet
 
         written = json.dumps({"staticPolicies": statements, "templates": {}, "templateLinks": []})
-        self.version: Final = sha256(written.encode()).hexdigest()[:12]
+        self.version: Final = sha256(written.encode()).hexdigest()[:32]
         self._policies = PolicySet.from_json_str(written)
         self._schema = schema()
 
@@ -122,26 +114,18 @@ class Authorizer:
         failed = bool(answer.diagnostics.errors)
         allowed = answer.decision is cedarpy.Decision.Allow and not failed
         named = () if failed else tuple(sorted(answer.diagnostics.reasons))
-        return Decision(allowed, named or (DEFAULT_DENY,), self.version)
+        return Decision(operation, allowed, policies=named or (DEFAULT_DENY,), version=self.version)
 
-    def require(
-        self, principal: Principal, operation: str, resource: Resource, circumstances: Circumstances
-    ) -> Decision:
-        """Let pass what is permitted.
 
-        Raises:
-            ForbiddenError: it is not; ``policies`` names those that forbid it, or says that none permits it.
-            ValueError: there is no such operation.
-        """
-        decision = self.decide(principal, operation, resource, circumstances)
-        if decision.allowed:
-            return decision
-        if decision.policies == (DEFAULT_DENY,):
-            roles = ", ".join(sorted(principal.roles)) or "none"
-            why = f"nothing permits it to who has its roles ({roles})"
-        else:
-            why = f"forbidden by {', '.join(decision.policies)}"
-        raise ForbiddenError(f"{principal.name} may not do {operation}: {why}", policies=decision.policies)
+def refusal(principal: Principal, decision: Decision) -> ForbiddenError:
+    """What who is denied is told: the policies that forbid it, or that none permits it."""
+    if decision.policies == (DEFAULT_DENY,):
+        roles = ", ".join(sorted(principal.roles)) or "none"
+        why = f"nothing permits it to who has its roles ({roles})"
+    else:
+        why = f"forbidden by {', '.join(decision.policies)}"
+    message = f"{principal.name} may not do {decision.operation}: {why}"
+    return ForbiddenError(message, policies=decision.policies)
 
 
 def with_policies(statements: Statements) -> Authorizer:

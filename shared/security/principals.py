@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from shared.security.decisions import Decision
+
 type PrincipalKind = Literal["user", "service"]
 
 
@@ -30,12 +32,14 @@ class Origin:
         request_id: of the request that asked; empty for the platform's own doings.
         address: the network address that the request came from, if it is known.
         turn: with which it is asked for, if it may be sent again; no record says that.
+        decision: that permitted it; None where nobody was asked, of the platform's own doings.
     """
 
     principal: str
     request_id: str = ""
     address: str | None = None
     turn: Turn | None = None
+    decision: Decision | None = None
 
 
 PLATFORM = Origin("platform")

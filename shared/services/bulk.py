@@ -59,7 +59,7 @@ class Bulk:
             UnavailableError: the answer would be kept, and is not the last word about one of them.
         """
         operation = RETRY if wish.verb == "retry" else PERMISSIONS[wish.verb]
-        await self._policies.require(caller, operation)
+        caller = await self._policies.require(caller, operation)
         ids, following = await self._selected(caller, wish)
         room = asyncio.Semaphore(AT_ONCE)
 

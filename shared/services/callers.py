@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from shared.domain.children import Lineage
 from shared.domain.schedules import Firing
+from shared.security.decisions import Decision
 from shared.security.principals import Origin, Principal, Turn
 from shared.security.scope import TenantScope
 
@@ -13,7 +14,7 @@ class Caller:
     """An authenticated principal, its right to its tenant's documents, and the request it asks with.
 
     With ``occasion`` nobody asks: the platform does it in the principal's name, because a schedule or a step
-    says so.
+    says so. ``decision`` is what permits what it does: the policies' last word about it.
     """
 
     principal: Principal
@@ -22,10 +23,11 @@ class Caller:
     address: str | None = None
     turn: Turn | None = None
     occasion: Firing | Lineage | None = None
+    decision: Decision | None = None
 
     @property
     def origin(self) -> Origin:
         """What the audit records of this request say of it."""
         if self.occasion is not None:
-            return Origin(self.occasion.actor(self.scope.tenant_id))
-        return Origin(self.principal.name, self.request_id, self.address, self.turn)
+            return Origin(self.occasion.actor(self.scope.tenant_id), decision=self.decision)
+        return Origin(self.principal.name, self.request_id, self.address, self.turn, self.decision)

@@ -110,6 +110,7 @@ class Chains:
             "time": rfc3339(now),
             "request_id": act.origin.request_id,
             "address": act.origin.address,
+            "decision": act.origin.decision.to_json() if act.origin.decision else None,
             "before": act.before,
             "after": act.after,
             "expires_at": rfc3339(until) if until else None,

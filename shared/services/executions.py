@@ -122,7 +122,7 @@ class Executions:
         dry_run: bool,
     ) -> Execution:
         intent = await self._intents.get(caller, intent_id)
-        plan = await self._plans.executable(caller, intent)
+        caller, plan = await self._plans.executable(caller, intent)
         values, errors = validate_parameters(intent.definition.get("parameters"), parameters)
         if errors:
             raise ValidationFailedError("The parameters do not fit the intent", errors=errors)

@@ -51,7 +51,7 @@ class Lifecycle:
             ValidationFailedError: labels, description, version or successor break rules.
         """
         if amendment.get("status") == "archived":
-            await self._policies.require(caller, "intents.archive", Resource(name))
+            caller = await self._policies.require(caller, "intents.archive", Resource(name))
 
         async def decide(head: Body) -> Change | None:
             after = await self._amended(caller, head, amendment)

@@ -36,14 +36,14 @@ class Plans:
         # By the hash of the definition: a plan follows from that alone.
         self._kept: OrderedDict[str, Plan] = OrderedDict()
 
-    async def executable(self, caller: Caller, intent: Intent) -> Plan:
-        """The plan of an intent that may be executed as it stands, and by the caller.
+    async def executable(self, caller: Caller, intent: Intent) -> tuple[Caller, Plan]:
+        """The plan of an intent that may be executed as it stands, and the caller as that may execute it.
 
         Raises:
             NotExecutableError: it may not as it stands.
             ForbiddenError: it may not by the caller, as the policies say of such an intent now.
         """
-        await self._policies.require(caller, EXECUTE, intent_resource(intent))
+        caller = await self._policies.require(caller, EXECUTE, intent_resource(intent))
         require_executable(intent)
         if (plan := self._kept.get(intent.content_hash)) is None:
             self._validation.require_executable(intent.definition)
@@ -54,7 +54,7 @@ class Plans:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(intent.content_hash)
         await self._validation.require_permitted(caller.scope, plan)
-        return plan
+        return caller, plan
 
     async def preview(self, caller: Caller, intent_id: str, parameters: Mapping[str, Any]) -> Preview:
         """What executing the intent with these parameters would do; nothing is stored, and drafts pass.

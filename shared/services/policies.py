@@ -1,8 +1,9 @@
 """Who may do what: the question asked before anything is done, and the policies that a tenant adds."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,19 +16,22 @@ from shared.domain.errors import (
     ValidationFailedError,
 )
 from shared.domain.intents import Intent
+from shared.domain.metrics import DECISIONS_DENIED
 from shared.domain.paging import Cursors
 from shared.domain.policies import MAX_POLICIES, NewPolicy, Policy, policy_errors
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import TENANCY, Create, Delete, Document, Documents, Operation, Query, Replace
+from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.security.authorization import (
     ANYTHING,
     Authorizer,
     Circumstances,
-    Decision,
     Resource,
+    refusal,
     with_policies,
 )
+from shared.security.decisions import Decision
 from shared.security.permissions import OPERATIONS
 from shared.security.policy_texts import faults, statements
 from shared.security.principals import Principal
@@ -48,6 +52,7 @@ ATTEMPTS: Final = 5
 """Of a change that others' changes get in the way of."""
 _LATER: Final = timedelta(weeks=52 * 50)
 """A time that no policy says anything about, unless it is for ever."""
+_log = logging.getLogger(__name__)
 _AUDITED: Final = ("name", "policy", "description", "enabled")
 
 
@@ -63,11 +68,20 @@ class _Set:
 class Policies:
     """Each method is about the caller's own tenant."""
 
-    def __init__(self, *, documents: Documents, chains: Chains, cursors: Cursors, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        documents: Documents,
+        chains: Chains,
+        cursors: Cursors,
+        clock: Clock,
+        telemetry: Telemetry = NO_TELEMETRY,
+    ) -> None:
         self._documents = documents
         self._chains = chains
         self._cursors = cursors
         self._clock = clock
+        self._telemetry = telemetry
         self._sets: OrderedDict[str, _Set] = OrderedDict()
         self._changes = 0
 
@@ -81,19 +95,35 @@ class Policies:
             if authorizer.decide(caller.principal, operation, ANYTHING, now).allowed
         ]
 
-    async def require(self, caller: Caller, operation: str, resource: Resource = ANYTHING) -> Decision:
-        """Let pass what the policies permit the caller to do to ``resource``.
+    async def require(self, caller: Caller, operation: str, resource: Resource = ANYTHING) -> Caller:
+        """The caller with the decision, if the policies permit it to do that to ``resource``.
 
-        They are those that were stored up to ``LIFE`` seconds ago.
+        They are those that were stored up to ``LIFE`` seconds ago. Who is denied is in the log.
 
         Raises:
             ForbiddenError: they do not; ``policies`` names what forbids it, or that nothing permits it.
             UnavailableError: the tenant's policies cannot be had.
         """
         authorizer = await self._authorizer(caller.scope)
-        return authorizer.require(
-            caller.principal, operation, resource, Circumstances(self._clock.now(), caller.address)
+        circumstances = Circumstances(self._clock.now(), caller.address)
+        decision = authorizer.decide(caller.principal, operation, resource, circumstances)
+        if decision.allowed:
+            return replace(caller, decision=decision)
+        _log.info(
+            "denied: %s to %s, by %s of %s",
+            operation, caller.principal.name, ", ".join(decision.policies), decision.version,
+            extra={
+                "operation": operation,
+                "principal": caller.principal.name,
+                "resource": resource.id,
+                "policies": list(decision.policies),
+                "policy_set": decision.version,
+            },
+        )  # fmt: skip
+        self._telemetry.record(
+            DECISIONS_DENIED, 1, {"tenant_id": caller.scope.tenant_id, "operation": operation}
         )
+        raise refusal(caller.principal, decision)
 
     async def decide(
         self,

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from shared.domain.errors import FieldError, NotFoundError, ValidationFailedError
 from shared.ports.clock import Clock
-from shared.security.authorization import ANY, Circumstances, Decision, Resource
+from shared.security.authorization import ANY, Circumstances, Resource
+from shared.security.decisions import Decision
 from shared.security.permissions import OPERATIONS
 from shared.security.principals import Principal
 from shared.services.authentication import Authentication

@@ -30,6 +30,7 @@ from shared.ports.documents import (
     Query,
     Where,
 )
+from shared.security.decisions import Decision
 from shared.security.principals import Origin
 from shared.security.scope import TenantScope
 from shared.services.admission import Admission
@@ -88,6 +89,7 @@ class Order:
             "created_at": rfc3339(self.at),
             "new": self.new,
             "origin": [asked.principal, asked.request_id, asked.address],
+            "decision": asked.decision.to_json() if asked.decision else None,
             "owner": dict(self.owner),
             "kept": [list(one) for one in self.kept],
             "partly": list(self.partly),
@@ -98,10 +100,14 @@ class Order:
 
     @classmethod
     def stored(cls, body: Mapping[str, Any]) -> Self:
+        principal, request_id, address = body["origin"]
+        decision = body.get("decision")  # releases before decisions were kept stored none
         return cls(
             old=body[EXECUTIONS.partition_field],
             new=body["new"],
-            origin=Origin(*body["origin"]),
+            origin=Origin(
+                principal, request_id, address, decision=Decision.permitting(decision) if decision else None
+            ),
             owner=body["owner"],
             at=parse_rfc3339(body["created_at"]),
             kept=[(step, status) for step, status in body["kept"]],

@@ -118,7 +118,8 @@ class Retrying:
     async def _decide(self, caller: Caller, head: Mapping[str, Any], new: str, wanted: Retrial) -> Order:
         """What is kept, and what runs again; the plan is the old one, whatever the intent is by now."""
         execution_id: str = head["execution_id"]
-        await self._plans.executable(caller, await self._intents.get(caller, head["intent_id"]))
+        intent = await self._intents.get(caller, head["intent_id"])
+        caller, _ = await self._plans.executable(caller, intent)
         run = await self._runs.load(caller.scope, execution_id)
         if run is None:
             raise NotFoundError(f"There is no execution {execution_id}")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from quantum.contract.chains import Damage, record_hash
 from shared.domain.times import rfc3339
 from shared.ports.documents import REGISTRY
+from shared.security.decisions import Decision
 from shared.security.principals import PLATFORM, Origin
 from shared.security.scope import TenantScope
 from shared.services.chains import Act, Chain, Chains, record_of
@@ -28,6 +29,12 @@ SCALARS = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(codec="utf-8"), max_size=5)
 )
+ADA = Origin(
+    "ada@acme",
+    "r1",
+    "192.0.2.7",
+    decision=Decision("intents.update", allowed=True, policies=("role-author",), version="0" * 32),
+)
 JSON = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=2), inner, max_size=3),
@@ -37,7 +44,7 @@ BODIES = st.none() | st.fixed_dictionaries({}, optional={"a": SCALARS, "é": st.
 ACTS = st.builds(
     Act,
     st.sampled_from(["intent.create", "intent.update", "intent.archive"]),
-    st.sampled_from([Origin("ada@acme", "r1", "192.0.2.7"), PLATFORM]),
+    st.sampled_from([ADA, PLATFORM]),
     BODIES,
     BODIES,
 )

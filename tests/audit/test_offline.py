@@ -7,8 +7,14 @@ from pathlib import Path
 import pytest
 
 from examples.hosting import ROOT
-from quantum.audit import main
+from quantum.audit import Export, findings, main
+from shared.ports.documents import REGISTRY
+from shared.security.decisions import Decision
+from shared.security.principals import Origin
+from shared.security.scope import TenantScope
+from shared.services.chains import Act, Chain, Chains, record_of
 from tests.audit.chains import ACT, write
+from tests.fakes.clock import START
 
 
 @pytest.mark.parametrize(
@@ -52,6 +58,40 @@ def test_the_command_says_what_it_found_and_exits_by_it(tmp_path: Path) -> None:
         ran = subprocess.run(run, cwd=ROOT, input=text, capture_output=True, text=True, check=False)
         assert (ran.returncode, ran.stderr) == (status, "")
         assert said in ran.stdout
+
+
+def test_an_export_of_a_release_before_decisions_were_kept_is_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = Path(__file__).with_name("before-decisions.ndjson")
+    assert "decision" not in file.read_text()
+    assert main(["verify", str(file)]) == 0
+    assert capsys.readouterr().out.startswith("OK: 2 chains, 3 records of acme")
+
+
+def test_a_chain_goes_on_behind_records_without_decisions() -> None:
+    file = Path(__file__).with_name("before-decisions.ndjson")
+    old = Export.read(file.read_text().splitlines())
+    name = "registry/deploy"
+    origin = Origin(
+        "ada@acme",
+        decision=Decision("intents.update", allowed=True, policies=("role-author",), version="0" * 32),
+    )
+    chain = Chain(TenantScope("acme"), REGISTRY, "deploy")
+    entry = Chains().add(chain, old.links[name], Act("intent.update", origin, None, None), now=START)
+    added = record_of(REGISTRY, entry.operations[0].body)
+    assert added["decision"]["policies"] == ["role-author"]
+    old.chains[name].append(added)
+    old.manifest = {
+        **(old.manifest or {}),
+        "records": old.records,
+        "chains": {**old.links, name: entry.link},
+    }
+    assert [*findings(old)] == []
+    added["decision"] = None
+    assert [*findings(old)] == [
+        f"{name}, record 2: altered: record 2 is not what was written: its hash does not fit"
+    ]
 
 
 def test_it_needs_nothing_but_the_standard_library() -> None:

@@ -7,9 +7,9 @@ from typing import get_args
 
 import pytest
 
-from shared.domain.errors import ForbiddenError
 from shared.security import authorization
-from shared.security.authorization import ANYTHING, Circumstances, Decision, Resource, built_in
+from shared.security.authorization import ANYTHING, Circumstances, Resource, built_in, refusal
+from shared.security.decisions import Decision
 from shared.security.permissions import OPERATIONS, ROLES
 from shared.security.principals import Principal, PrincipalKind
 
@@ -60,7 +60,9 @@ def test_the_platforms_own_policies_fit_its_schema() -> None:
 
 def test_what_permits_is_named_with_the_version_of_the_set() -> None:
     both = decision(principal("operator", "admin"), "intents.execute")
-    assert both == Decision(True, ("role-admin", "role-operator"), built_in().version)
+    assert both == Decision(
+        "intents.execute", allowed=True, policies=("role-admin", "role-operator"), version=built_in().version
+    )
 
 
 @pytest.mark.parametrize("operation", ["intents.read", "members.read", "tenants.read"])
@@ -79,17 +81,18 @@ def test_roles_add_up() -> None:
     "roles", [(), ("viewer",), ("root",), ("Admin",)], ids=["none", "viewer", "unknown", "case"]
 )
 def test_what_no_role_permits_is_denied_and_the_answer_says_so(roles: tuple[str, ...]) -> None:
-    with pytest.raises(ForbiddenError) as denied:
-        built_in().require(principal(*roles), "intents.execute", ANYTHING, NOON)
-    assert denied.value.policies == ("default-deny",)
+    denied = refusal(principal(*roles), decision(principal(*roles), "intents.execute"))
+    assert denied.policies == ("default-deny",)
     why = f"nothing permits it to who has its roles ({''.join(roles) or 'none'})"
-    assert denied.value.message == f"ada@acme may not do intents.execute: {why}"
+    assert denied.message == f"ada@acme may not do intents.execute: {why}"
 
 
 @pytest.mark.parametrize("attributes", [{"colour": "red"}, {"target": 7}], ids=["unknown", "type"])
 def test_what_the_engine_cannot_decide_is_denied(attributes: dict[str, str]) -> None:
     undecided = decision(principal("admin"), "intents.execute", Resource("deploy", attributes))
-    assert undecided == Decision(False, ("default-deny",), built_in().version)
+    assert undecided == Decision(
+        "intents.execute", allowed=False, policies=("default-deny",), version=built_in().version
+    )
 
 
 def test_an_operation_that_does_not_exist_is_a_mistake_and_never_permitted() -> None:

@@ -80,6 +80,10 @@ async def test_a_child_has_a_record_of_its_own_that_names_its_parent(workshop: W
     (record,) = await audit(workshop, child)
     assert record["principal"] == f"execution:{parent.execution_id}@acme"
     assert record["after"]["created_by"] == "ada@acme"
+    assert record["decision"] == record["decision"] | {
+        "operation": "intents.execute",
+        "policies": ["role-operator"],
+    }
     found = await workshop.executions.get(workshop.ada, parent.execution_id)
     assert (found.parent, found.steps[0].status, found.steps[0].child) == (
         None,

@@ -18,9 +18,12 @@ from shared.domain.errors import (
 from shared.domain.executions import Execution
 from shared.domain.intents import NewIntent, NewVersion
 from shared.domain.retrying import Retrial
+from shared.domain.times import rfc3339
 from shared.modules.children import RunIntent
 from shared.ports.actions import ActionError, Completed
 from shared.ports.documents import EXECUTIONS, Documents
+from shared.security.principals import Origin
+from shared.services.retry_orders import Order
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments, Killed, Moment
 from tests.services.conftest import Workshop, caller, composed
@@ -373,8 +376,16 @@ async def test_wherever_the_process_dies_the_retry_is_whole_before_it_starts(fra
             assert old.progress.completed == 50
             assert [step.kept_from is not None for step in old.steps] == [True] * 50 + [False]
             assert (await fragile.types(old)).count("step_kept") == 50
+            (made, *_) = await _records(fragile, old.execution_id)
+            assert made["decision"]["operation"] == "intents.execute"
             old = await run(fragile, old)
     assert point > 10
+
+
+async def test_an_order_of_a_release_that_kept_no_decision_is_read(workshop: Workshop) -> None:
+    body = {"execution_id": "old", "new": "new", "origin": ["ada@acme", "r1", None], "owner": {}}
+    body |= {"created_at": rfc3339(workshop.clock.now()), "kept": [], "partly": [], "lists": []}
+    assert Order.stored(body | {"begun": [], "trace": {}}).origin == Origin("ada@acme", "r1")
 
 
 async def test_many_are_kept_in_transactions_of_bounded_size(workshop: Workshop) -> None:

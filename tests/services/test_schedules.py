@@ -143,6 +143,10 @@ async def test_the_audit_trail_says_that_the_schedule_did_it_and_in_whose_name(b
     record = change.document.body
     assert (record["principal"], record["after"]["created_by"]) == ("schedule:minutely@acme", "ada@acme")
     assert record["after"]["schedule"] == execution.schedule
+    assert record["decision"] == record["decision"] | {
+        "operation": "intents.execute",
+        "policies": ["role-admin"],
+    }
 
 
 async def test_the_agenda_leads_to_what_is_due_and_to_nothing_else(bench: Bench) -> None:
