@@ -39,6 +39,24 @@ class Taking:
 
 
 @dataclass(frozen=True, slots=True)
+class Undoing:
+    """How a step is undone whose author says nothing of it: by ``action``, with some of the step's outputs.
+
+    ``parameters`` are those of ``action``, each with the output that it gets.
+    """
+
+    action: str
+    parameters: Mapping[str, str]
+
+    def of(self, step: str) -> dict[str, Any]:
+        """The ``compensate`` that the author of ``step`` might have written."""
+        given = {
+            name: f"${{{{ steps['{step}'].outputs.{output} }}}}" for name, output in self.parameters.items()
+        }
+        return {"action": self.action, "parameters": given}
+
+
+@dataclass(frozen=True, slots=True)
 class ActionSpec:
     """An action as definitions and plans see it."""
 
@@ -57,6 +75,8 @@ class ActionSpec:
     """What later steps may take from it: the kind of each, and the output that it is."""
     takes: Mapping[str, Taking] = field(default_factory=dict[str, Taking])
     """The parameters that earlier steps may give."""
+    undone_by: Undoing | None = None
+    """What undoes it; None: only what its step says."""
 
     def spelled_out(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """``parameters`` with the conditions wrapped in ``${{ }}``, so that all are read alike."""

@@ -168,7 +168,7 @@ def make_plan(definition: Definition, *, actions: Mapping[str, ActionSpec]) -> P
     return Plan(
         definition.target,
         _graph(definition.steps, known, actions, given),
-        _graph(definition.finally_, known, actions, given),
+        _graph(definition.finally_, known, actions, given, undone=False),
         definition.outputs,
         definition.timeout,
         definition.concurrency,
@@ -207,6 +207,8 @@ def _graph(
     known: Mapping[str, int],
     actions: Mapping[str, ActionSpec],
     given: Mapping[str, Mapping[str, str]],
+    *,
+    undone: bool = True,
 ) -> tuple[PlanStep, ...]:
     """``steps`` with the edges between them; ``known`` are the positions of all steps that there are.
 
@@ -226,13 +228,20 @@ def _graph(
         if in_order and planned:
             needed = [planned[-1].id]
         ordered = tuple(sorted(needed, key=known.__getitem__))
-        undone = _compensation(step, known, actions) if step.compensate else None
-        planned.append(_plan_step(step, ordered, referenced, actions[step.action], undone))
+        compensation = _compensation(step, known, actions) if undone else None
+        planned.append(_plan_step(step, ordered, referenced, actions[step.action], compensation))
     return tuple(planned)
 
 
-def _compensation(step: Step, known: Collection[str], actions: Mapping[str, ActionSpec]) -> PlanStep:
-    compensation = Step.model_validate({"id": step.id, **dict(step.compensate or {})})
+def _compensation(step: Step, known: Collection[str], actions: Mapping[str, ActionSpec]) -> PlanStep | None:
+    """What undoes ``step``: what it says itself, or else what its action does."""
+    if step.compensate is not None:
+        said = dict(step.compensate)
+    elif not step.kept and (undoing := actions[step.action].undone_by):
+        said = undoing.of(step.id)
+    else:
+        return None
+    compensation = Step.model_validate({"id": step.id, **said})
     spec = actions[compensation.action]
     return _plan_step(compensation, (), _references(compensation, known, spec), spec)
 

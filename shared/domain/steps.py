@@ -126,8 +126,11 @@ class Step(BaseModel):
         default=10, ge=1, le=MAX_CONCURRENCY, description="Of `foreach`: how many items at a time, at most."
     )
     compensate: Compensation | None = Field(
-        default=None, description="How to undo it if it completed and the execution fails or is cancelled."
+        default=None,
+        description="How to undo it if it completed and the execution fails or is cancelled. Some actions "
+        "say themselves what undoes them; with false, nothing does.",
     )
+    kept: bool = Field(default=False, description="Whether nothing undoes it: its compensate is false.")
 
 
 def long_form(raw: Mapping[str, Any], position: int) -> dict[str, Any]:
@@ -138,8 +141,12 @@ def long_form(raw: Mapping[str, Any], position: int) -> dict[str, Any]:
     step = {key: value for key, value in raw.items() if key in KEYWORDS and value is not None}
     step["parameters"] = parameters_of(raw)
     step.setdefault("id", derived_id(str(raw.get("action", "step")), position))
-    if isinstance(compensation := step.get("compensate"), Mapping):
-        step["compensate"] = compensation_of(compensation)
+    match step.get("compensate"):
+        case Mapping() as compensation:
+            step["compensate"] = compensation_of(compensation)
+        case False:
+            del step["compensate"]
+            step["kept"] = True
     return step
 
 

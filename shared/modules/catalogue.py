@@ -73,6 +73,7 @@ def _spec(action: Action) -> ActionSpec:
         action.permission,
         action.offers,
         action.takes,
+        action.undone_by,
     )
 
 

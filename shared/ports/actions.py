@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 from pydantic import BaseModel
 
-from shared.domain.actions import EXECUTE, ActionSpec, SideEffect, Taking
+from shared.domain.actions import EXECUTE, ActionSpec, SideEffect, Taking, Undoing
 from shared.domain.places import Place
 from shared.domain.waiting import POLL, Waiting
 from shared.ports.callbacks import Callbacks
@@ -144,6 +144,11 @@ class Action(ABC):
     """What later steps may take from it: the kind of each, and the output that it is."""
     takes: ClassVar[Mapping[str, Taking]] = MappingProxyType({})
     """The parameters that, left out, are what earlier steps offer; their models have a default."""
+    undone_by: ClassVar[Undoing | None] = None
+    """What undoes it when it has completed and its execution fails, unless its step says otherwise.
+
+    What it leaves behind when it fails itself, it must undo itself.
+    """
 
     # Named as types, because that is what they are.
     Parameters: ClassVar[type[BaseModel]]

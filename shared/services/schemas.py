@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from shared.domain.actions import ActionSpec
 from shared.domain.definitions import MAX_STEPS, Definition
-from shared.domain.steps import Compensation, Step
+from shared.domain.steps import KEYWORDS, Compensation, Step
 from shared.domain.templates import OPEN
 
 type Schema = dict[str, Any]
@@ -69,10 +69,14 @@ class Schemas:
 
     def _step(self, defs: dict[str, Schema]) -> Schema:
         properties = _properties(Step, defs)
-        keywords = {name: _or(_NULL, schema) for name, schema in properties.items() if name != "parameters"}
+        keywords = {
+            name: _or(_NULL, schema)
+            for name, schema in properties.items()
+            if name in KEYWORDS - {"parameters"}
+        }
         keywords["compensate"] = {
             "description": properties["compensate"]["description"],
-            "anyOf": [{"$ref": "#/$defs/Compensation"}, _NULL],
+            "anyOf": [{"$ref": "#/$defs/Compensation"}, {"const": False}, _NULL],
         }
         defs["Compensation"] = {
             "type": "object",

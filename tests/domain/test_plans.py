@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from shared.domain.actions import Taking
+from shared.domain.actions import Taking, Undoing
 from shared.domain.definitions import parse_definition
 from shared.domain.graphs import topological
 from shared.domain.plans import Plan, make_plan
@@ -130,3 +130,40 @@ def test_steps_that_wait_for_what_they_are_to_give_are_a_cycle() -> None:
     (error,) = errors_of({"steps": [give, {"id": "take", "action": "run"}]}, MAKING)
     assert error.code == "CYCLE"
     assert "give → take → give" in error.message
+
+
+UNDOING = {
+    **ACTIONS,
+    "open": replace(ACTIONS["build"], name="open", undone_by=Undoing("shut", {"door": "opened"})),
+    "shut": replace(ACTIONS["build"], name="shut"),
+}
+
+
+def undone(step: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """What undoes the step, by its plan."""
+    made = make_plan(parse_definition({"steps": [{"id": "it", **step}]}), actions=UNDOING)
+    undo = made.step("it").compensate
+    return None if undo is None else (undo.action, dict(undo.parameters))
+
+
+def test_what_undoes_an_action_by_itself_stands_in_the_plan() -> None:
+    assert undone({"action": "open"}) == ("shut", {"door": "${{ steps['it'].outputs.opened }}"})
+    assert undone({"action": "open", "foreach": [1]}) == (
+        "shut",
+        {"door": "${{ steps['it'].outputs.opened }}"},
+    )
+    assert undone({"action": "shut"}) is None
+
+
+def test_a_step_may_say_otherwise_what_undoes_it_or_that_nothing_does() -> None:
+    assert undone({"action": "open", "compensate": {"action": "build", "x": 1}}) == ("build", {"x": 1})
+    assert undone({"action": "open", "compensate": False}) is None
+
+
+def test_what_runs_last_is_not_undone() -> None:
+    last = {
+        "finally": [{"id": "it", "action": "open", "compensate": False}, {"id": "other", "action": "open"}]
+    }
+    assert not errors_of({"steps": [], **last}, UNDOING)
+    made = make_plan(parse_definition(last), actions=UNDOING)
+    assert [step.compensate for step in made.last] == [None, None]

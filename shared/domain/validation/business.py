@@ -51,7 +51,7 @@ def dependencies(subject: Subject) -> Iterator[FieldError]:
 def compensated_steps(subject: Subject) -> Iterator[FieldError]:
     """That what runs at last has no compensation: nothing comes after it that could fail."""
     for entry in subject.entries:
-        if entry.last and entry.raw.get("compensate") is not None:
+        if entry.last and entry.raw.get("compensate") not in (None, False):
             message = f"step '{entry.id}' is in finally, and what runs last is never compensated: remove this"
             yield FieldError(entry.at + "/compensate", "FINALLY", message)
 
