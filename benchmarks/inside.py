@@ -38,7 +38,7 @@ async def requests(count: int, data: Path) -> None:
 
 async def join(platform: Application) -> None:
     """The member that asks."""
-    await platform.members.ensure_tenant("acme")
+    await platform.tenants.ensure("acme")
     await platform.members.ensure_member(
         "acme", user="ada", roles=["viewer"], issuer=LOCAL_ISSUER, subject="ada"
     )

@@ -48,7 +48,7 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
     registry = registry_services(base, catalogue, tenancy)
     executions = execution_services(base, catalogue, approvals, tenancy, registry)
     delivery = delivery_services(base)
-    upkeep = upkeep_services(base, catalogue, tenancy.members)
+    upkeep = upkeep_services(base, catalogue)
     # Each group has its own services under their own names, which its dataclass holds it to.
     parts = vars(tenancy) | vars(registry) | vars(executions) | vars(delivery) | vars(upkeep)
     return Application(settings=settings, adapters=adapters, **parts)

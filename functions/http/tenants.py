@@ -15,12 +15,14 @@ def blueprint(platform: Application) -> df.Blueprint:
 
 
 async def get(platform: Application, call: Call) -> Response:
-    tenant = await platform.tenants.get(call.caller, call.id)
+    tenant = await platform.configuration.get(call.caller, call.id)
     return resource(wire.tenant(tenant), etag=tenant.etag, if_none_match=call.header(b"if-none-match"))
 
 
 async def patch(platform: Application, call: Call) -> Response:
     body: PatchTenant = call.body
     changes = body.settings.model_dump(exclude_unset=True)
-    tenant = await platform.tenants.configure(call.caller, call.id, changes, if_match=if_match(call.headers))
+    tenant = await platform.configuration.configure(
+        call.caller, call.id, changes, if_match=if_match(call.headers)
+    )
     return reply(wire.tenant(tenant), headers={"ETag": entity_tag(tenant.etag)})

@@ -11,13 +11,13 @@ from shared.security.scope import TenantScope
 from shared.services.launching import Launcher
 from shared.services.limits import Limits
 from shared.services.runs import Run
-from shared.services.tenants import Tenants
+from shared.services.tenant_settings import Configuration
 
 
 class Admission:
-    def __init__(self, *, limits: Limits, tenants: Tenants, launcher: Launcher) -> None:
+    def __init__(self, *, limits: Limits, configuration: Configuration, launcher: Launcher) -> None:
         self._limits = limits
-        self._tenants = tenants
+        self._configuration = configuration
         self._launcher = launcher
 
     async def enter(
@@ -36,7 +36,7 @@ class Admission:
         """
         if head.get("dry_run"):
             return
-        limit = await self._tenants.max_concurrent_executions(scope)
+        limit = await self._configuration.max_concurrent_executions(scope)
         claim = claim_of(head["intent_id"], concurrency, lineage, tenant_limited=limit is not None)
         if claim is None:
             return

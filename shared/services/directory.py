@@ -19,7 +19,9 @@ from shared.domain.errors import (
     DocumentError,
     DocumentExistsError,
     DocumentMissingError,
+    FieldError,
     UnavailableError,
+    ValidationFailedError,
 )
 from shared.ports.documents import (
     TENANCY,
@@ -32,7 +34,7 @@ from shared.ports.documents import (
     Query,
     Replace,
 )
-from shared.security.scope import TenantScope
+from shared.security.scope import TENANT_ID, TenantScope
 
 DIRECTORY: Final = "directory"
 """The tenant id under which the platform keeps what belongs to no tenant; nobody can be a member of it."""
@@ -99,6 +101,18 @@ class Directory:
 
     async def _write(self, partition: str, operation: Operation) -> None:
         await self._documents.transact(_SCOPE, container=TENANCY, partition=partition, operations=[operation])
+
+
+def tenant_scope(tenant_id: str) -> TenantScope:
+    """The scope of a tenant that the local tools name.
+
+    Raises:
+        ValidationFailedError: the id is not a DNS label, or is the platform's own.
+    """
+    if tenant_id == DIRECTORY or not TENANT_ID.fullmatch(tenant_id):
+        message = "must be a DNS label in lower case, and not the platform's own name"
+        raise ValidationFailedError(errors=[FieldError("/tenant_id", "INVALID", f"{tenant_id!r}: {message}")])
+    return TenantScope(tenant_id)
 
 
 def _partition(issuer: str, subject: str) -> str:

@@ -8,7 +8,7 @@ Every change replaces the chain's link as it was before anything else was read. 
 time one loses, and looks again: what must hold of several members together, holds.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,7 +18,6 @@ from shared.domain.errors import (
     DocumentError,
     DocumentExistsError,
     DocumentStaleError,
-    FieldError,
     NotFoundError,
     UnavailableError,
     ValidationFailedError,
@@ -48,10 +47,10 @@ from shared.ports.documents import (
     Where,
 )
 from shared.security.permissions import ROLES
-from shared.security.scope import TENANT_ID, TenantScope
+from shared.security.scope import TenantScope
 from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
-from shared.services.directory import DIRECTORY, Directory
+from shared.services.directory import Directory, tenant_scope
 from shared.services.etags import IfMatch, require_match
 from shared.services.receipts import Record, once
 
@@ -90,25 +89,6 @@ class Members:
         self._clock = clock
         self.state = 0
 
-    async def ensure_tenant(self, tenant_id: str) -> None:
-        """Make the tenant if it is new.
-
-        Raises:
-            ValidationFailedError: the id is not a DNS label, or is the platform's own.
-        """
-        scope = _scope(tenant_id)
-        created_at = rfc3339(self._clock.now())
-        body = {"id": "tenant", "kind": "tenant", "created_at": created_at}
-        with suppress(DocumentExistsError):
-            await self._documents.transact(
-                scope, container=TENANCY, partition="tenant", operations=[Create(body)]
-            )
-        await self._directory.add_tenant(tenant_id, created_at=created_at)
-
-    def tenant_ids(self) -> AsyncIterator[str]:
-        """Every tenant's id, for the platform's own timers: no request of a member's leads here."""
-        return self._directory.tenant_ids()
-
     async def tenants(self, issuer: str, subject: str) -> Mapping[str, str]:
         """The tenants that identity may be a member of, and its user name in each."""
         return await self._directory.tenants(issuer, subject)
@@ -133,7 +113,7 @@ class Members:
             ValidationFailedError: the tenant, user or a role is not a name that can be given.
             ConflictError: ``user`` is another identity's name in this tenant.
         """
-        scope = _scope(tenant_id)
+        scope = tenant_scope(tenant_id)
         wanted = sorted(set(roles))
         if errors := member_errors(user, wanted, known=ROLES):
             raise ValidationFailedError(errors=errors)
@@ -321,13 +301,6 @@ class Members:
 
 def _chain(scope: TenantScope) -> Chain:
     return Chain(scope, TENANCY, PARTITION)
-
-
-def _scope(tenant_id: str) -> TenantScope:
-    if tenant_id == DIRECTORY or not TENANT_ID.fullmatch(tenant_id):
-        message = "must be a DNS label in lower case, and not the platform's own name"
-        raise ValidationFailedError(errors=[FieldError("/tenant_id", "INVALID", f"{tenant_id!r}: {message}")])
-    return TenantScope(tenant_id)
 
 
 def _query(where: Sequence[Where], *, limit: int, after: str | None = None) -> Query:

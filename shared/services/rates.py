@@ -25,7 +25,7 @@ from shared.ports.clock import Clock
 from shared.ports.documents import COUNTERS, Create, Documents, Operation, Patch
 from shared.ports.telemetry import Telemetry
 from shared.security.scope import TenantScope
-from shared.services.tenants import Tenants
+from shared.services.tenant_settings import Configuration
 
 LEASE_SECONDS: Final = 2.0
 """How long a lease may take, and finding out what the tenant asks; then the store counts as away."""
@@ -65,13 +65,13 @@ class Rates:
         self,
         *,
         documents: Documents,
-        tenants: Tenants,
+        configuration: Configuration,
         clock: Clock,
         telemetry: Telemetry,
         defaults: RateLimits,
     ) -> None:
         self._documents = documents
-        self._tenants = tenants
+        self._configuration = configuration
         self._clock = clock
         self._telemetry = telemetry
         self._defaults = defaults
@@ -104,7 +104,7 @@ class Rates:
         """What the tenant's administrators ask; while nobody can tell, nothing."""
         try:
             async with asyncio.timeout(LEASE_SECONDS):
-                return (await self._tenants.settings(scope)).rate_limits
+                return (await self._configuration.settings(scope)).rate_limits
         except (UnavailableError, TimeoutError):
             return NO_LIMITS
 

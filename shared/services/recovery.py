@@ -16,9 +16,9 @@ from shared.ports.documents import EXECUTIONS, Documents, Query, Where
 from shared.security.scope import TenantScope
 from shared.services.launching import Launcher
 from shared.services.limits import Limits
-from shared.services.members import Members
 from shared.services.nudges import Nudges
 from shared.services.retry_orders import RetryOrders
+from shared.services.tenant_settings import Configuration
 from shared.services.tenants import Tenants
 
 GRACE = timedelta(seconds=10)
@@ -33,8 +33,8 @@ class Recovery:
         self,
         *,
         documents: Documents,
-        members: Members,
         tenants: Tenants,
+        configuration: Configuration,
         launcher: Launcher,
         limits: Limits,
         nudges: Nudges,
@@ -42,8 +42,8 @@ class Recovery:
         clock: Clock,
     ) -> None:
         self._documents = documents
-        self._members = members
         self._tenants = tenants
+        self._configuration = configuration
         self._launcher = launcher
         self._limits = limits
         self._nudges = nudges
@@ -53,7 +53,7 @@ class Recovery:
     async def run(self) -> int:
         """Bring every stranded execution back on its way; how many were looked after."""
         recovered = 0
-        async for tenant_id in self._members.tenant_ids():
+        async for tenant_id in self._tenants.ids():
             scope = TenantScope(tenant_id)
             recovered += await self._recover_tenant(scope)
             left = self._clock.now() - GRACE
@@ -65,7 +65,7 @@ class Recovery:
     async def _heal_limits(self, scope: TenantScope) -> int:
         if not await self._limits.used(scope):
             return 0
-        limit = await self._tenants.max_concurrent_executions(scope, fresh=True)
+        limit = await self._configuration.max_concurrent_executions(scope, fresh=True)
         return await self._limits.heal(scope, limit, grace=GRACE)
 
     async def _recover_tenant(self, scope: TenantScope) -> int:

@@ -37,7 +37,7 @@ from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
 from shared.services.chains import CHAIN, GRACE, RECEIPT, RECORD
 from shared.services.directory import DIRECTORY
-from shared.services.members import Members
+from shared.services.tenants import Tenants
 
 HISTORY_KEPT: Final = timedelta(hours=1)
 """How old an orchestration is at least when its history goes."""
@@ -67,13 +67,13 @@ class Retention:
         *,
         documents: Documents,
         orchestrations: Orchestrations,
-        members: Members,
+        tenants: Tenants,
         clock: Clock,
         keep: timedelta | None,
     ) -> None:
         self._documents = documents
         self._orchestrations = orchestrations
-        self._members = members
+        self._tenants = tenants
         self._clock = clock
         self._keep = keep
 
@@ -100,7 +100,7 @@ class Retention:
             yield note
         if self._keep is None:
             return
-        async for tenant_id in self._members.tenant_ids():
+        async for tenant_id in self._tenants.ids():
             async for due in self._due(TenantScope(tenant_id), now - self._keep):
                 yield await self._note(tenant_id, due)
 

@@ -13,7 +13,7 @@ from shared.ports.actions import Catalogue
 from shared.ports.documents import REGISTRY, Document, Documents
 from shared.security.scope import TenantScope
 from shared.services.callers import Caller
-from shared.services.tenants import Tenants
+from shared.services.tenant_settings import Configuration
 
 FEW_STEPS: Final = 20
 """Definitions with more steps are validated on a thread, so that other requests go on meanwhile."""
@@ -27,19 +27,19 @@ class Validation:
         *,
         documents: Documents,
         catalogue: Catalogue,
-        tenants: Tenants,
+        configuration: Configuration,
         url_refusal: Callable[[str], str | None],
     ) -> None:
         self._documents = documents
         self._catalogue = catalogue
-        self._tenants = tenants
+        self._configuration = configuration
         self._url_refusal = url_refusal
 
     async def report(self, caller: Caller, sent: Sent) -> Report:
         """Everything that is wrong with an intent, and advice; nothing is stored."""
         context = Context(
             actions=self._catalogue.specs(),
-            settings=await self._tenants.settings(caller.scope),
+            settings=await self._configuration.settings(caller.scope),
             url_refusal=self._url_refusal,
             intents=await self._targets(caller.scope, named_intents(sent.definition)),
         )
@@ -75,7 +75,7 @@ class Validation:
         Raises:
             NotExecutableError: they forbid one.
         """
-        forbidden = frozenset((await self._tenants.settings(scope)).forbidden_actions)
+        forbidden = frozenset((await self._configuration.settings(scope)).forbidden_actions)
         for name in sorted(forbidden & plan.actions if forbidden else ()):
             raise NotExecutableError(f"The administrators of this tenant forbid the action '{name}'")
 

@@ -14,6 +14,7 @@ from shared.services.nudges import Nudges
 from shared.services.policies import Policies
 from shared.services.retry_orders import RetryOrders
 from shared.services.runs import Runs
+from shared.services.tenant_settings import Configuration
 from shared.services.tenants import Tenants
 from shared.services.watched import WatchedDocuments, WatchedEvents
 from shared.settings import Settings
@@ -32,6 +33,7 @@ class Foundation:
     runs: Runs
     launcher: Launcher
     limits: Limits
+    configuration: Configuration
     tenants: Tenants
     policies: Policies
     admission: Admission
@@ -54,14 +56,14 @@ class Foundation:
         cursors = Cursors(adapters.cursor_key)
         chains = Chains(settings.audit_retention)
         limits = Limits(documents=documents, launcher=launcher, clock=adapters.clock)
-        tenants = Tenants(
+        configuration = Configuration(
             documents=documents,
             chains=chains,
             limits=limits,
             clock=adapters.clock,
             max_concurrent_executions=settings.max_concurrent_executions,
         )
-        admission = Admission(limits=limits, tenants=tenants, launcher=launcher)
+        admission = Admission(limits=limits, configuration=configuration, launcher=launcher)
         return cls(
             adapters,
             settings,
@@ -72,7 +74,8 @@ class Foundation:
             runs,
             launcher,
             limits,
-            tenants,
+            configuration,
+            Tenants(documents, adapters.clock),
             Policies(
                 documents=documents,
                 chains=chains,

@@ -32,7 +32,7 @@ def registry_services(base: Foundation, catalogue: Catalogue, tenancy: TenancySe
     validation = Validation(
         documents=documents,
         catalogue=catalogue,
-        tenants=base.tenants,
+        configuration=base.configuration,
         url_refusal=base.egress.refusal_of_url,
     )
     references = References(documents, clock, base.adapters.ids)

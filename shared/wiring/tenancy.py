@@ -6,6 +6,7 @@ from shared.services.authentication import Authentication
 from shared.services.members import Members
 from shared.services.policies import Policies
 from shared.services.rates import Rates
+from shared.services.tenant_settings import Configuration
 from shared.services.tenants import Tenants
 from shared.wiring.foundation import Foundation
 
@@ -13,6 +14,7 @@ from shared.wiring.foundation import Foundation
 @dataclass(frozen=True)
 class TenancyServices:
     tenants: Tenants
+    configuration: Configuration
     members: Members
     authentication: Authentication
     policies: Policies
@@ -24,12 +26,13 @@ def tenancy_services(base: Foundation) -> TenancyServices:
     members = Members(documents, chains=base.chains, cursors=base.cursors, clock=adapters.clock)
     return TenancyServices(
         tenants=base.tenants,
+        configuration=base.configuration,
         members=members,
         authentication=Authentication(members, adapters.tokens, adapters.clock),
         policies=base.policies,
         rates=Rates(
             documents=documents,
-            tenants=base.tenants,
+            configuration=base.configuration,
             clock=adapters.clock,
             telemetry=adapters.telemetry,
             defaults=base.settings.rate_limits,

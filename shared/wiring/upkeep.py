@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from shared.ports.actions import Catalogue
 from shared.services.health import Health
 from shared.services.idempotency import Idempotency
-from shared.services.members import Members
 from shared.services.recovery import Recovery
 from shared.services.retention import Retention
 from shared.services.sealing import Sealer
@@ -22,13 +21,13 @@ class UpkeepServices:
     warm_up: WarmUp
 
 
-def upkeep_services(base: Foundation, catalogue: Catalogue, members: Members) -> UpkeepServices:
+def upkeep_services(base: Foundation, catalogue: Catalogue) -> UpkeepServices:
     documents, adapters = base.documents, base.adapters
     return UpkeepServices(
         recovery=Recovery(
             documents=documents,
-            members=members,
             tenants=base.tenants,
+            configuration=base.configuration,
             launcher=base.launcher,
             limits=base.limits,
             nudges=base.nudges,
@@ -38,7 +37,7 @@ def upkeep_services(base: Foundation, catalogue: Catalogue, members: Members) ->
         retention=Retention(
             documents=documents,
             orchestrations=adapters.orchestrations,
-            members=members,
+            tenants=base.tenants,
             clock=adapters.clock,
             keep=base.settings.execution_retention,
         ),

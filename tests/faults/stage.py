@@ -195,8 +195,8 @@ class Stage:
         platform = self.platform
         timer = Recovery(
             documents=platform.adapters.documents,
-            members=platform.members,
             tenants=platform.tenants,
+            configuration=platform.configuration,
             launcher=platform.launcher,
             limits=platform.limits,
             nudges=platform.nudges,

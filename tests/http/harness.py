@@ -211,7 +211,7 @@ async def build(
 
 async def people(platform: Application, issuer: str) -> None:
     for tenant, users in {"acme": [*ROLES, "both"], "globex": ["eve", "both"]}.items():
-        await platform.members.ensure_tenant(tenant)
+        await platform.tenants.ensure(tenant)
         for user in users:
             role = user if user in ROLES else "admin"
             await platform.members.ensure_member(tenant, user=user, roles=[role], issuer=issuer, subject=user)

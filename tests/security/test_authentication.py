@@ -24,6 +24,7 @@ from shared.services.callers import Caller
 from shared.services.chains import Chains
 from shared.services.directory import DIRECTORY, Directory
 from shared.services.members import Members
+from shared.services.tenants import Tenants
 from tests.security.forge import ISSUER, Forge
 
 
@@ -55,7 +56,7 @@ class Platform:
     authentication: Authentication
 
     async def add(self, tenant: str, user: str = "ada", *, subject: str | None = None, **more: Any) -> None:
-        await self.members.ensure_tenant(tenant)
+        await Tenants(self.documents, self.forge.clock).ensure(tenant)
         fields = {"roles": ["viewer"], "issuer": ISSUER, "subject": subject or user} | more
         await self.members.ensure_member(tenant, user=user, **fields)
 

@@ -132,7 +132,7 @@ async def open_bench(request: pytest.FixtureRequest, store: str, folder: Path) -
         workshop.catalogue.add("act", lambda _parameters, _context: pytest.fail("nothing runs here"))
         members = Members(documents, chains=Chains(), cursors=Cursors(b"k"), clock=clock)
         authentication, agenda = Authentication(members, NoTokens(), clock), Agenda(documents, clock)
-        await members.ensure_tenant("acme")
+        await workshop.tenants.ensure("acme")
         await members.ensure_member("acme", user="ada", roles=["admin"], issuer=ISSUER, subject="ada")
         await workshop.intents.create(workshop.ada, NewIntent(name="deploy", definition={"steps": [STEP]}))
         schedules = Schedules(

@@ -40,6 +40,7 @@ from shared.services.runs import Runs
 from shared.services.steering import Steering
 from shared.services.steps import Parts, Steps
 from shared.services.streams import Streams
+from shared.services.tenant_settings import Configuration
 from shared.services.tenants import Tenants
 from shared.services.validation import Validation
 from shared.services.versions import Versions
@@ -65,6 +66,7 @@ class Workshop:
     catalogue: ScriptedCatalogue
     clock: FrozenClock
     tenants: Tenants
+    configuration: Configuration
     validation: Validation
     intents: Intents
     versions: Versions
@@ -173,6 +175,7 @@ def composed(
         catalogue,
         clock,
         platform.tenants,
+        platform.configuration,
         platform.validation,
         platform.intents,
         platform.versions,

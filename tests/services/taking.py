@@ -20,7 +20,7 @@ from shared.services.launching import Launcher
 from shared.services.limits import Limits
 from shared.services.rates import Rates
 from shared.services.runs import Runs
-from shared.services.tenants import Tenants
+from shared.services.tenant_settings import Configuration
 from tests.fakes.clock import FrozenClock
 from tests.fakes.orchestrations import RecordedOrchestrations
 from tests.services.conftest import caller
@@ -34,8 +34,10 @@ def instance(
     """The limits as one instance of the platform has them."""
     launcher = Launcher(documents=documents, orchestrations=RecordedOrchestrations(), runs=Runs(documents))
     bounds = Limits(documents=documents, launcher=launcher, clock=clock)
-    tenants = Tenants(documents=documents, chains=Chains(), limits=bounds, clock=clock)
-    return Rates(documents=documents, tenants=tenants, clock=clock, telemetry=telemetry, defaults=limits)
+    configuration = Configuration(documents=documents, chains=Chains(), limits=bounds, clock=clock)
+    return Rates(
+        documents=documents, configuration=configuration, clock=clock, telemetry=telemetry, defaults=limits
+    )
 
 
 async def drain(rates: Rates, user: str = "ada", tenant: str = "acme") -> int:

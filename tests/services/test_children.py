@@ -31,7 +31,7 @@ async def child(workshop: Workshop) -> None:
     """An intent to run, and a member who may run it."""
     workshop.catalogue.use(RunIntent())
     workshop.catalogue.add("say", lambda _, __: Completed({"text": "hello"}))
-    await workshop.members.ensure_tenant("acme")
+    await workshop.tenants.ensure("acme")
     await member(workshop)
     definition = {"steps": [{"id": "say", "action": "say"}], "outputs": OUTPUTS}
     await workshop.intents.create(workshop.ada, NewIntent("child", definition))

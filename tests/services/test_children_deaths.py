@@ -32,7 +32,7 @@ async def workshop(request: pytest.FixtureRequest, store: str, tmp_path: Path) -
         made.catalogue.use(RunIntent())
         made.catalogue.add("say", lambda _, __: Completed({}))
         made.catalogue.add("wait-long", lambda _, __: Pending(600, "long", own_time=True))
-        await made.members.ensure_tenant("acme")
+        await made.tenants.ensure("acme")
         await made.members.ensure_member(
             "acme", user="ada", roles=["operator"], issuer="urn:test", subject="ada"
         )

@@ -227,7 +227,7 @@ async def test_items_that_need_what_is_not_known_are_left_open(workshop: Worksho
 
 
 async def test_the_child_of_a_dry_run_is_one_too(workshop: Workshop, acts: Scripted) -> None:
-    await workshop.members.ensure_tenant("acme")
+    await workshop.tenants.ensure("acme")
     await workshop.members.ensure_member(
         "acme", user="ada", roles=["operator"], issuer="urn:test", subject="ada"
     )

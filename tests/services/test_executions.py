@@ -101,8 +101,8 @@ async def test_recovery_leaves_alone_what_runs_and_what_has_ended(workshop: Work
 
 
 async def recovered(workshop: Workshop) -> int:
-    await workshop.members.ensure_tenant("acme")
-    await workshop.members.ensure_tenant("globex")
+    await workshop.tenants.ensure("acme")
+    await workshop.tenants.ensure("globex")
     return await workshop.recovery.run()
 
 

@@ -27,7 +27,7 @@ STEP = {"id": "a", "action": "act"}
 async def shop(workshop: Workshop) -> Workshop:
     """Tenant ``acme``; intent ``free`` has no limit, ``one`` and ``two`` have, ``sole`` refuses a second."""
     workshop.catalogue.add("act", lambda *_: Completed({}))
-    await workshop.members.ensure_tenant("acme")
+    await workshop.tenants.ensure("acme")
     limits: dict[str, Any] = {
         "free": {},
         "one": {"concurrency": {"limit": 1}},
@@ -46,7 +46,7 @@ async def execute(shop: Workshop, name: str) -> Execution:
 
 
 async def limit(shop: Workshop, most: int | None) -> None:
-    await shop.tenants.configure(shop.ada, "acme", {"max_concurrent_executions": most})
+    await shop.configuration.configure(shop.ada, "acme", {"max_concurrent_executions": most})
 
 
 async def why(shop: Workshop, execution: Execution) -> dict[str, Any]:
@@ -352,7 +352,7 @@ async def test_what_was_cancelled_in_the_queue_is_purged_like_any_other(shop: Wo
     retention = Retention(
         documents=shop.documents,
         orchestrations=shop.orchestrations,
-        members=shop.members,
+        tenants=shop.tenants,
         clock=shop.clock,
         keep=timedelta(days=90),
     )

@@ -100,7 +100,7 @@ class Play:
 
     async def _limit(self, most: int | None) -> None:
         self.allowed = max(self.allowed, most or ANY)
-        await self.shop.tenants.configure(self.shop.ada, "acme", {"max_concurrent_executions": most})
+        await self.shop.configuration.configure(self.shop.ada, "acme", {"max_concurrent_executions": most})
 
     def _fault(self, _: Moment, __: Container) -> None:
         if self.rng.random() < 0.1:
@@ -118,7 +118,7 @@ class Play:
         assert len(held) <= self.allowed
         # What the book goes by, and what it will be told if a death was in between.
         limits = [book["limit"] for book in await stored(shop, "book")]
-        limits.append(await shop.tenants.max_concurrent_executions(shop.ada.scope, fresh=True))
+        limits.append(await shop.configuration.max_concurrent_executions(shop.ada.scope, fresh=True))
         self.allowed = max(len(held), *(most or ANY for most in limits), 0)
         limited = [one for one in await heads(shop) if one.get("limited") and one["execution_id"] in going]
         assert {one["execution_id"] for one in limited} <= held
@@ -160,7 +160,7 @@ async def test_never_more_run_than_may_all_are_served_in_order_and_none_is_lost(
         other.orchestrations.started = one.orchestrations.started
         for shop in (one, other):
             shop.catalogue.add("act", lambda *_: Completed({}))
-        await one.members.ensure_tenant("acme")
+        await one.tenants.ensure("acme")
         for name, limits in INTENTS.items():
             definition = {"steps": [{"id": "a", "action": "act"}], **limits}
             await one.intents.create(one.ada, NewIntent(name=name, definition=definition))

@@ -17,10 +17,9 @@ from shared.ports.documents import EXECUTIONS, TENANCY, Query
 from shared.security.scope import TenantScope
 from shared.services import retention
 from shared.services.audit import Audit, AuditFilter
-from shared.services.chains import Chains
 from shared.services.directory import DIRECTORY
-from shared.services.members import Members
 from shared.services.retention import Retention
+from shared.services.tenants import Tenants
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments, Killed
 from tests.services.conftest import Workshop, composed
@@ -38,7 +37,7 @@ class Keeper:
     def __init__(self, documents: InterruptedDocuments, clock: FrozenClock) -> None:
         self.documents, self.clock = documents, clock
         self.workshop = self.composed()
-        self.members = Members(documents, chains=Chains(), cursors=Cursors(b"k"), clock=clock)
+        self.tenants = Tenants(documents, clock)
         self.audit = Audit(documents=documents, cursors=Cursors(b"k" * 32))
 
     def composed(self, audit: timedelta | None = None) -> Workshop:
@@ -50,7 +49,7 @@ class Keeper:
         return Retention(
             documents=self.documents,
             orchestrations=self.workshop.orchestrations,
-            members=self.members,
+            tenants=self.tenants,
             clock=self.clock,
             keep=keep,
         )
@@ -102,7 +101,7 @@ async def keeper(request: pytest.FixtureRequest, store: str, tmp_path: Path) -> 
     clock = FrozenClock()
     async with opened(store, request, tmp_path / "documents.db", now=clock.now) as real:
         made = Keeper(InterruptedDocuments(real), clock)
-        await made.members.ensure_tenant("acme")
+        await made.tenants.ensure("acme")
         yield made
 
 

@@ -154,11 +154,11 @@ async def test_of_an_archived_intent_or_with_a_forbidden_action_nothing_is_retri
     workshop: Workshop,
 ) -> None:
     old = await run(workshop, await workshop.execute(*CHAIN, who="Ada"))
-    await workshop.members.ensure_tenant("acme")
-    await workshop.tenants.configure(workshop.ada, "acme", {"forbidden_actions": ["make"]})
+    await workshop.tenants.ensure("acme")
+    await workshop.configuration.configure(workshop.ada, "acme", {"forbidden_actions": ["make"]})
     with pytest.raises(NotExecutableError, match="forbid"):
         await retry(workshop, old)
-    await workshop.tenants.configure(workshop.ada, "acme", {"forbidden_actions": None})
+    await workshop.configuration.configure(workshop.ada, "acme", {"forbidden_actions": None})
     await workshop.lifecycle.archive(workshop.ada, "deploy")
     with pytest.raises(NotExecutableError, match="archived"):
         await retry(workshop, old)
@@ -445,7 +445,7 @@ async def test_the_items_of_a_list_that_is_kept_are_read_in_the_new_execution(wo
 
 
 async def test_what_a_child_has_begun_is_not_repeated_either(workshop: Workshop) -> None:
-    await workshop.members.ensure_tenant("acme")
+    await workshop.tenants.ensure("acme")
     await workshop.members.ensure_member(
         "acme", user="ada", roles=["operator"], issuer="urn:test", subject="ada"
     )

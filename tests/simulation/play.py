@@ -143,13 +143,13 @@ class Play:
     async def _prepare(self) -> None:
         """The tenant, who executes in it, and what they execute: what others run is there before them."""
         platform, ada = self.processes[0].platform, member("ada")
-        await platform.members.ensure_tenant("acme")
+        await platform.tenants.ensure("acme")
         await platform.members.ensure_member(
             "acme", user="ada", roles=["admin"], issuer=ada.principal.issuer, subject=ada.principal.subject
         )
         if self.scenario.most is not None:
             most = {"max_concurrent_executions": self.scenario.most}
-            await platform.tenants.configure(ada, "acme", most)
+            await platform.configuration.configure(ada, "acme", most)
         for number, definition in reversed([*enumerate(self.scenario.definitions)]):
             await platform.intents.create(ada, NewIntent(name=intent_name(number), definition=definition))
 
