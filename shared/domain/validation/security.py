@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from shared.domain.errors import FieldError
+from shared.domain.images import origin_of
 from shared.domain.pointers import pointer
 from shared.domain.templates import OPEN
-from shared.domain.validation.images import origin_of
 from shared.domain.validation.secrets import secrets_in
 from shared.domain.validation.subject import Entry, Rule, Subject, texts
 

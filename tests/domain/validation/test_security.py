@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from shared.domain.images import origin_of
 from shared.domain.tenants import TenantSettings
-from shared.domain.validation.images import origin_of
 from shared.domain.validation.subject import Context
 from shared.security.egress import EgressPolicy
 from tests.domain.actions import ACTIONS, CALL

@@ -1,0 +1,310 @@
+"""Putting a blob into a registry: mounted, at once, or in chunks that go on where a connection broke.
+
+By the distribution specification 1.1, "Pushing blobs": ``POST`` opens a session or mounts, ``PATCH`` sends a
+chunk, ``GET`` tells how far the registry has come, ``PUT`` closes. Each answer says where the next request
+goes.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Final
+
+from shared.modules.containers.answers import failure
+from shared.modules.containers.manifests import Descriptor
+from shared.modules.containers.sending import Content, Sender
+from shared.ports.actions import ActionError
+
+if TYPE_CHECKING:
+    import httpx
+
+AT_ONCE: Final = 4 * 1024 * 1024
+"""Bytes up to which a blob is sent in one request."""
+CHUNK: Final = 8 * 1024 * 1024
+"""Bytes of a chunk, unless the registry wants larger ones. It is in memory while it is sent."""
+LARGEST_CHUNK: Final = 64 * 1024 * 1024
+FAILURES: Final = 4
+"""How often in a row sending may fail before the upload does."""
+FIRST_PAUSE: Final = 0.2
+LONGEST_PAUSE: Final = 10.0
+"""Seconds before what failed is sent again; each pause is twice the one before."""
+
+_RANGE: Final = re.compile(r"(?:bytes=)?0-(\d{1,18})")
+_BINARY: Final = {"content-type": "application/octet-stream"}
+_NO_CHUNKS: Final = frozenset({405, 501})
+_PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+type Source = Callable[[int], AsyncIterator[bytes]]
+"""The bytes of a blob from an offset on."""
+
+
+class Uploads:
+    """Uploads to one registry."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    async def put(
+        self, repository: str, blob: Descriptor, source: Source | bytes, *, mount_from: str | None = None
+    ) -> int:
+        """Store the blob; how many bytes were sent, none if it could be mounted.
+
+        Raises:
+            ActionError: the registry does not take it.
+        """
+        read = _of_bytes(source) if isinstance(source, bytes) else source
+        upload = _Upload(self._sender, repository, blob, read)
+        if await upload.open(mount_from):
+            return 0
+        try:
+            await upload.send()
+        except BaseException:
+            with suppress(ActionError):
+                await upload.abandon()
+            raise
+        return blob.size
+
+
+class _Upload:
+    """One blob on its way."""
+
+    def __init__(self, sender: Sender, repository: str, blob: Descriptor, source: Source) -> None:
+        self._sender = sender
+        self._repository = repository
+        self._blob = blob
+        self._source = source
+        self._location = ""
+        self._chunk = CHUNK
+        self._failures = 0
+
+    async def open(self, mount_from: str | None = None) -> bool:
+        """Open a session; True: there is no need to, the blob is mounted."""
+        mount = {"mount": self._blob.digest, "from": mount_from} if mount_from else {}
+        reads = f" repository:{mount_from}:pull" if mount_from else ""
+        response = await self._expect(
+            frozenset({201, 202}) if mount else frozenset({202}),
+            "POST",
+            f"/v2/{self._repository}/blobs/uploads/",
+            params=mount,
+            headers={"content-length": "0"},
+            more_scope=reads,
+        )
+        await response.aclose()
+        if response.status_code == 201:
+            return True
+        wanted = response.headers.get("oci-chunk-min-length", "")
+        if wanted.isdecimal() and len(wanted) < 12:
+            self._chunk = min(max(CHUNK, int(wanted)), LARGEST_CHUNK)
+        self._go_on(response)
+        return False
+
+    async def send(self) -> None:
+        if self._blob.size <= AT_ONCE or not await self._send_chunks():
+            await self._send_whole()
+
+    async def abandon(self) -> None:
+        """Have the registry forget what it has of it."""
+        response = await self._send("DELETE", self._location)
+        await response.aclose()
+
+    async def _send_whole(self) -> None:
+        """Send it with the request that closes the session."""
+        length = {"content-length": str(self._blob.size), **_BINARY}
+        while True:
+            try:
+                await self._close(content=lambda: self._source(0), headers=length)
+            except ActionError as error:
+                await self._pause(error)
+                if await self._is_there():
+                    return
+                await self.open()  # what came of the request before is not known
+            else:
+                return
+
+    async def _send_chunks(self) -> bool:
+        """Send it piece by piece; False: the registry takes no chunks."""
+        at = 0
+        while at < self._blob.size:
+            async with aclosing(_chunks(self._source(at), self._chunk)) as chunks:
+                async for chunk in chunks:
+                    try:
+                        reached = await self._send_chunk(chunk, at)
+                    except ActionError as error:
+                        await self._pause(error)
+                        reached = await self._standing()
+                    if reached is None:
+                        await self.open()
+                        return False
+                    expected, at = at + len(chunk), reached
+                    if at != expected:
+                        break  # read again from where the registry is
+                    self._failures = 0
+                else:
+                    if at < self._blob.size:
+                        message = f"{self._doing}: there are only {at} of its {self._blob.size} bytes to send"
+                        raise ActionError("DIGEST_MISMATCH", message, retryable=False)
+        await self._close_chunks()
+        return True
+
+    async def _send_chunk(self, chunk: bytes, at: int) -> int | None:
+        """How many bytes the registry has now; None: it takes no chunks."""
+        headers = {"content-range": f"{at}-{at + len(chunk) - 1}", **_BINARY}
+        response = await self._send("PATCH", self._location, content=chunk, headers=headers)
+        try:
+            match response.status_code:
+                case 202 | 204:
+                    self._go_on(response)
+                    return _reached(response.headers, at + len(chunk))
+                case status if status in _NO_CHUNKS and at == 0:
+                    return None
+                case 416:  # it stands elsewhere: what was thought to be lost had arrived, or the other way
+                    raise ActionError(
+                        "REGISTRY_RANGE", f"{self._doing}: it is elsewhere in the blob", retryable=True
+                    )
+                case _:
+                    raise await failure(response, self._doing)
+        finally:
+            await response.aclose()
+
+    async def _standing(self) -> int:
+        """Where the registry stands; from the beginning, in a new session, if it has lost this one."""
+        response = await self._send("GET", self._location)
+        await response.aclose()
+        if response.status_code not in {200, 202, 204}:
+            await self.open()
+            return 0
+        self._go_on(response)
+        return _reached(response.headers, 0)
+
+    async def _close_chunks(self) -> None:
+        while True:
+            try:
+                await self._close(headers={"content-length": "0"})
+            except ActionError as error:
+                await self._pause(error)
+                if await self._is_there():
+                    return
+            else:
+                return
+
+    async def _close(self, *, content: Content = None, headers: Mapping[str, str]) -> None:
+        response = await self._send(
+            "PUT", self._location, content=content, headers=headers, params={"digest": self._blob.digest}
+        )
+        try:
+            if response.status_code not in {201, 204}:
+                raise await self._refusal(response)
+        finally:
+            await response.aclose()
+
+    async def _refusal(self, response: "httpx.Response") -> ActionError:
+        error = await failure(response, self._doing)
+        if "DIGEST_INVALID" in error.message:
+            message = f"{error.message}; what was sent is not what its digest says"
+            return ActionError("DIGEST_MISMATCH", message, retryable=False)
+        return error
+
+    async def _is_there(self) -> bool:
+        response = await self._send("HEAD", f"/v2/{self._repository}/blobs/{self._blob.digest}")
+        await response.aclose()
+        return response.status_code == 200
+
+    async def _pause(self, error: ActionError) -> None:
+        """Wait before it is tried again.
+
+        Raises:
+            ActionError: it is not.
+        """
+        self._failures += 1
+        if not error.retryable or self._failures >= FAILURES or error.retry_after > LONGEST_PAUSE:
+            raise error
+        await asyncio.sleep(max(error.retry_after, FIRST_PAUSE * 2 ** (self._failures - 1)))
+
+    @property
+    def _doing(self) -> str:
+        return f"{self._words} {self._sender.name}"
+
+    @property
+    def _words(self) -> str:
+        return f"putting {self._blob.digest} into {self._repository} of"
+
+    @property
+    def _scope(self) -> str:
+        return f"repository:{self._repository}:pull,push"
+
+    async def _send(
+        self,
+        method: str,
+        where: str,
+        *,
+        content: Content = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> "httpx.Response":
+        return await self._sender.send(
+            method,
+            where,
+            scope=self._scope,
+            doing=self._words,
+            content=content,
+            headers=headers,
+            params=params,
+        )
+
+    async def _expect(
+        self,
+        statuses: frozenset[int],
+        method: str,
+        where: str,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, str],
+        more_scope: str,
+    ) -> "httpx.Response":
+        return await self._sender.expect(
+            statuses,
+            method,
+            where,
+            scope=self._scope + more_scope,
+            doing=self._words,
+            headers=headers,
+            params=params,
+        )
+
+    def _go_on(self, response: "httpx.Response") -> None:
+        """Go on where the answer says."""
+        location = response.headers.get("location")
+        if location:
+            self._location = str(response.url.join(location))
+        if not self._location:
+            message = f"{self._doing}: it did not say where to send it"
+            raise ActionError("REGISTRY_REFUSED", message, retryable=False)
+
+
+async def _chunks(pieces: AsyncIterator[bytes], size: int) -> AsyncGenerator[bytes]:
+    """``pieces`` put together to chunks of ``size`` bytes; the last may be smaller."""
+    buffer = bytearray()
+    async for piece in pieces:
+        buffer += piece
+        while len(buffer) >= size:
+            yield bytes(buffer[:size])
+            del buffer[:size]
+    if buffer:
+        yield bytes(buffer)
+
+
+def _reached(headers: Mapping[str, str], otherwise: int) -> int:
+    """How many bytes a registry has, as its ``Range`` tells: ``0-0`` is one, or none."""
+    told = _RANGE.fullmatch(headers.get("range", ""))
+    if told is None:
+        return otherwise
+    last = int(told[1])
+    return last + 1 if last else otherwise if otherwise <= 1 else 0
+
+
+def _of_bytes(content: bytes) -> Source:
+    async def read(offset: int) -> AsyncIterator[bytes]:
+        yield content[offset:]
+
+    return read
