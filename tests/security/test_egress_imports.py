@@ -36,6 +36,10 @@ GUARD = {
     "shared/modules/redirects.py": {"httpx"},
     # and those that ask it and name its errors and types.
     "shared/modules/bodies.py": {"httpx"},
+    **{
+        f"shared/modules/containers/{name}.py": {"httpx"}
+        for name in ("answers", "authentication", "registries", "sending", "uploads")
+    },
     "shared/modules/http.py": {"httpx"},
     "shared/modules/http_answers.py": {"httpx"},
     "shared/modules/webhooks.py": {"httpx"},
