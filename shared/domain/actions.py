@@ -42,18 +42,21 @@ class Taking:
 class Undoing:
     """How a step is undone whose author says nothing of it: by ``action``, with some of the step's outputs.
 
-    ``parameters`` are those of ``action``, each with the output that it gets.
+    ``outputs`` are parameters of ``action``, each with the output that it gets; ``same`` are those that it
+    gets as the step itself has them, if it does.
     """
 
     action: str
-    parameters: Mapping[str, str]
+    outputs: Mapping[str, str]
+    same: frozenset[str] = frozenset()
 
-    def of(self, step: str) -> dict[str, Any]:
+    def of(self, step: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The ``compensate`` that the author of ``step`` might have written."""
         given = {
-            name: f"${{{{ steps['{step}'].outputs.{output} }}}}" for name, output in self.parameters.items()
+            name: f"${{{{ steps['{step}'].outputs.{output} }}}}" for name, output in self.outputs.items()
         }
-        return {"action": self.action, "parameters": given}
+        same = {name: parameters[name] for name in sorted(self.same & parameters.keys())}
+        return {"action": self.action, "parameters": {**same, **given}}
 
 
 @dataclass(frozen=True, slots=True)

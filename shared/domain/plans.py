@@ -238,7 +238,7 @@ def _compensation(step: Step, known: Collection[str], actions: Mapping[str, Acti
     if step.compensate is not None:
         said = dict(step.compensate)
     elif not step.kept and (undoing := actions[step.action].undone_by):
-        said = undoing.of(step.id)
+        said = undoing.of(step.id, step.parameters)
     else:
         return None
     compensation = Step.model_validate({"id": step.id, **said})

@@ -134,7 +134,9 @@ def test_steps_that_wait_for_what_they_are_to_give_are_a_cycle() -> None:
 
 UNDOING = {
     **ACTIONS,
-    "open": replace(ACTIONS["build"], name="open", undone_by=Undoing("shut", {"door": "opened"})),
+    "open": replace(
+        ACTIONS["build"], name="open", undone_by=Undoing("shut", {"door": "opened"}, frozenset({"key"}))
+    ),
     "shut": replace(ACTIONS["build"], name="shut"),
 }
 
@@ -152,6 +154,8 @@ def test_what_undoes_an_action_by_itself_stands_in_the_plan() -> None:
         "shut",
         {"door": "${{ steps['it'].outputs.opened }}"},
     )
+    given = {"door": "${{ steps['it'].outputs.opened }}", "key": "${{ parameters.key }}"}
+    assert undone({"action": "open", "key": "${{ parameters.key }}"}) == ("shut", given)
     assert undone({"action": "shut"}) is None
 
 
