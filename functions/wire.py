@@ -306,7 +306,12 @@ def report(value: Report) -> dict[str, Any]:
 
 
 def tenant(value: Tenant) -> dict[str, Any]:
-    return {"id": value.id, "created_at": value.created_at, "settings": value.settings.to_json()}
+    return {
+        "id": value.id,
+        "created_at": value.created_at,
+        "settings": value.settings.to_json(),
+        "ceiling": value.ceiling.to_json(),
+    }
 
 
 def member(value: Member) -> dict[str, Any]:

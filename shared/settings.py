@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from shared.domain.executions import MAX_OUTPUT_BYTES
+from shared.domain.quotas import MOST_OUTPUT_BYTES
 from shared.domain.rates import DEFAULTS, MOST, RateLimits
 from shared.ports.resources import COSMOS_CONNECTION, EVENT_HUB_CONNECTION
 from shared.security.origins import is_loopback
@@ -29,7 +30,6 @@ LOG_FORMATS = ("text", "json")
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
 
 MAX_BODY_BYTES = 1024 * 1024
-MOST_OUTPUT_BYTES = 64 * 1024 * 1024
 HEARTBEAT_SECONDS = 15.0
 WEBHOOK_ATTEMPTS = 12
 WEBHOOK_FIRST_DELAY = 5.0
@@ -108,11 +108,14 @@ class Settings:
     """``QUANTUM_EXECUTION_RETENTION_DAYS``: how long executions are kept after their end, 90 days unless it
     says otherwise; 0: for ever."""
     max_concurrent_executions: int | None = None
-    """``QUANTUM_MAX_CONCURRENT_EXECUTIONS``: how many executions of a tenant run at a time, unless the tenant
-    says otherwise; without it or with 0, any number."""
+    """``QUANTUM_MAX_CONCURRENT_EXECUTIONS``: how many executions of a tenant run at a time, at most; without
+    it or with 0, any number."""
     rate_limits: RateLimits = DEFAULTS
     """``QUANTUM_RATE_LIMIT_HOUR`` and ``QUANTUM_RATE_LIMIT_BURST``: how many requests of a user are served in
-    an hour (1,000) and in a minute (100), unless the tenant says otherwise; 0: any number."""
+    an hour (1,000) and in a minute (100), at most; 0: any number."""
+    quotas: str = ""
+    """``QUANTUM_QUOTAS``: how much each tenant may have, where it is to be something else than by itself, as
+    JSON (``shared/domain/quotas.py`` has the names)."""
     token_issuers: str = field(default="", repr=False)
     """``QUANTUM_TOKEN_ISSUERS``: whose tokens are taken, as JSON (``shared/adapters/jwt/configured.py`` has
     the form); on loopback beside the local issuer's."""
@@ -172,6 +175,7 @@ class Settings:
             )
             or None,
             rate_limits=_rate_limits(values),
+            quotas=values.get("QUANTUM_QUOTAS", ""),
             token_issuers=values.get("QUANTUM_TOKEN_ISSUERS", ""),
             credentials=values.get("QUANTUM_CREDENTIALS", ""),
             credentials_secret=values.get("QUANTUM_CREDENTIALS_SECRET", ""),

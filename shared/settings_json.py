@@ -1,16 +1,20 @@
 """Settings whose values are JSON, checked against a type with every mistake named at once."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from shared.domain.allowances import Allowance
+from shared.domain.quotas import DEFAULTS, Quotas, quota_errors
 from shared.security.outbound import OutboundScope
 from shared.settings import Settings, SettingsError
 
 _WORDS: Final = {"missing": "it is needed", "extra_forbidden": "there is no such key"}
 
 _SCOPES: Final = TypeAdapter(tuple[OutboundScope, ...], config=ConfigDict(defer_build=True))
+_QUOTAS: Final = TypeAdapter(dict[str, int], config=ConfigDict(defer_build=True, strict=True))
 
 
 def parse_json_setting[T](key: str, text: str, type: TypeAdapter[T], *, tags: Iterable[str] = ()) -> T:
@@ -35,6 +39,30 @@ def outbound_scopes(settings: Settings) -> tuple[OutboundScope, ...]:
     if not settings.credentials_scopes.strip():
         return ()
     return parse_json_setting("QUANTUM_CREDENTIALS_SCOPES", settings.credentials_scopes, _SCOPES)
+
+
+def allowance(settings: Settings) -> Allowance:
+    """What a tenant is allowed of which nobody says anything.
+
+    Raises:
+        SettingsError: as above, of ``QUANTUM_QUOTAS``.
+    """
+    return Allowance(settings.max_concurrent_executions, settings.rate_limits, _quotas(settings))
+
+
+def _quotas(settings: Settings) -> Quotas:
+    named: dict[str, int] = {}
+    if settings.quotas.strip():
+        named = parse_json_setting("QUANTUM_QUOTAS", settings.quotas, _QUOTAS)
+    known = frozenset(DEFAULTS.to_json()) - {"output_bytes"}  # which is QUANTUM_MAX_OUTPUT_BYTES
+    lines = [f"QUANTUM_QUOTAS.{name}: there is no such quota" for name in sorted(named.keys() - known)]
+    quotas = Quotas.of(named)
+    lines += [
+        f"QUANTUM_QUOTAS{fault.pointer.replace('/', '.')}: {fault.message}" for fault in quota_errors(quotas)
+    ]
+    if lines:
+        raise SettingsError("\n".join(lines))
+    return replace(DEFAULTS, output_bytes=settings.max_output_bytes, **named)
 
 
 def _line(key: str, item: Any, tags: frozenset[str]) -> str:

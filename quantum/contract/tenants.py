@@ -11,13 +11,13 @@ type Count = Annotated[int, BeforeValidator(integral)]
 _FORBIDDEN = "Names of actions that intents may not have, nor executions run."
 _CONCURRENT = (
     "How many executions run at a time, those that others have started left out; more wait for their turn. "
-    "null: as many as the platform's operator says."
+    "null: as many as the platform allows."
 )
 _REGISTRIES = "Where container images may come from, as `host` or `host/path`; null: from anywhere."
 
 
 class RateLimits(BaseModel):
-    """How many requests are served in a time; null: as many as the platform's operator says."""
+    """How many requests are served in a time; null: as many as the platform allows."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -29,6 +29,38 @@ class RateLimits(BaseModel):
     tenant_burst: Count | None = Field(default=None, description="Of them all in a minute.", examples=[1000])
 
 
+class Quotas(BaseModel):
+    """How much there may be of each thing; null: as much as the platform allows."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    intents: Count | None = Field(default=None, description="That are not archived.", examples=[10_000])
+    versions: Count | None = Field(default=None, description="Of one intent.", examples=[10_000])
+    definition_bytes: Count | None = Field(
+        default=None, description="Of one definition, as JSON.", examples=[524_288]
+    )
+    output_bytes: Count | None = Field(
+        default=None, description="Of one step, and of an execution, as JSON.", examples=[16_777_216]
+    )
+    event_streams: Count | None = Field(default=None, description="That are open.", examples=[1000])
+    schedules: Count | None = Field(default=None, description="Paused ones too.", examples=[1000])
+    subscriptions: Count | None = Field(default=None, description="Disabled ones too.", examples=[100])
+    policies: Count | None = Field(default=None, description="Disabled ones too.", examples=[20])
+    members: Count | None = Field(default=None, description="Services too.", examples=[1000])
+    secrets: Count | None = Field(default=None, description="By name.", examples=[200])
+
+
+class Ceiling(BaseModel):
+    """What a tenant's settings may allow at most, as the platform's operator or administrators say.
+
+    null: any number.
+    """
+
+    max_concurrent_executions: int | None = Field(description="How many executions run at a time.")
+    rate_limits: RateLimits
+    quotas: Quotas
+
+
 class TenantSettings(BaseModel):
     """What a tenant's intents must keep to."""
 
@@ -38,6 +70,7 @@ class TenantSettings(BaseModel):
     )
     max_concurrent_executions: int | None = Field(description=_CONCURRENT, examples=[20])
     rate_limits: RateLimits
+    quotas: Quotas
 
 
 class Tenant(BaseModel):
@@ -46,6 +79,7 @@ class Tenant(BaseModel):
     id: str = Field(examples=["tenant-123"])
     created_at: str = Field(description="RFC 3339, UTC.", examples=["2024-01-04T10:00:00.000000Z"])
     settings: TenantSettings
+    ceiling: Ceiling
 
 
 class ChangedSettings(BaseModel):
@@ -57,6 +91,7 @@ class ChangedSettings(BaseModel):
     allowed_registries: list[str] | None = Field(default=None, description=_REGISTRIES)
     max_concurrent_executions: Count | None = Field(default=None, description=_CONCURRENT)
     rate_limits: RateLimits | None = None
+    quotas: Quotas | None = None
 
 
 class PatchTenant(BaseModel):

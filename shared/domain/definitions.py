@@ -14,6 +14,8 @@ MAX_CONCURRENCY: Final = 100_000
 """The highest limit of executions that run at a time."""
 MAX_DEPTH: Final = 32
 """How deep objects and lists may be nested in a definition."""
+MAX_DEFINITION_BYTES: Final = 512 * 1024
+"""Of a definition as JSON in ASCII. It is stored twice in one transaction: Cosmos DB takes 2 MB."""
 
 
 class Concurrency(BaseModel):

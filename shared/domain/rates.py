@@ -45,10 +45,6 @@ class RateLimits:
     def to_json(self) -> dict[str, int | None]:
         return {name: getattr(self, name) for name in NAMES}
 
-    def over(self, others: "RateLimits") -> "RateLimits":
-        """These, and where they say nothing, the others."""
-        return RateLimits(*(_first(getattr(self, name), getattr(others, name)) for name in NAMES))
-
     def policies(self) -> tuple["Policy", ...]:
         """Those that there are, the user's first."""
         return tuple(
@@ -123,14 +119,10 @@ class Standing:
         return max(1, ceil(max(ends) - self.now))
 
 
-def limit_errors(limits: RateLimits) -> Iterator[FieldError]:
-    """Everything wrong with a tenant's limits."""
+def limit_errors(limits: RateLimits, *at: str) -> Iterator[FieldError]:
+    """Every limit that is none, at its place below ``at``."""
     for name in NAMES:
         limit = getattr(limits, name)
         if limit is not None and not 1 <= limit <= MOST:
             message = f"it is 1 to {MOST}, not {limit}; null puts it back to what the platform has"
-            yield FieldError(pointer("settings", "rate_limits", name), "VALUE", message)
-
-
-def _first(one: int | None, other: int | None) -> int | None:
-    return other if one is None else one
+            yield FieldError(pointer(*at, name), "VALUE", message)

@@ -1,14 +1,13 @@
 """What a tenant says about itself: the rules that its administrators set for its intents."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.domain.definitions import MAX_CONCURRENCY
+from shared.domain.allowances import NO_ALLOWANCE, Allowance, allowance_errors, ceiling_errors
 from shared.domain.errors import FieldError
 from shared.domain.pointers import pointer
-from shared.domain.rates import NO_LIMITS, RateLimits, limit_errors
 from shared.domain.steps import ACTION_NAME
 
 MAX_ENTRIES: Final = 200
@@ -25,22 +24,25 @@ class TenantSettings:
         forbidden_actions: names of actions that its intents may not have.
         allowed_registries: where container images may come from, as ``host`` or ``host/path``; None: from
             anywhere.
-        max_concurrent_executions: how many of its executions run at a time; None: as the platform has it.
-        rate_limits: how many requests are served in a time; where it says nothing, as the platform has it.
+        allowance: how much of everything there is; where it says nothing, as much as the platform allows.
     """
 
     forbidden_actions: Sequence[str] = ()
     allowed_registries: Sequence[str] | None = None
-    max_concurrent_executions: int | None = None
-    rate_limits: RateLimits = NO_LIMITS
+    allowance: Allowance = NO_ALLOWANCE
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "TenantSettings":
+        return cls(
+            stored.get("forbidden_actions", ()), stored.get("allowed_registries"), Allowance.of(stored)
+        )
 
     def to_json(self) -> dict[str, Any]:
         allowed = self.allowed_registries
         return {
             "forbidden_actions": list(self.forbidden_actions),
             "allowed_registries": None if allowed is None else list(allowed),
-            "max_concurrent_executions": self.max_concurrent_executions,
-            "rate_limits": self.rate_limits.to_json(),
+            **self.allowance.to_json(),
         }
 
 
@@ -50,16 +52,22 @@ NO_SETTINGS: Final = TenantSettings()
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant; ``etag`` is the state of its document, times are RFC 3339 in UTC."""
+    """A tenant; ``etag`` is the state of its document, times are RFC 3339 in UTC.
+
+    ``ceiling`` is what its settings may allow at most.
+    """
 
     id: str
     created_at: str
     settings: TenantSettings
+    ceiling: Allowance
     etag: str
 
 
-def settings_errors(settings: TenantSettings) -> list[FieldError]:
-    """Everything wrong with a tenant's settings."""
+def settings_errors(
+    settings: TenantSettings, *, before: TenantSettings, ceiling: Allowance
+) -> list[FieldError]:
+    """Everything wrong with a tenant's settings, which were others ``before``."""
     return [
         *_entry_errors("forbidden_actions", settings.forbidden_actions, re.compile(ACTION_NAME), "an action"),
         *_entry_errors(
@@ -68,16 +76,9 @@ def settings_errors(settings: TenantSettings) -> list[FieldError]:
             _REGISTRY,
             "a registry, as registry.example.com or ghcr.io/acme (lower case, without https://)",
         ),
-        *_limit_errors(settings.max_concurrent_executions),
-        *limit_errors(settings.rate_limits),
+        *allowance_errors(settings.allowance, "settings"),
+        *ceiling_errors(settings.allowance, before.allowance, ceiling, "settings"),
     ]
-
-
-def _limit_errors(limit: int | None) -> Iterator[FieldError]:
-    if limit is not None and not 1 <= limit <= MAX_CONCURRENCY:
-        place = pointer("settings", "max_concurrent_executions")
-        message = f"it is 1 to {MAX_CONCURRENCY}, not {limit}; null puts it back to what the platform has"
-        yield FieldError(place, "VALUE", message)
 
 
 def _entry_errors(

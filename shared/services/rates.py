@@ -20,7 +20,7 @@ from typing import Final
 
 from shared.domain.errors import DocumentExistsError, DocumentMissingError, UnavailableError
 from shared.domain.metrics import LEASES_UNCOUNTED
-from shared.domain.rates import NO_LIMITS, Policy, RateLimits, Standing
+from shared.domain.rates import Policy, RateLimits, Standing
 from shared.ports.clock import Clock
 from shared.ports.documents import COUNTERS, Create, Documents, Operation, Patch
 from shared.ports.telemetry import Telemetry
@@ -68,13 +68,11 @@ class Rates:
         configuration: Configuration,
         clock: Clock,
         telemetry: Telemetry,
-        defaults: RateLimits,
     ) -> None:
         self._documents = documents
         self._configuration = configuration
         self._clock = clock
         self._telemetry = telemetry
-        self._defaults = defaults
         self._windows: OrderedDict[_Key, _Window] = OrderedDict()
         self._away_until = 0.0
 
@@ -84,7 +82,7 @@ class Rates:
         Raises:
             UnavailableError: the store is away, and so much was let through without it already.
         """
-        policies = _policies(await self._asked(scope), self._defaults)
+        policies = _policies(await self._limits(scope))
         while True:
             now = self._clock.now().timestamp()
             windows = [self._window(scope, user, policy, now) for policy in policies]
@@ -100,13 +98,13 @@ class Rates:
             for policy, window in empty:
                 await self._lease(scope, user, policy, window)
 
-    async def _asked(self, scope: TenantScope) -> RateLimits:
-        """What the tenant's administrators ask; while nobody can tell, nothing."""
+    async def _limits(self, scope: TenantScope) -> RateLimits:
+        """What the tenant is allowed; while nobody can tell, what every tenant is."""
         try:
             async with asyncio.timeout(LEASE_SECONDS):
-                return (await self._configuration.settings(scope)).rate_limits
+                return (await self._configuration.allowance(scope)).rate_limits
         except (UnavailableError, TimeoutError):
-            return NO_LIMITS
+            return self._configuration.installation.rate_limits
 
     def _window(self, scope: TenantScope, user: str, policy: Policy, now: float) -> _Window:
         key = (scope.tenant_id, "" if policy.shared else user, policy.name)
@@ -180,8 +178,8 @@ class Rates:
 
 
 @lru_cache(1024)
-def _policies(asked: RateLimits, defaults: RateLimits) -> tuple[Policy, ...]:
-    return asked.over(defaults).policies()
+def _policies(limits: RateLimits) -> tuple[Policy, ...]:
+    return limits.policies()
 
 
 def _remaining(policies: Sequence[Policy], windows: Sequence[_Window]) -> list[int]:

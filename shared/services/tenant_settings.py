@@ -2,15 +2,16 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
+from shared.domain.allowances import NO_ALLOWANCE, Allowance
 from shared.domain.errors import (
     DocumentError,
     NotFoundError,
     UnavailableError,
     ValidationFailedError,
 )
-from shared.domain.rates import RateLimits
 from shared.domain.tenants import Tenant, TenantSettings, settings_errors
 from shared.ports.clock import Clock
 from shared.ports.documents import TENANCY, Document, Documents, Replace
@@ -30,6 +31,15 @@ ATTEMPTS: Final = 5
 """Of a change that others' changes get in the way of."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A tenant as it was read at a Unix time: what its administrators ask, and what is allowed then."""
+
+    read_at: float
+    settings: TenantSettings
+    allowance: Allowance
+
+
 class Configuration:
     """Each method is about the caller's own tenant: what others there are is nobody's to know."""
 
@@ -40,14 +50,15 @@ class Configuration:
         chains: Chains,
         limits: Limits,
         clock: Clock,
-        max_concurrent_executions: int | None = None,
+        allowance: Allowance = NO_ALLOWANCE,
     ) -> None:
+        """``allowance``: of a tenant of which nobody says anything."""
         self._documents = documents
         self._chains = chains
         self._limits = limits
         self._clock = clock
-        self._max_concurrent = max_concurrent_executions
-        self._remembered: OrderedDict[str, tuple[float, TenantSettings]] = OrderedDict()
+        self.installation = allowance
+        self._remembered: OrderedDict[str, _Known] = OrderedDict()
 
     async def get(self, caller: Caller, id: str) -> Tenant:
         """The caller's tenant.
@@ -55,7 +66,7 @@ class Configuration:
         Raises:
             NotFoundError: ``id`` is another's, or nobody's.
         """
-        return _tenant(caller.scope, await self._document(caller, id))
+        return self._tenant(caller.scope, await self._document(caller, id))
 
     async def configure(
         self, caller: Caller, id: str, changes: Mapping[str, Any], *, if_match: IfMatch = None
@@ -82,40 +93,55 @@ class Configuration:
         for _ in range(ATTEMPTS):
             before = await self._document(caller, id)
             require_match(before, if_match)
-            asked = _merged(before.body.get("settings", {}), changes)
-            if errors := settings_errors(_settings(asked)):
+            known: Mapping[str, Any] = before.body.get("settings", {})
+            asked = _merged(known, changes)
+            errors = settings_errors(
+                TenantSettings.of(asked),
+                before=TenantSettings.of(known),
+                ceiling=self._ceiling(before.body),
+            )
+            if errors:
                 raise ValidationFailedError(errors=errors)
-            if asked == before.body.get("settings", {}):
-                return _tenant(caller.scope, before)
+            if asked == known:
+                return self._tenant(caller.scope, before)
             if (stored := await self._commit(caller, before, asked)) is not None:
-                await self._limits.change(caller.scope, self._max_concurrent_of(_settings(asked)))
-                return _tenant(caller.scope, stored)
+                allowed = self._allowed(stored.body).max_concurrent_executions
+                await self._limits.change(caller.scope, allowed)
+                return self._tenant(caller.scope, stored)
         raise UnavailableError
 
     async def max_concurrent_executions(self, scope: TenantScope, *, fresh: bool = False) -> int | None:
-        """How many of the tenant's executions run at a time: what it says, or else the platform.
-
-        With ``fresh``, what is remembered does not count.
-        """
+        """How many of the tenant's executions run at a time; with ``fresh``, as it is stored now."""
         if fresh:
             self._remembered.pop(scope.tenant_id, None)
-        return self._max_concurrent_of(await self.settings(scope))
-
-    def _max_concurrent_of(self, settings: TenantSettings) -> int | None:
-        said = settings.max_concurrent_executions
-        return self._max_concurrent if said is None else said
+        return (await self.allowance(scope)).max_concurrent_executions
 
     async def settings(self, scope: TenantScope) -> TenantSettings:
         """What the tenant's administrators ask, as it was stored up to ``LIFE`` seconds ago."""
+        return (await self._known(scope)).settings
+
+    async def allowance(self, scope: TenantScope) -> Allowance:
+        """How much of everything there is for the tenant, as it was up to ``LIFE`` seconds ago."""
+        return (await self._known(scope)).allowance
+
+    async def _known(self, scope: TenantScope) -> _Known:
         now = self._clock.now().timestamp()
-        entry = self._remembered.get(scope.tenant_id)
-        if entry is None or not 0 <= now - entry[0] < LIFE:
+        known = self._remembered.get(scope.tenant_id)
+        if known is None or not 0 <= now - known.read_at < LIFE:
             document = await self._read(scope)
-            entry = (now, _settings(document.body.get("settings", {}) if document else {}))
-            self._remembered[scope.tenant_id] = entry
+            body: Mapping[str, Any] = document.body if document else {}
+            known = _Known(now, TenantSettings.of(body.get("settings", {})), self._allowed(body))
+            self._remembered[scope.tenant_id] = known
             if len(self._remembered) > TENANTS_KEPT:
                 self._remembered.popitem(last=False)
-        return entry[1]
+        return known
+
+    def _ceiling(self, body: Mapping[str, Any]) -> Allowance:
+        """What the tenant may have at most: what the platform says of it, or else of every tenant."""
+        return Allowance.of(body.get("ceiling", {})).over(self.installation)
+
+    def _allowed(self, body: Mapping[str, Any]) -> Allowance:
+        return Allowance.of(body.get("settings", {})).within(self._ceiling(body))
 
     async def _commit(self, caller: Caller, before: Document, asked: Mapping[str, Any]) -> Document | None:
         """Store the settings with their audit record; None if another change came first."""
@@ -142,6 +168,11 @@ class Configuration:
             raise NotFoundError(f"There is no tenant {id!r}")
         return document
 
+    def _tenant(self, scope: TenantScope, document: Document) -> Tenant:
+        body = document.body
+        settings = TenantSettings.of(body.get("settings", {}))
+        return Tenant(scope.tenant_id, body["created_at"], settings, self._ceiling(body), document.etag)
+
     async def _read(self, scope: TenantScope) -> Document | None:
         return await self._documents.read(scope, container=TENANCY, partition=DOCUMENT, id=DOCUMENT)
 
@@ -160,17 +191,3 @@ def _changed(before: Any, value: Any) -> Any:
     if isinstance(value, Mapping):
         return _merged(before or {}, value) or None
     return list(dict.fromkeys(value)) if isinstance(value, list) else value
-
-
-def _settings(stored: Mapping[str, Any]) -> TenantSettings:
-    return TenantSettings(
-        stored.get("forbidden_actions", ()),
-        stored.get("allowed_registries"),
-        stored.get("max_concurrent_executions"),
-        RateLimits.of(stored.get("rate_limits", {})),
-    )
-
-
-def _tenant(scope: TenantScope, document: Document) -> Tenant:
-    body = document.body
-    return Tenant(scope.tenant_id, body["created_at"], _settings(body.get("settings", {})), document.etag)

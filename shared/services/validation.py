@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from shared.domain.definitions import MAX_DEFINITION_BYTES
 from shared.domain.errors import NotExecutableError, ValidationFailedError
 from shared.domain.intents import HEAD, Reference, version_document_id
 from shared.domain.plans import Plan
@@ -42,6 +43,7 @@ class Validation:
             settings=await self._configuration.settings(caller.scope),
             url_refusal=self._url_refusal,
             intents=await self._targets(caller.scope, named_intents(sent.definition)),
+            max_definition_bytes=await self._max_definition_bytes(caller.scope),
         )
         if _is_small(sent.definition):
             return _validate(sent, context)
@@ -78,6 +80,10 @@ class Validation:
         forbidden = frozenset((await self._configuration.settings(scope)).forbidden_actions)
         for name in sorted(forbidden & plan.actions if forbidden else ()):
             raise NotExecutableError(f"The administrators of this tenant forbid the action '{name}'")
+
+    async def _max_definition_bytes(self, scope: TenantScope) -> int:
+        most = (await self._configuration.allowance(scope)).quotas.definition_bytes
+        return MAX_DEFINITION_BYTES if most is None else most
 
     async def _targets(self, scope: TenantScope, names: Sequence[str]) -> Mapping[str, Target]:
         """What the intents of these names and ids are."""

@@ -18,6 +18,7 @@ from shared.services.tenant_settings import Configuration
 from shared.services.tenants import Tenants
 from shared.services.watched import WatchedDocuments, WatchedEvents
 from shared.settings import Settings
+from shared.settings_json import allowance
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Foundation:
             chains=chains,
             limits=limits,
             clock=adapters.clock,
-            max_concurrent_executions=settings.max_concurrent_executions,
+            allowance=allowance(settings),
         )
         admission = Admission(limits=limits, configuration=configuration, launcher=launcher)
         return cls(

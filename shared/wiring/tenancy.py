@@ -35,6 +35,5 @@ def tenancy_services(base: Foundation) -> TenancyServices:
             configuration=base.configuration,
             clock=adapters.clock,
             telemetry=adapters.telemetry,
-            defaults=base.settings.rate_limits,
         ),
     )

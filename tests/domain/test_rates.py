@@ -12,9 +12,8 @@ def test_a_user_has_a_thousand_requests_an_hour_and_a_hundred_a_minute() -> None
     assert NO_LIMITS.policies() == ()
 
 
-def test_what_a_tenant_says_goes_before_what_the_platform_says_limit_by_limit() -> None:
-    said = RateLimits(burst=5, tenant_hour=7).over(DEFAULTS)
-    assert said == RateLimits(hour=1000, burst=5, tenant_hour=7)
+def test_those_of_a_user_come_before_those_of_all_users_together() -> None:
+    said = RateLimits(hour=1000, burst=5, tenant_hour=7)
     assert [policy.shared for policy in said.policies()] == [False, False, True]
 
 
@@ -53,7 +52,9 @@ def test_who_is_refused_by_two_limits_waits_for_the_later_one() -> None:
 
 
 def test_a_tenants_limits_have_bounds_and_every_wrong_one_is_named() -> None:
-    errors = list(limit_errors(RateLimits(hour=0, burst=1, tenant_burst=10_000_001)))
+    errors = list(
+        limit_errors(RateLimits(hour=0, burst=1, tenant_burst=10_000_001), "settings", "rate_limits")
+    )
     assert [error.pointer for error in errors] == [
         "/settings/rate_limits/hour",
         "/settings/rate_limits/tenant_burst",

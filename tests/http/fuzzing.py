@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from functions.bodies import MAX_DEPTH, MAX_INTEGER
 from functions.idempotency import KEY
+from shared.domain.quotas import DEFAULTS
 from shared.domain.rates import MOST
 from shared.security.permissions import ROLES
 from tests.http.harness import Opening, World
@@ -207,11 +208,17 @@ def map_case(context: HookContext, case: Case[Any]) -> Case[Any]:
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case[Any], **_: Any) -> None:
-    """Let no rate limit that a request sets be in the way of all that come after it."""
+    """Let no limit or quota that a request sets be in the way of all that come after it."""
     settings = case.body.get("settings") if isinstance(case.body, dict) else None
     limits = settings.get("rate_limits") if isinstance(settings, dict) else None
     if isinstance(limits, dict):
         limits |= {name: MOST for name, limit in limits.items() if type(limit) is int and 1 <= limit <= MOST}
+    quotas = settings.get("quotas") if isinstance(settings, dict) else None
+    if isinstance(quotas, dict):
+        by_itself = DEFAULTS.to_json()
+        quotas |= {
+            name: by_itself[name] for name in quotas.keys() & by_itself.keys() if type(quotas[name]) is int
+        }
 
 
 @schemathesis.hook

@@ -13,7 +13,7 @@ from localhost.sqlite.documents import SqliteDocuments
 from localhost.sqlite.events import SqliteEvents
 from shared.adapters.system import SystemClock
 from shared.domain.rates import RateLimits
-from shared.ports.documents import TENANCY
+from shared.ports.documents import TENANCY, Patch
 from shared.security.scope import TenantScope
 from tests.fakes.clock import FrozenClock
 from tests.http.harness import Identity, World, build
@@ -173,6 +173,43 @@ async def test_an_administrator_sets_the_tenants_limits_one_by_one_and_each_chan
         records = [change.document.body for change in changes]
         assert [record["action"] for record in records] == ["tenant.configure"] * 3
         assert records[-1]["after"] == {"settings": {"rate_limits": {"burst": 2}}}
+
+
+async def test_an_administrator_lowers_a_limit_and_never_raises_it_above_what_the_platform_allows(
+    limited: Limited,
+) -> None:
+    async with limited(hour=1000, burst=100) as world:
+        asked = {"settings": {"rate_limits": {"hour": 1001, "burst": 100, "tenant_hour": 5_000_000}}}
+        refused = await world.send("admin", "PATCH", "/tenants/acme", json=asked)
+        assert (refused.status_code, refused.json()["code"]) == (422, "VALIDATION_FAILED")
+        (error,) = refused.json()["errors"]
+        assert (error["pointer"], error["code"]) == ("/settings/rate_limits/hour", "CEILING")
+        ceiling = (await world.send("admin", "GET", "/tenants/acme")).json()["ceiling"]
+        assert ceiling["rate_limits"] == {
+            "hour": 1000, "burst": 100, "tenant_hour": None, "tenant_burst": None,
+        }  # fmt: skip
+
+
+async def test_what_the_platform_allows_one_tenant_goes_before_what_it_allows_all(
+    limited: Limited,
+) -> None:
+    async with limited(hour=1000, burst=100) as world:
+        ceiling = {"ceiling": {"rate_limits": {"hour": 5000}, "max_concurrent_executions": 7}}
+        await world.platform.adapters.documents.transact(
+            TenantScope("acme"),
+            container=TENANCY,
+            partition="tenant",
+            operations=[Patch("tenant", set={(name,): value for name, value in ceiling.items()})],
+        )
+        asked = {"settings": {"rate_limits": {"hour": 4000}, "max_concurrent_executions": 8}}
+        refused = await world.send("admin", "PATCH", "/tenants/acme", json=asked)
+        assert [error["pointer"] for error in refused.json()["errors"]] == [
+            "/settings/max_concurrent_executions"
+        ]
+        asked["settings"] |= {"max_concurrent_executions": 7}
+        assert (await world.send("admin", "PATCH", "/tenants/acme", json=asked)).status_code == 200
+        told = (await world.send("viewer", "GET", "/intents")).headers["ratelimit-policy"]
+        assert told == '"hour";q=4000;w=3600, "burst";q=100;w=60'
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+from shared.domain.quotas import QUOTAS
 from tests.http.harness import World
 
 FORBID = {"settings": {"forbidden_actions": ["assert"]}}
@@ -10,6 +11,7 @@ async def test_an_administrator_sets_what_the_tenants_intents_may_have(world: Wo
         "allowed_registries": None,
         "max_concurrent_executions": None,
         "rate_limits": dict.fromkeys(("hour", "burst", "tenant_hour", "tenant_burst")),
+        "quotas": dict.fromkeys(QUOTAS),
     }
     assert before.json()["settings"] == nothing
     merge = {"Content-Type": "application/merge-patch+json", "If-Match": before.headers["etag"]}

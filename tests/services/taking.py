@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from localhost.sqlite.documents import SqliteDocuments
+from shared.domain.allowances import Allowance
 from shared.domain.rates import RateLimits
 from shared.ports.documents import Documents
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
@@ -34,10 +35,11 @@ def instance(
     """The limits as one instance of the platform has them."""
     launcher = Launcher(documents=documents, orchestrations=RecordedOrchestrations(), runs=Runs(documents))
     bounds = Limits(documents=documents, launcher=launcher, clock=clock)
-    configuration = Configuration(documents=documents, chains=Chains(), limits=bounds, clock=clock)
-    return Rates(
-        documents=documents, configuration=configuration, clock=clock, telemetry=telemetry, defaults=limits
+    allowance = Allowance(rate_limits=limits)
+    configuration = Configuration(
+        documents=documents, chains=Chains(), limits=bounds, clock=clock, allowance=allowance
     )
+    return Rates(documents=documents, configuration=configuration, clock=clock, telemetry=telemetry)
 
 
 async def drain(rates: Rates, user: str = "ada", tenant: str = "acme") -> int:

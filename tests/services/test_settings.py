@@ -11,8 +11,10 @@ from shared.adapters import azure
 from shared.adapters.cosmos.documents import CosmosDocuments
 from shared.adapters.eventhubs.events import EventHubsEvents
 from shared.adapters.msal.credentials import MsalCredentials
+from shared.domain.quotas import DEFAULTS
 from shared.domain.rates import RateLimits
 from shared.settings import Connection, Settings, SettingsError
+from shared.settings_json import allowance
 
 GOOD = {
     "QUANTUM_ADAPTERS": "localhost",
@@ -130,6 +132,29 @@ def test_a_user_may_send_so_many_requests_unless_the_operator_says_otherwise() -
     said = GOOD | {"QUANTUM_RATE_LIMIT_HOUR": "5000", "QUANTUM_RATE_LIMIT_BURST": "0"}
     assert Settings.from_mapping(GOOD).rate_limits == RateLimits(hour=1000, burst=100)
     assert Settings.from_mapping(said).rate_limits == RateLimits(hour=5000, burst=None)
+
+
+def test_an_operator_says_what_each_tenant_may_have_and_what_is_left_out_stays() -> None:
+    said = GOOD | {"QUANTUM_QUOTAS": '{"intents": 5}', "QUANTUM_MAX_OUTPUT_BYTES": "2048"}
+    allowed = allowance(Settings.from_mapping(said))
+    assert allowed.quotas == replace(DEFAULTS, intents=5, output_bytes=2048)
+    assert allowed.rate_limits == RateLimits(hour=1000, burst=100)
+    assert allowance(Settings.from_mapping(GOOD)).quotas == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("intents", "QUANTUM_QUOTAS: invalid JSON"),
+        ('{"intents": "5"}', r"QUANTUM_QUOTAS\.intents: .*integer"),
+        ('{"cats": 5}', r"QUANTUM_QUOTAS\.cats: there is no such quota"),
+        ('{"output_bytes": 5000}', r"QUANTUM_QUOTAS\.output_bytes: there is no such quota"),
+        ('{"members": 0}', r"QUANTUM_QUOTAS\.members: it is 1 to"),
+    ],
+)
+def test_a_quota_that_is_none_is_named(text: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        allowance(Settings.from_mapping(GOOD | {"QUANTUM_QUOTAS": text}))
 
 
 @pytest.mark.parametrize("key", GOOD)

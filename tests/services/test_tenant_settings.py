@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from shared.domain.allowances import Allowance
 from shared.domain.errors import NotExecutableError, NotFoundError, StaleError, ValidationFailedError
 from shared.domain.intents import NewIntent
 from shared.domain.tenants import MAX_ENTRIES, TenantSettings
@@ -33,7 +34,7 @@ async def test_a_tenant_asks_nothing_until_it_is_told_to(
 ) -> None:
     tenant = await configuration.get(workshop.ada, "acme")
     assert (tenant.id, tenant.created_at) == ("acme", "2026-01-02T03:04:05.000000Z")
-    assert tenant.settings == TenantSettings((), None, None)
+    assert tenant.settings == TenantSettings((), None)
 
 
 async def test_another_tenant_does_not_exist(workshop: Workshop, configuration: Configuration) -> None:
@@ -54,7 +55,7 @@ async def test_settings_change_one_by_one_and_null_puts_one_back(
     back = await configuration.configure(ada, "acme", {"allowed_registries": None})
     assert back.settings == TenantSettings(["act"], None)
     limited = await configuration.configure(ada, "acme", {"max_concurrent_executions": 3})
-    assert limited.settings == TenantSettings(["act"], None, 3)
+    assert limited.settings == TenantSettings(["act"], None, Allowance(3))
     back = await configuration.configure(ada, "acme", {"max_concurrent_executions": None})
     assert await configuration.get(ada, "acme") == back
 

@@ -11,8 +11,6 @@ from shared.domain.definitions import MAX_DEPTH
 from shared.domain.errors import FieldError
 from shared.domain.validation.subject import Sent
 
-MAX_SIZE: Final = 512 * 1024
-"""Bytes of a definition as JSON in ASCII. It is stored twice in one transaction: Cosmos DB takes 2 MB."""
 MAX_KEY: Final = 256
 """Characters of one key."""
 MAX_SCHEMA: Final = 2000
@@ -25,14 +23,14 @@ _ITEM: Final = 4
 """What a value that is no text counts, beside what is in it."""
 
 
-def excess(sent: Sent) -> Iterator[FieldError]:
-    """What of the definition is too much, whatever it says."""
+def excess(sent: Sent, most: int) -> Iterator[FieldError]:
+    """What of the definition is too much, whatever it says; it has ``most`` bytes at most."""
     definition = sent.definition
     found = _Measured(definition)
     if found.too_deep:
         yield FieldError(_ROOT, "TOO_DEEP", f"a definition is nested at most {MAX_DEPTH} levels deep")
-    if found.size > MAX_SIZE:
-        message = f"a definition has at most {MAX_SIZE} bytes, this one has about {found.size}"
+    if found.size > most:
+        message = f"a definition has at most {most} bytes, this one has about {found.size}"
         yield FieldError(_ROOT, "TOO_LARGE", message + "; divide it into several intents")
     if found.longest_key > MAX_KEY:
         message = f"a key has at most {MAX_KEY} characters, one here has {found.longest_key}"

@@ -25,7 +25,7 @@ _ADVICE: Final[Sequence[tuple[StageName, Sequence[Rule]]]] = (
 
 def validate(sent: Sent, context: Context) -> Report:
     """Every rule that what was sent breaks, and advice where it breaks none."""
-    if too_much := [_found("security", error) for error in bounds.excess(sent)]:
+    if too_much := [_found("security", error) for error in bounds.excess(sent, context.max_definition_bytes)]:
         return Report(too_much)  # nothing else looks at what is too much to be looked at
     subject = Subject(sent, context)
     return Report(_findings(_RULES, subject), _findings(_ADVICE, subject))

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from shared.domain.actions import ActionSpec
-from shared.domain.definitions import MAX_STEPS
+from shared.domain.definitions import MAX_DEFINITION_BYTES, MAX_STEPS
 from shared.domain.errors import FieldError
 from shared.domain.expressions import ExpressionError, Use, check, expressions_in
 from shared.domain.intents import IntentStatus
@@ -47,12 +47,14 @@ class Context:
         settings: what the tenant's administrators ask of its intents.
         url_refusal: why a URL may not be called, as far as the URL itself tells; None if it may.
         intents: what ``run-intent`` steps name; None: nobody has looked.
+        max_definition_bytes: how large a definition may be.
     """
 
     actions: Mapping[str, ActionSpec]
     settings: TenantSettings = NO_SETTINGS
     url_refusal: Callable[[str], str | None] = lambda _: None
     intents: Mapping[str, Target] | None = None
+    max_definition_bytes: int = MAX_DEFINITION_BYTES
 
 
 @dataclass(frozen=True, slots=True)

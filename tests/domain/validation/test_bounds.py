@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.validation.bounds import MAX_KEY, MAX_SCHEMA, MAX_SIZE
+from shared.domain.definitions import MAX_DEFINITION_BYTES as MAX_SIZE
+from shared.domain.validation.bounds import MAX_KEY, MAX_SCHEMA
 from shared.domain.validation.stages import MAX_FINDINGS, validate
 from shared.domain.validation.subject import MAX_EXPRESSIONS, Context, Sent
 from tests.domain.actions import ACTIONS
