@@ -81,7 +81,7 @@ def _headers(error: QuantumError) -> dict[str, str]:
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, UnauthenticatedError):
         headers["WWW-Authenticate"] = 'Bearer realm="quantum"'
-    if isinstance(error, UnavailableError | StillRunningError | QuotaExceededError):
+    if isinstance(error, UnavailableError | StillRunningError | QuotaExceededError) and error.retry_after:
         headers["Retry-After"] = str(min(max(error.retry_after, 1), MAX_RETRY_AFTER))
     if isinstance(error, RateLimitedError):
         headers["Retry-After"] = str(error.retry_after)  # no sooner will it be any good

@@ -29,6 +29,7 @@ from shared.security.permissions import ROLES
 from shared.security.principals import PrincipalKind
 from shared.services.chains import Chains
 from shared.services.members import Members
+from shared.services.quotas import Room
 from shared.services.tenants import Tenants
 from shared.settings import Settings, SettingsError
 
@@ -158,7 +159,9 @@ async def _ensure_member(
     documents = document_store(settings, clock, NO_TELEMETRY)
     try:
         # Nobody lists members here, so no key is needed.
-        members = Members(documents.port, chains=Chains(), cursors=Cursors(b""), clock=clock)
+        members = Members(
+            documents.port, chains=Chains(), cursors=Cursors(b""), clock=clock, room=Room(documents.port)
+        )
         await Tenants(documents.port, clock).ensure(tenant)
         await members.ensure_member(
             tenant, user=user, roles=[role], issuer=LOCAL_ISSUER, subject=subject, kind=kind

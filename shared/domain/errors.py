@@ -19,7 +19,7 @@
     ├── ValidationFailedError      well-formed, but it breaks a rule; every error at once
     │   └── NotExecutableError     this intent cannot be executed as it stands
     ├── KeyReusedError             another request had that Idempotency-Key
-    ├── QuotaExceededError         as many run already as may; try again when something has ended
+    ├── QuotaExceededError         there is as much already as there may be, or as many run as may
     ├── UnavailableError           a dependency cannot serve now; try again
     └── DocumentError              what a conditional write found (never leaves the services)
         ├── DocumentExistsError
@@ -153,15 +153,20 @@ class NotExecutableError(ValidationFailedError):
 
 
 class QuotaExceededError(QuantumError):
-    """``violated`` names the limits that are reached; ``retry_after`` is in seconds."""
+    """``violated`` names the limits that are reached.
+
+    ``retry_after`` is in seconds; None: waiting does not help, something must be given up first.
+    """
 
     code = "QUOTA_EXCEEDED"
     title = "There is no more of this at a time"
-    retry_after = 10
 
-    def __init__(self, message: str = "", *, violated: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str = "", *, violated: Sequence[str] = (), retry_after: int | None = None
+    ) -> None:
         super().__init__(message)
         self.violated = tuple(violated)
+        self.retry_after = retry_after
 
 
 class RateLimitedError(QuantumError):

@@ -6,8 +6,6 @@ from typing import Final
 
 from shared.domain.errors import FieldError
 
-MAX_POLICIES: Final = 20
-"""Most policies of a tenant: each is asked in every decision."""
 MAX_TEXT: Final = 4000
 MAX_DESCRIPTION: Final = 500
 

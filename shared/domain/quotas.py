@@ -10,6 +10,10 @@ from shared.domain.executions import MAX_OUTPUT_BYTES
 from shared.domain.pointers import pointer
 
 MOST_OUTPUT_BYTES: Final = 64 * 1024 * 1024
+MOST_SUBSCRIPTIONS: Final = 1000
+"""All of them are looked through for each event."""
+MOST_POLICIES: Final = 100
+"""All of them decide about each request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +74,12 @@ MOST: Final = Quotas(
     output_bytes=MOST_OUTPUT_BYTES,
     event_streams=100_000,
     schedules=10_000,
-    subscriptions=1000,
-    policies=100,
+    subscriptions=MOST_SUBSCRIPTIONS,
+    policies=MOST_POLICIES,
     members=100_000,
     secrets=10_000,
 )
-"""What the platform can do, whoever asks for more. All policies are decided by in each request, and all
-subscriptions are looked through for each event."""
+"""What the platform can do, whoever asks for more."""
 _LEAST: Final = {"definition_bytes": 1024, "output_bytes": 1024, "members": 1}
 """Of the others there may be none."""
 

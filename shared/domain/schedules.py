@@ -29,8 +29,6 @@ LATE: Final = timedelta(minutes=1)
 MAX_CATCH_UP: Final = 100
 MAX_QUEUED: Final = 100
 """Most times that wait for an execution to end; what comes then is skipped."""
-MAX_SCHEDULES: Final = 1000
-"""Most schedules of a tenant."""
 MAX_DESCRIPTION: Final = 500
 SHOWN: Final = 5
 """How many of the times to come are told."""

@@ -12,8 +12,6 @@ from shared.domain.urls import url_problem
 
 EVERY_TYPE: Final = "*"
 """Stands for every type of event, those to come included."""
-MAX_SUBSCRIPTIONS: Final = 100
-"""Most subscriptions of a tenant."""
 MAX_URL: Final = 2048
 MAX_DESCRIPTION: Final = 500
 GROWTH: Final = 3.0

@@ -48,6 +48,8 @@ TOGETHER: Final = 30
 YOUNG: Final = timedelta(minutes=1)
 """Longer than a request takes (``functions/edge.py``): a younger ticket may yet get its execution."""
 PAGE: Final = 100
+RETRY_AFTER: Final = 10
+"""Seconds until one who is refused may look again."""
 FENCE: Final = "fence"
 """The kind of what stands in the place of the plan of an execution that nobody may store any more."""
 FENCE_LIFE: Final = 3600
@@ -272,4 +274,5 @@ def _refusal(claim: Claim, most: int | None) -> QuotaExceededError:
         f"{most} executions of {claim.line} run or wait already, and its definition says that more are "
         "refused: try again when one of them has ended",
         violated=[f"intents/{claim.line}/concurrency"],
+        retry_after=RETRY_AFTER,
     )

@@ -52,6 +52,7 @@ from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
 from shared.services.directory import Directory, tenant_scope
 from shared.services.etags import IfMatch, require_match
+from shared.services.quotas import Room
 from shared.services.receipts import Record, once
 
 PARTITION: Final = "members"
@@ -81,12 +82,15 @@ class Members:
         state: another one after each change of a member by this process.
     """
 
-    def __init__(self, documents: Documents, *, chains: Chains, cursors: Cursors, clock: Clock) -> None:
+    def __init__(
+        self, documents: Documents, *, chains: Chains, cursors: Cursors, clock: Clock, room: Room
+    ) -> None:
         self._documents = documents
         self._directory = Directory(documents)
         self._chains = chains
         self._cursors = cursors
         self._clock = clock
+        self._room = room
         self.state = 0
 
     async def tenants(self, issuer: str, subject: str) -> Mapping[str, str]:
@@ -142,6 +146,7 @@ class Members:
         Raises:
             ValidationFailedError: it breaks rules; all of them are listed.
             StaleError: its state is none of ``if_match``.
+            QuotaExceededError: the tenant has as many members as it may have.
             ConflictError: it would be another identity or kind than it is, the identity is a member under
                 another name, or it is the last administrator and would be none.
         """
@@ -164,6 +169,7 @@ class Members:
             body = _body(user, new, before, now=rfc3339(self._clock.now()))
             if before is None:
                 await self._require_unknown(scope, new)
+                await self._room.require(scope, "members")
             elif ADMINISTRATOR not in new.roles:
                 await self._require_another_administrator(scope, before)
             await self._point(scope, body)

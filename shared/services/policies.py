@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.domain.errors import (
-    ConflictError,
     DocumentError,
     FieldError,
     NotFoundError,
@@ -18,7 +17,8 @@ from shared.domain.errors import (
 from shared.domain.intents import Intent
 from shared.domain.metrics import DECISIONS_DENIED
 from shared.domain.paging import Cursors
-from shared.domain.policies import MAX_POLICIES, NewPolicy, Policy, policy_errors
+from shared.domain.policies import NewPolicy, Policy, policy_errors
+from shared.domain.quotas import MOST_POLICIES, require_room
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import TENANCY, Create, Delete, Document, Documents, Operation, Query, Replace
@@ -39,6 +39,7 @@ from shared.security.scope import TenantScope
 from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
 from shared.services.etags import IfMatch, require_match
+from shared.services.quotas import Room
 from shared.services.receipts import Record, once
 
 PARTITION: Final = "policies"
@@ -75,9 +76,11 @@ class Policies:
         chains: Chains,
         cursors: Cursors,
         clock: Clock,
+        room: Room,
         telemetry: Telemetry = NO_TELEMETRY,
     ) -> None:
         self._documents = documents
+        self._room = room
         self._chains = chains
         self._cursors = cursors
         self._clock = clock
@@ -164,7 +167,7 @@ class Policies:
         Raises:
             ValidationFailedError: it breaks rules, or with it the caller could not manage policies any more.
             StaleError: it is none of ``if_match``.
-            ConflictError: the tenant has as many policies as it may have.
+            QuotaExceededError: the tenant has as many policies as it may have.
         """
         errors = policy_errors(name, new)
         if not errors:
@@ -264,6 +267,9 @@ class Policies:
         record = await self._chains.linked(self._documents, _chain(caller.scope), act, now=self._clock.now())
         if after is not None:
             others = [one for one in await self._stored(caller.scope) if one.body["name"] != after["name"]]
+            if before is None:
+                limit = await self._room.limit(caller.scope, "policies")
+                require_room("policies", len(others), limit, remedy="delete one first")
             self._check(caller, others, after)
         try:
             stored = await self._documents.transact(
@@ -276,8 +282,6 @@ class Policies:
         return stored[0] or before
 
     def _check(self, caller: Caller, others: Sequence[Document], body: Mapping[str, Any]) -> None:
-        if len(others) >= MAX_POLICIES:
-            raise ConflictError(f"A tenant has at most {MAX_POLICIES} policies; delete one first")
         texts = _texts([one for one in others if one.body["enabled"]])
         authorizer = _authorizer(texts | ({body["name"]: body["policy"]} if body["enabled"] else {}))
         if not _keeps_open(authorizer, caller, body["name"], self._clock.now()):
@@ -285,7 +289,7 @@ class Policies:
             raise ValidationFailedError(errors=[FieldError("/policy", "LOCKS_OUT", message)])
 
     async def _stored(self, scope: TenantScope) -> Sequence[Document]:
-        return (await self._documents.query(scope, _query(limit=MAX_POLICIES))).items
+        return (await self._documents.query(scope, _query(limit=MOST_POLICIES))).items
 
     async def _existing(self, scope: TenantScope, name: str) -> Document:
         document = await self._document(scope, name)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 from shared.domain.errors import (
-    ConflictError,
     DocumentError,
     FieldError,
     NotExecutableError,
@@ -19,7 +18,6 @@ from shared.domain.lifecycle import require_executable
 from shared.domain.paging import Cursors
 from shared.domain.parameters import validate_parameters
 from shared.domain.schedules import (
-    MAX_SCHEDULES,
     SHOWN,
     Firings,
     NewSchedule,
@@ -36,6 +34,7 @@ from shared.services.agenda import Agenda
 from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
 from shared.services.intents import Intents
+from shared.services.quotas import Room
 from shared.services.receipts import Record, once
 from shared.services.validation import Validation
 
@@ -58,6 +57,7 @@ class Schedules:
         validation: Validation,
         cursors: Cursors,
         clock: Clock,
+        room: Room,
     ) -> None:
         self._documents = documents
         self._agenda = agenda
@@ -66,6 +66,7 @@ class Schedules:
         self._validation = validation
         self._cursors = cursors
         self._clock = clock
+        self._room = room
 
     async def put(
         self, caller: Caller, name: str, wanted: NewSchedule, *, if_match: IfMatch = None
@@ -77,7 +78,7 @@ class Schedules:
         Raises:
             ValidationFailedError: it breaks rules; all of them are listed.
             StaleError: it is none of ``if_match``.
-            ConflictError: the tenant has as many schedules as it may have.
+            QuotaExceededError: the tenant has as many schedules as it may have.
         """
         errors = schedule_errors(name, wanted)
         if not wanted.paused:
@@ -111,8 +112,6 @@ class Schedules:
             old = schedule_of(before) if before else None
             if if_match is not None and not _matches(old, if_match):
                 raise StaleError
-            if before is None:
-                await self._check_quota(caller.scope)
             body = self._body(caller, name, wanted, old)
             operation = Replace(body, if_match=before.etag) if before else Create(body)
             if await self._commit(caller, "schedule.put", before, body, operation):
@@ -212,6 +211,8 @@ class Schedules:
         """Store a change with its audit record; False if something else was stored first."""
         act = Act(action, caller.origin, _audited(before.body if before else None), _audited(after))
         record = await self._chains.linked(self._documents, _chain(caller.scope), act, now=self._clock.now())
+        if before is None:
+            await self._room.require(caller.scope, "schedules")
         try:
             await self._documents.transact(
                 caller.scope, container=TENANCY, partition=PARTITION, operations=[operation, *record]
@@ -225,12 +226,6 @@ class Schedules:
         if document is None:
             raise NotFoundError(f"There is no schedule {name!r}")
         return document
-
-    async def _check_quota(self, scope: TenantScope) -> None:
-        query = Query(TENANCY, "schedule", partition=PARTITION)
-        counted = await self._documents.count(scope, query, by=("kind",))
-        if sum(count for _, count in counted.values) >= MAX_SCHEDULES:
-            raise ConflictError(f"A tenant has at most {MAX_SCHEDULES} schedules; delete one first")
 
 
 async def find_schedule(documents: Documents, scope: TenantScope, name: str) -> Document | None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.domain.errors import (
-    ConflictError,
     DocumentError,
     FieldError,
     NotFoundError,
@@ -15,8 +14,8 @@ from shared.domain.errors import (
     ValidationFailedError,
 )
 from shared.domain.paging import Cursors
+from shared.domain.quotas import MOST_SUBSCRIPTIONS
 from shared.domain.subscriptions import (
-    MAX_SUBSCRIPTIONS,
     Delivery,
     DeliveryStatus,
     NewSubscription,
@@ -41,6 +40,7 @@ from shared.security.scope import TenantScope
 from shared.security.webhooks import GENERATED_BYTES, secret_key, spelled_secret
 from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
+from shared.services.quotas import Room
 from shared.services.receipts import Record, once
 from shared.services.sealing import Sealer
 
@@ -80,6 +80,7 @@ class Subscriptions:
         clock: Clock,
         sealer: Sealer,
         url_refusal: Callable[[str], str | None],
+        room: Room,
     ) -> None:
         """``url_refusal``: why a URL may not be called, as far as the URL itself tells; None if it may."""
         self._documents = documents
@@ -88,6 +89,7 @@ class Subscriptions:
         self._clock = clock
         self._sealer = sealer
         self._url_refusal = url_refusal
+        self._room = room
         self._remembered: OrderedDict[str, tuple[float, Sequence[Subscription]]] = OrderedDict()
 
     async def put(self, caller: Caller, name: str, new: NewSubscription) -> tuple[Subscription, str | None]:
@@ -97,7 +99,7 @@ class Subscriptions:
 
         Raises:
             ValidationFailedError: it breaks rules; all of them are listed.
-            ConflictError: the tenant has as many subscriptions as it may have.
+            QuotaExceededError: the tenant has as many subscriptions as it may have.
         """
         self._check(name, new)
 
@@ -126,8 +128,6 @@ class Subscriptions:
         change = _Change(caller.scope, name, "subscription.put", caller.origin)
         for _ in range(ATTEMPTS):
             before = await self._document(caller.scope, name)
-            if before is None:
-                await self._check_quota(caller.scope)
             shown = (
                 spelled_secret(secrets.token_bytes(GENERATED_BYTES)) if not (before or new.secret) else None
             )
@@ -246,7 +246,7 @@ class Subscriptions:
         now = self._clock.now().timestamp()
         entry = self._remembered.get(scope.tenant_id)
         if entry is None or not 0 <= now - entry[0] < LIFE:
-            page = await self._documents.query(scope, _query(limit=MAX_SUBSCRIPTIONS))
+            page = await self._documents.query(scope, _query(limit=MOST_SUBSCRIPTIONS))
             entry = (now, [_subscription(document) for document in page.items])
             self._remembered[scope.tenant_id] = entry
             if len(self._remembered) > TENANTS_KEPT:
@@ -280,6 +280,8 @@ class Subscriptions:
             _audited(change.name, after),
         )
         record = await self._chains.linked(self._documents, _chain(change.scope), act, now=self._clock.now())
+        if before is None:
+            await self._room.require(change.scope, "subscriptions")
         try:
             stored = await self._documents.transact(
                 change.scope, container=TENANCY, partition=PARTITION, operations=[operation, *record]
@@ -298,11 +300,6 @@ class Subscriptions:
     async def _document(self, scope: TenantScope, name: str) -> Document | None:
         document = await self._documents.read(scope, container=TENANCY, partition=PARTITION, id=name)
         return document if document and document.body["kind"] == "subscription" else None
-
-    async def _check_quota(self, scope: TenantScope) -> None:
-        page = await self._documents.query(scope, _query(limit=MAX_SUBSCRIPTIONS))
-        if len(page.items) >= MAX_SUBSCRIPTIONS:
-            raise ConflictError(f"A tenant has at most {MAX_SUBSCRIPTIONS} subscriptions; delete one first")
 
 
 def _chain(scope: TenantScope) -> Chain:

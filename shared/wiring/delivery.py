@@ -32,6 +32,7 @@ def delivery_services(base: Foundation) -> DeliveryServices:
         clock=adapters.clock,
         sealer=Sealer(adapters.cursor_key, purpose="webhook secrets"),
         url_refusal=base.egress.refusal_of_url,
+        room=base.room,
     )
     return DeliveryServices(
         audit=Audit(documents=documents, cursors=base.cursors),

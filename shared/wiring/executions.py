@@ -183,6 +183,7 @@ def _schedules(
         validation=registry.validation,
         cursors=base.cursors,
         clock=clock,
+        room=base.room,
     )
     firing = FiringSchedules(
         documents=documents,

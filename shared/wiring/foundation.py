@@ -12,6 +12,7 @@ from shared.services.launching import Launcher
 from shared.services.limits import Limits
 from shared.services.nudges import Nudges
 from shared.services.policies import Policies
+from shared.services.quotas import Room
 from shared.services.retry_orders import RetryOrders
 from shared.services.runs import Runs
 from shared.services.tenant_settings import Configuration
@@ -36,6 +37,7 @@ class Foundation:
     limits: Limits
     configuration: Configuration
     tenants: Tenants
+    room: Room
     policies: Policies
     admission: Admission
     nudges: Nudges
@@ -64,6 +66,7 @@ class Foundation:
             clock=adapters.clock,
             allowance=allowance(settings),
         )
+        room = Room(documents, configuration)
         admission = Admission(limits=limits, configuration=configuration, launcher=launcher)
         return cls(
             adapters,
@@ -77,11 +80,13 @@ class Foundation:
             limits,
             configuration,
             Tenants(documents, adapters.clock),
+            room,
             Policies(
                 documents=documents,
                 chains=chains,
                 cursors=cursors,
                 clock=adapters.clock,
+                room=room,
                 telemetry=adapters.telemetry,
             ),
             admission,

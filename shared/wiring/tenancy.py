@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from shared.services.authentication import Authentication
 from shared.services.members import Members
 from shared.services.policies import Policies
+from shared.services.quotas import Room
 from shared.services.rates import Rates
 from shared.services.tenant_settings import Configuration
 from shared.services.tenants import Tenants
@@ -19,11 +20,14 @@ class TenancyServices:
     authentication: Authentication
     policies: Policies
     rates: Rates
+    room: Room
 
 
 def tenancy_services(base: Foundation) -> TenancyServices:
     documents, adapters = base.documents, base.adapters
-    members = Members(documents, chains=base.chains, cursors=base.cursors, clock=adapters.clock)
+    members = Members(
+        documents, chains=base.chains, cursors=base.cursors, clock=adapters.clock, room=base.room
+    )
     return TenancyServices(
         tenants=base.tenants,
         configuration=base.configuration,
@@ -36,4 +40,5 @@ def tenancy_services(base: Foundation) -> TenancyServices:
             clock=adapters.clock,
             telemetry=adapters.telemetry,
         ),
+        room=base.room,
     )

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from shared.domain.subscriptions import MAX_SUBSCRIPTIONS
 from tests.http.harness import World
 from tests.services.test_counters import event
 from tests.services.test_webhooks import event as completed
@@ -125,14 +124,6 @@ async def test_what_was_sent_is_seen_newest_first_and_by_status(world: World) ->
     dead = await world.send("admin", "GET", path, params={"status": "dead"})
     assert dead.json() == {"items": [], "next_cursor": None}
     assert (await world.send("admin", "GET", path, params={"status": "lost"})).status_code == 400
-
-
-async def test_a_tenant_has_so_many_subscriptions_and_no_more(world: World) -> None:
-    for number in range(MAX_SUBSCRIPTIONS):
-        await put(world, f"hook-{number}")
-    response = await world.send("admin", "PUT", "/subscriptions/more", json=BODY)
-    assert (response.status_code, response.json()["code"]) == (409, "CONFLICT")
-    await put(world, "hook-0", enabled=False)
 
 
 async def test_days_are_counted_for_dashboards(world: World) -> None:

@@ -19,6 +19,7 @@ from shared.services.authentication import Authentication
 from shared.services.callers import Caller
 from shared.services.chains import Chains
 from shared.services.members import Members
+from shared.services.quotas import Room
 from shared.settings import Settings
 
 
@@ -35,7 +36,9 @@ async def _enter(data: Path, token: str, tenant: str | None = None) -> Caller:
     tokens = JwtTokens([local_issuer(data, "http://127.0.0.1:7071")], keys=JwksSource(), clock=SystemClock())
     documents = SqliteDocuments(data / "documents.db")
     try:
-        members = Members(documents, chains=Chains(), cursors=Cursors(b"k"), clock=SystemClock())
+        members = Members(
+            documents, chains=Chains(), cursors=Cursors(b"k"), clock=SystemClock(), room=Room(documents)
+        )
         door = Authentication(members, tokens, SystemClock())
         return await door.authenticate(f"Bearer {token}", tenant)
     finally:

@@ -24,6 +24,7 @@ from shared.services.callers import Caller
 from shared.services.chains import Chains
 from shared.services.directory import DIRECTORY, Directory
 from shared.services.members import Members
+from shared.services.quotas import Room
 from shared.services.tenants import Tenants
 from tests.security.forge import ISSUER, Forge
 
@@ -73,7 +74,9 @@ class Platform:
 async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     forge = Forge()
     documents = Gate(tmp_path / "documents.db")
-    members = Members(documents, chains=Chains(), cursors=Cursors(b"k"), clock=forge.clock)
+    members = Members(
+        documents, chains=Chains(), cursors=Cursors(b"k"), clock=forge.clock, room=Room(documents)
+    )
     yield Platform(forge, documents, members, Authentication(members, forge.tokens, forge.clock))
     documents.close()
 

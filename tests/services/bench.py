@@ -23,6 +23,7 @@ from shared.services.chains import Chains
 from shared.services.directory import DIRECTORY
 from shared.services.firings import FiringSchedules
 from shared.services.members import Members
+from shared.services.quotas import Room
 from shared.services.schedules import Schedules
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments, Moment
@@ -130,7 +131,8 @@ async def open_bench(request: pytest.FixtureRequest, store: str, folder: Path) -
         documents = InterruptedDocuments(real)
         workshop = composed(documents, clock)
         workshop.catalogue.add("act", lambda _parameters, _context: pytest.fail("nothing runs here"))
-        members = Members(documents, chains=Chains(), cursors=Cursors(b"k"), clock=clock)
+        room = Room(documents, workshop.configuration)
+        members = Members(documents, chains=Chains(), cursors=Cursors(b"k"), clock=clock, room=room)
         authentication, agenda = Authentication(members, NoTokens(), clock), Agenda(documents, clock)
         await workshop.tenants.ensure("acme")
         await members.ensure_member("acme", user="ada", roles=["admin"], issuer=ISSUER, subject="ada")
@@ -143,6 +145,7 @@ async def open_bench(request: pytest.FixtureRequest, store: str, folder: Path) -
             validation=workshop.validation,
             cursors=Cursors(b"k" * 32),
             clock=clock,
+            room=room,
         )
 
         def timer() -> FiringSchedules:

@@ -11,7 +11,7 @@ import pytest
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.system import RandomIds
-from shared.bootstrap import compose
+from shared.bootstrap import Application, compose
 from shared.domain.executions import MAX_OUTPUT_BYTES, Execution
 from shared.domain.intents import NewIntent
 from shared.ports.adapters import Adapters
@@ -90,6 +90,8 @@ class Workshop:
     streams: Streams
     outputs: Outputs
     ada: Caller
+    platform: Application
+    """All of it."""
 
     async def execute(self, *steps: dict[str, Any], name: str = "deploy", **parameters: Any) -> Execution:
         new = NewIntent(name=name, definition={"target": "production", "steps": list(steps)})
@@ -199,4 +201,5 @@ def composed(
         platform.streams,
         platform.outputs,
         caller(),
+        platform,
     )

@@ -21,6 +21,7 @@ from shared.ports.documents import TENANCY, Container, Document, Documents, Oper
 from shared.security.scope import TenantScope
 from shared.services.chains import Chains
 from shared.services.members import PARTITION, Members
+from shared.services.quotas import Room
 from shared.services.watched import WatchedDocuments
 from tests.fakes.documents import Killed, Moment
 from tests.services.bench import ISSUER, Bench, open_bench
@@ -171,7 +172,13 @@ def two_processes(bench: Bench) -> list[Members]:
     barrier = asyncio.Barrier(2)
     clock = bench.workshop.clock
     return [
-        Members(Meeting(bench.documents, barrier), chains=Chains(), cursors=Cursors(b"k"), clock=clock)
+        Members(
+            Meeting(bench.documents, barrier),
+            chains=Chains(),
+            cursors=Cursors(b"k"),
+            clock=clock,
+            room=Room(bench.documents),
+        )
         for _ in range(2)
     ]
 

@@ -9,15 +9,14 @@ import pytest
 
 from shared.domain.errors import (
     BadCursorError,
-    ConflictError,
     NotFoundError,
     StaleError,
     UnavailableError,
     ValidationFailedError,
 )
 from shared.domain.intents import NewIntent, NewVersion
-from shared.domain.schedules import MAX_SCHEDULES, NewSchedule
-from shared.ports.documents import EXECUTIONS, TENANCY, Create, Patch, Replace
+from shared.domain.schedules import NewSchedule
+from shared.ports.documents import EXECUTIONS, TENANCY, Patch, Replace
 from shared.services import schedules
 from tests.fakes.documents import Killed
 from tests.services.bench import ISSUER, STEP, Bench, open_bench
@@ -97,21 +96,6 @@ async def test_schedules_are_listed_by_name_and_deleted(bench: Bench) -> None:
     assert (await bench.records())[-1].body["action"] == "schedule.delete"
     await bench.tick(90)
     assert set(await bench.agenda()) == {"acme:b", "acme:c"}
-
-
-async def test_a_tenant_has_only_so_many_schedules(bench: Bench) -> None:
-    bodies = [
-        {"id": f"s{number}", "kind": "schedule", "name": f"s{number}"} for number in range(MAX_SCHEDULES)
-    ]
-    for start in range(0, len(bodies), 100):
-        await bench.documents.transact(
-            bench.workshop.ada.scope,
-            container=TENANCY,
-            partition=schedules.PARTITION,
-            operations=[Create(body) for body in bodies[start : start + 100]],
-        )
-    with pytest.raises(ConflictError, match="at most 1000"):
-        await bench.put()
 
 
 async def test_a_schedule_fires_at_its_times_and_each_execution_says_so(bench: Bench) -> None:

@@ -20,6 +20,7 @@ from shared.security.egress import EgressPolicy
 from shared.security.webhooks import signed_headers
 from shared.services.callers import Caller
 from shared.services.chains import Chains
+from shared.services.quotas import Room
 from shared.services.sealing import Sealer
 from shared.services.subscriptions import LIFE, PARTITION, Subscriptions
 from shared.services.webhooks import KEPT, ORCHESTRATOR, RetryPolicy, Webhooks
@@ -86,6 +87,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
         clock=clock,
         sealer=Sealer(b"k" * 32, purpose="webhook secrets"),
         url_refusal=EgressPolicy().refusal_of_url,
+        room=Room(documents),
     )
     webhooks = Webhooks(
         documents=documents,
@@ -236,6 +238,7 @@ async def test_a_change_made_elsewhere_is_felt_within_seconds(office: Office) ->
         clock=office.clock,
         sealer=Sealer(b"k" * 32, purpose="webhook secrets"),
         url_refusal=EgressPolicy().refusal_of_url,
+        room=Room(office.documents),
     )
     await elsewhere.delete(ADA, "hook")
     office.clock.advance(LIFE)

@@ -1,0 +1,90 @@
+"""A tenant has as much of each thing as it may have, and no more."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.http.harness import World
+from tests.stores import BOTH_STORES
+
+STEPS = [{"id": "a", "action": "assert", "condition": "true"}]
+BODIES: Mapping[str, Mapping[str, Any]] = {
+    "schedules": {"intent": "deploy", "cron": "0 3 * * *"},
+    "subscriptions": {"url": "https://hooks.example.com/x", "events": ["*"]},
+    "policies": {"policy": 'permit (principal, action == Action::"audit.read", resource);'},
+    "members": {"issuer": "https://login.example.com", "roles": ["viewer"]},
+}
+"""What is made by ``PUT``."""
+
+
+async def configure(world: World, **quotas: int | None) -> None:
+    changed = await world.send("admin", "PATCH", "/tenants/acme", json={"settings": {"quotas": quotas}})
+    assert changed.status_code == 200, changed.text
+
+
+def body(quota: str, name: str) -> dict[str, Any]:
+    return {**BODIES[quota], **({"subject": name} if quota == "members" else {})}
+
+
+@BOTH_STORES
+@pytest.mark.parametrize("quota", BODIES)
+async def test_there_are_as_many_as_there_may_be_and_one_that_is_given_up_makes_room(
+    world: World, quota: str
+) -> None:
+    await world.intent()
+    there = len((await world.send("admin", "GET", f"/{quota}")).json()["items"])
+    await configure(world, **{quota: there + 2})
+
+    async def put(name: str, **more: Any) -> Any:
+        return await world.send("admin", "PUT", f"/{quota}/{name}", json=body(quota, name) | more)
+
+    for name in ("one", "two"):
+        made = await put(name)
+        assert made.is_success, made.text
+    refused = await put("three")
+    problem = refused.json()
+    assert (refused.status_code, problem["code"]) == (429, "QUOTA_EXCEEDED")
+    assert problem["violated_policies"] == [quota]
+    assert f"has {there + 2} {quota}, and may have {there + 2}: delete one first" in problem["detail"]
+    assert "retry-after" not in refused.headers
+    assert (await put("one")).is_success, "what is there may change"
+    assert (await world.send("admin", "DELETE", f"/{quota}/two")).status_code == 204
+    assert (await put("three")).is_success
+    # Another tenant has its own, and fewer than there are takes nothing away.
+    await configure(world, **{quota: there})
+    assert (await put("one")).is_success
+    assert (await put("four")).status_code == 429
+    if quota != "schedules":
+        other = await world.send("eve", "PUT", f"/{quota}/one", json=body(quota, "one"))
+        assert other.is_success, other.text
+
+
+async def test_quotas_that_are_none_or_above_the_ceiling_are_refused(world: World) -> None:
+    cases: list[tuple[dict[str, Any], int, str, str]] = [
+        ({"intents": 10_001}, 422, "/settings/quotas/intents", "CEILING"),
+        ({"members": 0}, 422, "/settings/quotas/members", "VALUE"),
+        ({"definition_bytes": 3}, 422, "/settings/quotas/definition_bytes", "VALUE"),
+        ({"cats": 3}, 400, "/settings/quotas/cats", "UNKNOWN"),
+        ({"intents": "3"}, 400, "/settings/quotas/intents", "TYPE"),
+    ]
+    for quotas, status, pointer, code in cases:
+        refused = await world.send("admin", "PATCH", "/tenants/acme", json={"settings": {"quotas": quotas}})
+        (error,) = refused.json()["errors"]
+        assert (refused.status_code, error["pointer"], error["code"]) == (status, pointer, code)
+
+
+async def test_a_definition_is_as_large_as_it_may_be(world: World) -> None:
+    await configure(world, definition_bytes=1024)
+    large = {"description": "x" * 2000, "steps": STEPS}
+    refused = await world.send("author", "POST", "/intents", json={"name": "large", "definition": large})
+    (error,) = refused.json()["errors"]
+    assert (refused.status_code, error["pointer"], error["code"]) == (422, "/definition", "TOO_LARGE")
+    assert "at most 1024 bytes" in error["message"]
+    judged = await world.send("author", "POST", "/intents/validate", json={"definition": large})
+    assert [one["code"] for one in judged.json()["errors"]] == ["TOO_LARGE"]
+    await configure(world, definition_bytes=None)
+    made = await world.send(
+        "author", "POST", "/intents", json={"name": "large", "definition": {"steps": STEPS}}
+    )
+    assert made.status_code == 201, made.text
