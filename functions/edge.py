@@ -184,6 +184,8 @@ async def _prepare(platform: Application, call: Call, route: Route) -> None:
     elif route.personal:
         await _within(_recognize(platform, call), AUTHENTICATION_SECONDS)
     else:
+        if call.request.method != "OPTIONS":  # browsers ask that by themselves
+            platform.strangers.count("anonymous", _source(platform, call))
         return
     call.query = inputs.query(route, call.request.scope["query_string"])
     if route.body is not None:
@@ -192,16 +194,20 @@ async def _prepare(platform: Application, call: Call, route: Route) -> None:
 
 
 async def _unseal(platform: Application, call: Call) -> None:
-    call.right = platform.callbacks.called(str(call.request.path_params["token"]))
+    try:
+        call.right = platform.callbacks.called(str(call.request.path_params["token"]))
+    except NotFoundError:
+        platform.strangers.failed(_source(platform, call))
+        raise
+    platform.strangers.count("sealed", _source(platform, call))
     logs.add(tenant_id=call.right.scope.tenant_id, execution_id=call.right.place.execution_id)
     await platform.callbacks.require_awaited(call.right)
 
 
 async def _identify(platform: Application, call: Call, route: Route, operation: str) -> None:
-    credentials = _once(call, b"authorization"), _once(call, b"x-tenant-id")
+    credentials = *_, address = _credentials(platform, call)
     member = await platform.authentication.authenticate(*credentials)
     logs.add(tenant_id=member.scope.tenant_id)
-    address = addresses.source(call.request, platform.settings.trusted_proxies)
     call.authenticated = caller = replace(member, request_id=call.request_id, address=address)
     await _count(platform, call, member.scope, member.principal.user)
     asked = Resource(route.resource_id(call.request.path_params))
@@ -209,11 +215,10 @@ async def _identify(platform: Application, call: Call, route: Route, operation: 
 
 
 async def _recognize(platform: Application, call: Call) -> None:
-    credentials = _once(call, b"authorization"), _once(call, b"x-tenant-id")
+    credentials = *_, address = _credentials(platform, call)
     call.known = await platform.authentication.recognize(*credentials)
     if (member := call.known.caller) is not None:
         logs.add(tenant_id=member.scope.tenant_id)
-        address = addresses.source(call.request, platform.settings.trusted_proxies)
         call.authenticated = replace(member, request_id=call.request_id, address=address)
         await _count(platform, call, member.scope, member.principal.user)
     else:
@@ -226,11 +231,18 @@ async def _count(platform: Application, call: Call, scope: TenantScope, user: st
     rates.allowed(call.standing)
 
 
-def _once(call: Call, name: bytes) -> str | None:
-    """A header that says who asks. Of two, a proxy might have looked at the other one."""
-    if sum(given == name for given, _ in call.request.scope["headers"]) > 1:
-        raise UnauthenticatedError(f"the request has the header {name.decode()} more than once")
-    return call.header(name)
+def _source(platform: Application, call: Call) -> str | None:
+    return addresses.source(call.request, platform.settings.trusted_proxies)
+
+
+def _credentials(platform: Application, call: Call) -> tuple[str | None, str | None, str | None]:
+    """The headers that say who asks, and where from. Of two, a proxy might have looked at the other one."""
+    address = _source(platform, call)
+    for told in (b"authorization", b"x-tenant-id"):
+        if sum(name == told for name, _ in call.request.scope["headers"]) > 1:
+            platform.strangers.failed(address)
+            raise UnauthenticatedError(f"the request has the header {told.decode()} more than once")
+    return call.header(b"authorization"), call.header(b"x-tenant-id"), address
 
 
 def _path(call: Call, route: Route) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from shared.domain.executions import MAX_OUTPUT_BYTES
 from shared.domain.quotas import MOST_OUTPUT_BYTES
 from shared.domain.rates import DEFAULTS, MOST, RateLimits
+from shared.domain.strangers import FAILURES, REQUESTS
 from shared.ports.resources import COSMOS_CONNECTION, EVENT_HUB_CONNECTION
 from shared.security.origins import is_loopback
 
@@ -116,6 +117,12 @@ class Settings:
     quotas: str = ""
     """``QUANTUM_QUOTAS``: how much each tenant may have, where it is to be something else than by itself, as
     JSON (``shared/domain/quotas.py`` has the names)."""
+    failed_sign_ins: int | None = FAILURES
+    """``QUANTUM_FAILED_SIGN_INS``: how many requests of an address may fail to say who asks (20) before such
+    requests are held off for a while; 0: any number."""
+    anonymous_requests: int | None = REQUESTS
+    """``QUANTUM_ANONYMOUS_REQUESTS``: how many requests without a token are served from an address in a
+    minute (600); 0: any number."""
     token_issuers: str = field(default="", repr=False)
     """``QUANTUM_TOKEN_ISSUERS``: whose tokens are taken, as JSON (``shared/adapters/jwt/configured.py`` has
     the form); on loopback beside the local issuer's."""
@@ -176,6 +183,8 @@ class Settings:
             or None,
             rate_limits=_rate_limits(values),
             quotas=values.get("QUANTUM_QUOTAS", ""),
+            failed_sign_ins=_whole(values, "QUANTUM_FAILED_SIGN_INS", FAILURES, most=MOST) or None,
+            anonymous_requests=_whole(values, "QUANTUM_ANONYMOUS_REQUESTS", REQUESTS, most=MOST) or None,
             token_issuers=values.get("QUANTUM_TOKEN_ISSUERS", ""),
             credentials=values.get("QUANTUM_CREDENTIALS", ""),
             credentials_secret=values.get("QUANTUM_CREDENTIALS_SECRET", ""),

@@ -4,7 +4,8 @@ The directory says where an identity may be a member; whether it is, and with wh
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -19,6 +20,7 @@ from shared.security.principals import Principal, PrincipalKind
 from shared.security.scope import TENANT_ID, TenantScope
 from shared.services.callers import Caller
 from shared.services.members import Members
+from shared.services.strangers import Strangers
 
 CALLER_LIFE: Final = 5.0
 """Seconds for which a caller is remembered: how long a change of roles may take to be felt."""
@@ -53,29 +55,35 @@ class Acquaintance:
 
 
 class Authentication:
-    def __init__(self, members: Members, tokens: Tokens, clock: Clock) -> None:
+    def __init__(self, members: Members, tokens: Tokens, clock: Clock, strangers: Strangers) -> None:
         self._members = members
         self._tokens = tokens
         self._clock = clock
+        self._strangers = strangers
         self._callers: OrderedDict[_Key, tuple[float, Caller]] = OrderedDict()
         self._state = members.state
 
-    async def authenticate(self, authorization: str | None, tenant_header: str | None) -> Caller:
+    async def authenticate(
+        self, authorization: str | None, tenant_header: str | None, address: str | None = None
+    ) -> Caller:
         """The caller that the ``Authorization`` and ``X-Tenant-ID`` headers of a request stand for.
 
         Raises:
             UnauthenticatedError: no bearer token, one that is refused, or one of nobody's member.
+            RateLimitedError: it is none that is taken, and neither were many before it, from ``address`` or
+                of the same identity.
             BadRequestError: ``X-Tenant-ID`` is needed and missing, or is not a tenant's id.
             NotFoundError: there is no tenant of that id, or the caller is not its member.
             UnavailableError: the store or the issuer's keys cannot be had.
         """
-        identity = await self._tokens.verify(_bearer(authorization))
+        identity = await self._verified(authorization, address)
         now = self._clock.now().timestamp()
         key = (identity.issuer, identity.subject, identity.kind, tenant_header)
         if (caller := self._remembered(key, now)) is not None:
             return caller
         state = self._members.state
-        caller = await self._find(identity, tenant_header)
+        with self._looking_for(identity):
+            caller = await self._find(identity, tenant_header)
         if state != self._members.state:
             return caller  # a member was changed meanwhile, and perhaps this one
         self._callers[key] = (now, caller)
@@ -83,21 +91,42 @@ class Authentication:
             self._callers.popitem(last=False)
         return caller
 
-    async def recognize(self, authorization: str | None, tenant_header: str | None) -> Acquaintance:
+    async def recognize(
+        self, authorization: str | None, tenant_header: str | None, address: str | None = None
+    ) -> Acquaintance:
         """Who sends these headers; the tenant need not be named, also by a member of several.
 
         Raises:
-            UnauthenticatedError, NotFoundError, UnavailableError: as :meth:`authenticate`.
+            UnauthenticatedError, RateLimitedError, NotFoundError, UnavailableError: as :meth:`authenticate`.
             BadRequestError: ``X-Tenant-ID`` is not a tenant's id.
         """
-        identity = await self._tokens.verify(_bearer(authorization))
-        found = await self._memberships(identity, await self._tenants(identity))
-        if not found:
-            raise _nobody(identity)
+        identity = await self._verified(authorization, address)
+        with self._looking_for(identity):
+            found = await self._memberships(identity, await self._tenants(identity))
+            if not found:
+                raise _nobody(identity)
         chosen = None
         if tenant_header is not None or len(found) == 1:
-            chosen = await self.authenticate(authorization, tenant_header or found[0].tenant_id)
+            chosen = await self.authenticate(authorization, tenant_header or found[0].tenant_id, address)
         return Acquaintance(identity, found, chosen)
+
+    async def _verified(self, authorization: str | None, address: str | None) -> Identity:
+        """Whom the token speaks for; one that is good is, whatever else came from the address."""
+        try:
+            return await self._tokens.verify(_bearer(authorization))
+        except UnauthenticatedError:
+            self._strangers.failed(address)
+            raise
+
+    @contextmanager
+    def _looking_for(self, identity: Identity) -> Iterator[None]:
+        """Within, the member that it is is looked for, unless it was found to be none too often."""
+        self._strangers.require_free(identity.issuer, identity.subject)
+        try:
+            yield
+        except UnauthenticatedError:
+            self._strangers.nobody(identity.issuer, identity.subject)
+            raise
 
     async def _memberships(self, identity: Identity, tenants: Mapping[str, str]) -> list[Membership]:
         """Of the tenants that the directory lists, those that the identity is a member of."""

@@ -7,6 +7,7 @@ from shared.services.members import Members
 from shared.services.policies import Policies
 from shared.services.quotas import Room
 from shared.services.rates import Rates
+from shared.services.strangers import Strangers
 from shared.services.tenant_settings import Configuration
 from shared.services.tenants import Tenants
 from shared.wiring.foundation import Foundation
@@ -18,6 +19,7 @@ class TenancyServices:
     configuration: Configuration
     members: Members
     authentication: Authentication
+    strangers: Strangers
     policies: Policies
     rates: Rates
     room: Room
@@ -28,11 +30,17 @@ def tenancy_services(base: Foundation) -> TenancyServices:
     members = Members(
         documents, chains=base.chains, cursors=base.cursors, clock=adapters.clock, room=base.room
     )
+    strangers = Strangers(
+        adapters.clock,
+        failures=base.settings.failed_sign_ins,
+        requests=base.settings.anonymous_requests,
+    )
     return TenancyServices(
         tenants=base.tenants,
         configuration=base.configuration,
         members=members,
-        authentication=Authentication(members, adapters.tokens, adapters.clock),
+        authentication=Authentication(members, adapters.tokens, adapters.clock, strangers),
+        strangers=strangers,
         policies=base.policies,
         rates=Rates(
             documents=documents,

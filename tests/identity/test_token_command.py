@@ -20,6 +20,7 @@ from shared.services.callers import Caller
 from shared.services.chains import Chains
 from shared.services.members import Members
 from shared.services.quotas import Room
+from shared.services.strangers import Strangers
 from shared.settings import Settings
 
 
@@ -39,7 +40,8 @@ async def _enter(data: Path, token: str, tenant: str | None = None) -> Caller:
         members = Members(
             documents, chains=Chains(), cursors=Cursors(b"k"), clock=SystemClock(), room=Room(documents)
         )
-        door = Authentication(members, tokens, SystemClock())
+        strangers = Strangers(SystemClock(), failures=None, requests=None)
+        door = Authentication(members, tokens, SystemClock(), strangers)
         return await door.authenticate(f"Bearer {token}", tenant)
     finally:
         documents.close()

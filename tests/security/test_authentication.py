@@ -17,6 +17,7 @@ from shared.domain.errors import (
     ValidationFailedError,
 )
 from shared.domain.paging import Cursors
+from shared.domain.strangers import FAILURES
 from shared.ports.documents import TENANCY, Container, Delete, Document, Operation, Patch
 from shared.security.scope import TenantScope
 from shared.services.authentication import CALLER_LIFE, Authentication
@@ -25,6 +26,7 @@ from shared.services.chains import Chains
 from shared.services.directory import DIRECTORY, Directory
 from shared.services.members import Members
 from shared.services.quotas import Room
+from shared.services.strangers import Strangers
 from shared.services.tenants import Tenants
 from tests.security.forge import ISSUER, Forge
 
@@ -77,7 +79,8 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     members = Members(
         documents, chains=Chains(), cursors=Cursors(b"k"), clock=forge.clock, room=Room(documents)
     )
-    yield Platform(forge, documents, members, Authentication(members, forge.tokens, forge.clock))
+    strangers = Strangers(forge.clock, failures=FAILURES, requests=None)
+    yield Platform(forge, documents, members, Authentication(members, forge.tokens, forge.clock, strangers))
     documents.close()
 
 

@@ -25,6 +25,7 @@ from shared.services.firings import FiringSchedules
 from shared.services.members import Members
 from shared.services.quotas import Room
 from shared.services.schedules import Schedules
+from shared.services.strangers import Strangers
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments, Moment
 from tests.services.conftest import Workshop, composed
@@ -133,7 +134,9 @@ async def open_bench(request: pytest.FixtureRequest, store: str, folder: Path) -
         workshop.catalogue.add("act", lambda _parameters, _context: pytest.fail("nothing runs here"))
         room = Room(documents, workshop.configuration)
         members = Members(documents, chains=Chains(), cursors=Cursors(b"k"), clock=clock, room=room)
-        authentication, agenda = Authentication(members, NoTokens(), clock), Agenda(documents, clock)
+        strangers = Strangers(clock, failures=None, requests=None)
+        authentication = Authentication(members, NoTokens(), clock, strangers)
+        agenda = Agenda(documents, clock)
         await workshop.tenants.ensure("acme")
         await members.ensure_member("acme", user="ada", roles=["admin"], issuer=ISSUER, subject="ada")
         await workshop.intents.create(workshop.ada, NewIntent(name="deploy", definition={"steps": [STEP]}))

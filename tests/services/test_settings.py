@@ -157,6 +157,13 @@ def test_a_quota_that_is_none_is_named(text: str, told: str) -> None:
         allowance(Settings.from_mapping(GOOD | {"QUANTUM_QUOTAS": text}))
 
 
+def test_who_asks_without_a_good_token_is_bounded_unless_the_operator_says_otherwise() -> None:
+    said = GOOD | {"QUANTUM_FAILED_SIGN_INS": "0", "QUANTUM_ANONYMOUS_REQUESTS": "50"}
+    by_itself, told = Settings.from_mapping(GOOD), Settings.from_mapping(said)
+    assert (by_itself.failed_sign_ins, by_itself.anonymous_requests) == (20, 600)
+    assert (told.failed_sign_ins, told.anonymous_requests) == (None, 50)
+
+
 @pytest.mark.parametrize("key", GOOD)
 def test_a_missing_key_is_named(key: str) -> None:
     with pytest.raises(SettingsError, match=key):
@@ -180,6 +187,8 @@ def test_a_missing_key_is_named(key: str) -> None:
         ("QUANTUM_MAX_CONCURRENT_EXECUTIONS", "many"),
         ("QUANTUM_RATE_LIMIT_HOUR", "-1"),
         ("QUANTUM_RATE_LIMIT_BURST", "10000001"),
+        ("QUANTUM_FAILED_SIGN_INS", "some"),
+        ("QUANTUM_ANONYMOUS_REQUESTS", "-5"),
         ("QUANTUM_TRUSTED_PROXIES", "-1"),
         ("QUANTUM_TRUSTED_PROXIES", "10"),
         ("QUANTUM_HEARTBEAT_SECONDS", "-1"),
