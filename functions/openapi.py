@@ -19,6 +19,7 @@ from quantum.contract.problems import Problem
 from shared.domain.ids import ULID
 from shared.domain.intents import NAME
 from shared.domain.members import USER
+from shared.domain.secrets import SECRET_NAME
 from shared.domain.steps import STEP_ID
 from shared.security.scope import TENANT_ID
 
@@ -41,6 +42,7 @@ _STRING = {"type": "string"}
 _SLUG = {"type": "string", "pattern": f"^{NAME.pattern}$"}
 _TENANT = {"type": "string", "pattern": f"^{TENANT_ID.pattern}$"}
 _PATH_SCHEMAS: Mapping[str, Any] = {
+    "secrets/{name}": {"type": "string", "pattern": f"^{SECRET_NAME.pattern}$"},
     "{name}": _SLUG,
     "{step}": {"type": "string", "pattern": f"^{STEP_ID}$"},
     "{version}": {"type": "integer", "minimum": 1, "maximum": 999_999_999},

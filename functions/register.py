@@ -18,6 +18,7 @@ from functions.http import (
     plans,
     policies,
     schedules,
+    secrets,
     stats,
     subscriptions,
     system,
@@ -27,6 +28,7 @@ from functions.http import (
 )
 from functions.timers import recovery, retention
 from functions.timers import schedules as timed_schedules
+from functions.timers import secrets as timed_secrets
 from shared.bootstrap import Application
 
 HTTP = (
@@ -45,12 +47,13 @@ HTTP = (
     policies,
     schedules,
     subscriptions,
+    secrets,
     stats,
     system,
 )
 DURABLE = (durable_executions, durable_webhooks)
 EVENTS = (relay, webhooks, counters)
-TIMERS = (recovery, retention, timed_schedules)
+TIMERS = (recovery, retention, timed_schedules, timed_secrets)
 
 
 def register(app: df.DFApp, platform: Application) -> None:

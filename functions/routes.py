@@ -10,6 +10,7 @@ from functions import (
     routes_outputs,
     routes_policies,
     routes_schedules,
+    routes_secrets,
 )
 from functions.route import NDJSON, Route
 from quantum.contract.audit import AuditPage, AuditQuery, ChainPage, TenantVerification, VerificationQuery
@@ -325,6 +326,7 @@ _TABLES = (
     routes_members,
     routes_policies,
     routes_schedules,
+    routes_secrets,
 )
 
 ROUTES: Sequence[Route] = tuple(

@@ -19,6 +19,7 @@ from shared.domain.plans import PlanStep
 from shared.domain.policies import Policy
 from shared.domain.previews import Inputs, Preview, Unresolved
 from shared.domain.schedules import Schedule
+from shared.domain.secrets import Secret, SecretUse
 from shared.domain.stats import DayStats
 from shared.domain.subscriptions import Delivery, Subscription
 from shared.domain.tenants import Tenant
@@ -240,6 +241,16 @@ def policy_decision(value: Answer) -> dict[str, Any]:
         "resource": value.question.resource,
         "at": rfc3339(value.at),
     }
+
+
+def secret(value: Secret) -> dict[str, Any]:
+    shown = asdict(value)
+    del shown["etag"]
+    return shown
+
+
+def secret_detail(value: Secret, use: SecretUse | None, users: Sequence[str]) -> dict[str, Any]:
+    return {**secret(value), "last_used": asdict(use) if use else None, "used_by": users}
 
 
 def subscription(value: Subscription, secret: str | None = None) -> dict[str, Any]:

@@ -16,12 +16,15 @@ from shared.wiring.delivery import DeliveryServices, delivery_services
 from shared.wiring.executions import ExecutionServices, execution_services
 from shared.wiring.foundation import Foundation
 from shared.wiring.registry import RegistryServices, registry_services
+from shared.wiring.secrets import SecretServices, secret_services
 from shared.wiring.tenancy import TenancyServices, tenancy_services
 from shared.wiring.upkeep import UpkeepServices, upkeep_services
 
 
 @dataclass(frozen=True)
-class Application(TenancyServices, RegistryServices, ExecutionServices, DeliveryServices, UpkeepServices):
+class Application(
+    TenancyServices, SecretServices, RegistryServices, ExecutionServices, DeliveryServices, UpkeepServices
+):
     """The platform: its use cases, for the triggers to call."""
 
     settings: Settings
@@ -45,10 +48,12 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
     )
     catalogue = catalogue or built_in_actions(base, approvals)
     tenancy = tenancy_services(base)
+    secrets = secret_services(base)
     registry = registry_services(base, catalogue, tenancy)
     executions = execution_services(base, catalogue, approvals, tenancy, registry)
     delivery = delivery_services(base)
     upkeep = upkeep_services(base, catalogue)
     # Each group has its own services under their own names, which its dataclass holds it to.
-    parts = vars(tenancy) | vars(registry) | vars(executions) | vars(delivery) | vars(upkeep)
+    groups = (tenancy, secrets, registry, executions, delivery, upkeep)
+    parts = {name: service for group in groups for name, service in vars(group).items()}
     return Application(settings=settings, adapters=adapters, **parts)

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict
 
 from shared.domain.errors import FieldError
 from shared.domain.pointers import pointer
+from shared.domain.secrets import secrets_named
 
 type IntentStatus = Literal["draft", "active", "deprecated", "archived"]
 type VersionState = Literal["draft", "active", "superseded"]
@@ -171,11 +172,17 @@ def search_fields(
     """What an intent's head is searched by, beside its status, author and times.
 
     ``search`` is what words are looked for in: one field, because a query's conditions must all hold.
+    ``secrets`` is for whoever asks of a secret where it is used.
     """
     actions = actions_of(definition)
     pairs = [f"{key}:{value}" for key, value in sorted(labels.items())]
     search = "\n".join([name, description, *pairs, *actions])
-    return {"actions": actions, "label_pairs": pairs, "search": search}
+    return {
+        "actions": actions,
+        "label_pairs": pairs,
+        "search": search,
+        "secrets": secrets_named(definition),
+    }
 
 
 FACETS = {

@@ -12,12 +12,11 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from shared.domain.errors import UnavailableError
+from shared.domain.secrets import MAX_VALUE_BYTES
 from shared.security.scope import TenantScope
 
 STORED_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,39}")
 """What may be a name: it fits, behind any tenant's id, into what a vault takes as one."""
-MAX_VALUE_BYTES: Final = 24 * 1024
-"""Of a value in UTF-8; Key Vault takes 25 KB (its service limits), and others have to do the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ _TYPES: Final[Mapping[str, str]] = {
     "modules": "Module",
     "policies": "Policy",
     "schedules": "Schedule",
+    "secrets": "Secret",
     "subscriptions": "Subscription",
     "tenants": "Tenant",
 }

@@ -14,6 +14,7 @@ READS: frozenset[str] = frozenset(
         "modules.read",
         "policies.read",
         "schedules.read",
+        "secrets.read",
         "subscriptions.read",
         "tenants.read",
     }
@@ -35,8 +36,11 @@ OPERATIONS: frozenset[str] = READS | {
     "modules.manage",
     "policies.manage",
     "schedules.manage",
+    "secrets.manage",
+    "secrets.use",
     "subscriptions.manage",
     "tenants.configure",
 }
 """Every operation there is to permit, as the schema's actions. ``executions.pause`` is also the right to
-resume; who may do something to one execution may do it to many with ``executions.bulk``."""
+resume; who may do something to one execution may do it to many with ``executions.bulk``. ``secrets.use`` is
+the right to execute an intent whose steps are given the secret."""

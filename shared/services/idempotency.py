@@ -31,7 +31,7 @@ from shared.ports.clock import Clock, Ids
 from shared.ports.documents import COUNTERS, Create, Document, Documents, Operation, Replace
 from shared.security.principals import Turn
 from shared.services.callers import Caller
-from shared.services.sealing import Sealer
+from shared.services.sealing import Fingerprints, Sealer
 
 LIFE: Final = timedelta(hours=24)
 """How long a key is known, from its answer on."""
@@ -74,9 +74,18 @@ class _Place:
 
 
 class Idempotency:
-    def __init__(self, *, documents: Documents, sealer: Sealer, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self,
+        *,
+        documents: Documents,
+        sealer: Sealer,
+        fingerprints: Fingerprints,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
         self._documents = documents
         self._sealer = sealer
+        self._fingerprints = fingerprints
         self._clock = clock
         self._ids = ids
 
@@ -85,8 +94,8 @@ class Idempotency:
     ) -> Answer:
         """What ``work`` comes to, done once for the ``key`` of this caller.
 
-        ``request`` is the fingerprint of what is asked. ``work`` gets the caller with its turn, and does
-        not raise.
+        ``request`` is a hash of what is asked. It may be of a secret that somebody could guess, so it is not
+        kept as it is. ``work`` gets the caller with its turn, and does not raise.
 
         Raises:
             KeyReusedError: the key came with another request before.
@@ -96,7 +105,7 @@ class Idempotency:
         principal = caller.principal
         digest = content_hash([principal.issuer, principal.subject, key])
         place = _Place(caller, f"idempotency:{digest}")
-        record = await self._begin(place, request)
+        record = await self._begin(place, self._fingerprints.of(request))
         if record.body["answer"] is not None:
             return self._opened(place, record.body["answer"])
         turn = Turn(record.body["turn"], parse_rfc3339(record.body["until"]) - (LEASE - TURN))

@@ -41,6 +41,16 @@ class Addresses:
         return text if self.address(text) == address else None
 
 
+class Fingerprints:
+    """Whether two texts are the same, without a text being found by trying, as it is by a mere hash."""
+
+    def __init__(self, key: bytes, *, purpose: str) -> None:
+        self._key = hmac.digest(key, purpose.encode(), "sha256")
+
+    def of(self, text: str) -> str:
+        return hmac.digest(self._key, text.encode(), "sha256").hex()
+
+
 class Sealer:
     """AES-256-GCM under a key that is derived from the installation's own, for one ``purpose``.
 

@@ -7,7 +7,7 @@ from shared.services.health import Health
 from shared.services.idempotency import Idempotency
 from shared.services.recovery import Recovery
 from shared.services.retention import Retention
-from shared.services.sealing import Sealer
+from shared.services.sealing import Fingerprints, Sealer
 from shared.services.warmup import WarmUp
 from shared.wiring.foundation import Foundation
 
@@ -44,6 +44,7 @@ def upkeep_services(base: Foundation, catalogue: Catalogue) -> UpkeepServices:
         idempotency=Idempotency(
             documents=documents,
             sealer=Sealer(adapters.cursor_key, purpose="answers"),
+            fingerprints=Fingerprints(adapters.cursor_key, purpose="requests"),
             clock=adapters.clock,
             ids=adapters.ids,
         ),

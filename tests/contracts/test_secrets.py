@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from localhost.sqlite.secrets import SqliteSecrets
-from shared.ports.secrets import MAX_VALUE_BYTES, Secrets
+from shared.domain.secrets import MAX_VALUE_BYTES
+from shared.ports.secrets import Secrets
 from shared.security.scope import TenantScope
 from tests.contracts.conftest import Hands
 from tests.fakes.secrets import KeptSecrets

@@ -1,6 +1,6 @@
 """Secrets in memory, which can be away when a test says so."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,10 +18,12 @@ class _Version:
 
 
 class KeptSecrets:
-    """Attributes:
-    away: whether every call fails.
-    interrupt: called with the name of the call before it does anything; may raise.
-    resolved: how often a value was given.
+    """Keeps them.
+
+    Attributes:
+        away: whether every call fails.
+        interrupt: called with the name of each call before it does anything; may raise.
+        resolved: how often a value was asked for.
     """
 
     def __init__(self, *, now: Callable[[], datetime] = lambda: START) -> None:
@@ -29,37 +31,38 @@ class KeptSecrets:
         self._versions: dict[tuple[str, str], list[_Version]] = {}
         self._count = 0
         self.away = False
-        self.interrupt: Callable[[str], None] = lambda _: None
+        self.interrupt: Callable[[str], Awaitable[None]] | None = None
         self.resolved = 0
 
     async def put(self, scope: TenantScope, *, name: str, value: str) -> str:
         require_storable(name, value)
-        self._enter("put")
+        await self._enter("put")
         self._count += 1
         version = _Version(f"v{self._count}", value, self._now())
         self._versions.setdefault((scope.tenant_id, name), []).append(version)
         return version.version
 
     async def resolve(self, scope: TenantScope, *, name: str, version: str | None = None) -> str | None:
-        self._enter("resolve")
+        await self._enter("resolve")
         self.resolved += 1
         versions = self._versions.get((scope.tenant_id, name), [])
         wanted = [one.value for one in versions if version in {None, one.version}]
         return wanted[-1] if wanted else None
 
     async def delete(self, scope: TenantScope, *, name: str) -> None:
-        self._enter("delete")
+        await self._enter("delete")
         self._versions.pop((scope.tenant_id, name), None)
 
     async def stored(self, scope: TenantScope) -> AsyncIterator[StoredSecret]:
-        self._enter("stored")
+        await self._enter("stored")
         for (tenant, name), versions in list(self._versions.items()):
             if tenant == scope.tenant_id:
                 yield StoredSecret(
                     name, versions[-1].version, versions[0].created_at, versions[-1].created_at
                 )
 
-    def _enter(self, call: str) -> None:
-        self.interrupt(call)
+    async def _enter(self, call: str) -> None:
+        if self.interrupt is not None:
+            await self.interrupt(call)
         if self.away:
             raise UnavailableError

@@ -41,6 +41,7 @@ FIT: Mapping[str, Any] = {
     "url": "https://hooks.example.com/",
     "events": ["*"],
     "secret": None,
+    "value": "a value made by chance",
     "policy": 'forbid (principal, action == Action::"modules.manage", resource);',
     "cron": "@daily",
     "timezone": "UTC",
@@ -159,6 +160,7 @@ def aim(app: Served, config: SchemathesisConfig) -> None:
         hook = {"url": "https://hooks.example.com/", "events": ["*"]}
         send("admin", "PUT", "/subscriptions/hook", hook)
         send("admin", "PUT", "/schedules/nightly", {"intent": "deploy", "cron": "@daily"})
+        send("admin", "PUT", "/secrets/TOKEN", {"value": FIT["value"]})
         bo = {"roles": ["viewer"], "issuer": "https://login.example.com", "subject": "bo"}
         send("admin", "PUT", "/members/bo", bo)
         execution, held = (
@@ -179,6 +181,7 @@ def aim(app: Served, config: SchemathesisConfig) -> None:
         r"/subscriptions/\{name\}": {"path.name": "hook"},
         r"/members/\{user\}": {"path.user": "bo", "header.If-Match": "*"},
         r"/schedules/\{name\}": {"path.name": "nightly"},
+        r"/secrets/\{name\}": {"path.name": "TOKEN"},
     }
     for path, parameters in targets.items():
         pinned = {"include-path-regex": path, "parameters": parameters}

@@ -43,6 +43,7 @@ from shared.settings import Settings
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments
 from tests.fakes.orchestrations import RecordedOrchestrations
+from tests.fakes.secrets import KeptSecrets
 
 URL = "http://127.0.0.1:7071"
 STARTER = '{"rpcBaseUrl": "http://127.0.0.1:1"}'
@@ -198,6 +199,7 @@ async def build(
         clock=clock,
         ids=RandomIds(clock),
         cursor_key=b"k" * 32,
+        secrets=KeptSecrets(now=clock.now),
     )
     given: dict[str, Any] = {"host_url": URL, "max_body_bytes": MAX_BODY, "heartbeat_seconds": heartbeat}
     given |= {"rate_limits": NO_LIMITS, "failed_sign_ins": None, "anonymous_requests": None}

@@ -145,6 +145,16 @@ async def _delete_policy(world: World, name: str) -> Request:
     return Request("DELETE", f"/policies/{name}")
 
 
+async def _put_secret(world: World, name: str) -> Request:
+    return Request("PUT", f"/secrets/{name.replace('-', '_')}", {"value": f"the value of {name}"})
+
+
+async def _delete_secret(world: World, name: str) -> Request:
+    put = await _put_secret(world, name)
+    assert (await world.send("admin", "PUT", put.path, json=put.body)).is_success
+    return Request("DELETE", put.path)
+
+
 async def _put_member(world: World, name: str) -> Request:
     return Request("PUT", f"/members/{name}", {"roles": ["viewer"], "issuer": "urn:idp", "subject": name})
 
@@ -180,6 +190,8 @@ REQUESTS: Mapping[str, Callable[[World, str], Awaitable[Request]]] = {
     "delete_subscription": _delete_subscription,
     "put_policy": _put_policy,
     "delete_policy": _delete_policy,
+    "put_secret": _put_secret,
+    "delete_secret": _delete_secret,
     "put_member": _put_member,
     "delete_member": _delete_member,
     "patch_tenant": _patch_tenant,
@@ -286,6 +298,7 @@ _OTHER: Mapping[str, dict[str, Any]] = {
     "put_schedule": {"catch_up": 2},
     "put_subscription": {"enabled": False},
     "put_policy": {"enabled": False},
+    "put_secret": {"value": "another value"},
     "patch_tenant": {"settings": {"allowed_registries": None}},
 }
 

@@ -13,6 +13,7 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "schedules": {"intent": "deploy", "cron": "0 3 * * *"},
     "subscriptions": {"url": "https://hooks.example.com/x", "events": ["*"]},
     "policies": {"policy": 'permit (principal, action == Action::"audit.read", resource);'},
+    "secrets": {"value": "a value made by chance"},
     "members": {"issuer": "https://login.example.com", "roles": ["viewer"]},
 }
 """What is made by ``PUT``."""

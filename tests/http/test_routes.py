@@ -16,6 +16,7 @@ from functions.routes_executions import RETRY_EXECUTION
 from functions.routes_members import PUT_MEMBER
 from functions.routes_policies import PUT_POLICY
 from functions.routes_schedules import PUT_SCHEDULE
+from functions.routes_secrets import PUT_SECRET
 from shared.security.permissions import ROLES
 from tests.http.harness import World
 from tests.security.test_permissions import decision, principal
@@ -43,21 +44,23 @@ BODIES: Mapping[str, Any] = {
     "put_subscription": {"url": "https://hooks.example.com/", "events": ["*"]},
     "check_policies": {"operation": "intents.read"},
     "put_policy": {"policy": FORBIDS, "description": "for a while"},
+    "put_secret": {"value": "a value made by chance", "description": "for the registry"},
     "put_member": {"roles": ["viewer"], "issuer": "https://login.example.com", "subject": "bo"},
     "patch_tenant": {"settings": {"forbidden_actions": []}},
 }
 """A valid body for each route that has one."""
 
-OWN = {PUT_MEMBER.name, PUT_POLICY.name, PUT_SCHEDULE.name, PUT_SUBSCRIPTION.name}
+OWN = {PUT_MEMBER.name, PUT_POLICY.name, PUT_SCHEDULE.name, PUT_SECRET.name, PUT_SUBSCRIPTION.name}
 """Routes that make something of the caller's own where another tenant has one of that name."""
 
 MADE_BY = {
     "members": PUT_MEMBER,
     "policies": PUT_POLICY,
     "schedules": PUT_SCHEDULE,
+    "secrets": PUT_SECRET,
     "subscriptions": PUT_SUBSCRIPTION,
 }
-OWNED = ("subscriptions", "policies", "schedules", "members", "intents")
+OWNED = ("subscriptions", "policies", "schedules", "secrets", "members", "intents")
 CLOSED = [route for route in ROUTES if route.closed]
 PLACED = [route for route in CLOSED if "{" in route.path and route.name not in OWN]
 WITH_BODY = [route for route in CLOSED if route.body is not None]
@@ -74,7 +77,13 @@ async def resources(world: World, route: Route | None = None) -> Mapping[str, st
     body: Any = {"definition": {"target": "production", **DEFINITION}}
     changed = await world.send("author", "PUT", "/intents/deploy", json=body, headers={"If-Match": "*"})
     assert changed.is_success
-    made = {"subscriptions": "hook", "schedules": "nightly", "policies": "keep", "members": "bo"}
+    made = {
+        "subscriptions": "hook",
+        "schedules": "nightly",
+        "secrets": "TOKEN",
+        "policies": "keep",
+        "members": "bo",
+    }
     for noun, name in made.items():
         body = BODIES[MADE_BY[noun].name]
         assert (await world.send("admin", "PUT", f"/{noun}/{name}", json=body)).is_success

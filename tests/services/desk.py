@@ -12,7 +12,7 @@ from shared.domain.canonical import content_hash
 from shared.ports.documents import COUNTERS, Document
 from shared.services.callers import Caller
 from shared.services.idempotency import Answer, Idempotency
-from shared.services.sealing import Sealer
+from shared.services.sealing import Fingerprints, Sealer
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments, Killed
 from tests.services.conftest import Workshop, composed
@@ -69,5 +69,11 @@ async def open_desk(request: pytest.FixtureRequest, store: str, folder: Path) ->
     async with opened(store, request, folder / "documents.db", now=clock.now) as real:
         documents = InterruptedDocuments(real)
         sealer = Sealer(b"k" * 32, purpose="answers")
-        idempotency = Idempotency(documents=documents, sealer=sealer, clock=clock, ids=RandomIds(clock))
+        idempotency = Idempotency(
+            documents=documents,
+            sealer=sealer,
+            fingerprints=Fingerprints(b"k" * 32, purpose="requests"),
+            clock=clock,
+            ids=RandomIds(clock),
+        )
         yield Desk(composed(documents, clock), documents, idempotency)

@@ -87,6 +87,7 @@ DEFINITIONS = (
         REGISTRY,
         fields=[
             *[("status",), ("label_pairs", ELEMENTS), ("search",), ("actions", ELEMENTS), ("created_by",)],
+            ("secrets", ELEMENTS),
             *_AUDIT,
         ],
         orders=_by("name", "created_at", "updated_at", "version"),

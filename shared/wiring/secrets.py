@@ -1,0 +1,33 @@
+"""What nobody is told: the services that keep tenants' secrets and give them to steps."""
+
+from dataclasses import dataclass
+
+from shared.services.leftovers import Leftovers
+from shared.services.secret_values import SecretValues
+from shared.services.secrets import Secrets
+from shared.wiring.foundation import Foundation
+
+
+@dataclass(frozen=True)
+class SecretServices:
+    secrets: Secrets
+    secret_values: SecretValues
+    leftovers: Leftovers
+
+
+def secret_services(base: Foundation) -> SecretServices:
+    documents, vault, clock = base.documents, base.adapters.secrets, base.adapters.clock
+    values = SecretValues(documents=documents, vault=vault, clock=clock)
+    leftovers = Leftovers(documents=documents, vault=vault, clock=clock)
+    secrets = Secrets(
+        documents=documents,
+        vault=vault,
+        values=values,
+        leftovers=leftovers,
+        chains=base.chains,
+        cursors=base.cursors,
+        clock=clock,
+        ids=base.adapters.ids,
+        room=base.room,
+    )
+    return SecretServices(secrets=secrets, secret_values=values, leftovers=leftovers)
