@@ -14,6 +14,18 @@ class FieldError(BaseModel):
     )
     code: str = Field(description="Stable name of the rule that was broken.", examples=["TYPE"])
     message: str = Field(description="What is wrong and what to do.")
+    line: int | None = Field(
+        default=None, description="Of a policy's text: the line of the place, from 1.", examples=[2]
+    )
+    column: int | None = Field(
+        default=None, description="In that line, from 1, in Unicode characters.", examples=[17]
+    )
+    offset: int | None = Field(
+        default=None, description="The same from the text's beginning, from 0.", examples=[82]
+    )
+    length: int | None = Field(
+        default=None, description="So many characters are meant; 0: what is missing.", examples=[5]
+    )
     stage: Literal["schema", "business", "security"] | None = Field(
         default=None, description="Of an intent: the stage of validation that found it."
     )

@@ -31,22 +31,38 @@ message is written for the caller: it says what is wrong, where, and what to do.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from shared.domain.causes import FAILING, Cause
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a text, in Unicode characters: ``line`` and ``column`` count from 1, ``offset`` from 0."""
+
+    line: int
+    column: int
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong with an input: where (a JSON pointer), what (a stable code) and how to mend it."""
+    """One thing wrong with an input: where (a JSON pointer), what (a stable code) and how to mend it.
+
+    ``span`` is where in the text that the pointer leads to, if that is a language's.
+    """
 
     pointer: str
     code: str
     message: str
+    span: Span | None = field(default=None, kw_only=True)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        told = asdict(self)
+        span = told.pop("span")
+        return told | span if span else told
 
 
 class QuantumError(Exception):

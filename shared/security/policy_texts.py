@@ -1,41 +1,49 @@
 """The texts of tenants' policies: what is wrong with one and where, and what it says.
 
-The engine names what it does not like but not the place, so that is looked for here. Nor does it survive an
+The engine names what it does not like but not the place, so that is looked for here, by asking it about the
+text with something else in a place. Nor does it survive an
 expression that is nested some hundred deep (it overflows the stack, and the process is gone), so the text is
 measured before the engine sees it.
 """
 
 import json
+import math
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from shared.domain.errors import Span
 from shared.security.authorization import Statements, schema
 
 MAX_DEPTH: Final = 32
 """Of brackets within brackets, and as many conditional expressions."""
 MAX_TOKENS: Final = 1000
 MAX_FAULTS: Final = 20
+MAX_PROBES: Final = 40
+"""Most places of a statement that are tried: each costs a validation of it."""
 
 _TOKEN: Final = re.compile(
     r'\s+|//[^\n]*|(?P<token>\w+|"(?:\\.|[^"\\\n])*"|::|&&|\|\||[=!<>]=|[^\w\s"])', re.ASCII
 )
+_OPENING: Final = frozenset("([{")
+_CLOSING: Final = frozenset(")]}")
+_NOTHING: Final = "nothing_has_this_name"
 _ENDS_EARLY: Final = "unexpected end of input"
-_QUOTED: Final = re.compile(r"`([^`]+)`")
+_NAMED: Final = re.compile(r"`([^`]+)`|: (\w+)$")
 _OF_STATEMENT: Final = re.compile(r"^for policy `[^`]*`, ")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong with a text; line and column are counted from 1."""
+    """Something wrong with a text, and where."""
 
-    line: int
-    column: int
+    span: Span
     message: str
 
     def __str__(self) -> str:
-        return f"line {self.line}, column {self.column}: {self.message}"
+        return f"line {self.span.line}, column {self.span.column}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +69,22 @@ def faults(text: str) -> list[Fault]:
         return [tokens]
     if (fault := _too_deep(text, tokens)) is not None:
         return [fault]
-    if (message := _unreadable(text)) is not None:
-        return [_at(text, _place_of(text, tokens, message), message)]
-    parts = _statements(tokens)
-    if not parts:
-        return [_at(text, 0, "there is no policy in it")]
-    slots = [part for part in parts if any(token.text == "?" for token in part)]
-    if slots:
-        return [
-            _at(text, part[0].start, "a policy here has no slots (?principal, ?resource)") for part in slots
-        ]
-    return _misfits(text, parts)
+    found = [fault for part in _statements(tokens) for fault in _faults_of(text, part)]
+    if not tokens:
+        found = [_at(text, 0, 0, "there is no policy in it")]
+    return found[:MAX_FAULTS]
+
+
+def _faults_of(text: str, part: Sequence[_Token]) -> Iterable[Fault]:
+    """What is wrong with one statement."""
+    if (message := _unreadable(text[part[0].start : part[-1].end])) is not None:
+        token = _breaks_at(text, part, message)
+        if token is None:
+            return [_at(text, len(text), 0, message)]
+        return [_at(text, token.start, token.end - token.start, message)]
+    if any(token.text == "?" for token in part):
+        return [_of(text, part[0], "a policy here has no slots (?principal, ?resource)")]
+    return _misfits(text, part)
 
 
 def _tokens(text: str) -> list[_Token] | Fault:
@@ -80,7 +93,7 @@ def _tokens(text: str) -> list[_Token] | Fault:
     while place < len(text):
         match = _TOKEN.match(text, place)
         if match is None:
-            return _at(text, place, "this text in quotes has no end")
+            return _at(text, place, len(text) - place, "this text in quotes has no end")
         if match["token"] is not None:
             found.append(_Token(match["token"], match.start(), match.end()))
         place = match.end()
@@ -90,18 +103,18 @@ def _tokens(text: str) -> list[_Token] | Fault:
 def _too_deep(text: str, tokens: Sequence[_Token]) -> Fault | None:
     depth = conditionals = 0
     for count, token in enumerate(tokens, 1):
-        if token.text in {"(", "[", "{"}:
+        if token.text in _OPENING:
             depth += 1
-        elif token.text in {")", "]", "}"}:
+        elif token.text in _CLOSING:
             depth -= 1
         elif token.text == ";":
             depth = conditionals = 0
         elif token.text == "if":
             conditionals += 1
         if depth > MAX_DEPTH or conditionals > MAX_DEPTH:
-            return _at(text, token.start, f"this is nested too deeply: at most {MAX_DEPTH}")
+            return _of(text, token, f"this is nested too deeply: at most {MAX_DEPTH}")
         if count > MAX_TOKENS:
-            return _at(text, token.start, f"a text has at most {MAX_TOKENS} words and signs")
+            return _of(text, token, f"a text has at most {MAX_TOKENS} words and signs")
     return None
 
 
@@ -116,66 +129,130 @@ def _unreadable(text: str) -> str | None:
     return None
 
 
-def _place_of(text: str, tokens: Sequence[_Token], message: str) -> int:
-    """Where what cannot be read is."""
-    if message == _ENDS_EARLY:
-        return len(text)
-    if message.startswith(("unexpected", "invalid token")):
-        return _breaks_at(text, tokens, message)
-    for part in _statements(tokens):
-        if _unreadable(text[part[0].start : part[-1].end]) == message:
-            return _mention(part, message)
-    return 0
+def _breaks_at(text: str, part: Sequence[_Token], message: str) -> _Token | None:
+    """Where a statement that cannot be read breaks; None: behind its end.
 
-
-def _breaks_at(text: str, tokens: Sequence[_Token], message: str) -> int:
-    """Where the form breaks.
-
-    The engine says the same of every text that goes on behind the place, and something else (that the end
-    comes too early) of one that stops before it.
+    Of its form the engine says the same for every text that goes on behind the place, and something else
+    (that the end comes too early) for one that stops before it. Else it names what it does not know.
     """
-    low, high = 0, len(tokens) - 1
+    if message == _ENDS_EARLY:
+        return None
+    if not message.startswith(("unexpected", "invalid token")):
+        return next(_mentions(part, message), part[0])
+    low, high = 0, len(part) - 1
     while low < high:
         middle = (low + high) // 2
-        if _unreadable(text[: tokens[middle].end]) == message:
+        if _unreadable(text[part[0].start : part[middle].end]) == message:
             high = middle
         else:
             low = middle + 1
-    return tokens[low].start
+    # Now and then it looks at one more word before it says so.
+    named = [token for token in part[: low + 1] if token.text in _names(message)]
+    return named[-1] if named else part[low]
 
 
 def _statements(tokens: Sequence[_Token]) -> list[Sequence[_Token]]:
+    """Each to its semicolon; what comes behind the last one is one, too."""
     parts: list[Sequence[_Token]] = []
     begin = 0
     for place, token in enumerate(tokens):
         if token.text == ";":
             parts.append(tokens[begin : place + 1])
             begin = place + 1
-    return parts
+    return [*parts, tokens[begin:]] if tokens[begin:] else parts
 
 
-def _misfits(text: str, parts: Sequence[Sequence[_Token]]) -> list[Fault]:
-    """What does not fit the schema; of one place, what the engine says of it first."""
-    from cedarpy import validate_policies
-
-    found: dict[int, str] = {}
-    for error in sorted(validate_policies(text, schema()).errors, key=lambda error: str(error.error)):
-        message = _OF_STATEMENT.sub("", error.error)
-        place = _mention(parts[int(error.policy_id.removeprefix("policy"))], message)
-        found.setdefault(place, message)
-    return [_at(text, place, found[place]) for place in sorted(found)[:MAX_FAULTS]]
-
-
-def _mention(tokens: Sequence[_Token], message: str) -> int:
-    """Where the statement has what the message names first, or else its beginning."""
-    for quoted in _QUOTED.findall(message):
-        names = {quoted, quoted.rpartition("::")[2], f'"{quoted}"'}
-        for token in tokens:
-            if token.text in names:
-                return token.start
-    return tokens[0].start
+def _misfits(text: str, part: Sequence[_Token]) -> list[Fault]:
+    """What in a statement does not fit the schema; of one place, what the engine says of it first."""
+    asked = _Questions(text[part[0].start : part[-1].end], part)
+    said = asked.said()
+    found: dict[_Token, str] = {}
+    for message in sorted(said):
+        for token in asked.wrong(message, said[message]):
+            found.setdefault(token, message)
+    return [_of(text, token, found[token]) for token in sorted(found, key=lambda token: token.start)]
 
 
-def _at(text: str, place: int, message: str) -> Fault:
+@dataclass
+class _Questions:
+    """What the engine is asked about one statement."""
+
+    statement: str
+    part: Sequence[_Token]
+    probes: int = 0
+
+    def said(
+        self, first: _Token | None = None, last: _Token | None = None, instead: str = ""
+    ) -> Counter[str]:
+        """What it says, and how often (once for each place and kind of principal).
+
+        From ``first`` to ``last``, if they are given, ``instead`` is what the statement has.
+        """
+        from cedarpy import validate_policies
+
+        text = self.statement
+        if first and last:
+            begin = self.part[0].start
+            text = text[: first.start - begin] + instead + text[last.end - begin :]
+        errors = validate_policies(text, schema()).errors
+        return Counter(_OF_STATEMENT.sub("", error.error) for error in errors)
+
+    def wrong(self, message: str, times: int) -> Sequence[_Token]:
+        """The words that the message is about.
+
+        Of the places with a name that it mentions, it is those without which the engine says so less often.
+        Where it mentions none, it is the condition without which it does, or else anything in the statement.
+        """
+        mentions = list(_mentions(self.part, message))
+        if not mentions:
+            conditions = _conditions(self.part)
+            return [one[0] for one in conditions if self._probe(message, *one) < times] or self.part[:1]
+        if len(mentions) == 1:
+            return mentions
+        return [one for one in mentions if self._probe(message, one, one, _another(one)) < times] or mentions[
+            :1
+        ]
+
+    def _probe(self, message: str, first: _Token, last: _Token, instead: str = "") -> float:
+        self.probes += 1
+        return math.inf if self.probes > MAX_PROBES else self.said(first, last, instead)[message]
+
+
+def _mentions(part: Sequence[_Token], message: str) -> Iterator[_Token]:
+    """Where the statement has the first of the names in the message that it has at all."""
+    for name in _names(message):
+        names = {name, name.rpartition("::")[2], f'"{name}"'}
+        if found := [token for token in part if token.text in names]:
+            yield from found
+            return
+
+
+def _names(message: str) -> Sequence[str]:
+    """What the engine quotes, or says at the end."""
+    return [quoted or last for quoted, last in _NAMED.findall(message)]
+
+
+def _another(token: _Token) -> str:
+    """A name that nothing has, in place of this one."""
+    return f'"{_NOTHING}"' if token.text.startswith('"') else _NOTHING
+
+
+def _conditions(part: Sequence[_Token]) -> Iterator[tuple[_Token, _Token]]:
+    """The first and the last word of each condition (``when { … }``)."""
+    depth, begin = 0, part[0]
+    for token in part:
+        if depth == 0 and token.text in {"when", "unless"}:
+            begin = token
+        depth += (token.text in _OPENING) - (token.text in _CLOSING)
+        if depth == 0 and token.text == "}":
+            yield begin, token
+
+
+def _of(text: str, token: _Token, message: str) -> Fault:
+    return _at(text, token.start, token.end - token.start, message)
+
+
+def _at(text: str, place: int, length: int, message: str) -> Fault:
     before = text[:place]
-    return Fault(before.count("\n") + 1, place - (before.rfind("\n") + 1) + 1, message)
+    line, column = before.count("\n") + 1, place - (before.rfind("\n") + 1) + 1
+    return Fault(Span(line, column, place, length), message)

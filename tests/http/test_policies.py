@@ -88,8 +88,15 @@ async def test_every_fault_is_named_with_its_place(world: World) -> None:
     (error,) = response.json()["errors"]
     assert (error["pointer"], error["code"]) == ("/policy", "INVALID")
     assert error["message"] == "line 2, column 17: attribute `targt` on entity type `Intent` not found"
+    assert (error["line"], error["column"], error["offset"], error["length"]) == (2, 17, 82, 5)
+    assert text[82 : 82 + 5] == "targt"
+    several = f"{text}\r\n// für 🔒\r\n{text}\r\npermit (principal"
+    response = await world.send("admin", "PUT", "/policies/bad", json=body(several))
+    places = [(one["line"], one["column"], one["length"]) for one in response.json()["errors"]]
+    assert places == [(2, 17, 5), (5, 17, 5), (6, 18, 0)]
     wrong = await world.send("admin", "PUT", "/policies/Bad!", json=body("x" * 5000, description="y" * 600))
     assert [one["pointer"] for one in wrong.json()["errors"]] == ["/name", "/policy", "/description"]
+    assert all("line" not in one for one in wrong.json()["errors"])
 
 
 @pytest.mark.parametrize(
