@@ -31,11 +31,13 @@ class ParameterProblem:
 class Taking:
     """That a parameter, when it is left out, is what an earlier step offers of this ``kind``.
 
-    ``unless`` one of these parameters is there, in whose place it would be.
+    ``unless`` one of these parameters is there, in whose place it would be. Where no step offers it, the
+    definition is at fault, unless it ``is_optional``.
     """
 
     kind: str
     unless: frozenset[str] = frozenset()
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

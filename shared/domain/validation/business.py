@@ -102,7 +102,7 @@ def handed_over(subject: Subject) -> Iterator[FieldError]:
     missing = {(one.step, one.parameter) for one in handovers(subject.entries) if one.giver is None}
     for entry in subject.entries if missing else ():
         for name, taking in entry.spec.takes.items() if entry.spec else ():
-            if (entry.id, name) in missing:
+            if (entry.id, name) in missing and not taking.is_optional:
                 known = subject.context.actions.values()
                 givers = sorted(other.name for other in known if taking.kind in other.offers)
                 message = (

@@ -1,0 +1,181 @@
+"""The actions that deploy: ``deploy-to-kubernetes``, and ``undo-deployment``, which takes that back."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Final
+
+from pydantic import BaseModel
+
+from shared.domain.actions import Taking, Undoing
+from shared.domain.images import parse_image
+from shared.domain.waiting import Waiting
+from shared.domain.workloads import Deployment, Rollout, Workload
+from shared.modules.kubernetes.parameters import (
+    DeployOutputs,
+    DeployParameters,
+    UndoOutputs,
+    UndoParameters,
+)
+from shared.modules.kubernetes.targets import Targets, told
+from shared.ports.actions import Action, ActionContext, ActionError, Completed, Foreseen, Pending, Result
+from shared.ports.targets import Target
+
+LOOK: Final = 2.0
+"""Seconds between two looks at a rollout."""
+DEPLOYMENT: Final = "deployment"
+"""The kind of what later steps know a deployment by."""
+
+
+class DeployToKubernetes(Action):
+    """Run an image, or Kubernetes manifests, in a namespace, and complete when all copies take requests.
+
+    A rollout that fails, or is not done in the step's time, is undone: what ran before runs on.
+    """
+
+    name = "deploy-to-kubernetes"
+    module = "kubernetes"
+    side_effect = "compensatable"
+    offers: ClassVar[Mapping[str, str]] = MappingProxyType({DEPLOYMENT: "deployment"})
+    takes: ClassVar[Mapping[str, Taking]] = MappingProxyType(
+        {"image": Taking("image", unless=frozenset({"manifests"}))}
+    )
+    undone_by = Undoing("undo-deployment", {"deployment": "deployment"}, same=frozenset({"kubeconfig"}))
+    Parameters: ClassVar[type[BaseModel]] = DeployParameters
+    Outputs: ClassVar[type[BaseModel]] = DeployOutputs
+
+    def __init__(self, targets: Targets) -> None:
+        self._targets = targets
+
+    async def run(self, parameters: DeployParameters, context: ActionContext) -> Result:
+        target, workload = self._targets.of(parameters.kubeconfig), _workload(parameters)
+        with told():
+            deployment = await target.apply(context.scope, workload, key=context.idempotency_key)
+        return await self._standing(target, workload, deployment, context)
+
+    async def poll(self, token: Any, parameters: DeployParameters, context: ActionContext) -> Result:
+        del token  # the deployment follows from the step
+        target, workload = self._targets.of(parameters.kubeconfig), _workload(parameters)
+        return await self._standing(target, workload, _deployment(workload, context), context)
+
+    async def cancel(self, token: Any, parameters: DeployParameters, context: ActionContext) -> Result | None:
+        """Put back what ran before, unless the rollout is done by now."""
+        del token
+        target, workload = self._targets.of(parameters.kubeconfig), _workload(parameters)
+        with told():
+            await target.undo(context.scope, _deployment(workload, context))
+        return None
+
+    async def dry_run(self, parameters: DeployParameters, context: ActionContext) -> Foreseen:
+        target, workload = self._targets.of(parameters.kubeconfig), _workload(parameters)
+        with told():
+            changes = await target.foresee(context.scope, workload)
+        would = {
+            "target": target.name,
+            "deploy": f"{workload.namespace}/{workload.name}",
+            "changes": [change.to_json() for change in changes],
+        }
+        deployment = _deployment(workload, context)
+        known = _outputs(target, workload, deployment, Rollout("ready", "", workload.replicas, 0))
+        return Foreseen(would, {**known, "address": None, "revision": None}, unknown=["address", "revision"])
+
+    async def _standing(
+        self, target: Target, workload: Workload, deployment: Deployment, context: ActionContext
+    ) -> Result:
+        with told():
+            rollout = await target.rollout(context.scope, deployment)
+        if rollout.state == "failed":
+            with told():
+                await target.undo(context.scope, deployment)
+            message = (
+                f"{deployment.place} was not rolled out to {target.name}, and is undone: {rollout.message}"
+            )
+            raise ActionError("ROLLOUT_FAILED", message, retryable=False)
+        if rollout.state == "progressing":
+            facts = {"ready": rollout.ready, "replicas": rollout.replicas, "message": rollout.message}
+            return Pending(LOOK, {"ready": rollout.ready}, Waiting("poll", facts=facts))
+        return Completed(_outputs(target, workload, deployment, rollout))
+
+
+class UndoDeployment(Action):
+    """Put back what ran before a deployment; where nothing did, nothing runs any more."""
+
+    name = "undo-deployment"
+    module = "kubernetes"
+    side_effect = "idempotent"
+    takes: ClassVar[Mapping[str, Taking]] = MappingProxyType({"deployment": Taking(DEPLOYMENT)})
+    Parameters: ClassVar[type[BaseModel]] = UndoParameters
+    Outputs: ClassVar[type[BaseModel]] = UndoOutputs
+
+    def __init__(self, targets: Targets) -> None:
+        self._targets = targets
+
+    async def run(self, parameters: UndoParameters, context: ActionContext) -> Result:
+        target, deployment = self._targets.of(parameters.kubeconfig), parameters.deployment.value
+        with told():
+            rollout = await target.undo(context.scope, deployment)
+        if rollout is not None and rollout.state == "failed":
+            message = f"what ran before {deployment.place} does not run again: {rollout.message}"
+            raise ActionError("ROLLOUT_FAILED", message, retryable=True)
+        if rollout is not None and rollout.state == "progressing":
+            facts = {"ready": rollout.ready, "replicas": rollout.replicas, "message": rollout.message}
+            return Pending(LOOK, {"ready": rollout.ready}, Waiting("poll", facts=facts))
+        outputs = {"target": target.name, "namespace": deployment.namespace, "name": deployment.name}
+        running = rollout.ready if rollout else 0
+        return Completed({**outputs, "restored": rollout is not None, "replicas": running})
+
+    async def poll(self, token: Any, parameters: UndoParameters, context: ActionContext) -> Result:
+        del token  # undoing is idempotent, and tells how it stands
+        return await self.run(parameters, context)
+
+    async def dry_run(self, parameters: UndoParameters, context: ActionContext) -> Foreseen:
+        del context
+        return Foreseen({"undo": parameters.deployment.value.place})
+
+
+def _workload(parameters: DeployParameters) -> Workload:
+    if parameters.manifests is not None:
+        raise ActionError("NOT_SUPPORTED", "'manifests' need a cluster", retryable=False)
+    if parameters.image is None:
+        message = "there is no 'image': say one, or build or push it in an earlier step"
+        raise ActionError("PARAMETERS", message, retryable=False)
+    probes = parameters.probes
+    return Workload(
+        namespace=parameters.namespace,
+        name=parameters.name or _name_of(parameters.image),
+        image=parameters.image,
+        replicas=parameters.replicas,
+        ports=[port.value for port in parameters.ports],
+        env=parameters.env,
+        command=parameters.command,
+        args=parameters.args,
+        readiness=probes.readiness.value if probes.readiness else None,
+        liveness=probes.liveness.value if probes.liveness else None,
+        resources=parameters.resources.model_dump(),
+        labels=parameters.labels,
+    )
+
+
+def _name_of(image: str) -> str:
+    """What an image is called, as a name of a workload."""
+    try:
+        last = parse_image(image).repository.rpartition("/")[2]
+    except ValueError as error:
+        raise ActionError("PARAMETERS", f"'image': {error}", retryable=False) from error
+    return "-".join(part for part in last.replace("_", "-").replace(".", "-").split("-") if part)[:63]
+
+
+def _deployment(workload: Workload, context: ActionContext) -> Deployment:
+    return Deployment(workload.namespace, workload.name, context.idempotency_key)
+
+
+def _outputs(target: Target, workload: Workload, deployment: Deployment, rollout: Rollout) -> dict[str, Any]:
+    known = {"namespace": deployment.namespace, "name": deployment.name}
+    return {
+        "target": target.name,
+        **known,
+        "image": workload.image,
+        "replicas": rollout.ready,
+        "revision": rollout.revision,
+        "address": rollout.address,
+        "deployment": {"target": target.name, **known, "key": deployment.key},
+    }
