@@ -272,6 +272,11 @@ module endpoints 'app/endpoints.bicep' = if (isPrivate) {
   }
 }
 
+// Behind a private endpoint, whoever reads blobs is sent to a host of the region's, which is private, too.
+var registryHost = empty(containerRegistryId) ? registry!.outputs.loginServer : registryAccess!.outputs.loginServer
+var registryData = isPrivate && empty(containerRegistryId) ? ',https://${prefix.containerRegistry}${token}.${location}.data${environment().suffixes.acrLoginServer}' : ''
+var buildRegistry = 'https://${registryHost}${registryData}'
+
 module platform 'app/functions.bicep' = {
   scope: group
   params: {
@@ -302,6 +307,7 @@ module platform 'app/functions.bicep' = {
     tokenIssuers: string(concat(entraIssuers, tokenIssuers))
     credentialScopes: empty(credentialScopes) ? '' : string(credentialScopes)
     egressAllow: egressAllow
+    buildRegistry: buildRegistry
   }
   dependsOn: [endpoints]
 }
@@ -349,6 +355,6 @@ output AZURE_FUNCTION_APP_NAME string = platform.outputs.name
 output AZURE_KEY_VAULT_NAME string = vault.outputs.name
 output AZURE_COSMOS_ENDPOINT string = cosmos.outputs.endpoint
 output AZURE_EVENT_HUBS_HOST string = events.outputs.host
-output AZURE_CONTAINER_REGISTRY_ENDPOINT string = empty(containerRegistryId) ? registry!.outputs.loginServer : registryAccess!.outputs.loginServer
+output AZURE_CONTAINER_REGISTRY_ENDPOINT string = registryHost
 output AZURE_EGRESS_ADDRESS string = isPrivate ? vnet!.outputs.egressAddress : ''
 output QUANTUM_API_URL string = '${publicUrl}/api/v1'

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from localhost.identity.files import create
 from localhost.identity.issuer import NotLocalError, local_issuer
 from localhost.orchestrations import HubOrchestrations
+from localhost.registry.place import local_registry
 from localhost.sqlite.secrets import SqliteSecrets
 from localhost.stores import document_store, event_store
 from localhost.triggers.feeds import Sources
@@ -26,6 +28,8 @@ from shared.adapters.system import RandomIds, SystemClock
 from shared.ports.adapters import Adapters
 from shared.ports.clock import Clock
 from shared.ports.credentials import Credentials, NoCredentials
+from shared.ports.registries import RegistryPlace
+from shared.security.origins import is_loopback
 from shared.settings import Settings, SettingsError
 
 
@@ -36,8 +40,8 @@ class LocalAdapters(Adapters):
     orchestrations: HubOrchestrations
     sources: Sources
     """The same stores, to feed triggers from."""
-    reach_loopback: bool
-    """Whether steps may call this machine itself, which the host says when it starts."""
+    settings: Settings
+    """What they were built from."""
 
 
 _built: list[LocalAdapters] = []
@@ -67,6 +71,7 @@ def build(settings: Settings) -> LocalAdapters:
         secrets=kept,
         cursor_key=_key(data / "cursor.key"),
         telemetry=telemetry,
+        local_registry=_registry(settings),
         closers=(
             telemetry.close,
             *documents.closers,
@@ -74,7 +79,7 @@ def build(settings: Settings) -> LocalAdapters:
             partial(asyncio.to_thread, kept.close),
         ),
         sources={**documents.sources, **events.sources},
-        reach_loopback=settings.egress_loopback,
+        settings=settings,
     )
     _built.append(adapters)
     return adapters
@@ -104,6 +109,13 @@ def trusted_issuers(settings: Settings) -> list[Issuer]:
         return [local_issuer(settings.data, settings.host_url), *configured]
     except NotLocalError:
         return [*configured]  # the host says so when it starts
+
+
+def _registry(settings: Settings) -> RegistryPlace | None:
+    """This host's own registry: none on one that others reach, like the issuer."""
+    if not is_loopback(urlsplit(settings.host_url).hostname):
+        return None
+    return local_registry(settings.data, settings.host_url)
 
 
 def _credentials(settings: Settings, clock: Clock) -> Credentials:

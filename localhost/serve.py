@@ -97,10 +97,13 @@ async def _run(app: LoadedApp, data: Path, base_url: str, listener: socket.socke
     if options.ready_file is not None:
         _write_ready_file(options.ready_file, host)
     host.start_triggers()
+    background = [asyncio.create_task(work()) for work in services.background]
     await stopping.wait()
     _log.info("stopping: finishing what is in flight; a second signal stops at once")
     host.end_streams()
     await server.stop()
+    for task in background:
+        task.cancel()
     ended = await host.stop(grace=HUB_GRACE)
     _log.info("stopped")
     if not ended:

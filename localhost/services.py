@@ -6,7 +6,7 @@ foreign one, and gets none of this.
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,8 @@ class LocalServices:
     sources: Sources = field(default_factory=dict)
     closers: Sequence[Closer] = ()
     hub_factory: HubFactory = task_hub_apart
+    background: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+    """What goes on for as long as the host is up."""
     notes: Sequence[tuple[str, str]] = ()
     """What else a person at the terminal should know: a word, and what it says."""
 
@@ -47,17 +49,20 @@ def local_services(data: Path, base_url: str) -> LocalServices:
     if "localhost.adapters" not in sys.modules:
         return LocalServices()
     from localhost.adapters import built  # only the platform's own app has imported it, and pays for it
+    from localhost.registry.service import open_registry
 
     sources: dict[tuple[str, str], Source[Any]] = {}
     for adapters in built():
         sources.update(adapters.sources)
     routes, notes = _identity(data, base_url)
+    registries = [one for adapters in built() if (one := open_registry(adapters)) is not None]
     return LocalServices(
-        routes,
+        [*routes, *(route for one in registries for route in one.routes)],
         sources,
-        closers=[adapters.close for adapters in built()],
+        closers=[*(one.close for one in registries), *(adapters.close for adapters in built())],
+        background=[one.background for one in registries],
         hub_factory=partial(_connected_hub, built()),
-        notes=[*notes, *(_LOOPBACK for adapters in built() if adapters.reach_loopback)],
+        notes=[*notes, *(_LOOPBACK for adapters in built() if adapters.settings.egress_loopback)],
     )
 
 

@@ -134,6 +134,19 @@ class Settings:
     credentials_scopes: str = ""
     """``QUANTUM_CREDENTIALS_SCOPES``: what the platform's tokens are given to steps for, as a JSON list of
     ``{"scope": "api://x/.default", "origins": ["https://x.example"], "tenants": ["acme"] or "any"}``."""
+    build_registry: str = ""
+    """``QUANTUM_BUILD_REGISTRY``: the registry that images are built into and pushed from, as an address
+    (``https://registry.example``), and behind it, separated by commas, the addresses that it sends those to
+    who read blobs, if they are private; on one machine the local host's own by default."""
+    build_registry_user: str = ""
+    """``QUANTUM_BUILD_REGISTRY_USER``: who signs in there; without it, an Azure Container Registry is signed
+    in to by the platform's own identity."""
+    build_registry_password: str = field(default="", repr=False)
+    """``QUANTUM_BUILD_REGISTRY_PASSWORD``: that user's password."""
+    registry_aliases: str | None = None
+    """``QUANTUM_REGISTRY_ALIASES``: which registries take the place of which that steps name, as pairs
+    separated by commas (``azurecr.io=local``, which is the default on one machine); ``local`` is the local
+    host's own."""
     telemetry: str = "none"
     """``QUANTUM_TELEMETRY``: where traces, metrics and logs go, beside the host's own log: ``none``, ``otlp``
     (to where OpenTelemetry's ``OTEL_EXPORTER_OTLP_…`` say) or ``azure-monitor``."""
@@ -189,6 +202,10 @@ class Settings:
             credentials=values.get("QUANTUM_CREDENTIALS", ""),
             credentials_secret=values.get("QUANTUM_CREDENTIALS_SECRET", ""),
             credentials_scopes=values.get("QUANTUM_CREDENTIALS_SCOPES", ""),
+            build_registry=values.get("QUANTUM_BUILD_REGISTRY", "").strip(),
+            build_registry_user=values.get("QUANTUM_BUILD_REGISTRY_USER", "").strip(),
+            build_registry_password=values.get("QUANTUM_BUILD_REGISTRY_PASSWORD", ""),
+            registry_aliases=values.get("QUANTUM_REGISTRY_ALIASES"),
             telemetry=telemetry,
             insights=insights,
         )

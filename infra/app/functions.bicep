@@ -30,6 +30,8 @@ param publicUrl string
 param tokenIssuers string
 param credentialScopes string
 param egressAllow string
+@description('Addresses of the registry that images are built into, with commas; the first is its own.')
+param buildRegistry string
 
 var alwaysReady = concat(
   alwaysReadyHttp > 0 ? [{ name: 'http', instanceCount: alwaysReadyHttp }] : [],
@@ -44,6 +46,7 @@ var platformSettings = {
   QUANTUM_CREDENTIALS: string({ kind: 'managed-identity', client_id: clientId })
   QUANTUM_CREDENTIALS_SCOPES: credentialScopes
   QUANTUM_EGRESS_ALLOW: egressAllow
+  QUANTUM_BUILD_REGISTRY: buildRegistry
   QUANTUM_TELEMETRY: 'azure-monitor'
   AZURE_CLIENT_ID: clientId
 }

@@ -1,9 +1,9 @@
-// What the app may do in a registry: push images, and have them built by ACR Tasks.
+// What the app may do in a registry: push images and take tags back, and have images built by ACR Tasks.
 param name string
 param appPrincipalId string
 
 var roles = loadJsonContent('../roles.json')
-var granted = ['AcrPush', 'Container Registry Tasks Contributor']
+var granted = ['AcrPush', 'AcrDelete', 'Container Registry Tasks Contributor']
 
 resource registry 'Microsoft.ContainerRegistry/registries@2025-04-01' existing = {
   name: name

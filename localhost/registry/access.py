@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from localhost.registry.errors import RegistryError
+from localhost.registry.place import PLATFORM
 from shared.domain.errors import QuantumError
 from shared.services.authentication import Authentication
 from shared.services.policies import Policies
 
 SERVICE: Final = "quantum"
-PLATFORM: Final = "platform"
-"""The user name with which the platform signs in."""
 LIFETIME: Final = 60
 """Seconds for which a token is good, the fewest that there may be: who is a member no more is out soon."""
 MAX_SCOPES: Final = 16

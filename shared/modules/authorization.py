@@ -24,6 +24,14 @@ class OutboundTokens:
         """
         if (why := refusal(self.allowed, scope=scope, tenant_id=tenant_id, origin=origin)) is not None:
             raise ActionError("AUTH_REFUSED", why, retryable=False)
+        return await self.own(scope)
+
+    async def own(self, scope: str) -> str:
+        """A token for what is the operator's own, whoever it is used for.
+
+        Raises:
+            ActionError: it cannot be had.
+        """
         try:
             return await self.credentials.token(scope=scope)
         except CredentialsError as error:

@@ -9,6 +9,8 @@ from shared.domain.actions import ActionSpec, ParameterProblem
 from shared.modules.approvals import ApprovalAction
 from shared.modules.authorization import NO_TOKENS, OutboundTokens
 from shared.modules.children import RunIntent
+from shared.modules.containers.push import PushToRegistry, RestoreTags
+from shared.modules.containers.repositories import NO_REPOSITORIES, Repositories
 from shared.modules.core import Assert, Transform, Wait
 from shared.modules.http import HttpRequest
 from shared.ports.actions import Action
@@ -20,7 +22,7 @@ from shared.security.egress import EgressPolicy
 class BuiltInActions:
     """The built-in actions; ``egress`` and ``outbound`` are what those that reach out keep to and send.
 
-    ``approvals`` is who people are asked by.
+    ``approvals`` is who people are asked by, ``repositories`` where images are.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class BuiltInActions:
         *,
         egress: EgressPolicy,
         approvals: Approvals,
+        repositories: Repositories = NO_REPOSITORIES,
         outbound: OutboundTokens = NO_TOKENS,
         telemetry: Telemetry = NO_TELEMETRY,
     ) -> None:
@@ -38,6 +41,8 @@ class BuiltInActions:
             ApprovalAction(approvals),
             RunIntent(),
             HttpRequest(egress, outbound, telemetry),
+            PushToRegistry(repositories),
+            RestoreTags(repositories),
         ]
         self._actions = {action.name: action for action in actions}
         self._specs = {action.name: _spec(action) for action in actions}

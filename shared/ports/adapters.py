@@ -9,6 +9,7 @@ from shared.ports.credentials import Credentials, NoCredentials
 from shared.ports.documents import Documents
 from shared.ports.events import Events
 from shared.ports.orchestrations import Orchestrations
+from shared.ports.registries import RegistryPlace
 from shared.ports.secrets import NoSecrets, Secrets
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.ports.tokens import Tokens
@@ -30,6 +31,8 @@ class Adapters:
     credentials: Credentials = field(default_factory=NoCredentials)
     secrets: Secrets = field(default_factory=NoSecrets)
     telemetry: Telemetry = NO_TELEMETRY
+    local_registry: RegistryPlace | None = None
+    """The registry that this host itself is, where it is one."""
     closers: Sequence[Closer] = ()
     """What ends those parts that keep something open, in the order in which they were opened."""
 

@@ -10,5 +10,9 @@ from shared.wiring.foundation import Foundation
 def built_in_actions(base: Foundation, approvals: Approvals) -> BuiltInActions:
     outbound = OutboundTokens(base.adapters.credentials, outbound_scopes(base.settings))
     return BuiltInActions(
-        egress=base.egress, approvals=approvals, outbound=outbound, telemetry=base.adapters.telemetry
+        egress=base.egress,
+        approvals=approvals,
+        repositories=base.repositories,
+        outbound=outbound,
+        telemetry=base.adapters.telemetry,
     )

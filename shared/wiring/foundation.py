@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.domain.paging import Cursors
+from shared.modules.containers.repositories import Repositories
 from shared.ports.adapters import Adapters
 from shared.security.addresses import LOOPBACK
 from shared.security.egress import EgressPolicy
@@ -20,6 +21,7 @@ from shared.services.tenants import Tenants
 from shared.services.watched import WatchedDocuments, WatchedEvents
 from shared.settings import Settings
 from shared.settings_json import allowance
+from shared.wiring.containers import repositories_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Foundation:
     nudges: Nudges
     retry_orders: RetryOrders
     egress: EgressPolicy
+    repositories: Repositories
 
     @classmethod
     def of(cls, adapters: Adapters, settings: Settings) -> "Foundation":
@@ -68,6 +71,9 @@ class Foundation:
         )
         room = Room(documents, configuration)
         admission = Admission(limits=limits, configuration=configuration, launcher=launcher)
+        egress = EgressPolicy.allowing(
+            [*settings.egress_allow, *(LOOPBACK if settings.egress_loopback else ())]
+        )
         return cls(
             adapters,
             settings,
@@ -92,5 +98,6 @@ class Foundation:
             admission,
             nudges,
             RetryOrders(documents=documents, chains=chains, admission=admission, launcher=launcher),
-            EgressPolicy.allowing([*settings.egress_allow, *(LOOPBACK if settings.egress_loopback else ())]),
+            egress,
+            repositories_of(adapters, settings, egress),
         )

@@ -20,6 +20,7 @@ OPERATING = (ROOT / "docs" / "operating.md").read_text()
 HOST = json.loads((ROOT / "host.json").read_text())
 
 ROLES = {  # Source: "Azure built-in roles" and "Data plane role-based access control" of Cosmos DB
+    "AcrDelete": "c2f4ef07-c644-48eb-af81-4b1b4947fb11",
     "AcrPush": "8311e382-0749-4cb8-b61a-304f252e45ec",
     "Azure Event Hubs Data Receiver": "a638d3c7-ab3a-418d-83e6-5f17a39d4fde",
     "Azure Event Hubs Data Sender": "2b629674-e913-4c01-ae53-ef4638d8f975",

@@ -250,6 +250,7 @@ def test_the_app_may_do_what_it_has_to_and_no_more(name: str) -> None:
         ("Azure Event Hubs Data Sender", "eventhubs"),
         ("Azure Event Hubs Data Receiver", "eventhubs"),
         ("Key Vault Secrets User", "vaults"),
+        ("AcrDelete", "registries"),
         ("AcrPush", "registries"),
         ("Container Registry Tasks Contributor", "registries"),
         ("Cosmos DB Built-in Data Contributor", "dbs"),

@@ -20,6 +20,7 @@ import orjson
 from shared.modules.bodies import BodyEncodingError, BodyTooLargeError, read_body
 from shared.modules.containers.answers import failure
 from shared.ports.actions import ActionError
+from shared.ports.registries import Login
 from shared.security.origins import is_loopback
 
 if TYPE_CHECKING:
@@ -38,14 +39,6 @@ _PARAMETER: Final = re.compile(r'(\w+)=(?:"([^"\\]*)"|([^\s,"]+))')
 
 type Send = Callable[..., Awaitable["httpx.Response"]]
 """Sends a request as it is: method, URL, and ``headers``, ``params`` and ``data``; the answer is unread."""
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A user name and a password, or what a registry takes for one."""
-
-    username: str
-    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ front of a repository, so no tenant can name another's.
 """
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
-from urllib.parse import urlsplit
 
 from shared.domain.images import LATEST, MAX_NAME, REPOSITORY, REPOSITORY_RULE, ImageReference
 from shared.modules.containers.authentication import RegistryCredentials
@@ -15,6 +14,7 @@ from shared.modules.containers.manifests import Manifest
 from shared.modules.containers.registries import Registry
 from shared.modules.containers.sending import Connections
 from shared.ports.actions import ActionError
+from shared.ports.registries import RegistryPlace
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.security.egress import EgressPolicy
 from shared.security.scope import TenantScope
@@ -24,39 +24,22 @@ CONTEXTS: Final = "contexts"
 MAX_TAG: Final = 128
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryPlace:
-    """A registry of the operator's: what it is called, where it is, and how to sign in there.
-
-    ``name`` is told in outputs and plans: ``local``, or the host. ``data_origins`` are where else it sends
-    those who read blobs.
-    """
-
-    name: str
-    origin: str
-    credentials: RegistryCredentials = field(default=None, repr=False)
-    data_origins: tuple[str, ...] = ()
-
-    @property
-    def host(self) -> str:
-        """As references of images have it: ``127.0.0.1:7071``."""
-        return urlsplit(self.origin).netloc
-
-    def reachable(self, egress: EgressPolicy) -> EgressPolicy:
-        """``egress``, and this registry wherever it is."""
-        return replace(egress, hosts=egress.hosts | {_pair(one) for one in (self.origin, *self.data_origins)})
-
-
 class BuildRegistry:
     """The build registry, as the repositories of tenants."""
 
     def __init__(
-        self, place: RegistryPlace, egress: EgressPolicy, telemetry: Telemetry = NO_TELEMETRY
+        self,
+        place: RegistryPlace,
+        egress: EgressPolicy,
+        credentials: RegistryCredentials = None,
+        telemetry: Telemetry = NO_TELEMETRY,
     ) -> None:
         """``egress`` is the rule for everything else; this registry may be reached beside it."""
         self.place = place
-        self._connections = Connections(place.reachable(egress), telemetry)
-        self.registry = Registry(self._connections, place.name, place.credentials, origin=place.origin)
+        self._connections = Connections(replace(egress, hosts=egress.hosts | place.hosts), telemetry)
+        self.registry = Registry(
+            self._connections, place.name, credentials or place.login, origin=place.origin
+        )
 
     def repository(self, scope: TenantScope, name: str) -> str:
         """The repository of what the tenant calls ``name``: ``acme/myapp``.
@@ -121,8 +104,3 @@ def execution_tag(execution_id: str, tag: str) -> str:
     """The tag that only this execution sets on what it builds as ``tag``."""
     text = f"{execution_id}.{tag}"
     return text if len(text) <= MAX_TAG else f"{execution_id}.{hashlib.sha256(tag.encode()).hexdigest()}"
-
-
-def _pair(origin: str) -> tuple[str, int]:
-    parts = urlsplit(origin)
-    return (parts.hostname or "").lower(), parts.port or {"http": 80, "https": 443}[parts.scheme]
