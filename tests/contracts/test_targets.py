@@ -12,6 +12,7 @@ from localhost.target.target import LocalTarget
 from shared.domain.workloads import Deployment, Port, Probe, Rollout, Workload
 from shared.ports.targets import Target, TargetError
 from shared.security.scope import TenantScope
+from tests.fakes.targets import FakeTarget
 from tests.target.folders import FolderImages
 
 ACME, GLOBEX = TenantScope("acme"), TenantScope("globex")
@@ -54,21 +55,14 @@ class Stage:
         return probed.body.decode().split()[0]
 
 
-@pytest.fixture(params=["local"])
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    target = LocalTarget(tmp_path / "target", FolderImages(tmp_path / "image"))
-    await target.start()
+@pytest.fixture(params=["fake", "local"])
+async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
     (tmp_path / "sick").touch()
 
     def good(version: str) -> Workload:
-        return Workload(
-            "production",
-            "web",
-            "web:1",
-            ports=[Port(8080)],
-            env={"VERSION": version},
-            readiness=Probe("/health", period=0.1),
-        )
+        probe = Probe("/health", period=0.1)
+        env = {"VERSION": version}
+        return Workload("production", "web", "web:1", ports=[Port(8080)], env=env, readiness=probe)
 
     def sick(version: str) -> Workload:
         return replace(good(version), env={"VERSION": version, "SICK": str(tmp_path / "sick")})
@@ -76,6 +70,11 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     def crashing(version: str) -> Workload:
         return replace(good(version), env={"VERSION": version, "CRASH": "1"})
 
+    if request.param == "fake":
+        yield Stage(FakeTarget(), good, sick, crashing)
+        return
+    target = LocalTarget(tmp_path / "target", FolderImages(tmp_path / "image"))
+    await target.start()
     yield Stage(target, good, sick, crashing)
     await target.close()
 
