@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from shared.domain.workloads import Workload
 from shared.modules.fetching import Fetcher
 from shared.modules.kubernetes.deployment import DeployToKubernetes, UndoDeployment
+from shared.modules.kubernetes.parameters import DeploymentReference, DeployOutputs, DeployParameters
 from shared.modules.kubernetes.targets import Targets
 from shared.modules.kubernetes.verification import VerifyDeployment
 from shared.ports.actions import (
@@ -101,19 +102,18 @@ async def test_a_rollout_that_fails_is_undone(
     with pytest.raises(ActionError, match="not rolled out to fake, and is undone") as error:
         await run(deploy, context, **UP, env={"CRASH": 1})
     assert (error.value.code, error.value.retryable) == ("ROLLOUT_FAILED", False)
-    reference = deploy.Outputs.model_fields["deployment"].annotation
-    assert reference is not None
-    assert (await target.rollout(context.scope, reference.model_validate(before).value)).state == "ready"
+    reference = DeploymentReference.model_validate(before)
+    assert (await target.rollout(context.scope, reference.value)).state == "ready"
 
 
 async def test_giving_up_puts_back_what_ran_before(
     deploy: DeployToKubernetes, target: FakeTarget, context: ActionContext
 ) -> None:
-    sick = deploy.Parameters.model_validate({**UP, "env": {"SICK": 1}})
+    sick = DeployParameters.model_validate({**UP, "env": {"SICK": 1}})
     await deploy.run(sick, context)
     assert deploy.gives_up
     assert await deploy.cancel(None, sick, context) is None
-    changes = await target.foresee(context.scope, Workload("production", "web-app", IMAGE))
+    changes = await target.foresee(context.scope, Workload("production", "web-app", UP["image"]))
     assert {change.before for change in changes if change.path == "/image"} == {None}
 
 
@@ -140,15 +140,13 @@ async def test_undoing_restores_or_removes(
 async def test_a_dry_run_tells_the_changes_and_makes_none(
     deploy: DeployToKubernetes, target: FakeTarget, context: ActionContext
 ) -> None:
-    foreseen = await deploy.dry_run(deploy.Parameters.model_validate(UP), context)
+    foreseen = await deploy.dry_run(DeployParameters.model_validate(UP), context)
     assert isinstance(foreseen, Foreseen)
     assert foreseen.would["target"] == "fake"
     assert {"path": "/image", "before": None, "after": UP["image"]} in foreseen.would["changes"]
-    deploy.Outputs.model_validate({**foreseen.outputs})
-    with pytest.raises(TargetError):
-        await target.rollout(
-            context.scope, deploy.Outputs.model_validate({**foreseen.outputs}).deployment.value
-        )
+    known = DeployOutputs.model_validate({**foreseen.outputs})
+    with pytest.raises(TargetError, match="no such deployment"):
+        await target.rollout(context.scope, known.deployment.value)
 
 
 async def test_without_a_target_the_step_says_what_to_do(context: ActionContext) -> None:
