@@ -11,6 +11,7 @@ from functions import (
     routes_policies,
     routes_schedules,
     routes_secrets,
+    routes_tenants,
 )
 from functions.route import NDJSON, Route
 from quantum.contract.audit import AuditPage, AuditQuery, ChainPage, TenantVerification, VerificationQuery
@@ -26,7 +27,6 @@ from quantum.contract.subscriptions import (
     Subscription,
     SubscriptionPage,
 )
-from quantum.contract.tenants import PatchTenant, Tenant
 from quantum.contract.validation import ValidateIntent, ValidationReport
 from quantum.contract.versions import (
     DiffQuery,
@@ -254,27 +254,6 @@ GET_STATS = Route(
     query=StatsQuery,
     response=Stats,
 )
-GET_TENANT = Route(
-    name="get_tenant",
-    method="GET",
-    path="v1/tenants/{id}",
-    summary="Get your tenant and its settings",
-    operation="tenants.read",
-    response=Tenant,
-    headers=("ETag",),
-)
-PATCH_TENANT = Route(
-    name="patch_tenant",
-    method="PATCH",
-    path="v1/tenants/{id}",
-    summary="Change the settings of your tenant",
-    operation="tenants.configure",
-    body=PatchTenant,
-    response=Tenant,
-    headers=("ETag",),
-    problems=(412, 422, 503),
-    durable=True,
-)
 INTENT_SCHEMA = Route(
     name="intent_schema",
     method="GET",
@@ -327,6 +306,7 @@ _TABLES = (
     routes_policies,
     routes_schedules,
     routes_secrets,
+    routes_tenants,
 )
 
 ROUTES: Sequence[Route] = tuple(

@@ -20,6 +20,7 @@ from shared.domain.policies import Policy
 from shared.domain.previews import Inputs, Preview, Unresolved
 from shared.domain.schedules import Schedule
 from shared.domain.secrets import Secret, SecretUse
+from shared.domain.standings import Summary
 from shared.domain.stats import DayStats
 from shared.domain.subscriptions import Delivery, Subscription
 from shared.domain.tenants import Tenant
@@ -320,9 +321,14 @@ def tenant(value: Tenant) -> dict[str, Any]:
     return {
         "id": value.id,
         "created_at": value.created_at,
+        **asdict(value.standing),
         "settings": value.settings.to_json(),
         "ceiling": value.ceiling.to_json(),
     }
+
+
+def tenant_summary(value: Summary) -> dict[str, Any]:
+    return asdict(value)
 
 
 def member(value: Member) -> dict[str, Any]:

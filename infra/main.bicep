@@ -50,6 +50,9 @@ param tokenIssuers array = []
 @description('What the platform\'s own tokens are given to steps for, as QUANTUM_CREDENTIALS_SCOPES takes it.')
 param credentialScopes array = []
 
+@description('Who administers the platform at first, each an object as QUANTUM_PLATFORM_ADMINS takes it.')
+param platformAdmins array = []
+
 @description('Private networks and host:port pairs that actions may reach, separated by commas.')
 param egressAllow string = ''
 
@@ -306,6 +309,7 @@ module platform 'app/functions.bicep' = {
     publicUrl: publicUrl
     tokenIssuers: string(concat(entraIssuers, tokenIssuers))
     credentialScopes: empty(credentialScopes) ? '' : string(credentialScopes)
+    platformAdmins: empty(platformAdmins) ? '' : string(platformAdmins)
     egressAllow: egressAllow
     buildRegistry: buildRegistry
   }

@@ -52,7 +52,7 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
     registry = registry_services(base, catalogue, tenancy)
     executions = execution_services(base, catalogue, approvals, tenancy, registry)
     delivery = delivery_services(base)
-    upkeep = upkeep_services(base, catalogue)
+    upkeep = upkeep_services(base, catalogue, tenancy)
     # Each group has its own services under their own names, which its dataclass holds it to.
     groups = (tenancy, secrets, registry, executions, delivery, upkeep)
     parts = {name: service for group in groups for name, service in vars(group).items()}

@@ -126,6 +126,10 @@ class Settings:
     token_issuers: str = field(default="", repr=False)
     """``QUANTUM_TOKEN_ISSUERS``: whose tokens are taken, as JSON (``shared/adapters/jwt/configured.py`` has
     the form); on loopback beside the local issuer's."""
+    platform_admins: str = ""
+    """``QUANTUM_PLATFORM_ADMINS``: who administers the platform, beside the members of its own tenant, as a
+    JSON list of ``{"user": "ada", "issuer": "https://…/v2.0", "subject": "…"}``; ``"kind": "service"`` of
+    one that is a service."""
     credentials: str = ""
     """``QUANTUM_CREDENTIALS``: the platform's own identity towards other services, as JSON
     (``shared/adapters/msal/configured.py`` has the form); without it there is none."""
@@ -199,6 +203,7 @@ class Settings:
             failed_sign_ins=_whole(values, "QUANTUM_FAILED_SIGN_INS", FAILURES, most=MOST) or None,
             anonymous_requests=_whole(values, "QUANTUM_ANONYMOUS_REQUESTS", REQUESTS, most=MOST) or None,
             token_issuers=values.get("QUANTUM_TOKEN_ISSUERS", ""),
+            platform_admins=values.get("QUANTUM_PLATFORM_ADMINS", ""),
             credentials=values.get("QUANTUM_CREDENTIALS", ""),
             credentials_secret=values.get("QUANTUM_CREDENTIALS_SECRET", ""),
             credentials_scopes=values.get("QUANTUM_CREDENTIALS_SCOPES", ""),

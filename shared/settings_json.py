@@ -1,18 +1,23 @@
 """Settings whose values are JSON, checked against a type with every mistake named at once."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from shared.domain.allowances import Allowance
+from shared.domain.members import identity_errors, member_errors
+from shared.domain.platform_admins import PlatformAdmin, PlatformAdmins
 from shared.domain.quotas import DEFAULTS, Quotas, quota_errors
 from shared.security.outbound import OutboundScope
 from shared.settings import Settings, SettingsError
 
 _WORDS: Final = {"missing": "it is needed", "extra_forbidden": "there is no such key"}
 
+_ADMINS: Final = TypeAdapter(
+    tuple[PlatformAdmin, ...], config=ConfigDict(defer_build=True, extra="forbid", strict=True)
+)
 _SCOPES: Final = TypeAdapter(tuple[OutboundScope, ...], config=ConfigDict(defer_build=True))
 _QUOTAS: Final = TypeAdapter(dict[str, int], config=ConfigDict(defer_build=True, strict=True))
 
@@ -63,6 +68,29 @@ def _quotas(settings: Settings) -> Quotas:
     if lines:
         raise SettingsError("\n".join(lines))
     return replace(DEFAULTS, output_bytes=settings.max_output_bytes, **named)
+
+
+def platform_admins(settings: Settings, issuers: Collection[str]) -> PlatformAdmins:
+    """Those whom an operator names as administrators of the platform; ``issuers`` are those that are trusted.
+
+    Raises:
+        SettingsError: as above, of ``QUANTUM_PLATFORM_ADMINS``; also one who could never sign in.
+    """
+    key, text = "QUANTUM_PLATFORM_ADMINS", settings.platform_admins
+    named = parse_json_setting(key, text, _ADMINS) if text.strip() else ()
+    faults: list[str] = []
+    for number, one in enumerate(named):
+        place, before = f"{key}[{number}]", named[:number]
+        errors = [*member_errors(one.user, [], known=()), *identity_errors(one.issuer, one.subject)]
+        faults += [f"{place}.{error.pointer[1:]}: {error.message}" for error in errors]
+        if one.issuer not in issuers:
+            trusted = ", ".join(sorted(issuers)) or "none"
+            faults.append(f"{place}.issuer: {one.issuer!r} is not trusted; those that are: {trusted}")
+        if any(one.user == other.user or one.member.has(other.issuer, other.subject) for other in before):
+            faults.append(f"{place}: this user or identity is named before")
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return PlatformAdmins(named)
 
 
 def _line(key: str, item: Any, tags: frozenset[str]) -> str:

@@ -1,17 +1,45 @@
-"""HTTP: the caller's tenant and its settings."""
+"""HTTP: tenants and their settings."""
 
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import routes, triggers, wire
+from functions import routes_tenants, triggers, wire
 from functions.edge import Call
 from functions.replies import entity_tag, if_match, reply, resource
-from quantum.contract.tenants import PatchTenant
+from quantum.contract.tenants import ChangeTenant, CreateTenant, PatchTenant, TenantQuery
 from shared.bootstrap import Application
+from shared.domain.standings import Administrator
+from shared.domain.tenants import Tenant
 
 
 def blueprint(platform: Application) -> df.Blueprint:
-    return triggers.blueprint(platform, {routes.GET_TENANT: get, routes.PATCH_TENANT: patch})
+    return triggers.blueprint(
+        platform,
+        {
+            routes_tenants.LIST_TENANTS: list_,
+            routes_tenants.CREATE_TENANT: create,
+            routes_tenants.GET_TENANT: get,
+            routes_tenants.PATCH_TENANT: patch,
+            routes_tenants.SUSPEND_TENANT: suspend,
+            routes_tenants.RESUME_TENANT: resume,
+        },
+    )
+
+
+async def list_(platform: Application, call: Call) -> Response:
+    query: TenantQuery = call.query
+    found, following = await platform.tenant_changes.list(
+        query.status, limit=query.limit, cursor=query.cursor
+    )
+    return reply(wire.page([wire.tenant_summary(one) for one in found], following))
+
+
+async def create(platform: Application, call: Call) -> Response:
+    body: CreateTenant = call.body
+    first = Administrator(**body.administrator.model_dump())
+    made = await platform.tenant_changes.create(call.caller, body.id, first)
+    headers = {"ETag": entity_tag(made.etag), "Location": f"/api/v1/tenants/{made.id}"}
+    return reply(wire.tenant(made), status=201, headers=headers)
 
 
 async def get(platform: Application, call: Call) -> Response:
@@ -22,7 +50,28 @@ async def get(platform: Application, call: Call) -> Response:
 async def patch(platform: Application, call: Call) -> Response:
     body: PatchTenant = call.body
     changes = body.settings.model_dump(exclude_unset=True)
-    tenant = await platform.configuration.configure(
-        call.caller, call.id, changes, if_match=if_match(call.headers)
+    return _shown(
+        await platform.configuration.configure(call.caller, call.id, changes, if_match=if_match(call.headers))
     )
+
+
+async def suspend(platform: Application, call: Call) -> Response:
+    body: ChangeTenant = call.body
+    return _shown(
+        await platform.tenant_changes.suspend(
+            call.caller, call.id, body.reason, if_match=if_match(call.headers)
+        )
+    )
+
+
+async def resume(platform: Application, call: Call) -> Response:
+    body: ChangeTenant = call.body
+    return _shown(
+        await platform.tenant_changes.resume(
+            call.caller, call.id, body.reason, if_match=if_match(call.headers)
+        )
+    )
+
+
+def _shown(tenant: Tenant) -> Response:
     return reply(wire.tenant(tenant), headers={"ETag": entity_tag(tenant.etag)})

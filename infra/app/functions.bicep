@@ -29,6 +29,7 @@ param sealingKeyUri string
 param publicUrl string
 param tokenIssuers string
 param credentialScopes string
+param platformAdmins string
 param egressAllow string
 @description('Addresses of the registry that images are built into, with commas; the first is its own.')
 param buildRegistry string
@@ -45,6 +46,7 @@ var platformSettings = {
   QUANTUM_SEALING_KEY: '@Microsoft.KeyVault(SecretUri=${sealingKeyUri})'
   QUANTUM_CREDENTIALS: string({ kind: 'managed-identity', client_id: clientId })
   QUANTUM_CREDENTIALS_SCOPES: credentialScopes
+  QUANTUM_PLATFORM_ADMINS: platformAdmins
   QUANTUM_EGRESS_ALLOW: egressAllow
   QUANTUM_BUILD_REGISTRY: buildRegistry
   QUANTUM_TELEMETRY: 'azure-monitor'

@@ -25,7 +25,7 @@ from shared.adapters.system import SystemClock
 from shared.domain.errors import FieldError, QuantumError, ValidationFailedError
 from shared.domain.paging import Cursors
 from shared.ports.telemetry import NO_TELEMETRY
-from shared.security.permissions import ROLES
+from shared.security.permissions import PLATFORM_ROLES
 from shared.security.principals import PrincipalKind
 from shared.services.chains import Chains
 from shared.services.members import Members
@@ -106,7 +106,9 @@ def _command(subparsers: "Subparsers", name: str, text: str) -> argparse.Argumen
     parser = subparsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     parser.add_argument("--tenant", required=True, help="the tenant's id, a DNS label: acme")
     parser.add_argument("--user", required=True, help="the member's name in it: ada")
-    parser.add_argument("--role", required=True, choices=sorted(ROLES), help="what the member may do")
+    parser.add_argument(
+        "--role", required=True, choices=sorted(PLATFORM_ROLES), help="what the member may do"
+    )
     parser.add_argument("--data", type=Path, default=Path(".quantum"), help="the data folder (%(default)s)")
     return parser
 

@@ -1,10 +1,11 @@
 """Tenants on the wire."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from quantum.contract.numbers import integral
+from quantum.contract.pages import Page, Paging
 
 type Count = Annotated[int, BeforeValidator(integral)]
 
@@ -73,11 +74,25 @@ class TenantSettings(BaseModel):
     quotas: Quotas
 
 
+type TenantStatus = Literal["active", "suspended", "erasing", "erased"]
+_STATUS = (
+    "`suspended`: nothing is done for its members; `erasing`: all of it is being deleted; `erased`: nothing "
+    "is left, and the id is not given again."
+)
+_TIME = "2024-01-04T10:00:00.000000Z"
+_CHANGED = "When the status was changed last; RFC 3339, UTC; null: never."
+_ID = "A DNS label in lower case."
+
+
 class Tenant(BaseModel):
     """A tenant."""
 
     id: str = Field(examples=["tenant-123"])
     created_at: str = Field(description="RFC 3339, UTC.", examples=["2024-01-04T10:00:00.000000Z"])
+    status: TenantStatus = Field(description=_STATUS)
+    reason: str | None = Field(description="Why it is so.", examples=["The contract has ended."])
+    changed_at: str | None = Field(description=_CHANGED, examples=[_TIME])
+    changed_by: str | None = Field(description="By whom.", examples=["root@platform"])
     settings: TenantSettings
     ceiling: Ceiling
 
@@ -100,3 +115,51 @@ class PatchTenant(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     settings: ChangedSettings
+
+
+class TenantSummary(BaseModel):
+    """A tenant in the list of all."""
+
+    id: str = Field(examples=["tenant-123"])
+    status: TenantStatus = Field(description=_STATUS)
+    created_at: str = Field(description="RFC 3339, UTC.", examples=[_TIME])
+    changed_at: str | None = Field(description=_CHANGED, examples=[_TIME])
+
+
+class TenantPage(Page[TenantSummary]):
+    """A page of tenants, by id."""
+
+
+class TenantQuery(Paging):
+    """Which tenants to list."""
+
+    status: Annotated[TenantStatus | None, Field(description="Only tenants of this status.")] = None
+
+
+class NewAdministrator(BaseModel):
+    """The first member of a new tenant: its administrator."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    user: str = Field(description="The member's name in the tenant.", examples=["ada"])
+    issuer: str = Field(description="The `iss` of its tokens.", examples=["https://login.example.com"])
+    subject: str = Field(
+        description="The `sub` of its tokens, or `oid` where the issuer is Entra ID.", examples=["ada"]
+    )
+
+
+class CreateTenant(BaseModel):
+    """A tenant to be made."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: str = Field(description=_ID, examples=["tenant-123"])
+    administrator: NewAdministrator
+
+
+class ChangeTenant(BaseModel):
+    """Why a tenant is suspended or resumed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    reason: str = Field(description="Its members are told.", examples=["The contract has ended."])

@@ -7,6 +7,7 @@
     │   └── BadCursorError         a cursor that this platform did not make for this query
     ├── UnauthenticatedError       the token is refused (the reason is for the log only)
     ├── ForbiddenError             known resource, not permitted
+    │   └── TenantSuspendedError   nothing is done for the members of this tenant now
     ├── NotFoundError              absent, or not the caller's to know about
     ├── MethodNotAllowedError
     ├── UnsupportedMediaTypeError
@@ -104,6 +105,11 @@ class ForbiddenError(QuantumError):
     def __init__(self, message: str = "", *, policies: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.policies = tuple(policies)
+
+
+class TenantSuspendedError(ForbiddenError):
+    code = "TENANT_SUSPENDED"
+    title = "Nothing is done for the members of this tenant now"
 
 
 class NotFoundError(QuantumError):

@@ -8,6 +8,7 @@ from typing import Any, Final
 from shared.domain.allowances import NO_ALLOWANCE, Allowance, allowance_errors, ceiling_errors
 from shared.domain.errors import FieldError
 from shared.domain.pointers import pointer
+from shared.domain.standings import Standing
 from shared.domain.steps import ACTION_NAME
 
 MAX_ENTRIES: Final = 200
@@ -61,6 +62,7 @@ class Tenant:
     created_at: str
     settings: TenantSettings
     ceiling: Allowance
+    standing: Standing
     etag: str
 
 

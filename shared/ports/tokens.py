@@ -1,6 +1,6 @@
 """The tokens port: who does this bearer token speak for?"""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,6 +23,11 @@ class Identity:
 
 
 class Tokens(Protocol):
+    @property
+    def issuers(self) -> Collection[str]:
+        """Whose tokens are taken, as :attr:`Identity.issuer` has them."""
+        ...
+
     async def verify(self, token: str) -> Identity:
         """Check issuer, audience, signature, times and type of a token.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.domain.errors import ForbiddenError
+from shared.domain.standings import PLATFORM
 from shared.security.decisions import Decision
 from shared.security.permissions import OPERATIONS
 from shared.security.principals import Principal, PrincipalKind
@@ -166,6 +167,8 @@ def _statements() -> Statements:
 def _identity(principal: Principal, operation: str, resource: Resource) -> dict[str, str]:
     kind = _TYPES[operation.partition(".")[0]]
     tenant_id = resource.tenant_id or principal.tenant_id
+    if kind == "Tenant" and principal.tenant_id == PLATFORM and resource.id != ANY:
+        tenant_id = resource.id  # whoever asks from another tenant can only mean its own
     if kind == "Tenant":
         return {"type": kind, "id": tenant_id}
     if kind == "Member" and resource.id != ANY:

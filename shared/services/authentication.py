@@ -21,6 +21,7 @@ from shared.security.scope import TENANT_ID, TenantScope
 from shared.services.callers import Caller
 from shared.services.members import Members
 from shared.services.strangers import Strangers
+from shared.services.tenants import Tenants
 
 CALLER_LIFE: Final = 5.0
 """Seconds for which a caller is remembered: how long a change of roles may take to be felt."""
@@ -55,8 +56,11 @@ class Acquaintance:
 
 
 class Authentication:
-    def __init__(self, members: Members, tokens: Tokens, clock: Clock, strangers: Strangers) -> None:
+    def __init__(
+        self, members: Members, tenants: Tenants, tokens: Tokens, clock: Clock, strangers: Strangers
+    ) -> None:
         self._members = members
+        self._tenants = tenants
         self._tokens = tokens
         self._clock = clock
         self._strangers = strangers
@@ -64,11 +68,19 @@ class Authentication:
         self._state = members.state
 
     async def authenticate(
-        self, authorization: str | None, tenant_header: str | None, address: str | None = None
+        self,
+        authorization: str | None,
+        tenant_header: str | None,
+        address: str | None = None,
+        *,
+        suspended: bool = False,
     ) -> Caller:
         """The caller that the ``Authorization`` and ``X-Tenant-ID`` headers of a request stand for.
 
+        With ``suspended`` it may be a member of a tenant for whose members nothing else is done.
+
         Raises:
+            TenantSuspendedError: the tenant is suspended, or is being erased.
             UnauthenticatedError: no bearer token, one that is refused, or one of nobody's member.
             RateLimitedError: it is none that is taken, and neither were many before it, from ``address`` or
                 of the same identity.
@@ -77,6 +89,12 @@ class Authentication:
             UnavailableError: the store or the issuer's keys cannot be had.
         """
         identity = await self._verified(authorization, address)
+        caller = await self._caller(identity, tenant_header)
+        if not suspended:
+            await self._tenants.require_served(caller.scope)
+        return caller
+
+    async def _caller(self, identity: Identity, tenant_header: str | None) -> Caller:
         now = self._clock.now().timestamp()
         key = (identity.issuer, identity.subject, identity.kind, tenant_header)
         if (caller := self._remembered(key, now)) is not None:
@@ -97,12 +115,13 @@ class Authentication:
         """Who sends these headers; the tenant need not be named, also by a member of several.
 
         Raises:
-            UnauthenticatedError, RateLimitedError, NotFoundError, UnavailableError: as :meth:`authenticate`.
+            UnauthenticatedError, RateLimitedError, NotFoundError, UnavailableError, TenantSuspendedError: as
+                :meth:`authenticate`.
             BadRequestError: ``X-Tenant-ID`` is not a tenant's id.
         """
         identity = await self._verified(authorization, address)
         with self._looking_for(identity):
-            found = await self._memberships(identity, await self._tenants(identity))
+            found = await self._memberships(identity, await self._listed(identity))
             if not found:
                 raise _nobody(identity)
         chosen = None
@@ -143,8 +162,9 @@ class Authentication:
         """The member in whose name a schedule fires or a step executes, with the roles it has now.
 
         Raises:
-            ForbiddenError: it is a member no more.
+            ForbiddenError: it is a member no more, or nothing is done for the tenant's members.
         """
+        await self._tenants.require_served(scope)
         member = await self._members.find(scope, user)
         if member is None or not member.has(issuer, subject):
             raise ForbiddenError(
@@ -159,7 +179,7 @@ class Authentication:
         return None if member is None else _principal(scope.tenant_id, member)
 
     async def _find(self, identity: Identity, tenant_header: str | None) -> Caller:
-        tenants = await self._tenants(identity)
+        tenants = await self._listed(identity)
         if tenant_header is None and len(tenants) > 1:
             found = await self._memberships(identity, tenants)
             tenants = {one.tenant_id: one.user for one in found}
@@ -178,7 +198,7 @@ class Authentication:
             raise UnauthenticatedError(f"a {identity.kind}'s token of {user}@{tenant_id}, which is none")
         return Caller(_principal(tenant_id, member), scope)
 
-    async def _tenants(self, identity: Identity) -> Mapping[str, str]:
+    async def _listed(self, identity: Identity) -> Mapping[str, str]:
         return await self._members.tenants(identity.issuer, identity.subject)
 
     async def _member(self, identity: Identity, scope: TenantScope, user: str) -> Member | None:

@@ -2,7 +2,7 @@
 
 It is kept in a tenant of the platform's own, in the tenancy container:
 
-- ``tenancy`` in the partition ``tenants``: that there is such a tenant;
+- ``tenancy`` in the partition ``tenants``: that there is such a tenant, and how it stands;
 - ``identity``, in one partition per ``(issuer, subject)``: the tenants of that identity, and its user name in
   each.
 
@@ -11,7 +11,7 @@ So it may say too much, for a while or for ever, but it must not say too little.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from shared.domain.errors import (
     UnavailableError,
     ValidationFailedError,
 )
+from shared.domain.standings import GONE, Standing, Summary, TenantStatus
 from shared.ports.documents import (
     TENANCY,
     Create,
@@ -31,8 +32,10 @@ from shared.ports.documents import (
     Documents,
     Operation,
     Patch,
+    Path,
     Query,
     Replace,
+    Where,
 )
 from shared.security.scope import TENANT_ID, TenantScope
 
@@ -52,20 +55,51 @@ class Directory:
 
     async def add_tenant(self, tenant_id: str, *, created_at: str) -> None:
         """Enter the tenant; one that is there stays as it is."""
-        entry = {"id": tenant_id, "kind": "tenancy", "created_at": created_at}
+        entry = {"id": tenant_id, "kind": "tenancy", "created_at": created_at, "status": "active"}
         with suppress(DocumentExistsError):
-            await self._write(TENANTS, Create(entry))
+            await self._write(TENANTS, Create(entry | {"changed_at": None}))
 
-    async def tenant_ids(self) -> AsyncIterator[str]:
-        """Every tenant's id."""
+    async def mark_tenant(self, tenant_id: str, *, created_at: str, standing: Standing) -> None:
+        """Note how the tenant stands, entering it if it is new."""
+        await self.add_tenant(tenant_id, created_at=created_at)
+        known: Mapping[Path, Any] = {("status",): standing.status, ("changed_at",): standing.changed_at}
+        await self._write(TENANTS, Patch(tenant_id, set=known))
+
+    async def tenant_ids(self, status: TenantStatus | None = None) -> AsyncIterator[str]:
+        """The ids of the tenants of that status, or else of all that are not erased nor are about to be.
+
+        Entries from before tenants had a status are given one by the way.
+        """
+        where = _of(status) if status else []
         after: str | None = None
         while True:
-            query = Query(TENANCY, "tenancy", partition=TENANTS, limit=PAGE, after=after)
+            query = Query(TENANCY, "tenancy", partition=TENANTS, where=where, limit=PAGE, after=after)
             page = await self._documents.query(_SCOPE, query)
             for document in page.items:
-                yield document.body["id"]
+                if "status" not in document.body:
+                    await self._complete(document)
+                if status or document.body.get("status") not in GONE:
+                    yield document.body["id"]
             if (after := page.after) is None:
                 return
+
+    async def _complete(self, entry: Document) -> None:
+        active = {**entry.body, "status": "active", "changed_at": None}
+        with suppress(DocumentError):  # another has, or it was marked meanwhile
+            await self._write(TENANTS, Replace(active, if_match=entry.etag))
+
+    async def summaries(
+        self, status: TenantStatus | None, *, limit: int, after: str | None
+    ) -> tuple[Sequence[Summary], str | None]:
+        """A page of all tenants by id, or of those of a status, and where the next begins."""
+        where = _of(status) if status else []
+        query = Query(TENANCY, "tenancy", partition=TENANTS, where=where, limit=limit, after=after)
+        page = await self._documents.query(_SCOPE, query)
+        found = [document.body for document in page.items]
+        return [
+            Summary(one["id"], one.get("status", "active"), one["created_at"], one.get("changed_at"))
+            for one in found
+        ], page.after
 
     async def tenants(self, issuer: str, subject: str) -> Mapping[str, str]:
         """Where that identity may be a member, and its user name in each."""
@@ -101,6 +135,10 @@ class Directory:
 
     async def _write(self, partition: str, operation: Operation) -> None:
         await self._documents.transact(_SCOPE, container=TENANCY, partition=partition, operations=[operation])
+
+
+def _of(status: TenantStatus) -> list[Where]:
+    return [Where(("status",), "=", status)]
 
 
 def tenant_scope(tenant_id: str) -> TenantScope:

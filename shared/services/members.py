@@ -8,7 +8,7 @@ Every change replaces the chain's link as it was before anything else was read. 
 time one loses, and looks again: what must hold of several members together, holds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +18,7 @@ from shared.domain.errors import (
     DocumentError,
     DocumentExistsError,
     DocumentStaleError,
+    FieldError,
     NotFoundError,
     UnavailableError,
     ValidationFailedError,
@@ -31,6 +32,7 @@ from shared.domain.members import (
     member_errors,
 )
 from shared.domain.paging import Cursors
+from shared.domain.platform_admins import PlatformAdmins
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import (
@@ -46,7 +48,7 @@ from shared.ports.documents import (
     Replace,
     Where,
 )
-from shared.security.permissions import ROLES
+from shared.security.permissions import keeper_of, roles_of
 from shared.security.scope import TenantScope
 from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
@@ -57,8 +59,7 @@ from shared.services.receipts import Record, once
 
 PARTITION: Final = "members"
 """A tenant's members and the chain of their audit records."""
-ADMINISTRATOR: Final = "admin"
-"""The role that a tenant is never without, once somebody has it."""
+NOBODY: Final = PlatformAdmins()
 ATTEMPTS: Final = 5
 """Of a change that others' changes get in the way of."""
 
@@ -83,9 +84,23 @@ class Members:
     """
 
     def __init__(
-        self, documents: Documents, *, chains: Chains, cursors: Cursors, clock: Clock, room: Room
+        self,
+        documents: Documents,
+        *,
+        chains: Chains,
+        cursors: Cursors,
+        clock: Clock,
+        room: Room,
+        issuers: Collection[str] | None = None,
+        admins: PlatformAdmins = NOBODY,
     ) -> None:
+        """``issuers`` are those whose tokens are taken (None: it does not matter here).
+
+        ``admins`` are members of the platform's tenant that are not stored.
+        """
         self._documents = documents
+        self._issuers = issuers
+        self._admins = admins
         self._directory = Directory(documents)
         self._chains = chains
         self._cursors = cursors
@@ -95,7 +110,8 @@ class Members:
 
     async def tenants(self, issuer: str, subject: str) -> Mapping[str, str]:
         """The tenants that identity may be a member of, and its user name in each."""
-        return await self._directory.tenants(issuer, subject)
+        stored = await self._directory.tenants(issuer, subject)
+        return {**stored, **self._admins.tenants(issuer, subject)}
 
     async def ensure_member(
         self,
@@ -119,7 +135,7 @@ class Members:
         """
         scope = tenant_scope(tenant_id)
         wanted = sorted(set(roles))
-        if errors := member_errors(user, wanted, known=ROLES):
+        if errors := member_errors(user, wanted, known=roles_of(tenant_id)):
             raise ValidationFailedError(errors=errors)
         fields: dict[str, Any] = {"roles": wanted, "member_kind": kind}
         if attributes is not None:
@@ -150,7 +166,8 @@ class Members:
             ConflictError: it would be another identity or kind than it is, the identity is a member under
                 another name, or it is the last administrator and would be none.
         """
-        errors = [*member_errors(user, new.roles, known=ROLES), *attribute_errors(new.attributes)]
+        known = roles_of(caller.scope.tenant_id)
+        errors = [*member_errors(user, new.roles, known=known), *attribute_errors(new.attributes)]
         if errors:
             raise ValidationFailedError(errors=errors)
 
@@ -162,6 +179,8 @@ class Members:
 
     async def _put(self, caller: Caller, user: str, new: NewMember, if_match: IfMatch) -> Member:
         scope = caller.scope
+        if self._admins.find(scope.tenant_id, user):
+            raise ConflictError(f"{user!r} is named by the platform's operator (QUANTUM_PLATFORM_ADMINS)")
         for _ in range(ATTEMPTS):
             last = await self._chains.last(self._documents, _chain(scope))
             before = await self._document(scope, user)
@@ -170,7 +189,7 @@ class Members:
             if before is None:
                 await self._require_unknown(scope, new)
                 await self._room.require(scope, "members")
-            elif ADMINISTRATOR not in new.roles:
+            elif keeper_of(scope.tenant_id) not in new.roles:
                 await self._require_another_administrator(scope, before)
             await self._point(scope, body)
             operation = Replace(body, if_match=before.etag) if before else Create(body)
@@ -232,32 +251,49 @@ class Members:
 
     async def find(self, scope: TenantScope, user: str) -> Member | None:
         """The member of that name, as it is now."""
+        if named := self._admins.find(scope.tenant_id, user):
+            return named
         document = await self._document(scope, user)
         return _member(document) if document else None
 
     async def identified(self, scope: TenantScope, issuer: str, subject: str) -> Member | None:
         """The member that is that identity, whatever its name."""
+        if named := self._admins.identified(scope.tenant_id, issuer, subject):
+            return named
         where = [Where(("issuer",), "=", issuer), Where(("subject",), "=", subject)]
         page = await self._documents.query(scope, _query(where, limit=1))
         return _member(page.items[0]) if page.items else None
 
     async def _require_unknown(self, scope: TenantScope, new: NewMember) -> None:
         """That the identity of a new member is one, and no other member's."""
-        if errors := list(identity_errors(new.issuer, new.subject)):
+        errors = [*identity_errors(new.issuer, new.subject), *self.issuer_errors(new.issuer)]
+        if errors:
             raise ValidationFailedError(errors=errors)
         known = await self.identified(scope, str(new.issuer), str(new.subject))
         if known is not None:
             raise ConflictError(f"That identity is the member {known.user!r} already")
 
-    async def _require_another_administrator(self, scope: TenantScope, before: Document) -> None:
-        if ADMINISTRATOR not in before.body["roles"]:
+    def issuer_errors(self, issuer: str | None, place: str = "/issuer") -> Iterator[FieldError]:
+        """That nobody could sign in with that issuer. It does not say whose tokens are taken: others' are."""
+        if issuer is None or self._issuers is None or issuer in self._issuers:
             return
-        where = [Where(("roles",), "contains", ADMINISTRATOR)]
+        message = (
+            f"{issuer!r} is no issuer whose tokens are taken here. GET /me shows how yours is spelled; that "
+            "of Entra ID is https://login.microsoftonline.com/<directory id>/v2.0, whatever the version of "
+            "its tokens. Whoever operates the platform adds others with QUANTUM_TOKEN_ISSUERS"
+        )
+        yield FieldError(place, "UNKNOWN", message)
+
+    async def _require_another_administrator(self, scope: TenantScope, before: Document) -> None:
+        keeper = keeper_of(scope.tenant_id)
+        if keeper not in before.body["roles"]:
+            return
+        where = [Where(("roles",), "contains", keeper)]
         page = await self._documents.query(scope, _query(where, limit=2))
         if all(document.body["id"] == before.body["id"] for document in page.items):
             raise ConflictError(
                 f"{before.body['user']!r} is the last administrator; give somebody else the role "
-                f"{ADMINISTRATOR!r} first"
+                f"{keeper!r} first"
             )
 
     async def _commit(self, caller: Caller, change: _Change, operation: Operation) -> Document | None:

@@ -19,6 +19,7 @@ from shared.services.limits import Limits
 from shared.services.nudges import Nudges
 from shared.services.retry_orders import RetryOrders
 from shared.services.tenant_settings import Configuration
+from shared.services.tenant_settling import TenantSettling
 from shared.services.tenants import Tenants
 
 GRACE = timedelta(seconds=10)
@@ -34,6 +35,7 @@ class Recovery:
         *,
         documents: Documents,
         tenants: Tenants,
+        settling: TenantSettling,
         configuration: Configuration,
         launcher: Launcher,
         limits: Limits,
@@ -43,6 +45,7 @@ class Recovery:
     ) -> None:
         self._documents = documents
         self._tenants = tenants
+        self._settling = settling
         self._configuration = configuration
         self._launcher = launcher
         self._limits = limits
@@ -52,7 +55,7 @@ class Recovery:
 
     async def run(self) -> int:
         """Bring every stranded execution back on its way; how many were looked after."""
-        recovered = 0
+        recovered = await self._settling.settle_left(before=self._clock.now() - GRACE)
         async for tenant_id in self._tenants.ids():
             scope = TenantScope(tenant_id)
             recovered += await self._recover_tenant(scope)

@@ -1,4 +1,4 @@
-"""The use cases of tenants: what a tenant's administrators ask of its intents."""
+"""The settings of tenants: what a tenant's administrators ask of its intents."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -7,11 +7,13 @@ from typing import Any, Final
 
 from shared.domain.allowances import NO_ALLOWANCE, Allowance
 from shared.domain.errors import (
+    ConflictError,
     DocumentError,
     NotFoundError,
     UnavailableError,
     ValidationFailedError,
 )
+from shared.domain.standings import GONE, standing_of
 from shared.domain.tenants import Tenant, TenantSettings, settings_errors
 from shared.ports.clock import Clock
 from shared.ports.documents import TENANCY, Document, Documents, Replace
@@ -21,9 +23,8 @@ from shared.services.chains import Act, Chain, Chains
 from shared.services.etags import IfMatch, require_match
 from shared.services.limits import Limits
 from shared.services.receipts import Record, once
+from shared.services.tenants import TENANT, scope_of
 
-DOCUMENT: Final = "tenant"
-"""The tenant's own document, and its partition, which has the chain of its audit records too."""
 LIFE: Final = 5.0
 """Seconds for which a tenant's settings are remembered: how long a change may take to be felt."""
 TENANTS_KEPT: Final = 4096
@@ -41,7 +42,7 @@ class _Known:
 
 
 class Configuration:
-    """Each method is about the caller's own tenant: what others there are is nobody's to know."""
+    """Of the caller's own tenant, or of the one that an administrator of the platform names."""
 
     def __init__(
         self,
@@ -61,12 +62,16 @@ class Configuration:
         self._remembered: OrderedDict[str, _Known] = OrderedDict()
 
     async def get(self, caller: Caller, id: str) -> Tenant:
-        """The caller's tenant.
+        """The tenant.
 
         Raises:
-            NotFoundError: ``id`` is another's, or nobody's.
+            NotFoundError: ``id`` is nobody's, or another's and the caller no member of the platform's tenant.
         """
-        return self._tenant(caller.scope, await self._document(caller, id))
+        return await self.tenant(scope_of(caller, id))
+
+    async def tenant(self, scope: TenantScope) -> Tenant:
+        """The tenant of that scope; raises as :meth:`get`."""
+        return self._tenant(scope, await self._existing(scope))
 
     async def configure(
         self, caller: Caller, id: str, changes: Mapping[str, Any], *, if_match: IfMatch = None
@@ -76,23 +81,27 @@ class Configuration:
         Felt by this process at once, by others within ``LIFE`` seconds.
 
         Raises:
-            NotFoundError: ``id`` is not the caller's tenant.
+            NotFoundError: as :meth:`get`.
+            ConflictError: the tenant is being erased.
             StaleError: the state is none of ``if_match`` (None: any will do).
             ValidationFailedError: the settings break rules; all of them are listed.
         """
+        scope = scope_of(caller, id)
 
         async def done(_: Record) -> Tenant:
-            return await self.get(caller, id)
+            return await self.tenant(scope)
 
-        work = self._configure(caller, id, changes, if_match)
-        return await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
+        work = self._configure(caller, scope, changes, if_match)
+        return await once(self._documents, _chain(scope), caller.turn, work, done=done)
 
     async def _configure(
-        self, caller: Caller, id: str, changes: Mapping[str, Any], if_match: IfMatch
+        self, caller: Caller, scope: TenantScope, changes: Mapping[str, Any], if_match: IfMatch
     ) -> Tenant:
         for _ in range(ATTEMPTS):
-            before = await self._document(caller, id)
+            before = await self._existing(scope)
             require_match(before, if_match)
+            if standing_of(before.body).status in GONE:
+                raise ConflictError(f"The tenant {scope.tenant_id!r} is being erased, and stays as it is")
             known: Mapping[str, Any] = before.body.get("settings", {})
             asked = _merged(known, changes)
             errors = settings_errors(
@@ -103,11 +112,11 @@ class Configuration:
             if errors:
                 raise ValidationFailedError(errors=errors)
             if asked == known:
-                return self._tenant(caller.scope, before)
-            if (stored := await self._commit(caller, before, asked)) is not None:
+                return self._tenant(scope, before)
+            if (stored := await self._commit(caller, scope, before, asked)) is not None:
                 allowed = self._allowed(stored.body).max_concurrent_executions
-                await self._limits.change(caller.scope, allowed)
-                return self._tenant(caller.scope, stored)
+                await self._limits.change(scope, allowed)
+                return self._tenant(scope, stored)
         raise UnavailableError
 
     async def max_concurrent_executions(self, scope: TenantScope, *, fresh: bool = False) -> int | None:
@@ -143,7 +152,9 @@ class Configuration:
     def _allowed(self, body: Mapping[str, Any]) -> Allowance:
         return Allowance.of(body.get("settings", {})).within(self._ceiling(body))
 
-    async def _commit(self, caller: Caller, before: Document, asked: Mapping[str, Any]) -> Document | None:
+    async def _commit(
+        self, caller: Caller, scope: TenantScope, before: Document, asked: Mapping[str, Any]
+    ) -> Document | None:
         """Store the settings with their audit record; None if another change came first."""
         act = Act(
             "tenant.configure",
@@ -151,34 +162,35 @@ class Configuration:
             {"settings": before.body.get("settings", {})},
             {"settings": asked},
         )
-        record = await self._chains.linked(self._documents, _chain(caller.scope), act, now=self._clock.now())
+        record = await self._chains.linked(self._documents, _chain(scope), act, now=self._clock.now())
         replace = Replace({**before.body, "settings": asked}, if_match=before.etag)
         try:
             stored = await self._documents.transact(
-                caller.scope, container=TENANCY, partition=DOCUMENT, operations=[replace, *record]
+                scope, container=TENANCY, partition=TENANT, operations=[replace, *record]
             )
         except DocumentError:
             return None
-        self._remembered.pop(caller.scope.tenant_id, None)
+        self._remembered.pop(scope.tenant_id, None)
         return stored[0]
 
-    async def _document(self, caller: Caller, id: str) -> Document:
-        document = await self._read(caller.scope) if id == caller.scope.tenant_id else None
+    async def _existing(self, scope: TenantScope) -> Document:
+        document = await self._read(scope)
         if document is None:
-            raise NotFoundError(f"There is no tenant {id!r}")
+            raise NotFoundError(f"There is no tenant {scope.tenant_id!r}")
         return document
 
     def _tenant(self, scope: TenantScope, document: Document) -> Tenant:
         body = document.body
         settings = TenantSettings.of(body.get("settings", {}))
-        return Tenant(scope.tenant_id, body["created_at"], settings, self._ceiling(body), document.etag)
+        ceiling, standing = self._ceiling(body), standing_of(body)
+        return Tenant(scope.tenant_id, body["created_at"], settings, ceiling, standing, document.etag)
 
     async def _read(self, scope: TenantScope) -> Document | None:
-        return await self._documents.read(scope, container=TENANCY, partition=DOCUMENT, id=DOCUMENT)
+        return await self._documents.read(scope, container=TENANCY, partition=TENANT, id=TENANT)
 
 
 def _chain(scope: TenantScope) -> Chain:
-    return Chain(scope, TENANCY, DOCUMENT)
+    return Chain(scope, TENANCY, TENANT)
 
 
 def _merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

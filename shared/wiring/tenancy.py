@@ -8,8 +8,11 @@ from shared.services.policies import Policies
 from shared.services.quotas import Room
 from shared.services.rates import Rates
 from shared.services.strangers import Strangers
+from shared.services.tenant_changes import TenantChanges
 from shared.services.tenant_settings import Configuration
+from shared.services.tenant_settling import TenantSettling
 from shared.services.tenants import Tenants
+from shared.settings_json import platform_admins
 from shared.wiring.foundation import Foundation
 
 
@@ -18,6 +21,8 @@ class TenancyServices:
     tenants: Tenants
     configuration: Configuration
     members: Members
+    tenant_changes: TenantChanges
+    tenant_settling: TenantSettling
     authentication: Authentication
     strangers: Strangers
     policies: Policies
@@ -28,7 +33,16 @@ class TenancyServices:
 def tenancy_services(base: Foundation) -> TenancyServices:
     documents, adapters = base.documents, base.adapters
     members = Members(
-        documents, chains=base.chains, cursors=base.cursors, clock=adapters.clock, room=base.room
+        documents,
+        chains=base.chains,
+        cursors=base.cursors,
+        clock=adapters.clock,
+        room=base.room,
+        issuers=adapters.tokens.issuers,
+        admins=platform_admins(base.settings, adapters.tokens.issuers),
+    )
+    settling = TenantSettling(
+        documents=documents, tenants=base.tenants, members=members, chains=base.chains, clock=adapters.clock
     )
     strangers = Strangers(
         adapters.clock,
@@ -39,7 +53,18 @@ def tenancy_services(base: Foundation) -> TenancyServices:
         tenants=base.tenants,
         configuration=base.configuration,
         members=members,
-        authentication=Authentication(members, adapters.tokens, adapters.clock, strangers),
+        tenant_changes=TenantChanges(
+            documents=documents,
+            tenants=base.tenants,
+            configuration=base.configuration,
+            members=members,
+            settling=settling,
+            chains=base.chains,
+            cursors=base.cursors,
+            clock=adapters.clock,
+        ),
+        tenant_settling=settling,
+        authentication=Authentication(members, base.tenants, adapters.tokens, adapters.clock, strangers),
         strangers=strangers,
         policies=base.policies,
         rates=Rates(

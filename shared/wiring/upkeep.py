@@ -10,6 +10,7 @@ from shared.services.retention import Retention
 from shared.services.sealing import Fingerprints, Sealer
 from shared.services.warmup import WarmUp
 from shared.wiring.foundation import Foundation
+from shared.wiring.tenancy import TenancyServices
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,13 @@ class UpkeepServices:
     warm_up: WarmUp
 
 
-def upkeep_services(base: Foundation, catalogue: Catalogue) -> UpkeepServices:
+def upkeep_services(base: Foundation, catalogue: Catalogue, tenancy: TenancyServices) -> UpkeepServices:
     documents, adapters = base.documents, base.adapters
     return UpkeepServices(
         recovery=Recovery(
             documents=documents,
             tenants=base.tenants,
+            settling=tenancy.tenant_settling,
             configuration=base.configuration,
             launcher=base.launcher,
             limits=base.limits,

@@ -67,6 +67,11 @@ async def test_a_good_token_says_who_it_speaks_for(subject: Subject) -> None:
         assert identity.claims["aud"] == AUDIENCE
 
 
+async def test_it_says_of_which_issuers_identities_may_be(subject: Subject) -> None:
+    identity = await subject.tokens.verify(subject.make(subject.issuer, "ada", 600))
+    assert set(subject.tokens.issuers) == {identity.issuer}
+
+
 async def test_each_subject_is_its_own(subject: Subject) -> None:
     ada = await subject.tokens.verify(subject.make(subject.issuer, "ada", 600))
     bob = await subject.tokens.verify(subject.make(subject.issuer, "bob", 600))

@@ -20,6 +20,13 @@ def test_the_commands_lead_through_the_life_of_members(host: hosting.Host) -> No
     assert re.findall(r'"pointer":"([^"]+)"', shown) == ["/roles/0", "/attributes/department"]
     assert shown.count('"code":"CONFLICT"') == 1
     assert "'flo' is the last administrator" in shown
+    tenant = r'"id":"initech","created_at":"[^"]+","status":"(\w+)","reason":(null|"[^"]*")'
+    assert re.findall(tenant, shown) == [
+        ("active", "null"),
+        ("suspended", '"The contract has ended."'),
+        ("active", '"It was renewed."'),
+    ]
+    assert '{"id":"initech","status":"active"' in shown
 
 
 def test_the_page_tells_of_every_role() -> None:

@@ -196,6 +196,7 @@ class Stage:
         timer = Recovery(
             documents=platform.adapters.documents,
             tenants=platform.tenants,
+            settling=platform.tenant_settling,
             configuration=platform.configuration,
             launcher=platform.launcher,
             limits=platform.limits,

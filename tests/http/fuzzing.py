@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from functions.bodies import MAX_DEPTH, MAX_INTEGER
 from functions.idempotency import KEY
+from localhost.identity.issuer import LOCAL_ISSUER
 from shared.domain.quotas import DEFAULTS
 from shared.domain.rates import MOST
 from shared.security.permissions import ROLES
@@ -161,7 +162,7 @@ def aim(app: Served, config: SchemathesisConfig) -> None:
         send("admin", "PUT", "/subscriptions/hook", hook)
         send("admin", "PUT", "/schedules/nightly", {"intent": "deploy", "cron": "@daily"})
         send("admin", "PUT", "/secrets/TOKEN", {"value": FIT["value"]})
-        bo = {"roles": ["viewer"], "issuer": "https://login.example.com", "subject": "bo"}
+        bo = {"roles": ["viewer"], "issuer": LOCAL_ISSUER, "subject": "bo"}
         send("admin", "PUT", "/members/bo", bo)
         execution, held = (
             send("operator", "POST", "/intents/deploy/execute", {})["execution_id"] for _ in range(2)
@@ -173,7 +174,7 @@ def aim(app: Served, config: SchemathesisConfig) -> None:
         r"/executions/\{id\}(?!/(steps|outputs|pause|resume|retry))": {"path.id": execution},
         r"/executions/\{id\}/outputs$": {"path.id": app.ended},
         r"/steps/\{step\}/outputs$": {"path.id": app.ended, "path.step": "ask"},
-        r"/(pause|resume)$": {"path.id": held},
+        r"/executions/\{id\}/(pause|resume)$": {"path.id": held},
         r"/retry$": {"path.id": app.failed},
         r"/callbacks/\{token\}$": {"path.token": app.token},
         r"/approve$": {"path.id": approved, "path.step": "ask"},

@@ -61,7 +61,10 @@ CLOCK = SystemClock()
 
 @dataclass(frozen=True)
 class World:
-    """Tenant ``acme`` with a member for each role, and ``globex`` with ``eve`` its administrator."""
+    """Tenant ``acme`` with a member for each role, and ``globex`` with ``eve`` its administrator.
+
+    ``root`` administers the platform.
+    """
 
     platform: Application
     adapters: Adapters
@@ -212,6 +215,10 @@ async def build(
 
 
 async def people(platform: Application, issuer: str) -> None:
+    await platform.tenants.ensure("platform")
+    await platform.members.ensure_member(
+        "platform", user="root", roles=["platform-admin"], issuer=issuer, subject="root"
+    )
     for tenant, users in {"acme": [*ROLES, "both"], "globex": ["eve", "both"]}.items():
         await platform.tenants.ensure(tenant)
         for user in users:

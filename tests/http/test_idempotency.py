@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -36,11 +36,14 @@ class Request:
     path: str
     body: Any = None
     if_match: str | None = None
+    user: str = "admin"
+    tenants: tuple[str, ...] = ("acme",)
+    """Whose documents it changes."""
 
-    async def send(self, world: World, key: str, *, user: str = "admin", **more: str) -> httpx.Response:
+    async def send(self, world: World, key: str, *, user: str | None = None, **more: str) -> httpx.Response:
         headers = {"Idempotency-Key": key, **({"If-Match": self.if_match} if self.if_match else {}), **more}
         sent = {} if self.body is None else {"json": self.body}
-        return await world.send(user, self.method, self.path, headers=headers, **sent)
+        return await world.send(user or self.user, self.method, self.path, headers=headers, **sent)
 
 
 async def _create(world: World, name: str) -> Request:
@@ -156,7 +159,8 @@ async def _delete_secret(world: World, name: str) -> Request:
 
 
 async def _put_member(world: World, name: str) -> Request:
-    return Request("PUT", f"/members/{name}", {"roles": ["viewer"], "issuer": "urn:idp", "subject": name})
+    identity = {"issuer": world.identity.issuer.url, "subject": name}
+    return Request("PUT", f"/members/{name}", {"roles": ["viewer"], **identity})
 
 
 async def _delete_member(world: World, name: str) -> Request:
@@ -167,6 +171,24 @@ async def _delete_member(world: World, name: str) -> Request:
 
 async def _patch_tenant(world: World, name: str) -> Request:
     return Request("PATCH", "/tenants/acme", {"settings": {"allowed_registries": [f"{name}.example.com"]}})
+
+
+async def _create_tenant(world: World, name: str) -> Request:
+    first = {"user": "ada", "issuer": world.identity.issuer.url, "subject": f"ada-of-{name}"}
+    body = {"id": name, "administrator": first}
+    return Request("POST", "/tenants", body, user="root", tenants=(name, "platform"))
+
+
+async def _suspend_tenant(world: World, name: str) -> Request:
+    create = await _create_tenant(world, name)
+    assert (await world.send("root", "POST", "/tenants", json=create.body)).is_success
+    return replace(create, path=f"/tenants/{name}/suspend", body={"reason": "it must be"})
+
+
+async def _resume_tenant(world: World, name: str) -> Request:
+    suspend = await _suspend_tenant(world, name)
+    assert (await world.send("root", "POST", suspend.path, json=suspend.body)).is_success
+    return replace(suspend, path=f"/tenants/{name}/resume")
 
 
 REQUESTS: Mapping[str, Callable[[World, str], Awaitable[Request]]] = {
@@ -195,22 +217,31 @@ REQUESTS: Mapping[str, Callable[[World, str], Awaitable[Request]]] = {
     "put_member": _put_member,
     "delete_member": _delete_member,
     "patch_tenant": _patch_tenant,
+    "create_tenant": _create_tenant,
+    "suspend_tenant": _suspend_tenant,
+    "resume_tenant": _resume_tenant,
 }
 """How each of the routes is asked; one that is missing here fails its tests by name."""
 
-RECORDS: Mapping[str, int] = {"retry_execution": 2}
-"""How many audit records each leaves, if it is not one: a retry leaves one in each of two executions."""
+RECORDS: Mapping[str, int] = {
+    "retry_execution": 2,
+    "create_tenant": 3,
+    "suspend_tenant": 2,
+    "resume_tenant": 2,
+}
+"""How many audit records each leaves, if it is not one: a retry leaves one in each of two executions, what is
+made of a tenant one in its and one in the platform's own, and its first administrator one more."""
 
 EVERY_ROUTE = pytest.mark.parametrize(
     "route", [route for route in ROUTES if route.mutates], ids=lambda route: route.name
 )
 
 
-async def stored(stage: Stage, kind: str) -> list[tuple[str, str]]:
-    """Partition and id of all documents of that kind that acme has."""
+async def stored(stage: Stage, kind: str, tenants: Sequence[str] = ("acme",)) -> list[tuple[str, str]]:
+    """Partition and id of all documents of that kind that the tenants have."""
     found = []
-    for container in (REGISTRY, EXECUTIONS, TENANCY, COUNTERS):
-        page = await stage.documents.query(TenantScope("acme"), Query(container, kind, limit=1000))
+    for container, tenant in itertools.product((REGISTRY, EXECUTIONS, TENANCY, COUNTERS), tenants):
+        page = await stage.documents.query(TenantScope(tenant), Query(container, kind, limit=1000))
         found += [(item.body[container.partition_field], item.body["id"]) for item in page.items]
     return found
 
@@ -249,18 +280,21 @@ def shown(response: httpx.Response) -> tuple[int, bytes, list[str | None]]:
 @BOTH_STORES
 async def test_sent_again_it_is_answered_the_same_and_not_done_again(stage: Stage, route: Route) -> None:
     request = await REQUESTS[route.name](stage.world, "deploy")
-    before = len(await stored(stage, "audit"))
+    before = len(await stored(stage, "audit", request.tenants))
     first = await request.send(stage.world, "k")
     assert first.status_code == route.status, first.text
-    after = await stored(stage, "audit"), await stored(stage, "event")
+    after = await stored(stage, "audit", request.tenants), await stored(stage, "event", request.tenants)
     assert len(after[0]) == before + RECORDS.get(route.name, 1)
-    assert len(await stored(stage, "receipt")) == 1
+    assert len(await stored(stage, "receipt", request.tenants)) == 1
     again = await request.send(stage.world, "k")
     assert shown(again) == shown(first)
     assert "idempotency-replayed" not in first.headers
     assert again.headers["idempotency-replayed"] == "true"
     assert again.headers["x-request-id"] != first.headers["x-request-id"]
-    assert (await stored(stage, "audit"), await stored(stage, "event")) == after
+    assert (
+        await stored(stage, "audit", request.tenants),
+        await stored(stage, "event", request.tenants),
+    ) == after
 
 
 @EVERY_ROUTE
@@ -268,12 +302,13 @@ async def test_another_request_with_its_key_is_refused(stage: Stage, route: Rout
     request = await REQUESTS[route.name](stage.world, "deploy")
     await request.send(stage.world, "k")
     others = [
-        Request("POST", "/intents", {"name": "another", "definition": {}}),
-        Request(request.method, request.path + "-x", request.body, request.if_match),
-        Request(request.method, request.path, request.body, '"another"'),
+        replace(request, path=request.path + "-x"),
+        replace(request, if_match='"another"'),
     ]
+    if request.user == "admin":
+        others.append(Request("POST", "/intents", {"name": "another", "definition": {}}))
     if request.body is not None:
-        others.append(Request(request.method, request.path, request.body | _OTHER[route.name]))
+        others.append(replace(request, body=request.body | _OTHER[route.name], if_match=None))
     for other in others:
         response = await other.send(stage.world, "k")
         if response.status_code not in {404, 405}:  # that path has no such route
@@ -300,6 +335,9 @@ _OTHER: Mapping[str, dict[str, Any]] = {
     "put_policy": {"enabled": False},
     "put_secret": {"value": "another value"},
     "patch_tenant": {"settings": {"allowed_registries": None}},
+    "create_tenant": {"id": "another"},
+    "suspend_tenant": {"reason": "another"},
+    "resume_tenant": {"reason": "another"},
 }
 
 
@@ -307,7 +345,7 @@ _OTHER: Mapping[str, dict[str, Any]] = {
 @BOTH_STORES
 async def test_of_many_at_once_one_is_done(stage: Stage, route: Route) -> None:
     request = await REQUESTS[route.name](stage.world, "deploy")
-    before = len(await stored(stage, "audit"))
+    before = len(await stored(stage, "audit", request.tenants))
     responses = await asyncio.gather(*(request.send(stage.world, "k") for _ in range(8)))
     done = [response for response in responses if response.status_code == route.status]
     refused = [response for response in responses if response.status_code != route.status]
@@ -316,7 +354,7 @@ async def test_of_many_at_once_one_is_done(stage: Stage, route: Route) -> None:
     for response in refused:
         assert (response.status_code, response.json()["code"]) == (409, "CONFLICT")
         assert response.headers["retry-after"] == "1"
-    assert len(await stored(stage, "audit")) == before + RECORDS.get(route.name, 1)
+    assert len(await stored(stage, "audit", request.tenants)) == before + RECORDS.get(route.name, 1)
     assert shown(await request.send(stage.world, "k")) == shown(done[0])
 
 
@@ -326,7 +364,7 @@ async def test_whenever_the_process_dies_it_is_done_once_and_answered(stage: Sta
     """It dies before and after each transaction on the way; the next turn comes when the first is over."""
     for point in itertools.count():
         request = await REQUESTS[route.name](stage.world, f"deploy-{point}")
-        before = len(await stored(stage, "audit"))
+        before = len(await stored(stage, "audit", request.tenants))
         started = len(stage.world.orchestrations.started)
         with interrupted(stage, point, Killed()) as interruption, suppress(Killed):
             await request.send(stage.world, f"k{point}")
@@ -338,7 +376,9 @@ async def test_whenever_the_process_dies_it_is_done_once_and_answered(stage: Sta
         answer = await request.send(stage.world, f"k{point}")
         assert answer.status_code == route.status, (point, answer.text)
         assert shown(await request.send(stage.world, f"k{point}")) == shown(answer)
-        assert len(await stored(stage, "audit")) == before + RECORDS.get(route.name, 1), point
+        assert len(await stored(stage, "audit", request.tenants)) == before + RECORDS.get(route.name, 1), (
+            point
+        )
         if route.name == "execute_intent":
             assert len(stage.world.orchestrations.started) == started + 1
         if route.name == "put_subscription":
@@ -353,14 +393,16 @@ async def test_whenever_the_store_fails_it_is_done_once_and_answered(stage: Stag
     """As above, but the process lives: it says that it could not, and may be asked again."""
     for point in itertools.count():
         request = await REQUESTS[route.name](stage.world, f"deploy-{point}")
-        before = len(await stored(stage, "audit"))
+        before = len(await stored(stage, "audit", request.tenants))
         with interrupted(stage, point, UnavailableError()) as interruption:
             first = await request.send(stage.world, f"k{point}")
         assert first.status_code in {503, route.status}
         stage.clock.advance(LEASE.total_seconds())
         answer = await request.send(stage.world, f"k{point}")
         assert answer.status_code == route.status, (point, answer.text)
-        assert len(await stored(stage, "audit")) == before + RECORDS.get(route.name, 1), point
+        assert len(await stored(stage, "audit", request.tenants)) == before + RECORDS.get(route.name, 1), (
+            point
+        )
         if not interruption.happened:
             return
 

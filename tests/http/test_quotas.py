@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from localhost.identity.issuer import LOCAL_ISSUER
 from tests.http.harness import World
 from tests.stores import BOTH_STORES
 
@@ -14,7 +15,7 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "subscriptions": {"url": "https://hooks.example.com/x", "events": ["*"]},
     "policies": {"policy": 'permit (principal, action == Action::"audit.read", resource);'},
     "secrets": {"value": "a value made by chance"},
-    "members": {"issuer": "https://login.example.com", "roles": ["viewer"]},
+    "members": {"issuer": LOCAL_ISSUER, "roles": ["viewer"]},
 }
 """What is made by ``PUT``."""
 

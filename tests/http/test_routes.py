@@ -17,7 +17,9 @@ from functions.routes_members import PUT_MEMBER
 from functions.routes_policies import PUT_POLICY
 from functions.routes_schedules import PUT_SCHEDULE
 from functions.routes_secrets import PUT_SECRET
-from shared.security.permissions import ROLES
+from functions.routes_tenants import RESUME_TENANT
+from localhost.identity.issuer import LOCAL_ISSUER
+from shared.security.permissions import PLATFORM_ROLES, ROLES
 from tests.http.harness import World
 from tests.security.test_permissions import decision, principal
 
@@ -45,8 +47,14 @@ BODIES: Mapping[str, Any] = {
     "check_policies": {"operation": "intents.read"},
     "put_policy": {"policy": FORBIDS, "description": "for a while"},
     "put_secret": {"value": "a value made by chance", "description": "for the registry"},
-    "put_member": {"roles": ["viewer"], "issuer": "https://login.example.com", "subject": "bo"},
+    "put_member": {"roles": ["viewer"], "issuer": LOCAL_ISSUER, "subject": "bo"},
     "patch_tenant": {"settings": {"forbidden_actions": []}},
+    "create_tenant": {
+        "id": "umbrella",
+        "administrator": {"user": "ada", "issuer": LOCAL_ISSUER, "subject": "ada-of-umbrella"},
+    },
+    "suspend_tenant": {"reason": "for now"},
+    "resume_tenant": {"reason": "again"},
 }
 """A valid body for each route that has one."""
 
@@ -62,12 +70,22 @@ MADE_BY = {
 }
 OWNED = ("subscriptions", "policies", "schedules", "secrets", "members", "intents")
 CLOSED = [route for route in ROUTES if route.closed]
-PLACED = [route for route in CLOSED if "{" in route.path and route.name not in OWN]
+PLATFORMS = [
+    route for route in CLOSED if route.operation and not decision(principal("admin"), route.operation).allowed
+]
+"""Those that administer the platform: no member of any tenant but the platform's own may."""
+PLACED = [route for route in CLOSED if "{" in route.path and route.name not in OWN and route not in PLATFORMS]
+ELSEWHERE = [route for route in CLOSED if route not in PLACED and route not in PLATFORMS]
 WITH_BODY = [route for route in CLOSED if route.body is not None]
 
 
 def named(route: Route) -> str:
     return route.name
+
+
+def asker(route: Route) -> str:
+    """Who may ask it."""
+    return "root" if route in PLATFORMS else "admin"
 
 
 async def resources(world: World, route: Route | None = None) -> Mapping[str, str]:
@@ -87,9 +105,15 @@ async def resources(world: World, route: Route | None = None) -> Mapping[str, st
     for noun, name in made.items():
         body = BODIES[MADE_BY[noun].name]
         assert (await world.send("admin", "PUT", f"/{noun}/{name}", json=body)).is_success
+    made["tenants"] = "initech" if route in PLATFORMS else "acme"
+    first = BODIES["create_tenant"] | {"id": "initech"}
+    assert (await world.send("root", "POST", "/tenants", json=first)).is_success
+    if route is RESUME_TENANT:
+        again = {"reason": "until it is resumed"}
+        assert (await world.send("root", "POST", "/tenants/initech/suspend", json=again)).is_success
     ended = await world.ended(said="hello")
     _, made["callbacks"] = await world.called()
-    return {"intents": "deploy", "executions": execution, "ended": ended, "tenants": "acme", **made}
+    return {"intents": "deploy", "executions": execution, "ended": ended, **made}
 
 
 def path_of(route: Route, having: Mapping[str, str] | None = None) -> str:
@@ -114,7 +138,7 @@ async def ask(
 
 @pytest.mark.parametrize("route", ROUTES, ids=named)
 async def test_a_valid_request_has_the_success_of_the_table(world: World, route: Route) -> None:
-    response = await ask(world, "admin", route, await resources(world, route))
+    response = await ask(world, asker(route), route, await resources(world, route))
     assert response.status_code == route.status, response.text
 
 
@@ -135,21 +159,22 @@ async def test_an_anonymous_caller_is_refused_by_every_route_but_the_open_ones(w
             assert response.headers["www-authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", PLATFORM_ROLES)
 async def test_a_role_opens_exactly_the_routes_its_permissions_say(world: World, role: str) -> None:
     having = await resources(world)
+    user, tenant = (role, "acme") if role in ROLES else ("root", "platform")
     refused = [
         route
         for route in CLOSED
-        if route.operation and not decision(principal(role), route.operation).allowed
+        if route.operation and not decision(principal(role, tenant=tenant), route.operation).allowed
     ]
     for route in refused:
-        for response in (await ask(world, role, route, having), await ask(world, role, route)):
+        for response in (await ask(world, user, route, having), await ask(world, user, route)):
             assert response.status_code == 403, route.name
             assert response.json()["policies"] == ["default-deny"]
     for route in CLOSED:
         if route not in refused:
-            response = await ask(world, role, route)
+            response = await ask(world, user, route)
             assert response.status_code in {route.status, 404}, route.name
 
 
@@ -166,7 +191,17 @@ async def test_what_is_another_tenants_does_not_exist(world: World, route: Route
     assert problems[0] == problems[1]
 
 
-@pytest.mark.parametrize("route", [route for route in CLOSED if route not in PLACED], ids=named)
+@pytest.mark.parametrize("route", PLATFORMS, ids=named)
+async def test_who_administers_a_tenant_learns_nothing_of_others_by_asking_the_platforms_routes(
+    world: World, route: Route
+) -> None:
+    there = await ask(world, "eve", route, await resources(world, route))
+    absent = await ask(world, "eve", route)
+    assert (there.status_code, absent.status_code) == (403, 403)
+    assert there.json()["detail"] == absent.json()["detail"]
+
+
+@pytest.mark.parametrize("route", ELSEWHERE, ids=named)
 async def test_what_names_no_other_tenants_resource_tells_nothing_of_one(world: World, route: Route) -> None:
     having = await resources(world)
     shown = [await world.send("admin", "GET", f"/{noun}") for noun in OWNED]
@@ -187,7 +222,7 @@ def test_only_what_makes_something_of_the_callers_own_is_excepted() -> None:
 
 async def test_an_unknown_query_parameter_is_refused_by_name(world: World) -> None:
     for route in CLOSED:
-        response = await world.send("admin", route.method, path_of(route), params={"lable": "team:web"})
+        response = await world.send(asker(route), route.method, path_of(route), params={"lable": "team:web"})
         assert response.status_code == 400, route.name
         assert response.json()["errors"][0]["pointer"] == "/query/lable"
 
@@ -209,7 +244,7 @@ async def test_a_body_that_is_none_is_refused_and_stores_nothing(
     having = await resources(world)
     before = (await world.send("admin", "GET", "/audit")).json()
     for route in WITH_BODY:
-        response = await world.send("admin", route.method, path_of(route, having), **sent)
+        response = await world.send(asker(route), route.method, path_of(route, having), **sent)
         assert response.status_code == status, route.name
     assert (await world.send("admin", "GET", "/audit")).json() == before
 
@@ -218,7 +253,7 @@ async def test_a_body_that_is_none_is_refused_and_stores_nothing(
 async def test_an_unknown_field_is_refused_by_name(world: World, route: Route) -> None:
     body = {**BODIES[route.name], "lable": 1}
     path = path_of(route, await resources(world))
-    response = await world.send("admin", route.method, path, json=body)
+    response = await world.send(asker(route), route.method, path, json=body)
     if route.name in TOLERANT:
         assert response.status_code == route.status
     else:

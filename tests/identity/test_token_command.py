@@ -21,6 +21,7 @@ from shared.services.chains import Chains
 from shared.services.members import Members
 from shared.services.quotas import Room
 from shared.services.strangers import Strangers
+from shared.services.tenants import Tenants
 from shared.settings import Settings
 
 
@@ -41,7 +42,8 @@ async def _enter(data: Path, token: str, tenant: str | None = None) -> Caller:
             documents, chains=Chains(), cursors=Cursors(b"k"), clock=SystemClock(), room=Room(documents)
         )
         strangers = Strangers(SystemClock(), failures=None, requests=None)
-        door = Authentication(members, tokens, SystemClock(), strangers)
+        tenants = Tenants(documents, SystemClock())
+        door = Authentication(members, tenants, tokens, SystemClock(), strangers)
         return await door.authenticate(f"Bearer {token}", tenant)
     finally:
         documents.close()

@@ -79,8 +79,12 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     members = Members(
         documents, chains=Chains(), cursors=Cursors(b"k"), clock=forge.clock, room=Room(documents)
     )
-    strangers = Strangers(forge.clock, failures=FAILURES, requests=None)
-    yield Platform(forge, documents, members, Authentication(members, forge.tokens, forge.clock, strangers))
+    tenants, strangers = (
+        Tenants(documents, forge.clock),
+        Strangers(forge.clock, failures=FAILURES, requests=None),
+    )
+    door = Authentication(members, tenants, forge.tokens, forge.clock, strangers)
+    yield Platform(forge, documents, members, door)
     documents.close()
 
 

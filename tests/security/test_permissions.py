@@ -10,7 +10,7 @@ import pytest
 from shared.security import authorization
 from shared.security.authorization import ANYTHING, Circumstances, Resource, built_in, refusal
 from shared.security.decisions import Decision
-from shared.security.permissions import OPERATIONS, ROLES
+from shared.security.permissions import OPERATIONS, PLATFORM_ROLES, ROLES
 from shared.security.principals import Principal, PrincipalKind
 
 GOLDEN = Path(__file__).with_name("permissions.golden.txt")
@@ -27,9 +27,13 @@ def decision(who: Principal, operation: str, resource: Resource = ANYTHING) -> D
 
 
 def _matrix(kind: PrincipalKind, resource: Resource) -> str:
-    lines = [f"{'operation':<22}" + "".join(f"{role:<10}" for role in ROLES)]
+    tenants = {role: "acme" if role in ROLES else "platform" for role in PLATFORM_ROLES}
+    lines = [f"{'operation':<22}" + "".join(f"{role:<10}" for role in tenants)]
     for operation in sorted(OPERATIONS):
-        asked = (decision(principal(role, kind=kind), operation, resource).allowed for role in ROLES)
+        asked = (
+            decision(principal(role, kind=kind, tenant=tenant), operation, resource).allowed
+            for role, tenant in tenants.items()
+        )
         lines.append(f"{operation:<22}" + "".join(f"{'yes' if allowed else '-':<10}" for allowed in asked))
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -47,7 +51,7 @@ def test_the_operations_are_the_actions_of_the_schema_and_each_role_is_a_policy(
         name for listed in re.findall(r"action\s+([^;]*?)\s+appliesTo", schema) for name in listed.split(",")
     ]
     assert sorted(name.strip().strip('"') for name in actions) == sorted(OPERATIONS)
-    assert {path.stem for path in POLICIES.glob("*.cedar")} == {*ROLES, "tenants"}
+    assert {path.stem for path in POLICIES.glob("*.cedar")} == {*PLATFORM_ROLES, "tenants"}
 
 
 def test_the_platforms_own_policies_fit_its_schema() -> None:
@@ -69,6 +73,28 @@ def test_what_permits_is_named_with_the_version_of_the_set() -> None:
 def test_nobody_does_anything_to_what_is_another_tenants(operation: str) -> None:
     theirs = decision(principal("admin"), operation, Resource("ada", tenant_id="globex"))
     assert (theirs.allowed, theirs.policies) == (False, ("tenant-boundary",))
+
+
+MANAGED = ("tenants.configure", "tenants.create", "tenants.list", "tenants.read", "tenants.suspend")
+"""What an administrator of the platform may do to tenants that are not its own."""
+
+
+@pytest.mark.parametrize("operation", sorted(OPERATIONS))
+def test_who_administers_the_platform_manages_other_tenants_and_sees_nothing_in_them(operation: str) -> None:
+    root = principal("platform-admin", *ROLES, tenant="platform")
+    theirs = decision(root, operation, Resource("acme", tenant_id="acme"))
+    assert theirs.allowed == (operation in MANAGED)
+    if operation not in MANAGED:
+        assert theirs.policies == ("tenant-boundary",)
+
+
+@pytest.mark.parametrize("operation", sorted(OPERATIONS))
+def test_the_role_of_platform_administrators_is_worth_nothing_elsewhere(operation: str) -> None:
+    own = decision(principal("platform-admin", tenant="acme"), operation)
+    other = decision(principal("platform-admin", tenant="acme"), operation, Resource("x", tenant_id="globex"))
+    assert (own.allowed, other.allowed) == (False, False)
+    member = principal(*ROLES, tenant="platform")
+    assert not decision(member, operation, Resource("x", tenant_id="globex")).allowed
 
 
 def test_roles_add_up() -> None:

@@ -1,6 +1,6 @@
 """Schedules over a store that a test can interrupt, and timers to fire them."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,6 +39,10 @@ ISSUER = "urn:test"
 class NoTokens:
     async def verify(self, token: str) -> Any:
         raise AssertionError(f"a timer has no token to verify: {token}")
+
+    @property
+    def issuers(self) -> Collection[str]:
+        raise AssertionError("a timer asks no issuer")
 
     async def ready(self) -> None:
         raise AssertionError("a timer asks no issuer")
@@ -135,7 +139,7 @@ async def open_bench(request: pytest.FixtureRequest, store: str, folder: Path) -
         room = Room(documents, workshop.configuration)
         members = Members(documents, chains=Chains(), cursors=Cursors(b"k"), clock=clock, room=room)
         strangers = Strangers(clock, failures=None, requests=None)
-        authentication = Authentication(members, NoTokens(), clock, strangers)
+        authentication = Authentication(members, workshop.tenants, NoTokens(), clock, strangers)
         agenda = Agenda(documents, clock)
         await workshop.tenants.ensure("acme")
         await members.ensure_member("acme", user="ada", roles=["admin"], issuer=ISSUER, subject="ada")

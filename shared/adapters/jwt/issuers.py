@@ -90,6 +90,13 @@ class Issuer:
         return (self.url, *self.also)
 
     @property
+    def identities(self) -> tuple[str, ...]:
+        """What issuer the identities that it vouches for are stored with."""
+        if self.entra is not None:
+            return tuple(self.entra.identity_issuer(tenant) for tenant in self.entra.tenants)
+        return (self.url,)
+
+    @property
     def discovery_url(self) -> str:
         """Where its metadata are (OpenID Connect Discovery 1.0, section 4)."""
         return self.metadata_url or self.url.rstrip("/") + "/.well-known/openid-configuration"

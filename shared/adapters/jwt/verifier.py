@@ -58,6 +58,10 @@ class JwtTokens:
         self._max_bytes = max_bytes
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
 
+    @property
+    def issuers(self) -> frozenset[str]:
+        return frozenset(name for issuer in self._issuers for name in issuer.identities)
+
     async def verify(self, token: str) -> Identity:
         if len(token) > self._max_bytes:
             raise UnauthenticatedError("the token is too long")
