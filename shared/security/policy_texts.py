@@ -1,4 +1,4 @@
-"""The texts of tenants' policies: what is wrong with one and where, and what it says.
+"""The texts of tenants' policies: what is wrong with one and where.
 
 The engine names what it does not like but not the place, so that is looked for here, by asking it about the
 text with something else in a place. Nor does it survive an
@@ -12,10 +12,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from shared.domain.errors import Span
-from shared.security.authorization import Statements, schema
+from shared.security.authorization import schema
 
 MAX_DEPTH: Final = 32
 """Of brackets within brackets, and as many conditional expressions."""
@@ -53,13 +53,22 @@ class _Token:
     end: int
 
 
-def statements(name: str, text: str) -> Statements:
-    """What a text without faults says, by id: ``policy:name``, and from the second on ``policy:name#2``."""
+def fits(text: str) -> bool:
+    """Whether a text that was kept is one still: a release may have changed language or schema since."""
+    return _unreadable(text) is None and not _said(text)
+
+
+def may_forbid(text: str) -> bool:
+    """Whether a text forbids something, or cannot be read."""
+    return _unreadable(text) is not None or any(one["effect"] == "forbid" for one in parsed(text))
+
+
+def parsed(text: str) -> Sequence[Any]:
+    """The statements of a text that can be read."""
     from cedarpy import policies_to_json_str
 
     found = json.loads(policies_to_json_str(text))["staticPolicies"]
-    more = {f"policy:{name}#{place + 1}": found[f"policy{place}"] for place in range(1, len(found))}
-    return {f"policy:{name}": found["policy0"], **more}
+    return [found[f"policy{place}"] for place in range(len(found))]
 
 
 def faults(text: str) -> list[Fault]:
@@ -165,7 +174,7 @@ def _statements(tokens: Sequence[_Token]) -> list[Sequence[_Token]]:
 def _misfits(text: str, part: Sequence[_Token]) -> list[Fault]:
     """What in a statement does not fit the schema; of one place, what the engine says of it first."""
     asked = _Questions(text[part[0].start : part[-1].end], part)
-    said = asked.said()
+    said = _said(asked.statement)
     found: dict[_Token, str] = {}
     for message in sorted(said):
         for token in asked.wrong(message, said[message]):
@@ -180,22 +189,6 @@ class _Questions:
     statement: str
     part: Sequence[_Token]
     probes: int = 0
-
-    def said(
-        self, first: _Token | None = None, last: _Token | None = None, instead: str = ""
-    ) -> Counter[str]:
-        """What it says, and how often (once for each place and kind of principal).
-
-        From ``first`` to ``last``, if they are given, ``instead`` is what the statement has.
-        """
-        from cedarpy import validate_policies
-
-        text = self.statement
-        if first and last:
-            begin = self.part[0].start
-            text = text[: first.start - begin] + instead + text[last.end - begin :]
-        errors = validate_policies(text, schema()).errors
-        return Counter(_OF_STATEMENT.sub("", error.error) for error in errors)
 
     def wrong(self, message: str, times: int) -> Sequence[_Token]:
         """The words that the message is about.
@@ -214,8 +207,21 @@ class _Questions:
         ]
 
     def _probe(self, message: str, first: _Token, last: _Token, instead: str = "") -> float:
+        """How often it says so with ``instead`` in place of what is from ``first`` to ``last``."""
         self.probes += 1
-        return math.inf if self.probes > MAX_PROBES else self.said(first, last, instead)[message]
+        if self.probes > MAX_PROBES:
+            return math.inf
+        begin = self.part[0].start
+        text = self.statement[: first.start - begin] + instead + self.statement[last.end - begin :]
+        return _said(text)[message]
+
+
+def _said(text: str) -> Counter[str]:
+    """What the engine says of a text by the schema: once for each place and kind of principal."""
+    from cedarpy import validate_policies
+
+    errors = validate_policies(text, schema()).errors
+    return Counter(_OF_STATEMENT.sub("", error.error) for error in errors)
 
 
 def _mentions(part: Sequence[_Token], message: str) -> Iterator[_Token]:

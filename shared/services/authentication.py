@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from shared.domain.children import Lineage
@@ -20,6 +19,7 @@ from shared.security.principals import Principal, PrincipalKind
 from shared.security.scope import TENANT_ID, TenantScope
 from shared.services.callers import Caller
 from shared.services.members import Members
+from shared.services.membership import principal_of
 from shared.services.strangers import Strangers
 from shared.services.tenants import Tenants
 
@@ -171,12 +171,12 @@ class Authentication:
                 f"{user}@{scope.tenant_id}, in whose name this is executed, is a member no more"
                 f"{occasion.remedy}"
             )
-        return Caller(_principal(scope.tenant_id, member), scope, occasion=occasion)
+        return Caller(principal_of(scope.tenant_id, member), scope, occasion=occasion)
 
     async def principal(self, scope: TenantScope, user: str) -> Principal | None:
         """The member of that name, as it would act now; None: there is none."""
         member = await self._members.find(scope, user) if USER.fullmatch(user) else None
-        return None if member is None else _principal(scope.tenant_id, member)
+        return None if member is None else principal_of(scope.tenant_id, member)
 
     async def _find(self, identity: Identity, tenant_header: str | None) -> Caller:
         tenants = await self._listed(identity)
@@ -196,7 +196,7 @@ class Authentication:
         if identity.kind not in {None, member.kind}:
             # A service's token never stands in for a person's, nor the other way round.
             raise UnauthenticatedError(f"a {identity.kind}'s token of {user}@{tenant_id}, which is none")
-        return Caller(_principal(tenant_id, member), scope)
+        return Caller(principal_of(tenant_id, member), scope)
 
     async def _listed(self, identity: Identity) -> Mapping[str, str]:
         return await self._members.tenants(identity.issuer, identity.subject)
@@ -242,15 +242,3 @@ def _chosen(tenants: Mapping[str, str], tenant_header: str | None) -> str:
 
 def _nobody(identity: Identity) -> UnauthenticatedError:
     return UnauthenticatedError(f"{identity.subject!r} of {identity.issuer} is a member of no tenant")
-
-
-def _principal(tenant_id: str, member: Member) -> Principal:
-    return Principal(
-        tenant_id=tenant_id,
-        user=member.user,
-        roles=frozenset(member.roles),
-        attributes=MappingProxyType(member.attributes),
-        issuer=member.issuer,
-        subject=member.subject,
-        kind=member.kind,
-    )

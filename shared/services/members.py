@@ -44,21 +44,21 @@ from shared.ports.documents import (
     Operation,
     Patch,
     Path,
-    Query,
     Replace,
     Where,
 )
-from shared.security.permissions import keeper_of, roles_of
+from shared.security.permissions import roles_of
 from shared.security.scope import TenantScope
+from shared.services.administrators import Administrators
 from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
 from shared.services.directory import Directory, tenant_scope
 from shared.services.etags import IfMatch, require_match
+from shared.services.membership import PARTITION, member_of, member_query
+from shared.services.policies import Policies
 from shared.services.quotas import Room
 from shared.services.receipts import Record, once
 
-PARTITION: Final = "members"
-"""A tenant's members and the chain of their audit records."""
 NOBODY: Final = PlatformAdmins()
 ATTEMPTS: Final = 5
 """Of a change that others' changes get in the way of."""
@@ -93,6 +93,7 @@ class Members:
         room: Room,
         issuers: Collection[str] | None = None,
         admins: PlatformAdmins = NOBODY,
+        policies: Policies | None = None,
     ) -> None:
         """``issuers`` are those whose tokens are taken (None: it does not matter here).
 
@@ -106,6 +107,7 @@ class Members:
         self._cursors = cursors
         self._clock = clock
         self._room = room
+        self._administrators = Administrators(documents, policies)
         self.state = 0
 
     async def tenants(self, issuer: str, subject: str) -> Mapping[str, str]:
@@ -164,7 +166,8 @@ class Members:
             StaleError: its state is none of ``if_match``.
             QuotaExceededError: the tenant has as many members as it may have.
             ConflictError: it would be another identity or kind than it is, the identity is a member under
-                another name, or it is the last administrator and would be none.
+                another name, it is the last administrator and would be none, or nobody could manage the
+                tenant's policies any more.
         """
         known = roles_of(caller.scope.tenant_id)
         errors = [*member_errors(user, new.roles, known=known), *attribute_errors(new.attributes)]
@@ -189,15 +192,15 @@ class Members:
             if before is None:
                 await self._require_unknown(scope, new)
                 await self._room.require(scope, "members")
-            elif keeper_of(scope.tenant_id) not in new.roles:
-                await self._require_another_administrator(scope, before)
+            else:
+                await self._administrators.require(caller, before, body)
             await self._point(scope, body)
             operation = Replace(body, if_match=before.etag) if before else Create(body)
             change = _Change("member.put", last, before, body)
             if (stored := await self._commit(caller, change, operation)) is not None:
                 if before is None:  # again: it may have been a member until now, whose entry was taken out
                     await self._point(scope, body)
-                return _member(stored)
+                return member_of(stored)
         raise UnavailableError
 
     async def get(self, caller: Caller, user: str) -> Member:
@@ -206,7 +209,7 @@ class Members:
         Raises:
             NotFoundError: the tenant has none.
         """
-        return _member(await self._existing(caller.scope, user))
+        return member_of(await self._existing(caller.scope, user))
 
     async def list(
         self, caller: Caller, *, role: str | None = None, limit: int = 50, cursor: str | None = None
@@ -219,9 +222,9 @@ class Members:
         of = [caller.scope.tenant_id, "members", role]
         after = self._cursors.open(cursor, of=of) if cursor else None
         where = [Where(("roles",), "contains", role)] if role is not None else []
-        page = await self._documents.query(caller.scope, _query(where, limit=limit, after=after))
+        page = await self._documents.query(caller.scope, member_query(where, limit=limit, after=after))
         following = self._cursors.seal(page.after, of=of) if page.after else None
-        return [_member(document) for document in page.items], following
+        return [member_of(document) for document in page.items], following
 
     async def delete(self, caller: Caller, user: str, *, if_match: IfMatch = None) -> None:
         """Remove the member; what it made stays. Felt as :meth:`ensure_member`.
@@ -229,7 +232,7 @@ class Members:
         Raises:
             NotFoundError: the tenant has none of that name.
             StaleError: its state is none of ``if_match``.
-            ConflictError: it is the last administrator.
+            ConflictError: it is the last administrator, or the last who may manage the tenant's policies.
         """
 
         async def done(record: Record) -> None:
@@ -243,7 +246,7 @@ class Members:
             last = await self._chains.last(self._documents, _chain(caller.scope))
             before = await self._existing(caller.scope, user)
             require_match(before, if_match)
-            await self._require_another_administrator(caller.scope, before)
+            await self._administrators.require(caller, before, None)
             change = _Change("member.delete", last, before, None)
             if await self._commit(caller, change, Delete(user, if_match=before.etag)) is not None:
                 return await self._unlist(caller.scope, before.body)
@@ -254,15 +257,15 @@ class Members:
         if named := self._admins.find(scope.tenant_id, user):
             return named
         document = await self._document(scope, user)
-        return _member(document) if document else None
+        return member_of(document) if document else None
 
     async def identified(self, scope: TenantScope, issuer: str, subject: str) -> Member | None:
         """The member that is that identity, whatever its name."""
         if named := self._admins.identified(scope.tenant_id, issuer, subject):
             return named
         where = [Where(("issuer",), "=", issuer), Where(("subject",), "=", subject)]
-        page = await self._documents.query(scope, _query(where, limit=1))
-        return _member(page.items[0]) if page.items else None
+        page = await self._documents.query(scope, member_query(where, limit=1))
+        return member_of(page.items[0]) if page.items else None
 
     async def _require_unknown(self, scope: TenantScope, new: NewMember) -> None:
         """That the identity of a new member is one, and no other member's."""
@@ -283,18 +286,6 @@ class Members:
             "its tokens. Whoever operates the platform adds others with QUANTUM_TOKEN_ISSUERS"
         )
         yield FieldError(place, "UNKNOWN", message)
-
-    async def _require_another_administrator(self, scope: TenantScope, before: Document) -> None:
-        keeper = keeper_of(scope.tenant_id)
-        if keeper not in before.body["roles"]:
-            return
-        where = [Where(("roles",), "contains", keeper)]
-        page = await self._documents.query(scope, _query(where, limit=2))
-        if all(document.body["id"] == before.body["id"] for document in page.items):
-            raise ConflictError(
-                f"{before.body['user']!r} is the last administrator; give somebody else the role "
-                f"{keeper!r} first"
-            )
 
     async def _commit(self, caller: Caller, change: _Change, operation: Operation) -> Document | None:
         """Store a change with its audit record; what is or was stored, or None if another came first."""
@@ -345,10 +336,6 @@ def _chain(scope: TenantScope) -> Chain:
     return Chain(scope, TENANCY, PARTITION)
 
 
-def _query(where: Sequence[Where], *, limit: int, after: str | None = None) -> Query:
-    return Query(TENANCY, "member", partition=PARTITION, where=where, limit=limit, after=after)
-
-
 def _body(user: str, new: NewMember, before: Document | None, *, now: str) -> dict[str, Any]:
     """A member as ``new`` has it; who it is stays."""
     fixed = {"member_kind": new.kind, "issuer": new.issuer, "subject": new.subject}
@@ -367,18 +354,3 @@ def _body(user: str, new: NewMember, before: Document | None, *, now: str) -> di
 
 def _audited(body: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if body is None else {name: body[name] for name in _AUDITED}
-
-
-def _member(document: Document) -> Member:
-    body = document.body
-    return Member(
-        user=body["user"],
-        kind=body["member_kind"],
-        roles=body["roles"],
-        attributes=body["attributes"],
-        issuer=body["issuer"],
-        subject=body["subject"],
-        created_at=body.get("created_at"),
-        updated_at=body.get("updated_at"),
-        etag=document.etag,
-    )

@@ -3,9 +3,8 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.domain.errors import (
@@ -30,11 +29,11 @@ from shared.security.authorization import (
     Circumstances,
     Resource,
     refusal,
-    with_policies,
 )
 from shared.security.decisions import Decision
 from shared.security.permissions import OPERATIONS
-from shared.security.policy_texts import faults, statements
+from shared.security.policy_sets import authorizer_of, keeps_open
+from shared.security.policy_texts import faults
 from shared.security.principals import Principal
 from shared.security.scope import TenantScope
 from shared.services.callers import Caller
@@ -46,14 +45,11 @@ from shared.services.receipts import Record, once
 PARTITION: Final = "policies"
 """A tenant's policies and the chain of their audit records."""
 EXECUTE: Final = "intents.execute"
-MANAGE: Final = "policies.manage"
 LIFE: Final = 5.0
 """Seconds for which a tenant's policies are remembered: how long a change may take to be felt."""
 TENANTS_KEPT: Final = 1024
 ATTEMPTS: Final = 5
 """Of a change that others' changes get in the way of."""
-_LATER: Final = timedelta(weeks=52 * 50)
-"""A time that no policy says anything about, unless it is for ever."""
 _log = logging.getLogger(__name__)
 _AUDITED: Final = ("name", "policy", "description", "enabled")
 
@@ -154,7 +150,7 @@ class Policies:
         changes = self._changes
         found = [one for one in await self._stored(scope) if one.body["enabled"]]
         state = {one.body["name"]: one.etag for one in found}
-        authorizer = known.authorizer if known and known.state == state else _authorizer(_texts(found))
+        authorizer = known.authorizer if known and known.state == state else authorizer_of(_texts(found))
         if changes == self._changes:  # else what was read may be from before
             self._sets[scope.tenant_id] = _Set(now, state, authorizer)
             self._sets.move_to_end(scope.tenant_id)
@@ -190,7 +186,8 @@ class Policies:
             require_match(before, if_match)
             body = self._body(caller, name, new, before)
             operation = Replace(body, if_match=before.etag) if before else Create(body)
-            if (stored := await self._commit(caller, "policy.put", before, body, operation)) is not None:
+            stored = await self._commit(caller, "policy.put", name, before, body, operation)
+            if stored is not None:
                 return _policy(stored)
         raise UnavailableError
 
@@ -237,6 +234,7 @@ class Policies:
         Raises:
             NotFoundError: the tenant has none of that name.
             StaleError: it is none of ``if_match``.
+            ValidationFailedError: without it the caller could not manage policies any more.
         """
 
         async def done(_: Record) -> None:
@@ -250,7 +248,7 @@ class Policies:
             before = await self._existing(caller.scope, name)
             require_match(before, if_match)
             operation = Delete(name, if_match=before.etag)
-            if await self._commit(caller, "policy.delete", before, None, operation) is not None:
+            if await self._commit(caller, "policy.delete", name, before, None, operation) is not None:
                 return
         raise UnavailableError
 
@@ -258,6 +256,7 @@ class Policies:
         self,
         caller: Caller,
         action: str,
+        name: str,
         before: Document | None,
         after: Mapping[str, Any] | None,
         operation: Operation,
@@ -268,12 +267,12 @@ class Policies:
         """
         act = Act(action, caller.origin, _audited(before.body if before else None), _audited(after))
         record = await self._chains.linked(self._documents, _chain(caller.scope), act, now=self._clock.now())
-        if after is not None:
-            others = [one for one in await self._stored(caller.scope) if one.body["name"] != after["name"]]
-            if before is None:
-                limit = await self._room.limit(caller.scope, "policies")
-                require_room("policies", len(others), limit, remedy="delete one first")
-            self._check(caller, others, after)
+        others = [one for one in await self._stored(caller.scope) if one.body["id"] != name]
+        if before is None:
+            limit = await self._room.limit(caller.scope, "policies")
+            require_room("policies", len(others), limit, remedy="delete one first")
+        changed = {after["name"]: after["policy"]} if after and after["enabled"] else {}
+        self._check(caller, _texts(others) | changed, name)
         try:
             stored = await self._documents.transact(
                 caller.scope, container=TENANCY, partition=PARTITION, operations=[operation, *record]
@@ -284,12 +283,25 @@ class Policies:
         self._sets.pop(caller.scope.tenant_id, None)
         return stored[0] or before
 
-    def _check(self, caller: Caller, others: Sequence[Document], body: Mapping[str, Any]) -> None:
-        texts = _texts([one for one in others if one.body["enabled"]])
-        authorizer = _authorizer(texts | ({body["name"]: body["policy"]} if body["enabled"] else {}))
-        if not _keeps_open(authorizer, caller, body["name"], self._clock.now()):
-            message = "with this policy you could not manage policies any more, this one among them"
+    def _check(self, caller: Caller, texts: Mapping[str, str], name: str) -> None:
+        circumstances = Circumstances(self._clock.now(), caller.address)
+        if not keeps_open(authorizer_of(texts), caller.principal, [name], circumstances):
+            message = "with this you could not manage policies any more, this one among them"
             raise ValidationFailedError(errors=[FieldError("/policy", "LOCKS_OUT", message)])
+
+    async def keepers(self, caller: Caller) -> Callable[[Principal], bool] | None:
+        """Who may manage the tenant's policies as they are stored now, from where the caller is.
+
+        None: there are none, so whoever has the role may.
+        """
+        stored = await self._stored(caller.scope)
+        texts = _texts(stored)
+        if not texts:
+            return None
+        names = [one.body["name"] for one in stored]
+        circumstances = Circumstances(self._clock.now(), caller.address)
+        authorizer = authorizer_of(texts)
+        return lambda principal: keeps_open(authorizer, principal, names, circumstances)
 
     async def _stored(self, scope: TenantScope) -> Sequence[Document]:
         return (await self._documents.query(scope, _query(limit=MOST_POLICIES))).items
@@ -313,26 +325,9 @@ def intent_resource(intent: Intent) -> Resource:
     return Resource(intent.name, attributes, intent.labels, intent.tenant_id)
 
 
-def _keeps_open(authorizer: Authorizer, caller: Caller, name: str, now: datetime) -> bool:
-    """Whether the caller may undo what it does: at once, and at some hour of a week in the far future."""
-
-    def open_at(time: datetime) -> bool:
-        circumstances = Circumstances(time, caller.address)
-        return all(
-            authorizer.decide(caller.principal, MANAGE, resource, circumstances).allowed
-            for resource in (ANYTHING, Resource(name))
-        )
-
-    return open_at(now) and any(open_at(now + _LATER + timedelta(hours=hour)) for hour in range(7 * 24))
-
-
-def _authorizer(texts: Mapping[str, str]) -> Authorizer:
-    own = [statements(name, text) for name, text in texts.items()]
-    return with_policies({key: one for found in own for key, one in found.items()})
-
-
 def _texts(documents: Sequence[Document]) -> dict[str, str]:
-    return {one.body["name"]: one.body["policy"] for one in documents}
+    """Of those that are asked."""
+    return {one.body["name"]: one.body["policy"] for one in documents if one.body["enabled"]}
 
 
 def _chain(scope: TenantScope) -> Chain:

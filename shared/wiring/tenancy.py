@@ -38,6 +38,7 @@ def tenancy_services(base: Foundation) -> TenancyServices:
         cursors=base.cursors,
         clock=adapters.clock,
         room=base.room,
+        policies=base.policies,
         issuers=adapters.tokens.issuers,
         admins=platform_admins(base.settings, adapters.tokens.issuers),
     )

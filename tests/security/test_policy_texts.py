@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.security.policy_texts import MAX_DEPTH, MAX_TOKENS, faults, statements
+from shared.security.policy_sets import statements
+from shared.security.policy_texts import MAX_DEPTH, MAX_TOKENS, faults
 
 ALL = "permit (principal, action, resource)"
 EXECUTE = 'permit (principal, action == Action::"intents.execute", resource)'

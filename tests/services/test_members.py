@@ -20,7 +20,8 @@ from shared.domain.paging import Cursors
 from shared.ports.documents import TENANCY, Container, Document, Documents, Operation
 from shared.security.scope import TenantScope
 from shared.services.chains import Chains
-from shared.services.members import PARTITION, Members
+from shared.services.members import Members
+from shared.services.membership import PARTITION
 from shared.services.quotas import Room
 from shared.services.watched import WatchedDocuments
 from tests.fakes.documents import Killed, Moment
