@@ -80,7 +80,7 @@ MOST: Final = Quotas(
     secrets=10_000,
 )
 """What the platform can do, whoever asks for more."""
-_LEAST: Final = {"definition_bytes": 1024, "output_bytes": 1024, "members": 1}
+_LEAST: Final = {"versions": 1, "definition_bytes": 1024, "output_bytes": 1024, "members": 1}
 """Of the others there may be none."""
 
 
@@ -93,7 +93,7 @@ def quota_errors(quotas: Quotas, *at: str) -> Iterator[FieldError]:
             yield FieldError(pointer(*at, name), "VALUE", message)
 
 
-def require_room(name: str, used: int, limit: int, *, remedy: str) -> None:
+def require_room(name: str, used: int, limit: int, *, remedy: str, of: str = "This tenant") -> None:
     """Let pass what makes one more of ``name``, of which there are ``used``.
 
     Raises:
@@ -102,7 +102,7 @@ def require_room(name: str, used: int, limit: int, *, remedy: str) -> None:
     if used >= limit:
         what = name.replace("_", " ")
         raise QuotaExceededError(
-            f"This tenant has {used} {what}, and may have {limit}: {remedy}, or ask the platform's operator "
+            f"{of} has {used} {what}, and may have {limit}: {remedy}, or ask the platform's operator "
             "for more",
             violated=[name],
         )

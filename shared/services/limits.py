@@ -41,7 +41,8 @@ from shared.ports.documents import (
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
 from shared.services.launching import Launcher
-from shared.services.tickets import BehindError, Tickets
+from shared.services.settling import BehindError
+from shared.services.tickets import Tickets
 
 TOGETHER: Final = 30
 """The most executions that one transaction lets go."""

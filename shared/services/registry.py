@@ -20,6 +20,7 @@ from shared.domain.errors import (
     UnavailableError,
 )
 from shared.domain.intents import HEAD, Intent
+from shared.domain.quotas import require_room
 from shared.domain.references import held, referenced, references_from
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
@@ -27,9 +28,11 @@ from shared.ports.documents import REGISTRY, Create, Document, Documents, Operat
 from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
 from shared.services.etags import QUOTES
+from shared.services.quotas import Room
 from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.references import References
+from shared.services.slots import Slots
 
 MAX_TRIES: Final = 100
 """How often a change is decided anew because others were faster, where the caller asked for no state."""
@@ -82,10 +85,21 @@ type Decision = Callable[[Body], Awaitable[Change | None]]
 class Registry:
     """Reads and changes intents, in the caller's tenant only."""
 
-    def __init__(self, *, documents: Documents, chains: Chains, references: References, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        documents: Documents,
+        chains: Chains,
+        references: References,
+        room: Room,
+        slots: Slots,
+        clock: Clock,
+    ) -> None:
         self._documents = documents
         self._chains = chains
         self._references = references
+        self._room = room
+        self._slots = slots
         self._clock = clock
 
     async def head(self, caller: Caller, name: str) -> Document:
@@ -122,6 +136,7 @@ class Registry:
 
         Raises:
             ConflictError: the name is taken.
+            QuotaExceededError: there are as many intents as there may be.
         """
         try:
             return await self._commit(caller, None, change)
@@ -176,6 +191,7 @@ class Registry:
     async def _commit(self, caller: Caller, old: Document | None, change: Change) -> Intent:
         now = self._clock.now()
         head = {**change.head, "updated_at": rfc3339(now)}
+        await self._require_versions(caller, change)
         added = _added(old.body if old else None, head)
         places = referenced(change.version["definition"]) if added and change.version else {}
         hold = await self._references.hold(caller.scope, head["name"], added, places=places)
@@ -186,23 +202,32 @@ class Registry:
         head["audit"] = entry.link
         told = {"name": head["name"], "version": head["version"], **change.told}
         number = entry.link["number"]
-        hold.require_fresh()
-        stored = await self._documents.transact(
-            caller.scope,
-            container=REGISTRY,
-            partition=head["name"],
-            operations=[
-                Replace(head, if_match=old.etag) if old else Create(head),
-                *([Create(change.version)] if change.version else []),
-                Create(event(key=str(number), type=change.event, now=now, data=told)),
-                *entry.operations,
-                *change.operations,
-            ],
-        )
+        operations = [
+            Replace(head, if_match=old.etag) if old else Create(head),
+            *([Create(change.version)] if change.version else []),
+            Create(event(key=str(number), type=change.event, now=now, data=told)),
+            *entry.operations,
+            *change.operations,
+        ]
+        was, will = old is not None and _lives(old.body), _lives(head)
+        async with self._slots.moving(caller.scope, head["name"], was=was, will=will) as move:
+            hold.require_fresh()
+            move.require_fresh()
+            stored = await self._documents.transact(
+                caller.scope, container=REGISTRY, partition=head["name"], operations=operations
+            )
         await hold.settle(number)
         document = stored[0]
         assert document is not None  # neither a create nor a replace gives nothing back
         return replace(intent(document, change.version), warnings=change.warnings)
+
+    async def _require_versions(self, caller: Caller, change: Change) -> None:
+        """Let pass a change that makes no version more than there may be."""
+        if change.version is not None:
+            limit = await self._room.limit(caller.scope, "versions")
+            remedy = "go on under another name"
+            of = f"The intent {change.head['name']!r}"
+            require_room("versions", change.version["version"] - 1, limit, remedy=remedy, of=of)
 
 
 def new_version(
@@ -276,9 +301,13 @@ def _audited(head: Body) -> dict[str, Any]:
     return {name: head[name] for name in _AUDITED}
 
 
+def _lives(head: Body) -> bool:
+    return bool(head["status"] != "archived")
+
+
 def _added(old: Body | None, new: Body) -> frozenset[str]:
     """The intents that it refers to now and did not before; what is archived refers to none."""
-    if new["status"] == "archived":
+    if not _lives(new):
         return frozenset()
-    live = old is not None and old["status"] != "archived"
+    live = old is not None and _lives(old)
     return held(new["references"]) - (held(old["references"]) if old and live else frozenset())

@@ -5,14 +5,10 @@ nobody wrote the book meanwhile. It touches the book, a line and a few tickets, 
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
-from shared.domain.errors import DocumentError, UnavailableError
 from shared.domain.limits import Book, Claim, Counter, Line, LineStatus, TicketStatus
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
@@ -30,21 +26,13 @@ from shared.ports.documents import (
     Where,
 )
 from shared.security.scope import TenantScope
+from shared.services.settling import BehindError, Settling
 
 PARTITION: Final = "admission"
 BOOK: Final = "book"
 """The id, and the kind, of the document with a tenant's counts."""
 TICKET: Final = "ticket"
 LINE: Final = "line"
-ATTEMPTS: Final = 12
-"""Of a change that others' changes get in the way of."""
-PAUSE: Final = 0.002
-"""Seconds before the second attempt, at most; before each one after it, at most twice as long."""
-LONGEST_PAUSE: Final = 0.5
-
-
-class BehindError(Exception):
-    """What was read is not of one moment, which a store's lag may do: look again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +63,11 @@ class Tickets:
     def __init__(self, documents: Documents, clock: Clock) -> None:
         self._documents = documents
         self._clock = clock
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._settling = Settling()
 
     async def settled[T](self, scope: TenantScope, work: Callable[[], Awaitable[T]]) -> T:
-        """What the work comes to when nobody's write gets in its way.
-
-        Those of one process wait for each other, instead of refusing each other's writes.
-
-        Raises:
-            UnavailableError: somebody's write always did.
-        """
-        turn = self._turns.setdefault(scope.tenant_id, asyncio.Lock())
-        async with turn:
-            for attempt in range(ATTEMPTS):
-                if attempt:
-                    longest = min(PAUSE * 2**attempt, LONGEST_PAUSE)
-                    await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - no secret
-                with suppress(DocumentError, BehindError):
-                    return await work()
-        raise UnavailableError
+        """See :meth:`Settling.settled`."""
+        return await self._settling.settled(scope, work)
 
     async def book(self, scope: TenantScope) -> Document | None:
         """The tenant's book; None: no limit was ever about any execution of it."""

@@ -16,6 +16,7 @@ from shared.services.policies import Policies
 from shared.services.quotas import Room
 from shared.services.retry_orders import RetryOrders
 from shared.services.runs import Runs
+from shared.services.slots import Slots
 from shared.services.tenant_settings import Configuration
 from shared.services.tenants import Tenants
 from shared.services.watched import WatchedDocuments, WatchedEvents
@@ -40,6 +41,7 @@ class Foundation:
     configuration: Configuration
     tenants: Tenants
     room: Room
+    slots: Slots
     policies: Policies
     admission: Admission
     nudges: Nudges
@@ -69,7 +71,7 @@ class Foundation:
             clock=adapters.clock,
             allowance=allowance(settings),
         )
-        room = Room(documents, configuration)
+        tenants, room = Tenants(documents, adapters.clock), Room(documents, configuration)
         admission = Admission(limits=limits, configuration=configuration, launcher=launcher)
         egress = EgressPolicy.allowing(
             [*settings.egress_allow, *(LOOPBACK if settings.egress_loopback else ())]
@@ -85,8 +87,9 @@ class Foundation:
             launcher,
             limits,
             configuration,
-            Tenants(documents, adapters.clock),
+            tenants,
             room,
+            Slots(documents, tenants=tenants, room=room, clock=adapters.clock, ids=adapters.ids),
             Policies(
                 documents=documents,
                 chains=chains,

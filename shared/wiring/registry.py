@@ -36,7 +36,14 @@ def registry_services(base: Foundation, catalogue: Catalogue, tenancy: TenancySe
         url_refusal=base.egress.refusal_of_url,
     )
     references = References(documents, clock, base.adapters.ids)
-    registry = Registry(documents=documents, chains=chains, references=references, clock=clock)
+    registry = Registry(
+        documents=documents,
+        chains=chains,
+        references=references,
+        room=base.room,
+        slots=base.slots,
+        clock=clock,
+    )
     intents = Intents(
         documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock
     )

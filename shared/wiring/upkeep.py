@@ -8,6 +8,7 @@ from shared.services.idempotency import Idempotency
 from shared.services.recovery import Recovery
 from shared.services.retention import Retention
 from shared.services.sealing import Fingerprints, Sealer
+from shared.services.slots import Slots
 from shared.services.warmup import WarmUp
 from shared.wiring.foundation import Foundation
 from shared.wiring.tenancy import TenancyServices
@@ -17,6 +18,7 @@ from shared.wiring.tenancy import TenancyServices
 class UpkeepServices:
     recovery: Recovery
     retention: Retention
+    slots: Slots
     idempotency: Idempotency
     health: Health
     warm_up: WarmUp
@@ -43,6 +45,7 @@ def upkeep_services(base: Foundation, catalogue: Catalogue, tenancy: TenancyServ
             clock=adapters.clock,
             keep=base.settings.execution_retention,
         ),
+        slots=base.slots,
         idempotency=Idempotency(
             documents=documents,
             sealer=Sealer(adapters.cursor_key, purpose="answers"),

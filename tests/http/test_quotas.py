@@ -90,3 +90,46 @@ async def test_a_definition_is_as_large_as_it_may_be(world: World) -> None:
         "author", "POST", "/intents", json={"name": "large", "definition": {"steps": STEPS}}
     )
     assert made.status_code == 201, made.text
+
+
+@BOTH_STORES
+async def test_there_are_as_many_intents_as_there_may_be_and_one_that_is_archived_makes_room(
+    world: World,
+) -> None:
+    await configure(world, intents=2)
+
+    async def create(name: str) -> Any:
+        return await world.send(
+            "author", "POST", "/intents", json={"name": name, "definition": {"steps": STEPS}}
+        )
+
+    assert [(await create(name)).status_code for name in ("a", "b", "a")] == [201, 201, 409]
+    refused = await create("c")
+    problem = refused.json()
+    assert (refused.status_code, problem["code"]) == (429, "QUOTA_EXCEEDED")
+    assert problem["violated_policies"] == ["intents"]
+    assert "has 2 intents, and may have 2: archive one first" in problem["detail"]
+    assert "retry-after" not in refused.headers
+    assert (await world.send("admin", "DELETE", "/intents/a")).status_code == 204
+    assert (await create("c")).status_code == 201
+    back = await world.send("admin", "PATCH", "/intents/a", json={"status": "active"})
+    assert (back.status_code, back.json()["violated_policies"]) == (429, ["intents"])
+
+
+async def test_an_intent_has_as_many_versions_as_it_may_have(world: World) -> None:
+    await world.intent("deploy")
+    await configure(world, versions=2)
+
+    async def put(target: str) -> Any:
+        return await world.send(
+            "author", "PUT", "/intents/deploy",
+            json={"definition": {"target": target, "steps": STEPS}}, headers={"If-Match": "*"},
+        )  # fmt: skip
+
+    assert (await put("b")).status_code == 200
+    refused = await put("c")
+    assert (refused.status_code, refused.json()["violated_policies"]) == (429, ["versions"])
+    assert "The intent 'deploy' has 2 versions, and may have 2" in refused.json()["detail"]
+    assert (await put("b")).status_code == 200, "what makes no new version is no version more"
+    rolled = await world.send("author", "POST", "/intents/deploy/rollback", json={"version": 1})
+    assert rolled.status_code == 429

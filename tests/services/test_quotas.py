@@ -12,10 +12,13 @@ import pytest
 from shared.domain.errors import NotFoundError, QuotaExceededError, UnavailableError
 from shared.domain.intents import NewIntent
 from shared.domain.members import NewMember
+from shared.domain.paging import Cursors
 from shared.domain.policies import NewPolicy
 from shared.domain.schedules import NewSchedule
 from shared.domain.subscriptions import NewSubscription
 from shared.ports.actions import Completed
+from shared.services.chains import Chains
+from shared.services.members import Members
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments
 from tests.services.conftest import Workshop, composed
@@ -56,6 +59,12 @@ async def town(request: pytest.FixtureRequest, store: str, tmp_path: Path) -> As
         yield Town(shops, documents, clock)
 
 
+def members(shop: Workshop) -> Members:
+    """Of whatever issuer."""
+    room = shop.platform.room
+    return Members(shop.documents, chains=Chains(), cursors=Cursors(b"k"), clock=shop.clock, room=room)
+
+
 type Maker = Callable[[Workshop, str], Awaitable[Any]]
 
 MAKERS: Mapping[str, Maker] = {
@@ -66,7 +75,7 @@ MAKERS: Mapping[str, Maker] = {
         shop.ada, name, NewSubscription(url="https://hooks.example.com", events=["*"])
     ),
     "policies": lambda shop, name: shop.platform.policies.put(shop.ada, name, NewPolicy(POLICY)),
-    "members": lambda shop, name: shop.members.put(
+    "members": lambda shop, name: members(shop).put(
         shop.ada, name, NewMember(["viewer"], {}, issuer="urn:test", subject=name)
     ),
 }
