@@ -19,6 +19,7 @@ from localhost.orchestrations import HubOrchestrations
 from localhost.registry.place import local_registry
 from localhost.sqlite.secrets import SqliteSecrets
 from localhost.stores import document_store, event_store
+from localhost.target.target import LocalTarget
 from localhost.triggers.feeds import Sources
 from shared.adapters.jwt.issuers import Issuer
 from shared.adapters.jwt.keys import JwksSource
@@ -38,6 +39,7 @@ class LocalAdapters(Adapters):
     """The adapters of one machine, and what the host needs beside the ports."""
 
     orchestrations: HubOrchestrations
+    target: LocalTarget | None = None
     sources: Sources
     """The same stores, to feed triggers from."""
     settings: Settings
@@ -72,6 +74,7 @@ def build(settings: Settings) -> LocalAdapters:
         cursor_key=_key(data / "cursor.key"),
         telemetry=telemetry,
         local_registry=_registry(settings),
+        target=LocalTarget(data / "target") if settings.local_target else None,
         closers=(
             telemetry.close,
             *documents.closers,

@@ -20,6 +20,7 @@ from localhost.triggers.feeds import Source, Sources
 if TYPE_CHECKING:  # the platform's own app alone has these
     from localhost.adapters import LocalAdapters
     from localhost.durable.sidecar import Sidecar
+    from localhost.target.target import LocalTarget
     from localhost.triggers.durable import AppWorkers
 
 _log = logging.getLogger("localhost.services")
@@ -55,15 +56,29 @@ def local_services(data: Path, base_url: str) -> LocalServices:
     for adapters in built():
         sources.update(adapters.sources)
     routes, notes = _identity(data, base_url)
+    targets = [_connected_target(one) for one in built() if one.target is not None]
     registries = [one for adapters in built() if (one := open_registry(adapters)) is not None]
     return LocalServices(
         [*routes, *(route for one in registries for route in one.routes)],
         sources,
-        closers=[*(one.close for one in registries), *(adapters.close for adapters in built())],
-        background=[one.background for one in registries],
+        closers=[
+            *(one.close for one in targets),
+            *(one.close for one in registries),
+            *(adapters.close for adapters in built()),
+        ],
+        background=[*(one.background for one in registries), *(one.start for one in targets)],
         hub_factory=partial(_connected_hub, built()),
         notes=[*notes, *(_LOOPBACK for adapters in built() if adapters.settings.egress_loopback)],
     )
+
+
+def _connected_target(adapters: "LocalAdapters") -> "LocalTarget":
+    """The local target, with the platform's registries to have images from."""
+    from shared.wiring.foundation import Foundation  # as above
+
+    assert adapters.target is not None
+    adapters.target.connect(Foundation.of(adapters, adapters.settings).repositories)
+    return adapters.target
 
 
 def _connected_hub(

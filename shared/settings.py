@@ -24,7 +24,7 @@ DOCUMENTS, EVENTS = ("sqlite", "cosmos"), ("sqlite", "eventhubs")
 TELEMETRY = ("none", "otlp", "azure-monitor")
 """What ``QUANTUM_TELEMETRY`` can name."""
 LOOPBACK = ("refuse", "allow")
-"""What ``QUANTUM_EGRESS_LOOPBACK`` can be."""
+"""What ``QUANTUM_EGRESS_LOOPBACK`` and ``QUANTUM_LOCAL_TARGET`` can be."""
 LOG_FORMATS = ("text", "json")
 """What ``QUANTUM_LOG_FORMAT`` can name."""
 
@@ -85,6 +85,9 @@ class Settings:
     """``QUANTUM_EGRESS_LOOPBACK``: whether actions may reach this machine itself, ``allow`` or ``refuse``. A
     local host that nobody else reaches allows it by default, where whoever asks is on that machine as it is;
     in Azure it cannot be allowed."""
+    local_target: bool = False
+    """``QUANTUM_LOCAL_TARGET``: whether steps may run images as processes of this machine, ``allow`` or
+    ``refuse``. A local host that nobody else reaches allows it by default; no other host can."""
     cors_origins: frozenset[bytes] = frozenset()
     """``QUANTUM_CORS_ORIGINS``: the origins whose pages may ask the platform, as browsers send them,
     separated by commas; ``*`` for all; none by default."""
@@ -181,6 +184,7 @@ class Settings:
             host_url=_required(values, "QUANTUM_HOST_URL").rstrip("/"),
             egress_allow=_networks(values.get("QUANTUM_EGRESS_ALLOW", "")),
             egress_loopback=_loopback(values, local=not azure),
+            local_target=_local_target(values, local=not azure),
             cors_origins=_origins(values.get("QUANTUM_CORS_ORIGINS", "")),
             max_body_bytes=int(_number(values, "QUANTUM_MAX_BODY_BYTES", MAX_BODY_BYTES)),
             max_output_bytes=_whole(
@@ -347,6 +351,20 @@ def _loopback(values: Mapping[str, str], *, local: bool) -> bool:
         raise SettingsError(
             "QUANTUM_EGRESS_LOOPBACK is 'allow': in Azure it must be 'refuse' or left out, for on loopback "
             "there are the platform's own services; QUANTUM_EGRESS_ALLOW names single ones"
+        )
+    return allowed
+
+
+def _local_target(values: Mapping[str, str], *, local: bool) -> bool:
+    """Whether this machine runs what steps deploy: only a host that is its own alone can be asked to."""
+    can = local and is_loopback(urlsplit(values.get("QUANTUM_HOST_URL", "").strip()).hostname)
+    if not values.get("QUANTUM_LOCAL_TARGET", "").strip():
+        return can
+    allowed = _choice(values, "QUANTUM_LOCAL_TARGET", LOOPBACK) == "allow"
+    if allowed and not can:
+        raise SettingsError(
+            "QUANTUM_LOCAL_TARGET is 'allow': only a local host that nobody else reaches runs what steps "
+            "deploy, for there it runs as the host's own user; leave it out, or listen on 127.0.0.1"
         )
     return allowed
 

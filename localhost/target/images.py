@@ -4,7 +4,7 @@ import asyncio
 import platform
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
@@ -12,11 +12,10 @@ from typing import IO, Any, Final, Protocol
 import orjson
 
 from localhost.target.unpacking import Unpacking
-from shared.domain.images import ImageReference, parse_image
-from shared.modules.containers.build_registry import BuildRegistry
+from shared.domain.images import parse_image
 from shared.modules.containers.manifests import Descriptor, Manifest
 from shared.modules.containers.registries import Registry
-from shared.modules.containers.sending import Connections
+from shared.modules.containers.repositories import NO_REPOSITORIES, Repositories, Repository
 from shared.ports.actions import ActionError
 from shared.ports.targets import TargetError
 from shared.security.scope import TenantScope
@@ -41,8 +40,8 @@ class Image:
 class Images(Protocol):
     """Where the target has its images from."""
 
-    async def digest(self, scope: TenantScope, image: str) -> str:
-        """What ``image`` stands for now, as ``registry/repository@digest``.
+    async def pinned(self, scope: TenantScope, image: str) -> str:
+        """What ``image`` stands for now, with its digest.
 
         Raises:
             TargetError: there is no such image, or nobody says.
@@ -57,68 +56,50 @@ class Images(Protocol):
         """
         ...
 
-    async def aclose(self) -> None: ...
+    async def keep(self, images: Collection[str]) -> None:
+        """Let go of all but these, references with digests; nothing else may be in use."""
+        ...
 
 
 class PulledImages:
-    """Images from registries, kept under ``folder``: tenants' own come from the build registry."""
+    """Images from registries, each unpacked once under ``folder``."""
 
-    def __init__(self, folder: Path, build: BuildRegistry, others: Connections) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._build = build
-        self._others = others
+        self._repositories = NO_REPOSITORIES
         self._pulling: dict[str, asyncio.Lock] = {}
 
-    async def digest(self, scope: TenantScope, image: str) -> str:
-        """See :meth:`Images.digest`."""
+    def connect(self, repositories: Repositories) -> None:
+        """Say where images are: the platform knows once it is put together."""
+        self._repositories = repositories
+
+    async def pinned(self, scope: TenantScope, image: str) -> str:
+        """See :meth:`Images.pinned`."""
         with _told(image):
-            registry, repository, reference = self._find(scope, image)
-            digest = await registry.digest(repository, reference.reference)
-        if digest is None:
-            raise TargetError("IMAGE_NOT_FOUND", f"there is no image {image} in {registry.name}")
-        host = self._build.place.host if registry is self._build.registry else registry.name
-        return f"{host}/{repository}@{digest}"
+            reference = parse_image(image)
+            if reference.digest is not None:
+                return image
+            found = await self._repositories.find(scope, reference, execution_id="")
+        return f"{found.repository.path}@{found.manifest.digest}"
 
     async def get(self, scope: TenantScope, image: str) -> Image:
-        """See :meth:`Images.get`: pulled and unpacked unless it is here."""
-        registry, repository, reference = self._find(scope, image)
-        assert reference.digest is not None  # as digest() gave it
+        """See :meth:`Images.get`."""
         with _told(image):
-            manifest = await self._manifest(registry, repository, reference.digest)
-            lock = self._pulling.setdefault(manifest.digest, asyncio.Lock())
-            async with lock:
-                folder = self._folder / manifest.digest.replace(":", "-")
-                if not folder.exists():
-                    await self._pull(registry, repository, manifest, folder)
-        return await asyncio.to_thread(_unpacked, manifest.digest, folder)
-
-    def _find(self, scope: TenantScope, image: str) -> tuple[Registry, str, ImageReference]:
-        """Where an image is: what a tenant built, under its own name only, or in a registry of others'."""
-        try:
             reference = parse_image(image)
-        except ValueError as error:
-            raise TargetError("IMAGE_NAME", str(error)) from error
-        if reference.registry is None:
-            return self._build.registry, self._build.repository(scope, reference.repository), reference
-        if reference.registry == self._build.place.host:
-            tenant_id, _, name = reference.repository.partition("/")
-            if tenant_id != scope.tenant_id:
-                raise TargetError("IMAGE_NOT_FOUND", f"there is no image {image} in {self._build.place.name}")
-            return self._build.registry, self._build.repository(scope, name), reference
-        reference = reference.at_docker()
-        assert reference.registry is not None  # at_docker() names one
-        return Registry(self._others, reference.registry), reference.repository, reference
+            assert reference.digest is not None  # as pinned() gave it
+            folder = self._folder / _folder_name(reference.digest)
+            async with self._pulling.setdefault(reference.digest, asyncio.Lock()):
+                if not await asyncio.to_thread(folder.exists):
+                    found = await self._repositories.find(scope, reference, execution_id="")
+                    repository = found.repository
+                    manifest = await _for_this_machine(repository, found.manifest)
+                    await self._pull(repository.registry, repository.name, manifest, folder)
+        return await asyncio.to_thread(_unpacked, reference.digest, folder)
 
-    async def _manifest(self, registry: Registry, repository: str, digest: str) -> Manifest:
-        """The manifest of the image for this machine."""
-        manifest = await registry.manifest(repository, digest)
-        if manifest is not None and manifest.is_index:
-            manifest = await registry.manifest(repository, _for_this_machine(manifest.manifests).digest)
-        if manifest is None or manifest.is_index:
-            raise TargetError(
-                "IMAGE_NOT_FOUND", f"there is no image {repository}@{digest} in {registry.name}"
-            )
-        return manifest
+    async def keep(self, images: Collection[str]) -> None:
+        """See :meth:`Images.keep`."""
+        kept = {_folder_name(image.rpartition("@")[2]) for image in images}
+        await asyncio.to_thread(_remove_all_but, self._folder, kept)
 
     async def _pull(self, registry: Registry, repository: str, manifest: Manifest, folder: Path) -> None:
         """Make ``folder``, whole or not at all."""
@@ -147,10 +128,6 @@ class PulledImages:
             content.write(piece)
         content.seek(0)
 
-    async def aclose(self) -> None:
-        await self._others.aclose()
-        await self._build.aclose()
-
 
 class _told:  # noqa: N801 - reads as the statement it is
     """What a registry cannot do in this block, as an error of the target."""
@@ -162,18 +139,40 @@ class _told:  # noqa: N801 - reads as the statement it is
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, ValueError):
+            raise TargetError("IMAGE_NAME", str(error)) from error
         if isinstance(error, ActionError):
             message = f"the image {self._image} cannot be pulled: {error.message}"
             raise TargetError(error.code, message, retryable=error.retryable) from error
 
 
-def _for_this_machine(images: Sequence[Descriptor]) -> Descriptor:
+async def _for_this_machine(repository: Repository, manifest: Manifest) -> Manifest:
+    """The manifest of the image for this machine; an index has one for each kind.
+
+    Raises:
+        TargetError: there is none.
+    """
+    if not manifest.is_index:
+        return manifest
     machine = _MACHINES.get(platform.machine(), platform.machine())
-    for image in images:
-        made_for = image.platform or {}
+    for one in manifest.manifests:
+        made_for = one.platform or {}
         if made_for.get("os") == "linux" and made_for.get("architecture") == machine:
-            return image
-    raise TargetError("IMAGE_NOT_FOUND", f"the image has nothing for linux on {machine}")
+            found = await repository.registry.manifest(repository.name, one.digest)
+            if found is not None:
+                return found
+    raise TargetError("IMAGE_NOT_FOUND", f"{repository.path} has nothing for linux on {machine}")
+
+
+def _folder_name(digest: str) -> str:
+    return digest.replace(":", "-")
+
+
+def _remove_all_but(folder: Path, kept: Collection[str]) -> None:
+    """Those of before a crash, half made, go too."""
+    for one in folder.iterdir() if folder.is_dir() else ():
+        if one.name not in kept:
+            shutil.rmtree(one, ignore_errors=True)
 
 
 def _unpacked(digest: str, folder: Path) -> Image:

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -72,6 +72,11 @@ class State:
     def places(self) -> Sequence[Place]:
         """Every workload that something should run of."""
         return [Place(*row) for row in self._connection.execute(_PLACES)]
+
+    def images(self) -> Collection[str]:
+        """The images of all deployments that are remembered."""
+        rows = self._connection.execute("SELECT workload FROM deployments")
+        return {json.loads(row["workload"])["image"] for row in rows}
 
     def current(self, place: Place) -> Asked | None:
         """The deployment that the workload is at."""

@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from localhost.target.images import Images
+from localhost.target.images import Images, PulledImages
 from localhost.target.probes import fetch
 from localhost.target.rollouts import Kept, RunningWorkload
 from localhost.target.state import Asked, Place, State
 from shared.domain.workloads import Change, Deployment, Rollout, Workload
+from shared.modules.containers.repositories import Repositories
 from shared.ports.targets import Probed, TargetError
 from shared.security.scope import TenantScope
 
@@ -28,22 +29,28 @@ class LocalTarget:
 
     name = "local"
 
-    def __init__(self, folder: Path, images: Images) -> None:
-        """``folder`` keeps what is asked for, and what the copies print.
+    def __init__(self, folder: Path, images: Images | None = None) -> None:
+        """``folder`` keeps what is asked for, what the copies print, and images, unless others are given.
 
         Raises:
             UnavailableError: its file cannot be opened or written.
         """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._logs = folder / "logs"
-        self._images = images
+        self._images = images or PulledImages(folder / "images")
         self._state = State(folder / "target.db")
         self._turn = asyncio.Lock()
         self._kept = Kept(self._current, self._addresses, self._keep_address)
         self._running: dict[Place, RunningWorkload] = {}
 
+    def connect(self, repositories: Repositories) -> None:
+        """Say where images are: the platform knows once it is put together."""
+        if isinstance(self._images, PulledImages):
+            self._images.connect(repositories)
+
     async def start(self) -> None:
         """Run again what ran when the host ended."""
+        await self._images.keep(await self._within(self._state.images))
         for place in await self._within(self._state.places):
             self._run(place)
 
@@ -51,7 +58,6 @@ class LocalTarget:
         """End every process; what is asked for is kept."""
         running, self._running = self._running, {}
         await asyncio.gather(*(one.stop() for one in running.values()))
-        await self._images.aclose()
         await self._within(self._state.close)
 
     async def foresee(self, scope: TenantScope, workload: Workload) -> Sequence[Change]:
@@ -131,7 +137,7 @@ class LocalTarget:
         """
         if workload.replicas > MAX_REPLICAS:
             raise TargetError("TOO_MANY_REPLICAS", f"on one machine there are at most {MAX_REPLICAS} copies")
-        return replace(workload, image=await self._images.digest(scope, workload.image))
+        return replace(workload, image=await self._images.pinned(scope, workload.image))
 
     async def _current(self, place: Place) -> Asked | None:
         return await self._within(self._state.current, place)

@@ -12,7 +12,11 @@ from shared.modules.children import RunIntent
 from shared.modules.containers.push import PushToRegistry, RestoreTags
 from shared.modules.containers.repositories import NO_REPOSITORIES, Repositories
 from shared.modules.core import Assert, Transform, Wait
+from shared.modules.fetching import Fetcher
 from shared.modules.http import HttpRequest
+from shared.modules.kubernetes.deployment import DeployToKubernetes, UndoDeployment
+from shared.modules.kubernetes.targets import NO_TARGETS, Targets
+from shared.modules.kubernetes.verification import VerifyDeployment
 from shared.ports.actions import Action
 from shared.ports.approvals import Approvals
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
@@ -22,7 +26,8 @@ from shared.security.egress import EgressPolicy
 class BuiltInActions:
     """The built-in actions; ``egress`` and ``outbound`` are what those that reach out keep to and send.
 
-    ``approvals`` is who people are asked by, ``repositories`` where images are.
+    ``approvals`` is who people are asked by, ``repositories`` where images are,
+    ``targets`` where they run.
     """
 
     def __init__(
@@ -31,6 +36,7 @@ class BuiltInActions:
         egress: EgressPolicy,
         approvals: Approvals,
         repositories: Repositories = NO_REPOSITORIES,
+        targets: Targets = NO_TARGETS,
         outbound: OutboundTokens = NO_TOKENS,
         telemetry: Telemetry = NO_TELEMETRY,
     ) -> None:
@@ -43,6 +49,9 @@ class BuiltInActions:
             HttpRequest(egress, outbound, telemetry),
             PushToRegistry(repositories),
             RestoreTags(repositories),
+            DeployToKubernetes(targets, repositories),
+            UndoDeployment(targets),
+            VerifyDeployment(targets, Fetcher(egress, telemetry)),
         ]
         self._actions = {action.name: action for action in actions}
         self._specs = {action.name: _spec(action) for action in actions}

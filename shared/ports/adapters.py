@@ -11,6 +11,7 @@ from shared.ports.events import Events
 from shared.ports.orchestrations import Orchestrations
 from shared.ports.registries import RegistryPlace
 from shared.ports.secrets import NoSecrets, Secrets
+from shared.ports.targets import Target
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.ports.tokens import Tokens
 
@@ -33,6 +34,8 @@ class Adapters:
     telemetry: Telemetry = NO_TELEMETRY
     local_registry: RegistryPlace | None = None
     """The registry that this host itself is, where it is one."""
+    target: Target | None = None
+    """Where workloads run whose steps name no cluster, if there is such a place."""
     closers: Sequence[Closer] = ()
     """What ends those parts that keep something open, in the order in which they were opened."""
 

@@ -18,6 +18,7 @@ def test_every_action_is_described_in_full(catalogue: BuiltInActions) -> None:
     assert {action.name for action in catalogue.actions()} == {
         *("wait", "assert", "transform", "approval", "run-intent", "http-request"),
         *("push-to-registry", "restore-tags"),
+        *("deploy-to-kubernetes", "undo-deployment", "verify-deployment"),
     }
     for action in catalogue.actions():
         assert re.fullmatch(ACTION_NAME, action.name)

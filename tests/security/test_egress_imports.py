@@ -40,6 +40,7 @@ GUARD = {
         f"shared/modules/containers/{name}.py": {"httpx"}
         for name in ("answers", "authentication", "registries", "sending", "uploads")
     },
+    "shared/modules/fetching.py": {"httpx"},
     "shared/modules/http.py": {"httpx"},
     "shared/modules/http_answers.py": {"httpx"},
     "shared/modules/webhooks.py": {"httpx"},

@@ -1,5 +1,6 @@
 """Images that are folders with a small web server, for targets that run what images say."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from localhost.target.images import Image
@@ -33,7 +34,7 @@ class FolderImages:
         (self.root / "app").mkdir(parents=True)
         (self.root / "app" / "server.py").write_text(SERVER)
 
-    async def digest(self, scope: TenantScope, image: str) -> str:
+    async def pinned(self, scope: TenantScope, image: str) -> str:
         if image == "missing":
             raise TargetError("IMAGE_NOT_FOUND", "there is no image missing")
         return f"{scope.tenant_id}/{image}@sha256:{'0' * 64}"
@@ -41,5 +42,5 @@ class FolderImages:
     async def get(self, scope: TenantScope, image: str) -> Image:
         return Image(image, self.root, (), ["python3", "/app/server.py"], {"IMAGE": image}, "/app")
 
-    async def aclose(self) -> None:
+    async def keep(self, images: Collection[str]) -> None:
         pass

@@ -1,6 +1,7 @@
 """The actions that deploy: ``deploy-to-kubernetes``, and ``undo-deployment``, which takes that back."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
@@ -10,6 +11,7 @@ from shared.domain.actions import Taking, Undoing
 from shared.domain.images import parse_image
 from shared.domain.waiting import Waiting
 from shared.domain.workloads import Deployment, Rollout, Workload
+from shared.modules.containers.repositories import NO_REPOSITORIES, Repositories
 from shared.modules.kubernetes.parameters import (
     DeployOutputs,
     DeployParameters,
@@ -43,18 +45,20 @@ class DeployToKubernetes(Action):
     Parameters: ClassVar[type[BaseModel]] = DeployParameters
     Outputs: ClassVar[type[BaseModel]] = DeployOutputs
 
-    def __init__(self, targets: Targets) -> None:
+    def __init__(self, targets: Targets, repositories: Repositories = NO_REPOSITORIES) -> None:
         self._targets = targets
+        self._repositories = repositories
 
     async def run(self, parameters: DeployParameters, context: ActionContext) -> Result:
-        target, workload = self._targets.of(parameters.kubeconfig), _workload(parameters)
+        target = self._targets.of(parameters.kubeconfig)
+        workload = await self._found(_workload(parameters), context)
         with told():
             deployment = await target.apply(context.scope, workload, key=context.idempotency_key)
         return await self._standing(target, workload, deployment, context)
 
     async def poll(self, token: Any, parameters: DeployParameters, context: ActionContext) -> Result:
-        del token  # the deployment follows from the step
-        target, workload = self._targets.of(parameters.kubeconfig), _workload(parameters)
+        target = self._targets.of(parameters.kubeconfig)
+        workload = replace(_workload(parameters), image=token["image"])
         return await self._standing(target, workload, _deployment(workload, context), context)
 
     async def cancel(self, token: Any, parameters: DeployParameters, context: ActionContext) -> Result | None:
@@ -66,7 +70,8 @@ class DeployToKubernetes(Action):
         return None
 
     async def dry_run(self, parameters: DeployParameters, context: ActionContext) -> Foreseen:
-        target, workload = self._targets.of(parameters.kubeconfig), _workload(parameters)
+        target = self._targets.of(parameters.kubeconfig)
+        workload = await self._found(_workload(parameters), context)
         with told():
             changes = await target.foresee(context.scope, workload)
         would = {
@@ -77,6 +82,14 @@ class DeployToKubernetes(Action):
         deployment = _deployment(workload, context)
         known = _outputs(target, workload, deployment, Rollout("ready", "", workload.replicas, 0))
         return Foreseen(would, {**known, "address": None, "revision": None}, unknown=["address", "revision"])
+
+    async def _found(self, workload: Workload, context: ActionContext) -> Workload:
+        """``workload`` with the image that its name stands for in this execution, if it was built here."""
+        image = parse_image(workload.image)
+        if image.registry is not None:
+            return workload
+        found = await self._repositories.find(context.scope, image, execution_id=context.execution_id)
+        return replace(workload, image=f"{found.repository.path}@{found.manifest.digest}")
 
     async def _standing(
         self, target: Target, workload: Workload, deployment: Deployment, context: ActionContext
@@ -92,7 +105,8 @@ class DeployToKubernetes(Action):
             raise ActionError("ROLLOUT_FAILED", message, retryable=False)
         if rollout.state == "progressing":
             facts = {"ready": rollout.ready, "replicas": rollout.replicas, "message": rollout.message}
-            return Pending(LOOK, {"ready": rollout.ready}, Waiting("poll", facts=facts))
+            token = {"image": workload.image, "ready": rollout.ready}
+            return Pending(LOOK, token, Waiting("poll", facts=facts))
         return Completed(_outputs(target, workload, deployment, rollout))
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from shared.domain.images import parse_image
 from shared.domain.workloads import MAX_PORTS, MAX_REPLICAS, Deployment, Port, Probe
 
 _STRICT: Final = ConfigDict(strict=True, extra="forbid", frozen=True)
@@ -37,6 +38,11 @@ def _environment(env: Mapping[str, str]) -> Mapping[str, str]:
     if sum(map(len, env)) + sum(map(len, env.values())) > _MAX_ENV:
         raise ValueError(f"all variables together have at most {_MAX_ENV} characters")
     return env
+
+
+def _image(text: str) -> str:
+    parse_image(text)
+    return text
 
 
 class PortParameters(BaseModel):
@@ -121,7 +127,7 @@ class DeployParameters(TargetParameters):
     """What to run where: an ``image``, or Kubernetes ``manifests`` as they are."""
 
     namespace: str = Field(pattern=_LABEL, description="Where it belongs.", examples=["production"])
-    image: str | None = Field(
+    image: Annotated[str, AfterValidator(_image)] | None = Field(
         default=None,
         max_length=500,
         description="What to run; otherwise what an earlier step has built or pushed.",

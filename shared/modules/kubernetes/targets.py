@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from shared.ports.actions import ActionError
 from shared.ports.targets import Target, TargetError
@@ -30,6 +31,10 @@ class Targets:
             return self._own
         message = "there is no target to deploy to: give the step a 'kubeconfig', kept as a secret"
         raise ActionError("NO_TARGET", message, retryable=False)
+
+
+NO_TARGETS: Final = Targets()
+"""Of a platform where every step must name its cluster."""
 
 
 @contextmanager
