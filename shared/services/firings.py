@@ -28,9 +28,11 @@ from shared.services.attempts import HEAD
 from shared.services.authentication import Authentication
 from shared.services.executions import Executions
 from shared.services.schedules import PARTITION, find_schedule, schedule_of
+from shared.services.tenants import Tenants
 
 AGAIN: Final = timedelta(seconds=10)
-"""Until a schedule is looked at again that waits for an execution to end, or that could not be served."""
+"""Until a schedule is looked at again that waits for an execution to end, whose tenant is suspended, or that
+could not be served."""
 TOGETHER: Final = 16
 """How many schedules are looked at side by side."""
 MESSAGE: Final = 1000
@@ -44,12 +46,14 @@ class FiringSchedules:
         self,
         *,
         documents: Documents,
+        tenants: Tenants,
         agenda: Agenda,
         authentication: Authentication,
         executions: Executions,
         clock: Clock,
     ) -> None:
         self._documents = documents
+        self._tenants = tenants
         self._agenda = agenda
         self._authentication = authentication
         self._executions = executions
@@ -85,6 +89,8 @@ class FiringSchedules:
 
     async def _look(self, scope: TenantScope, name: str) -> datetime | None:
         """Fire what is due of a schedule; when to look again."""
+        if not (await self._tenants.standing(scope)).served:
+            return self._clock.now() + AGAIN  # what comes meanwhile is missed, and may be made up
         document = await find_schedule(self._documents, scope, name)
         if document is None:
             return None

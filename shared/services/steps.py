@@ -9,7 +9,7 @@ store before it acts, so that a second delivery knows that it is one.
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -42,6 +42,10 @@ from shared.services.items import OPEN, Item, first_failure, gathered, let_go, n
 from shared.services.names import Names
 from shared.services.outcomes import Outcomes, Tried
 from shared.services.runs import Run, Runs
+from shared.services.tenants import Tenants
+
+HELD_SECONDS: Final = 30.0
+"""Until it is looked again whether a suspended tenant is resumed: how late its executions may go on."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +60,7 @@ class Parts:
     clock: Clock
     children: Children
     callbacks: Callbacks
+    tenants: Tenants
     telemetry: Telemetry = NO_TELEMETRY
     max_output_bytes: int = MAX_OUTPUT_BYTES
     """Of one step, as JSON."""
@@ -81,7 +86,15 @@ class Steps:
             run = await self._parts.runs.load(scope, attempt.execution_id)
             if run is None:
                 raise LookupError(f"there is no execution {attempt.execution_id}")
+            if not attempt.gives_up and not (await self._parts.tenants.standing(scope)).served:
+                return self._held(run, attempt).to_json()
             return (await self._observed(scope, run, attempt)).to_json()
+
+    def _held(self, run: Run, attempt: Attempt) -> Outcome:
+        """While nothing is done for the tenant, nothing is begun nor polled: the attempt is made later."""
+        action = self._parts.catalogue.action(_step(run.plan.step(attempt.step), attempt).action)
+        begun = attempt.token is not None
+        return Outcome("pending", delay=HELD_SECONDS, token=attempt.token, gives_up=begun and action.gives_up)
 
     async def _observed(self, scope: TenantScope, run: Run, attempt: Attempt) -> Outcome:
         action = _step(run.plan.step(attempt.step), attempt).action

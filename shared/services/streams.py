@@ -15,14 +15,16 @@ from shared.ports.documents import EXECUTIONS, Change, Documents
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
 from shared.services.callers import Caller
+from shared.services.tenants import LIFE, Tenants
 
 PAGE = 200
 """How many events are read from the feed at a time."""
 
 
 class Streams:
-    def __init__(self, *, documents: Documents, heartbeat_seconds: float) -> None:
+    def __init__(self, *, documents: Documents, tenants: Tenants, heartbeat_seconds: float) -> None:
         self._documents = documents
+        self._tenants = tenants
         self._heartbeat = heartbeat_seconds
 
     async def page(
@@ -45,7 +47,8 @@ class Streams:
         """A live stream: batches of events as they are committed, an empty one when a heartbeat is due.
 
         While the store is away it has heartbeats only, and then goes on where it was. It ends behind the
-        terminal event. Errors that a caller should see are raised here, before the iteration begins.
+        terminal event, or when nothing is done for the tenant's members any more. Errors that a caller should
+        see are raised here, before the iteration begins.
 
         Raises:
             NotFoundError: there is no such execution.
@@ -53,20 +56,28 @@ class Streams:
         """
         reader = await self._reader(caller, execution_id, after)
         first = await reader.read(limit=PAGE)
-        return self._follow(reader, first)
+        return self._follow(reader, first, caller.scope)
 
-    async def _follow(self, reader: "_Reader", events: Sequence[Event]) -> AsyncIterator[Sequence[Event]]:
+    async def _follow(
+        self, reader: "_Reader", events: Sequence[Event], scope: TenantScope
+    ) -> AsyncIterator[Sequence[Event]]:
         if events:
             yield events
+        quiet, patience = 0.0, min(self._heartbeat, LIFE)
         while not reader.ended:
             try:
-                events = await reader.read(limit=PAGE, wait=self._heartbeat)
+                if not (await self._tenants.standing(scope)).served:
+                    return
+                events = await reader.read(limit=PAGE, wait=patience)
             except UnavailableError as error:
                 # The stream outlives it: browsers come back from a broken stream, but not from a 503.
                 yield ()
                 await asyncio.sleep(min(error.retry_after, self._heartbeat))
             else:
-                yield events
+                quiet = 0.0 if events else quiet + patience
+                if events or quiet >= self._heartbeat:
+                    quiet = 0.0
+                    yield events
 
     async def _reader(self, caller: Caller, execution_id: str, after: str | None) -> "_Reader":
         head = await self._documents.read(caller.scope, container=EXECUTIONS, partition=execution_id, id=HEAD)

@@ -27,6 +27,7 @@ from shared.security.webhooks import signed_headers
 from shared.services.published import published
 from shared.services.relay import TYPE_PREFIX
 from shared.services.subscriptions import Subscriptions, deliveries_of
+from shared.services.tenants import Tenants
 
 ORCHESTRATOR: Final = "webhook_delivery"
 KEPT: Final = 30 * 86_400
@@ -52,6 +53,7 @@ class Webhooks:
         self,
         *,
         documents: Documents,
+        tenants: Tenants,
         orchestrations: Orchestrations,
         subscriptions: Subscriptions,
         sender: WebhookSender,
@@ -60,6 +62,7 @@ class Webhooks:
         telemetry: Telemetry = NO_TELEMETRY,
     ) -> None:
         self._documents = documents
+        self._tenants = tenants
         self._orchestrations = orchestrations
         self._subscriptions = subscriptions
         self._sender = sender
@@ -142,6 +145,9 @@ class Webhooks:
         if subscription is None or not subscription.enabled:
             state = "deleted" if subscription is None else "disabled"
             await self._record(scope, name, delivery, status="dead", error=f"the subscription was {state}")
+            return None
+        if not (await self._tenants.standing(scope)).served:
+            await self._record(scope, name, delivery, status="dead", error="the tenant was suspended")
             return None
         return await self._attempt(scope, subscription, stored, attempt)
 

@@ -36,7 +36,9 @@ def delivery_services(base: Foundation) -> DeliveryServices:
     )
     return DeliveryServices(
         audit=Audit(documents=documents, cursors=base.cursors),
-        streams=Streams(documents=documents, heartbeat_seconds=settings.heartbeat_seconds),
+        streams=Streams(
+            documents=documents, tenants=base.tenants, heartbeat_seconds=settings.heartbeat_seconds
+        ),
         relay=Relay(
             documents=documents, events=base.events, clock=adapters.clock, telemetry=adapters.telemetry
         ),
@@ -44,6 +46,7 @@ def delivery_services(base: Foundation) -> DeliveryServices:
         subscriptions=subscriptions,
         webhooks=Webhooks(
             documents=documents,
+            tenants=base.tenants,
             orchestrations=adapters.orchestrations,
             subscriptions=subscriptions,
             sender=GuardedWebhooks(base.egress, telemetry=adapters.telemetry),

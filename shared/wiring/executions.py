@@ -75,6 +75,7 @@ def execution_services(
                 adapters.clock,
                 children,
                 callbacks,
+                base.tenants,
                 adapters.telemetry,
                 base.settings.max_output_bytes,
             )
@@ -187,6 +188,7 @@ def _schedules(
     )
     firing = FiringSchedules(
         documents=documents,
+        tenants=base.tenants,
         agenda=agenda,
         authentication=tenancy.authentication,
         executions=executions,

@@ -55,6 +55,7 @@ class Bench:
     workshop: Workshop
     documents: InterruptedDocuments
     members: Members
+    authentication: Authentication
     schedules: Schedules
     timer: FiringSchedules
     other_timer: FiringSchedules
@@ -158,10 +159,11 @@ async def open_bench(request: pytest.FixtureRequest, store: str, folder: Path) -
         def timer() -> FiringSchedules:
             return FiringSchedules(
                 documents=documents,
+                tenants=workshop.tenants,
                 agenda=agenda,
                 authentication=authentication,
                 executions=workshop.executions,
                 clock=clock,
             )
 
-        yield Bench(workshop, documents, members, schedules, timer(), timer())
+        yield Bench(workshop, documents, members, authentication, schedules, timer(), timer())

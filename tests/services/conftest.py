@@ -138,6 +138,7 @@ class Workshop:
             self.clock,
             self.children,
             self.callbacks,
+            self.tenants,
             max_output_bytes=max_output_bytes,
         )
         return Steps(parts)

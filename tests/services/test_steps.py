@@ -11,8 +11,6 @@ from shared.domain.actions import SideEffect
 from shared.domain.errors import UnavailableError
 from shared.ports.actions import ActionContext, ActionError, Completed, Pending
 from shared.security.scope import TenantScope
-from shared.services.runs import Runs
-from shared.services.steps import Parts, Steps
 from tests.services.conftest import Workshop
 from tests.stores import BOTH_STORES
 
@@ -333,9 +331,7 @@ async def test_an_action_that_has_run_is_not_run_again_because_the_store_is_away
 
     action = workshop.catalogue.add("act", behaviour)
     execution = await workshop.execute({"id": "a", "action": "act"})
-    steps = Steps(
-        Parts(store, Runs(store), workshop.catalogue, workshop.clock, workshop.children, workshop.callbacks)
-    )
+    steps = workshop.forgetful(store)
     request = {"tenant_id": "acme", "execution_id": execution.execution_id, "step": "a", "attempt": 1}
     assert await steps.run({**request, "first": True}) == {"status": "completed"}
     assert action.runs == [1]

@@ -27,6 +27,7 @@ def steps(workshop: Workshop, telemetry: RecordedTelemetry) -> Steps:
             workshop.clock,
             workshop.children,
             workshop.callbacks,
+            workshop.tenants,
             telemetry,
         )
     )

@@ -23,6 +23,7 @@ from shared.services.chains import Chains
 from shared.services.quotas import Room
 from shared.services.sealing import Sealer
 from shared.services.subscriptions import LIFE, PARTITION, Subscriptions
+from shared.services.tenants import Tenants
 from shared.services.webhooks import KEPT, ORCHESTRATOR, RetryPolicy, Webhooks
 from tests.fakes.clock import START, FrozenClock
 from tests.fakes.orchestrations import RecordedOrchestrations
@@ -56,6 +57,7 @@ class Office:
     clock: FrozenClock
     subscriptions: Subscriptions
     webhooks: Webhooks
+    tenants: Tenants
 
     async def subscribe(self, *types: str, name: str = "hook", by: Caller = ADA, **fields: Any) -> str | None:
         new = NewSubscription(URL, types, **fields)
@@ -89,15 +91,17 @@ def office(tmp_path: Path) -> Iterator[Office]:
         url_refusal=EgressPolicy().refusal_of_url,
         room=Room(documents),
     )
+    tenants = Tenants(documents, clock)
     webhooks = Webhooks(
         documents=documents,
+        tenants=tenants,
         orchestrations=orchestrations,
         subscriptions=subscriptions,
         sender=receiver,
         clock=clock,
         policy=RetryPolicy(attempts=3, first_delay=10),
     )
-    yield Office(documents, orchestrations, receiver, clock, subscriptions, webhooks)
+    yield Office(documents, orchestrations, receiver, clock, subscriptions, webhooks, tenants)
     documents.close()
 
 
