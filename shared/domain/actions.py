@@ -82,6 +82,8 @@ class ActionSpec:
     """The parameters that earlier steps may give."""
     undone_by: Undoing | None = None
     """What undoes it; None: only what its step says."""
+    takes_secrets: frozenset[str] = frozenset()
+    """The parameters that may have secrets in them: nothing of them is kept."""
 
     def spelled_out(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """``parameters`` with the conditions wrapped in ``${{ }}``, so that all are read alike."""

@@ -3,6 +3,8 @@
 CEL (https://cel.dev) always ends (``effort`` bounds when), has no side effects and cannot leave its names:
 ``parameters``, ``target``, ``steps.<id>.outputs``, ``steps.<id>.status`` and ``execution``. A text that is
 exactly one ``${{ }}`` yields the expression's value with its type; otherwise values are put into the text.
+
+``${{ secrets.NAME }}`` is the value of a secret, and nothing can be done with it: CEL never sees one.
 """
 
 import importlib.util
@@ -25,6 +27,7 @@ from shared.domain.templates import (
     has_template,
     name_parameters,
     name_steps,
+    secret_of,
     split,
     start_of,
 )
@@ -35,9 +38,8 @@ ITEM: Final = "item"
 """What the parameters of a step with ``foreach`` may name besides."""
 FIELDS: Final = frozenset({"outputs", "status"})
 """What a step has in an expression."""
-LATER: Final = {
-    "secrets": "secrets are not available in this release",
-}
+SECRETS: Final = "secrets"
+"""What those parameters may name besides that an action keeps for itself."""
 FUNCTIONS: Final = frozenset(
     {
         *("size", "contains", "startsWith", "endsWith", "matches"),
@@ -106,6 +108,8 @@ class Use:
     """Functions that are none of :data:`FUNCTIONS`."""
     variables: frozenset[str]
     """The variables it names, but for those of its own macros; without any, its value is always the same."""
+    secret: str | None = None
+    """The secret that it is."""
 
     @property
     def constant(self) -> bool:
@@ -239,6 +243,11 @@ def expressions_in(value: Any) -> Iterator[str]:
             pass
 
 
+def secrets_in(value: Any) -> frozenset[str]:
+    """The secrets that ``${{ }}`` in ``value`` are."""
+    return frozenset(name for source in expressions_in(value) if (name := secret_of(source)) is not None)
+
+
 def references(value: Any, known: Collection[str]) -> frozenset[str]:
     """The steps that the ``${{ }}`` in ``value`` name (of ``known`` ids the longest that fits)."""
     found: set[str] = set()
@@ -284,6 +293,7 @@ def _use(source: str, known: frozenset[str]) -> Use:
             name for name in named["functions"] if name[0] not in "_!@-" and name not in FUNCTIONS
         ),
         variables=frozenset(variables),
+        secret=secret_of(bare),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from shared.domain.actions import ActionSpec, SideEffect
 from shared.domain.canonical import content_hash
 from shared.domain.definitions import Concurrency, Definition
-from shared.domain.expressions import named_steps, references
+from shared.domain.expressions import named_steps, references, secrets_in
 from shared.domain.handovers import handovers
 from shared.domain.steps import Retry, Step
 
@@ -39,6 +39,11 @@ class PlanStep:
     foreach: Any = None
     """The items to run it for, or the expression that yields them; None: it runs once."""
     concurrency: int = 0
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The secrets that its action is given."""
+        return secrets_in(self.parameters)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -118,6 +123,12 @@ class Plan:
         """Every action that it may come to."""
         undone = (step.compensate.action for step in self.every_step if step.compensate)
         return frozenset(step.action for step in self.every_step).union(undone)
+
+    @cached_property
+    def secrets(self) -> frozenset[str]:
+        """Every secret that it may come to."""
+        undone = (step.compensate.secrets for step in self.every_step if step.compensate)
+        return frozenset[str]().union(*(step.secrets for step in self.every_step), *undone)
 
     @cached_property
     def referenced(self) -> frozenset[str]:

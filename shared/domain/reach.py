@@ -23,7 +23,7 @@ _PATH: Final = re.compile(
     | [bB]?[rR][bB]? (?: '{3}.*?'{3} | "{3}.*?"{3} | '[^'\n]*' | "[^"\n]*" )
     | [bB]? (?: '{3}(?:\\.|[^\\])*?'{3} | "{3}(?:\\.|[^\\])*?"{3}
               | '(?:\\.|[^'\\\n])*'        | "(?:\\.|[^"\\\n])*" )
-    | (?P<path> (?<![\w.]) (?P<root> parameters | target | steps | execution | item ) \b
+    | (?P<path> (?<![\w.]) (?P<root> parameters | target | steps | execution | item | secrets ) \b
                 (?P<links> (?: """
     + re.sub(r"\?P<\w+>", "?:", _LINK)
     + r""" )* ) )

@@ -34,6 +34,7 @@ _PARAMETER: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_SECRET: Final = re.compile(r"secrets\s*\.\s*([A-Za-z_]\w*)", re.ASCII)
 
 
 class TemplateError(ValueError):
@@ -142,6 +143,12 @@ def name_parameters(source: str) -> Iterator[str | None]:
             yield None
         elif (name := match["name"] or match["key"]) is not None:
             yield name
+
+
+def secret_of(source: str) -> str | None:
+    """The secret that an expression is, if it is one and nothing else."""
+    match = _SECRET.fullmatch(source)
+    return match[1] if match else None
 
 
 def _longest(written: str, known: Collection[str]) -> str:

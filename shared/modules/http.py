@@ -60,6 +60,7 @@ class HttpRequest(Action):
     module = "http"
     side_effect = "idempotent"
     urls = frozenset({"url"})
+    takes_secrets = frozenset({"url", "headers", "body"})
     Parameters: ClassVar[type[BaseModel]] = HttpRequestParameters
     Outputs: ClassVar[type[BaseModel]] = HttpRequestOutputs
 

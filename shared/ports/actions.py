@@ -138,6 +138,9 @@ class Action(ABC):
     """The parameters that are CEL expressions themselves, without ``${{ }}``."""
     urls: ClassVar[frozenset[str]] = frozenset()
     """The parameters that are URLs which the action calls."""
+    takes_secrets: ClassVar[frozenset[str]] = frozenset()
+    """The parameters that may have secrets in them: of what they are, the action keeps nothing, and it gives
+    nothing of them to what does."""
     permission: ClassVar[str] = EXECUTE
     """The operation that somebody must be permitted for it to complete."""
     offers: ClassVar[Mapping[str, str]] = MappingProxyType({})

@@ -22,7 +22,16 @@ ACTIONS = {
     "check": ActionSpec("check", "core", "pure", lambda _: [], frozenset({"condition"})),
     "run-intent": ActionSpec("run-intent", "core", "idempotent", lambda _: []),
 }
-CALL = {"call": ActionSpec("call", "http", "idempotent", lambda _: [], urls=frozenset({"url"}))}
+CALL = {
+    "call": ActionSpec(
+        "call",
+        "http",
+        "idempotent",
+        lambda _: [],
+        urls=frozenset({"url"}),
+        takes_secrets=frozenset({"headers", "url"}),
+    )
+}
 """An action that calls a URL."""
 
 

@@ -171,3 +171,15 @@ def test_what_runs_last_is_not_undone() -> None:
     assert not errors_of({"steps": [], **last}, UNDOING)
     made = make_plan(parse_definition(last), actions=UNDOING)
     assert [step.compensate for step in made.last] == [None, None]
+
+
+def test_a_plan_knows_the_secrets_that_it_may_come_to_and_names_them_only() -> None:
+    undone = {"action": "build", "token": "${{ secrets.UNDO }}"}
+    made = plan(
+        {"id": "a", "action": "build", "headers": {"A": "Bearer ${{ secrets.TOKEN }}"}, "compensate": undone},
+        {"id": "b", "action": "build", "said": "secrets.NONE ${{ target }}"},
+        **{"finally": [{"id": "c", "action": "build", "key": ["${{ secrets.KEY }}"]}]},
+    )
+    assert made.secrets == {"TOKEN", "UNDO", "KEY"}
+    assert {step.id: step.secrets for step in made.every_step} == {"a": {"TOKEN"}, "b": set(), "c": {"KEY"}}
+    assert "Bearer ${{ secrets.TOKEN }}" in json.dumps(made.to_json())

@@ -72,6 +72,14 @@ class ScriptedCatalogue:
 
     def specs(self) -> Mapping[str, ActionSpec]:
         return {
-            name: ActionSpec(name, "test", action.side_effect, lambda _: [], action.conditions, action.urls)
+            name: ActionSpec(
+                name,
+                "test",
+                action.side_effect,
+                lambda _: [],
+                action.conditions,
+                action.urls,
+                takes_secrets=action.takes_secrets,
+            )
             for name, action in self._actions.items()
         }

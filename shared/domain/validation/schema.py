@@ -10,7 +10,7 @@ from shared.domain.actions import ParameterProblem, did_you_mean
 from shared.domain.approvals import APPROVAL
 from shared.domain.definitions import MAX_STEPS, Definition
 from shared.domain.errors import FieldError
-from shared.domain.expressions import FIELDS, FUNCTIONS, ITEM, LATER, NAMES
+from shared.domain.expressions import FIELDS, FUNCTIONS, ITEM, NAMES, SECRETS
 from shared.domain.models import model_errors
 from shared.domain.parameters import schema_errors
 from shared.domain.pointers import pointer
@@ -200,8 +200,8 @@ def _expression_errors(entry: Entry, expression: Expression, known: frozenset[st
                 )
                 yield FieldError(at, "UNKNOWN_NAME", message)
             continue
-        if name in LATER:
-            yield FieldError(at, "NOT_AVAILABLE", f"{who}: {LATER[name]}")
+        if name == SECRETS:
+            yield from _secret_errors(entry, expression)
             continue
         message = (
             f"{who}: '{name}' in expression '{expression.source}' is not a name that expressions "
@@ -211,6 +211,28 @@ def _expression_errors(entry: Entry, expression: Expression, known: frozenset[st
     for name in use.functions:
         message = f"{who}: there is no function '{name}' in expressions{did_you_mean(name, FUNCTIONS)}"
         yield FieldError(at, "UNKNOWN_FUNCTION", message)
+
+
+def _secret_errors(entry: Entry, expression: Expression) -> Iterator[FieldError]:
+    """That a secret stands alone in its ``${{ }}``, and where nothing of it is kept or decided by it."""
+    assert expression.use is not None
+    takes = entry.spec.takes_secrets if entry.spec else frozenset[str]()
+    if expression.use.secret is None:
+        message = (
+            "nothing can be done with a secret: it stands alone in its ${{ }}, with text around that if need "
+            "be, as in 'Bearer ${{ secrets.API_TOKEN }}'"
+        )
+    elif expression.parameter in takes:
+        return
+    elif takes:
+        where = ", ".join(f"'{name}'" for name in sorted(takes))
+        message = f"a secret may stand in these parameters of '{entry.step['action']}' only: {where}"
+    elif entry.spec is None and "action" in entry.step:
+        return  # of an action that there is not, nothing is known
+    else:
+        kept = f"'{entry.step['action']}'" if entry.spec else "an output"
+        message = f"a secret cannot stand here: what {kept} is given is kept, for everybody to read"
+    yield FieldError(expression.at, "SECRET_PLACE", f"{entry.title}: {message}")
 
 
 def _access_errors(access: StepAccess, *, at: str, who: str, known: frozenset[str]) -> Iterator[FieldError]:

@@ -23,7 +23,8 @@ def no_secrets(subject: Subject) -> Iterator[FieldError]:
     for path, what in secrets_in(told):
         message = (
             f"this looks like {what}, for everybody to read who may read the intent: take it out, "
-            "have it renewed where it was made, and give it as a parameter of the execution"
+            "have it renewed where it was made, PUT it to /api/v1/secrets/NAME, and put "
+            "${{ secrets.NAME }} in its place"
         )
         yield FieldError(pointer(*path), "SECRET", message)
 

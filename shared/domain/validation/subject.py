@@ -75,6 +75,8 @@ class Expression:
     source: str
     use: Use | None
     unreadable: str = ""
+    parameter: str | None = None
+    """The parameter that it stands in, if it stands in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +195,11 @@ class Subject:
         known = _one(self.known)
         left = MAX_EXPRESSIONS
         for entry in self.speaking:
-            for at, text in _texts_of(entry):
+            for at, text, parameter in _texts_of(entry):
                 left -= len(text)
                 if left < 0:
                     return False
-                entry.expressions.extend(_expressions(entry, at, text, known))
+                entry.expressions.extend(_expressions(entry, at, text, known, parameter))
         return True
 
     @cached_property
@@ -230,31 +232,33 @@ def _entry(
     return Entry(raw, long, at, spec, spelled, last, undoes is not None, each)
 
 
-def _texts_of(entry: Entry) -> Iterator[tuple[str, str]]:
-    """Where each text with expressions stands, and the text."""
+def _texts_of(entry: Entry) -> Iterator[tuple[str, str, str | None]]:
+    """Where each text with expressions stands, the text, and the parameter that it is part of, if any."""
     when = entry.step.get("when")
     if isinstance(when, str) and when:
-        yield entry.condition_at, when
+        yield entry.condition_at, when, None
     for path, text in texts(entry.step.get("foreach")):
         if OPEN in text:
-            yield entry.at + pointer("foreach", *path), text
+            yield entry.at + pointer("foreach", *path), text, None
     for name, value in entry.parameters.items():
         for path, text in texts(value):
             if OPEN in text:
-                yield entry.place([name]) + pointer(*path), text
+                yield entry.place([name]) + pointer(*path), text, name
 
 
-def _expressions(entry: Entry, at: str, text: str, known: frozenset[str]) -> list[Expression]:
+def _expressions(
+    entry: Entry, at: str, text: str, known: frozenset[str], parameter: str | None
+) -> list[Expression]:
     try:
         sources = [text] if at == entry.condition_at else list(expressions_in(text))
     except ExpressionError as error:
         return [Expression(at, text, None, str(error))]
-    return [_expression(at, source, known) for source in sources]
+    return [_expression(at, source, known, parameter) for source in sources]
 
 
-def _expression(at: str, source: str, known: frozenset[str]) -> Expression:
+def _expression(at: str, source: str, known: frozenset[str], parameter: str | None) -> Expression:
     try:
-        return Expression(at, source, check(source, known))
+        return Expression(at, source, check(source, known), parameter=parameter)
     except ExpressionError as error:
         return Expression(at, source, None, str(error))
 
