@@ -3,10 +3,14 @@
 The ids belong to the task: whoever begins to serve something says what with :func:`about`, and every record
 that is logged meanwhile, by whatever module, has them (:func:`identify`): behind its message, where only text
 is kept, as the Functions host does with the lines of a worker, and as fields where there are fields.
+
+So do the secrets that are at hand while something is done (:class:`hiding`): no record that is made meanwhile
+has one, of whatever module it is, nor has telemetry.
 """
 
 import json
 import logging
+import traceback
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
@@ -14,10 +18,13 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Final
 
 from shared.domain.times import rfc3339
+from shared.security.redaction import NOTHING, Redactor
 
 _ids: ContextVar[Mapping[str, str]] = ContextVar("ids", default=MappingProxyType({}))
+_redactor: ContextVar[Redactor] = ContextVar("redactor", default=NOTHING)
 
-_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "ids"}
+_OWN: Final = {"ids", "redactor"}
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"} | _OWN
 """What every record has; what else is there was given as ``extra``."""
 
 
@@ -45,12 +52,51 @@ def add(**ids: str) -> None:
     _ids.set({**_ids.get(), **ids})
 
 
+class hiding:  # noqa: N801 - as above
+    """Have nothing that is logged or told to telemetry in the block have what ``redactor`` takes away."""
+
+    __slots__ = ("_redactor", "_token")
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._token: Token[Redactor] | None = None
+
+    def __enter__(self) -> None:
+        self._token = _redactor.set(self._redactor)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._token is not None
+        _redactor.reset(self._token)
+
+
+def hidden[T](value: T) -> T:
+    """``value``, which is JSON, without what the block that this is in hides."""
+    return _redactor.get().json(value)
+
+
 class IdentifiedRecord(logging.LogRecord):
-    """A log record with the ids of the task that logs it."""
+    """A log record with the ids of the task that logs it, and without the secrets that it hides."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.ids = _ids.get()
+        self.redactor = _redactor.get()
+        if self.redactor:
+            self._hide()
+
+    def _hide(self) -> None:
+        """Make the texts now, from which handlers may take what they want."""
+        try:
+            text = message_of(self)
+        except (TypeError, ValueError, KeyError):  # to be told of that, handlers would tell its arguments
+            text = f"a message that cannot be put together: {self.msg!r}"
+        self.msg, self.args = self.redactor.text(text), ()
+        if self.exc_info and self.exc_info[0] is not None:
+            told = "".join(traceback.format_exception(*self.exc_info)).rstrip("\n")
+            if (cleaned := self.redactor.text(told)) != told:
+                self.exc_info, self.exc_text = None, cleaned
 
     def getMessage(self) -> str:  # noqa: N802 - logging's own name
         """The message with the ids behind it."""
@@ -73,7 +119,8 @@ def message_of(record: logging.LogRecord) -> str:
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """The record's ids and whatever else was given beside its message."""
     extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-    return {**getattr(record, "ids", {}), **extra}
+    redactor: Redactor = getattr(record, "redactor", NOTHING)
+    return {**getattr(record, "ids", {}), **redactor.json(extra)}
 
 
 class JsonLines(logging.Formatter):
@@ -89,4 +136,6 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
+        elif record.exc_text:
+            line["exception"] = record.exc_text
         return json.dumps(line, default=str, ensure_ascii=False)

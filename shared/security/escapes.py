@@ -6,7 +6,6 @@ whatever mixture and however deep they are nested: backslashes of JSON, Python a
 references of HTML.
 """
 
-import html
 import re
 from array import array
 from collections.abc import Iterator
@@ -115,6 +114,8 @@ def _meant(match: re.Match[bytes]) -> bytes:
         case "octal":
             return bytes([int(text, 8)])
         case "named":
+            import html  # late: its table is a millisecond of a cold start
+
             known = html.unescape(f"&{text.decode()};")
             return b"&" + text + b";" if known.startswith("&") and known != "&" else known.encode()
         case _:

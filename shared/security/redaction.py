@@ -91,7 +91,7 @@ class Redactor:
     def json[T](self, value: T) -> T:
         """The same for all texts and keys in a JSON value; a number that has a value in it becomes a text.
 
-        What is not JSON is left to whoever refuses it.
+        So does what is not JSON, and is otherwise left to whoever refuses it.
         """
         if not self:
             return value
@@ -175,15 +175,13 @@ def _walked(value: Any, clean: Callable[[str], str]) -> Any:
             return clean(value)
         case bool() | None:
             return value
-        case int() | float():
-            text = str(value)
-            return value if clean(text) == text else clean(text)
         case Mapping():
             return _walked_fields(value, clean)
         case list() | tuple():
             return [_walked(item, clean) for item in value]
-        case _:
-            return value
+        case _:  # a number; or no JSON, which a log record may have, and which is written as its text
+            text = str(value)
+            return value if clean(text) == text else clean(text)
 
 
 def _walked_fields(fields: Mapping[Any, Any], clean: Callable[[str], str]) -> dict[Any, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared import logs
+from shared.security.redaction import Redactor
 
 
 @pytest.fixture
@@ -83,3 +84,38 @@ def test_a_field_named_like_an_id_is_no_error(written: io.StringIO) -> None:
     with logs.about(tenant_id="acme"):
         log("x", tenant_id="a library's own")
     assert "tenant_id=acme" in written.getvalue()
+
+
+def test_no_record_of_the_block_has_a_secret_of_it_whoever_logs_it(written: io.StringIO) -> None:
+    with logs.hiding(Redactor([("TOKEN", "s3cr3t-token")])):
+        log(
+            "sent %s to %s",
+            "Bearer s3cr3t-token",
+            "x",
+            url="https://a/?k=s3cr3t%2Dtoken",
+            seen={"s3cr3t-token"},
+        )
+        log("%d of them", "s3cr3t-token")  # which cannot be formatted
+        try:
+            int("s3cr3t-token")
+        except ValueError:
+            logging.getLogger("tests.logs").exception("it broke")
+    log("afterwards s3cr3t-token is nobody's")
+    lines = written.getvalue().splitlines()
+    assert lines[0] == "sent Bearer ***TOKEN*** to x"
+    first, broken = json.loads(lines[1]), json.loads(lines[-3])
+    assert (first["url"], first["seen"]) == ("https://a/?k=***TOKEN***", "{'***TOKEN***'}")
+    assert broken["exception"].endswith("with base 10: '***TOKEN***'")
+    assert written.getvalue().count("s3cr3t") == 2
+    assert "afterwards" in lines[-1]
+
+
+def test_what_has_none_is_told_as_ever(written: io.StringIO) -> None:
+    with logs.hiding(Redactor([("TOKEN", "s3cr3t-token")])):
+        try:
+            int("something else")
+        except ValueError:
+            logging.getLogger("tests.logs").exception("it %s", "broke", extra={"count": 3})
+    line = json.loads(written.getvalue().splitlines()[-1])
+    assert (line["message"], line["count"]) == ("it broke", 3)
+    assert line["exception"].endswith("with base 10: 'something else'")

@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from shared import logs
 from shared.adapters.opentelemetry.telemetry import Exporters, OpenTelemetry
 from shared.domain.metrics import EXECUTIONS_FINISHED, STEP_DURATION
+from shared.security.redaction import Redactor
 from tests.telemetry.exporters import Kept, KeptMetrics
 
 TRACE, ABOVE = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -194,3 +195,25 @@ class Hanging(SpanExporter):
 
     def shutdown(self) -> None:
         """Nothing is open."""
+
+
+@pytest.mark.usefixtures("identified")
+async def test_nothing_that_is_told_has_a_secret_of_the_block(telemetry: OpenTelemetry, kept: Kept) -> None:
+    with logs.hiding(Redactor([("TOKEN", "s3cr3t-token")])):
+        with telemetry.span("call", attributes={"url.full": "https://a/bots3cr3t-token/send"}) as span:
+            span.set({"answer": "s3cr3t-token"})
+            span.fail("s3cr3t-token")
+        try:
+            int("s3cr3t-token")
+        except ValueError:
+            _log.exception("it broke")
+    await telemetry.close()
+    told = kept.span("call")
+    assert dict(told.attributes or {}) == {
+        "url.full": "https://a/bot***TOKEN***/send",
+        "answer": "***TOKEN***",
+        "error.type": "***TOKEN***",
+    }
+    (record,) = [one.log_record for one in kept.logs.get_finished_logs()]
+    assert "base 10: '***TOKEN***'" in str((record.attributes or {})["exception.stacktrace"])
+    assert "s3cr3t" not in f"{told.to_json()}{record.attributes}"

@@ -58,4 +58,6 @@ def _attributes(record: logging.LogRecord) -> dict[str, Any]:
         found["exception.type"] = type(error).__name__
         found["exception.message"] = str(error)
         found["exception.stacktrace"] = "".join(traceback.format_exception(error))
+    elif record.exc_text:
+        found["exception.stacktrace"] = record.exc_text
     return {name: value for name, value in found.items() if isinstance(value, str | int | float | bool)}

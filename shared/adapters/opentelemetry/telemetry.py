@@ -109,7 +109,7 @@ class OpenTelemetry:
 
     @contextmanager
     def _timed(self, name: str, kind: Kind, parent: Carrier, attributes: Attributes) -> Iterator["_Span"]:
-        started = self._tracer.start_span(name, _context(parent), _kinds[kind], attributes)
+        started = self._tracer.start_span(name, _context(parent), _kinds[kind], logs.hidden(attributes))
         span = _Span(started)
         token = otel_context.attach(trace.set_span_in_context(started))
         try:
@@ -205,9 +205,10 @@ class _Span:
         self._span = span
 
     def set(self, attributes: Attributes) -> None:
-        self._span.set_attributes(attributes)
+        self._span.set_attributes(logs.hidden(attributes))
 
     def fail(self, error: str) -> None:
+        error = logs.hidden(error)
         self._span.set_attribute("error.type", error)
         self._span.set_status(Status(StatusCode.ERROR, error))
 
