@@ -149,6 +149,7 @@ def _planned(value: Preview, step: PlanStep, inputs: Inputs) -> dict[str, Any]:
         "action": step.action,
         "inputs": inputs.values,
         "unresolved": _unresolved(inputs.unresolved),
+        "secrets": sorted(step.secrets),
         "timeout": step.timeout,
         "retry": step.retry.model_dump(),
         "side_effect": step.side_effect,

@@ -49,8 +49,8 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
     catalogue = catalogue or built_in_actions(base, approvals)
     tenancy = tenancy_services(base)
     secrets = secret_services(base)
-    registry = registry_services(base, catalogue, tenancy)
-    executions = execution_services(base, catalogue, approvals, tenancy, registry)
+    registry = registry_services(base, catalogue, tenancy, secrets)
+    executions = execution_services(base, catalogue, approvals, tenancy, registry, secrets)
     delivery = delivery_services(base)
     upkeep = upkeep_services(base, catalogue, tenancy)
     # Each group has its own services under their own names, which its dataclass holds it to.

@@ -40,8 +40,8 @@ class Unresolved(BaseModel):
 
     pointer: str = Field(description="JSON Pointer into the step's `inputs`.", examples=["/image"])
     steps: list[str] = Field(
-        description="The steps whose results it waits for; none, if it asks for the execution itself, cannot "
-        "be resolved (a warning says why), or is too large to be shown."
+        description="The steps whose results it waits for; none, if it asks for the execution itself, is "
+        "a secret, cannot be resolved (a warning says why), or is too large to be shown."
     )
 
 
@@ -64,6 +64,11 @@ class PlannedAction(BaseModel):
         "others stay as they are written, and are listed in `unresolved`."
     )
     unresolved: list[Unresolved]
+    secrets: list[str] = Field(
+        description="The secrets that it is given when it runs. Their values are in no plan, and who "
+        "executes must be permitted `secrets.use` of each.",
+        examples=[["API_TOKEN"]],
+    )
     timeout: float = Field(description="Seconds that one attempt may take.")
     retry: PlanRetry
     side_effect: Literal["pure", "idempotent", "compensatable", "irreversible"] = Field(

@@ -1,11 +1,11 @@
 """What an execution would do, before it does anything: the order, the inputs as far as they are known.
 
-Expressions over ``parameters`` and ``target`` are resolved; those over the results of steps, or over the
-execution itself, stay as they are written and are pointed out.
+Expressions over ``parameters`` and ``target`` are resolved; those over the results of steps, over the
+execution itself, or that are secrets, stay as they are written and are pointed out.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -97,6 +97,15 @@ class Preview:
     warnings: Sequence[FieldError]
     blockers: Sequence[FieldError] = ()
     runs: Mapping[str, Intent] = field(default_factory=dict[str, Intent])
+
+    def places_of_secret(self, name: str) -> Iterator[str]:
+        """Where in the graph steps, and what undoes them, are given the secret."""
+        for position, one in enumerate(self.steps):
+            at = pointer("graph", "nodes", position)
+            if name in one.step.secrets:
+                yield f"{at}/inputs"
+            if one.step.compensate and name in one.step.compensate.secrets:
+                yield f"{at}/compensate/inputs"
 
     def child_of(self, step: PlanStep) -> Intent | None:
         """What a ``run-intent`` step would execute."""

@@ -116,6 +116,11 @@ class Redactor:
         return here, [needle for needle in self._normal if any(needle.sought in form for form in forms)]
 
 
+def mark(name: str) -> str:
+    """What stands in place of the secret's value."""
+    return f"***{name}***"
+
+
 NOTHING: Final = Redactor()
 """Of an attempt that has no secrets."""
 
@@ -212,7 +217,7 @@ def _without(data: bytes, plain: Iterable[_Needle], others: Collection[_Needle])
     pieces: list[bytes] = []
     done = 0
     for found in _merged(ranges):
-        pieces += data[done : found.start], b"***", found.name.encode(), b"***"
+        pieces += data[done : found.start], mark(found.name).encode()
         done = found.end
     return b"".join([*pieces, data[done:]])
 

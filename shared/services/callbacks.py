@@ -28,6 +28,7 @@ from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Operation, Patch, Path
 from shared.ports.telemetry import NOTHING
 from shared.security.scope import TenantScope
+from shared.services.disclosures import Disclosures
 from shared.services.nudges import Nudges
 from shared.services.records import event
 from shared.services.runs import Runs, item_document_id, step_document_id
@@ -61,6 +62,7 @@ class Callbacks:
         runs: Runs,
         nudges: Nudges,
         addresses: Addresses,
+        disclosures: Disclosures,
         clock: Clock,
         host_url: str,
     ) -> None:
@@ -68,6 +70,7 @@ class Callbacks:
         self._runs = runs
         self._nudges = nudges
         self._addresses = addresses
+        self._disclosures = disclosures
         self._clock = clock
         self._base = host_url + PATH
 
@@ -134,6 +137,8 @@ class Callbacks:
     async def receive(self, called: Called, answer: Answer) -> None:
         """Take what was said where :meth:`require_awaited` let pass, and wake the step.
 
+        It is kept without the secrets that the execution knows.
+
         To say the same again changes nothing.
 
         Raises:
@@ -142,7 +147,7 @@ class Callbacks:
             ConflictError: something else was said before.
         """
         answer.require_whole()
-        answer = answer.without(called.token)
+        answer = await self._cleaned(called, answer.without(called.token))
         scope, place = called.scope, called.place
         kept = {"hash": answer.hash, "json": orjson.dumps(answer.to_json()).decode()}
         taken = Patch(
@@ -164,6 +169,13 @@ class Callbacks:
                 await self._nudges.send(scope, place.execution_id, nudge)
                 return
             await self._require_same(called, answer)
+
+    async def _cleaned(self, called: Called, answer: Answer) -> Answer:
+        run = await self._runs.load(called.scope, called.place.execution_id)
+        if run is None:
+            return answer
+        redactor = (await self._disclosures.of(called.scope, run)).redactor
+        return Answer(**redactor.json(answer.to_json())) if redactor else answer
 
     async def _require_same(self, called: Called, answer: Answer) -> None:
         callback = await self._look(called.scope, called.place)

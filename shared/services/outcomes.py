@@ -1,9 +1,12 @@
 """What an attempt came to: written down once, by whichever delivery is first, and said by all of them."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+import orjson
 
 from shared.domain.errors import UnavailableError
 from shared.domain.executions import Attempt, Outcome
@@ -15,6 +18,7 @@ from shared.ports.actions import Action, ActionError, Pending
 from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Documents
 from shared.ports.telemetry import NOTHING, Telemetry
+from shared.security.redaction import Redactor
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD, AttemptRecord, CompensationRecord, End, Record, outcome_in
 from shared.services.freshness import catch_up
@@ -24,6 +28,9 @@ from shared.services.runs import Run
 
 TOGETHER: Final = 32
 """The large outputs of an execution may be so many times as much as those of one step."""
+
+FEW_BYTES: Final = 32 * 1024
+"""Of JSON, that are looked through for secrets in a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,11 @@ class Tried:
 
 
 class Outcomes:
-    """The record of one delivery of an attempt."""
+    """The record of one delivery of an attempt.
+
+    Whatever an attempt says comes through here, and leaves its secrets here (``redactor``): there is no other
+    way into the store, into what the orchestration remembers, or to anybody who watches.
+    """
 
     def __init__(
         self,
@@ -46,6 +57,7 @@ class Outcomes:
         documents: Documents,
         clock: Clock,
         telemetry: Telemetry,
+        redactor: Redactor,
         *,
         max_output_bytes: int,
     ) -> None:
@@ -58,6 +70,7 @@ class Outcomes:
         self._documents = documents
         self._clock = clock
         self._telemetry = telemetry
+        self._redactor = redactor
         self._record: Record = (
             CompensationRecord(run, attempt, started=clock.now())
             if attempt.compensates
@@ -123,14 +136,16 @@ class Outcomes:
         outcome = Outcome("pending", delay=delay, token=pending.token, gives_up=self._action.gives_up)
         if self._attempt.token == pending.token:
             return outcome  # nothing new to store: it still waits for the same thing
-        waiting = pending.waiting.since(rfc3339(self._clock.now()))
+        if names := self._redactor.names_in(pending.token):
+            return await self.failed(_kept(names))
+        waiting = self._redactor.json(pending.waiting.since(rfc3339(self._clock.now())))
         if await self._recording.settled(self._record.waiting(token=pending.token, waiting=waiting)):
             return outcome
         return await self._recorded()
 
     async def given_up(self, error: ActionError | None = None, *, terminated: bool) -> Outcome:
         """It was broken off: no other delivery comes to an end that nobody waits for."""
-        told = error.to_json() if error else None
+        told = self._told(error) if error else None
         given_up = self._record.given_up(now=self._clock.now(), terminated=terminated, error=told)
         if await self._recording.settled(given_up):
             return Outcome("cancelled", terminated=terminated)
@@ -139,7 +154,7 @@ class Outcomes:
     async def failed(self, error: ActionError) -> Outcome:
         """It has failed: for good, or until the next attempt."""
         retry = self._step.retry
-        described = error.to_json()
+        described = self._told(error)
         spent = self._attempt.attempt >= retry.max_attempts
         if spent or not error.retryable or error.code in retry.non_retryable:
             return await self.ended("failed", error=described)
@@ -167,6 +182,8 @@ class Outcomes:
 
         ``foreseen`` is what a dry run tells beside: what it would do, and what of it is ``unknown``.
         """
+        if self._redactor:
+            outputs, error, foreseen = await self._cleaned([outputs, error, dict(foreseen)])
         self._record.foreseen = foreseen
         now = self._clock.now()
         packed = None if outputs is None else await self._packed(outputs)
@@ -183,6 +200,20 @@ class Outcomes:
         if named and (packed is None or packed.kept is None):
             self._run.finish(self._attempt.step, status, outputs, foreseen.get("unknown", ()))
         return Outcome(status, error=error)
+
+    def _told(self, error: ActionError) -> dict[str, Any]:
+        """The error as it is recorded; what is long is cut only once nothing secret is in it."""
+        clean = self._redactor.json
+        cleaned = ActionError(
+            clean(error.code), clean(error.message), retryable=error.retryable, more=clean(error.more)
+        )
+        return cleaned.to_json()
+
+    async def _cleaned(self, said: Any) -> Any:
+        """What an action came to, without secrets; if that is much, on a thread."""
+        if len(orjson.dumps(said)) > FEW_BYTES:
+            return await asyncio.to_thread(self._redactor.json, said)
+        return self._redactor.json(said)
 
     async def _too_heavy(self, size: int) -> str | None:
         """Why large outputs are too much, with those that the execution has already; None: they are not."""
@@ -244,3 +275,13 @@ class Outcomes:
         if known is None:
             raise UnavailableError("the step's record is being written by another delivery")
         return known
+
+
+def _kept(names: Sequence[str]) -> ActionError:
+    """Why what an action left cannot be waited with."""
+    named = ", ".join(f"'{name}'" for name in names)
+    message = (
+        f"this step would wait with the value of a secret ({named}), which is kept nowhere: have the other "
+        "side answer an address, or a token, that has it not"
+    )
+    return ActionError("SECRET_KEPT", message, retryable=False)

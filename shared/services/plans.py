@@ -16,9 +16,11 @@ from shared.domain.plans import Plan, make_plan
 from shared.domain.previews import Preview, make_preview
 from shared.domain.validation.subject import Sent, named_intents
 from shared.ports.actions import Catalogue
+from shared.security.authorization import Resource
 from shared.services.callers import Caller
 from shared.services.intents import Intents
-from shared.services.policies import EXECUTE, Policies, intent_resource
+from shared.services.policies import EXECUTE, USE, Policies, intent_resource
+from shared.services.secret_values import SecretValues
 from shared.services.validation import FEW_STEPS, Validation
 
 KEPT: Final = 512
@@ -27,12 +29,19 @@ KEPT: Final = 512
 
 class Plans:
     def __init__(
-        self, *, intents: Intents, validation: Validation, catalogue: Catalogue, policies: Policies
+        self,
+        *,
+        intents: Intents,
+        validation: Validation,
+        catalogue: Catalogue,
+        policies: Policies,
+        secrets: SecretValues,
     ) -> None:
         self._intents = intents
         self._validation = validation
         self._catalogue = catalogue
         self._policies = policies
+        self._secrets = secrets
         # By the hash of the definition: a plan follows from that alone.
         self._kept: OrderedDict[str, Plan] = OrderedDict()
 
@@ -41,7 +50,8 @@ class Plans:
 
         Raises:
             NotExecutableError: it may not as it stands.
-            ForbiddenError: it may not by the caller, as the policies say of such an intent now.
+            ForbiddenError: it may not by the caller, as the policies say of such an intent, or of a secret
+                that its steps are given, now.
         """
         caller = await self._policies.require(caller, EXECUTE, intent_resource(intent))
         require_executable(intent)
@@ -54,6 +64,8 @@ class Plans:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(intent.content_hash)
         await self._validation.require_permitted(caller.scope, plan)
+        for name in sorted(plan.secrets):
+            await self._policies.require(caller, USE, Resource(name))
         return caller, plan
 
     async def preview(self, caller: Caller, intent_id: str, parameters: Mapping[str, Any]) -> Preview:
@@ -80,10 +92,25 @@ class Plans:
         about_steps = [one for one in report.warnings if not one.pointer.startswith("/definition/parameters")]
         return replace(
             preview,
-            warnings=[*about_steps, *preview.warnings],
+            warnings=[*about_steps, *preview.warnings, *await self._about_secrets(caller, preview)],
             blockers=await self._blockers(caller, intent, plan),
             runs=await self._runs(caller, named_intents(intent.definition)),
         )
+
+    async def _about_secrets(self, caller: Caller, preview: Preview) -> list[FieldError]:
+        """Which secrets of its steps there are not, and which may not be used by the caller."""
+        wanted = preview.plan.secrets
+        missing = wanted - set(await self._secrets.existing(caller.scope, wanted)) if wanted else wanted
+        found = [
+            FieldError(at, "NO_SECRET", f"the step will fail: there is no secret '{name}'")
+            for name in sorted(missing)
+            for at in preview.places_of_secret(name)
+        ]
+        for name in sorted(wanted):
+            if not await self._policies.allows(caller, USE, Resource(name)):
+                message = f"{caller.principal.name} may not use the secret '{name}', and so not execute this"
+                found += [FieldError(at, "FORBIDDEN", message) for at in preview.places_of_secret(name)]
+        return found
 
     async def _runs(self, caller: Caller, names: Sequence[str]) -> Mapping[str, Intent]:
         """The intents of these names and ids that there are."""

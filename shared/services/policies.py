@@ -45,6 +45,7 @@ from shared.services.receipts import Record, once
 PARTITION: Final = "policies"
 """A tenant's policies and the chain of their audit records."""
 EXECUTE: Final = "intents.execute"
+USE: Final = "secrets.use"
 LIFE: Final = 5.0
 """Seconds for which a tenant's policies are remembered: how long a change may take to be felt."""
 TENANTS_KEPT: Final = 1024
@@ -124,6 +125,16 @@ class Policies:
             DECISIONS_DENIED, 1, {"tenant_id": caller.scope.tenant_id, "operation": operation}
         )
         raise refusal(caller.principal, decision)
+
+    async def allows(self, caller: Caller, operation: str, resource: Resource = ANYTHING) -> bool:
+        """Whether :meth:`require` would let it pass; nobody is denied anything.
+
+        Raises:
+            UnavailableError: the tenant's policies cannot be had.
+        """
+        circumstances = Circumstances(self._clock.now(), caller.address)
+        decision = await self.decide(caller.scope, caller.principal, operation, resource, circumstances)
+        return decision.allowed
 
     async def decide(
         self,

@@ -52,6 +52,8 @@ class SecretValue:
     name: str
     version: int
     value: str = field(repr=False)
+    key: str = field(repr=False)
+    """That of the vault."""
 
 
 class SecretValues:
@@ -72,8 +74,35 @@ class SecretValues:
         Raises:
             UnavailableError: the store or the vault cannot be reached; try again.
         """
-        found = await asyncio.gather(*(self._resolve(scope, purpose, name) for name in sorted(set(names))))
+        found = await self.look(scope, names)
+        await self.use(scope, purpose, found.values())
+        return found
+
+    async def look(self, scope: TenantScope, names: Collection[str]) -> Mapping[str, SecretValue]:
+        """The same values for whoever must know them to keep them secret, and gives them to nobody.
+
+        Raises:
+            UnavailableError: as above.
+        """
+        found = await asyncio.gather(*(self._resolve(scope, name) for name in sorted(set(names))))
         return {one.name: one for one in found if one is not None}
+
+    async def use(self, scope: TenantScope, purpose: Purpose, values: Collection[SecretValue]) -> None:
+        """Record that these are used, before they are given.
+
+        Raises:
+            UnavailableError: the store cannot be reached.
+        """
+        await asyncio.gather(*(self._record(scope, one.key, purpose) for one in values))
+
+    async def existing(self, scope: TenantScope, names: Collection[str]) -> list[str]:
+        """Which of these secrets there are.
+
+        Raises:
+            UnavailableError: the store cannot be reached.
+        """
+        found = await asyncio.gather(*(self._document(scope, name) for name in sorted(set(names))))
+        return [document.body["name"] for document in found if document is not None]
 
     async def last_use(self, scope: TenantScope, key: str) -> SecretUse | None:
         """When the value was given out last; None: never, or longer ago than ``USE_LIFE``."""
@@ -83,19 +112,19 @@ class SecretValues:
         body = document.body
         return SecretUse(body["used_at"], body["execution_id"], body["step"])
 
-    async def _resolve(self, scope: TenantScope, purpose: Purpose, name: str) -> SecretValue | None:
+    async def _resolve(self, scope: TenantScope, name: str) -> SecretValue | None:
         for _ in range(2):  # between the document and the vault it may be deleted, and made anew
-            document = await self._documents.read(
-                scope, container=TENANCY, partition=PARTITION, id=document_id(name)
-            )
+            document = await self._document(scope, name)
             if document is None:
                 return None
             value = await self._value(scope, document)
             if value is not None:
-                await self._record(scope, document.body["key"], purpose)
-                return SecretValue(name, document.body["version"], value)
+                return SecretValue(name, document.body["version"], value, document.body["key"])
         _log.error("the vault does not have the value of the secret %s of %s", name, scope.tenant_id)
         return None
+
+    async def _document(self, scope: TenantScope, name: str) -> Document | None:
+        return await self._documents.read(scope, container=TENANCY, partition=PARTITION, id=document_id(name))
 
     async def _value(self, scope: TenantScope, document: Document) -> str | None:
         key, reference = document.body["key"], document.body["reference"]

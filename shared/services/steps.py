@@ -36,12 +36,14 @@ from shared.ports.documents import Documents
 from shared.ports.telemetry import NO_TELEMETRY, Attributes, Telemetry
 from shared.security.scope import TenantScope
 from shared.services.acting import Acting, GivenUpError, OverdueError, Work
+from shared.services.disclosures import Disclosed, Disclosures
 from shared.services.foresight import Foresight, UnforeseenError
 from shared.services.freshness import catch_up
 from shared.services.items import OPEN, Item, first_failure, gathered, let_go, not_undone, read_items, undoing
 from shared.services.names import Names
 from shared.services.outcomes import Outcomes, Tried
 from shared.services.runs import Run, Runs
+from shared.services.secret_values import Purpose
 from shared.services.tenants import Tenants
 
 HELD_SECONDS: Final = 30.0
@@ -61,6 +63,7 @@ class Parts:
     children: Children
     callbacks: Callbacks
     tenants: Tenants
+    disclosures: Disclosures
     telemetry: Telemetry = NO_TELEMETRY
     max_output_bytes: int = MAX_OUTPUT_BYTES
     """Of one step, as JSON."""
@@ -107,7 +110,9 @@ class Steps:
         }
         what = "compensate" if attempt.compensates else "step"
         with self._parts.telemetry.span(f"{what} {action}", parent=run.trace, attributes=about) as span:
-            outcome = await _Attempt(self._parts, scope, run, attempt).perform()
+            disclosed = await self._parts.disclosures.of(scope, run)
+            with logs.hiding(disclosed.redactor):
+                outcome = await _Attempt(self._parts, scope, run, attempt, disclosed).perform()
             span.set({"status": outcome.status})
             if outcome.status in {"failed", "retry"}:
                 span.fail(outcome.error["code"] if outcome.error else outcome.status)
@@ -117,7 +122,10 @@ class Steps:
 class _Attempt:
     """One delivery of one attempt."""
 
-    def __init__(self, parts: Parts, scope: TenantScope, run: Run, attempt: Attempt) -> None:
+    def __init__(
+        self, parts: Parts, scope: TenantScope, run: Run, attempt: Attempt, disclosed: Disclosed
+    ) -> None:
+        self._disclosed = disclosed
         self._parts = parts
         self._scope = scope
         self._run = run
@@ -136,6 +144,7 @@ class _Attempt:
             parts.documents,
             parts.clock,
             parts.telemetry,
+            disclosed.redactor,
             max_output_bytes=parts.max_output_bytes,
         )
         self._foresight = Foresight(run)
@@ -171,7 +180,7 @@ class _Attempt:
                 self._foresight.require("items", expressions.expressions_in(self._step.foreach), names)
                 return await self._spread()
             self._foresight.require("parameters", expressions.expressions_in(self._step.parameters), names)
-            self._resolve(names)
+            await self._resolve(names)
         except UnforeseenError as error:
             return await self._outcomes.ended("skipped", error=error.told, foreseen={"unknown": UNDECIDED})
         except _UNFIT as error:
@@ -249,7 +258,7 @@ class _Attempt:
         if known is not None and known.status != "pending":
             return known
         try:
-            self._resolve(await self._names.known())
+            await self._resolve(await self._names.known())
         except _UNFIT as error:
             return await self._outcomes.failed(_named(error))
         return await self._settle(self._action.poll(self._attempt.token, self._given, self._context()))
@@ -261,7 +270,7 @@ class _Attempt:
         if known is not None and known.status != "pending":
             return known
         try:
-            self._resolve(await self._names.known())
+            await self._resolve(await self._names.known())
             result = await self._stopped(self._attempt.token)
         except _UNFIT as error:
             return await self._outcomes.given_up(_named(error), terminated=terminated)
@@ -276,9 +285,18 @@ class _Attempt:
     async def _stopped(self, token: Any) -> Result | None:
         return await self._acting.stopped(self._action.cancel(token, self._given, self._context()))
 
-    def _resolve(self, names: Mapping[str, Any]) -> None:
-        parameters = expressions.resolve(self._step.parameters, names)
+    async def _resolve(self, names: Mapping[str, Any]) -> None:
+        given = {**names, expressions.SECRETS: await self._secrets()} if self._run.plan.secrets else names
+        parameters = expressions.resolve(self._step.parameters, given)
         self._given = self._action.Parameters.model_validate(parameters)
+
+    async def _secrets(self) -> Mapping[str, str]:
+        """What the step is given of secrets; in a dry run, what stands for it."""
+        attempt, disclosures = self._attempt, self._parts.disclosures
+        if self._run.dry_run:
+            return await disclosures.foresee(self._scope, self._step.secrets)
+        purpose = Purpose(attempt.execution_id, attempt.step)
+        return await disclosures.give(self._scope, self._disclosed, purpose, self._step.secrets)
 
     def _context(self) -> ActionContext:
         attempt = self._attempt
@@ -331,7 +349,10 @@ class _Attempt:
     async def _done(self, result: Completed | Foreseen) -> Outcome:
         foreseen: Mapping[str, Any] = {}
         if isinstance(result, Foreseen):
-            foreseen = {"would": result.would, "unknown": pointers_of(result.unknown)}
+            would = result.would
+            if self._run.plan.secrets and (named := self._step.secrets):
+                would = {**would, "secrets": sorted(named)}
+            foreseen = {"would": would, "unknown": pointers_of(result.unknown)}
         return await self._outcomes.ended("completed", outputs=result.outputs, foreseen=foreseen)
 
     async def _wait(self, pending: Pending) -> Outcome:

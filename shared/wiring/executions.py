@@ -23,6 +23,7 @@ from shared.services.steering import Steering
 from shared.services.steps import Parts, Steps
 from shared.wiring.foundation import Foundation
 from shared.wiring.registry import RegistryServices
+from shared.wiring.secrets import SecretServices
 from shared.wiring.tenancy import TenancyServices
 
 
@@ -52,6 +53,7 @@ def execution_services(
     approvals: Approvals,
     tenancy: TenancyServices,
     registry: RegistryServices,
+    secrets: SecretServices,
 ) -> ExecutionServices:
     documents, adapters = base.documents, base.adapters
     executions, endings = _executions(base, registry), _endings(base)
@@ -63,7 +65,7 @@ def execution_services(
         steering=steering,
         launcher=base.launcher,
     )
-    callbacks = _callbacks(base)
+    callbacks = _callbacks(base, secrets)
     schedules, firing_schedules = _schedules(base, tenancy, registry, executions)
     return ExecutionServices(
         executions=executions,
@@ -76,6 +78,7 @@ def execution_services(
                 children,
                 callbacks,
                 base.tenants,
+                secrets.disclosures,
                 adapters.telemetry,
                 base.settings.max_output_bytes,
             )
@@ -160,12 +163,13 @@ def _retrying(base: Foundation, executions: Executions, registry: RegistryServic
     )
 
 
-def _callbacks(base: Foundation) -> Callbacks:
+def _callbacks(base: Foundation, secrets: SecretServices) -> Callbacks:
     return Callbacks(
         documents=base.documents,
         runs=base.runs,
         nudges=base.nudges,
         addresses=Addresses(base.adapters.cursor_key, purpose="callbacks"),
+        disclosures=secrets.disclosures,
         clock=base.adapters.clock,
         host_url=base.settings.host_url,
     )

@@ -13,6 +13,7 @@ from shared.services.schemas import Schemas
 from shared.services.validation import Validation
 from shared.services.versions import Versions
 from shared.wiring.foundation import Foundation
+from shared.wiring.secrets import SecretServices
 from shared.wiring.tenancy import TenancyServices
 
 
@@ -27,7 +28,9 @@ class RegistryServices:
     policy_checks: PolicyChecks
 
 
-def registry_services(base: Foundation, catalogue: Catalogue, tenancy: TenancyServices) -> RegistryServices:
+def registry_services(
+    base: Foundation, catalogue: Catalogue, tenancy: TenancyServices, secrets: SecretServices
+) -> RegistryServices:
     documents, chains, cursors, clock = base.documents, base.chains, base.cursors, base.adapters.clock
     validation = Validation(
         documents=documents,
@@ -61,7 +64,13 @@ def registry_services(base: Foundation, catalogue: Catalogue, tenancy: TenancySe
             policies=base.policies,
             clock=clock,
         ),
-        plans=Plans(intents=intents, validation=validation, catalogue=catalogue, policies=base.policies),
+        plans=Plans(
+            intents=intents,
+            validation=validation,
+            catalogue=catalogue,
+            policies=base.policies,
+            secrets=secrets.secret_values,
+        ),
         policy_checks=PolicyChecks(
             policies=base.policies,
             authentication=tenancy.authentication,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from shared.services.disclosures import Disclosures
 from shared.services.leftovers import Leftovers
 from shared.services.secret_values import SecretValues
 from shared.services.secrets import Secrets
@@ -13,6 +14,7 @@ class SecretServices:
     secrets: Secrets
     secret_values: SecretValues
     leftovers: Leftovers
+    disclosures: Disclosures
 
 
 def secret_services(base: Foundation) -> SecretServices:
@@ -30,4 +32,6 @@ def secret_services(base: Foundation) -> SecretServices:
         ids=base.adapters.ids,
         room=base.room,
     )
-    return SecretServices(secrets=secrets, secret_values=values, leftovers=leftovers)
+    return SecretServices(
+        secrets=secrets, secret_values=values, leftovers=leftovers, disclosures=Disclosures(values, clock)
+    )

@@ -22,6 +22,7 @@ class Scripted(Action):
     module = "test"
     Parameters = Anything
     Outputs = Anything
+    takes_secrets = frozenset({"token", "body"})
 
     def __init__(self, name: str, side_effect: SideEffect, behaviour: Behaviour) -> None:
         self.name = name  # type: ignore[misc]  # a class of actions made at run time

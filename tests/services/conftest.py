@@ -1,6 +1,7 @@
 """The use cases of executions over a real store, with actions that do as a test says."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shared import logs
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.system import RandomIds
@@ -23,6 +25,7 @@ from shared.services.bulk import Bulk
 from shared.services.callbacks import Callbacks
 from shared.services.callers import Caller
 from shared.services.children import Children
+from shared.services.disclosures import Disclosures
 from shared.services.endings import Endings
 from shared.services.executions import Executions
 from shared.services.intents import Intents
@@ -33,10 +36,12 @@ from shared.services.members import Members
 from shared.services.nudges import Nudges
 from shared.services.outputs import Outputs
 from shared.services.plans import Plans
+from shared.services.policies import Policies
 from shared.services.recovery import Recovery
 from shared.services.retry_orders import RetryOrders
 from shared.services.retrying import Retrying
 from shared.services.runs import Runs
+from shared.services.secrets import Secrets
 from shared.services.steering import Steering
 from shared.services.steps import Parts, Steps
 from shared.services.streams import Streams
@@ -49,6 +54,7 @@ from tests.fakes.actions import ScriptedCatalogue
 from tests.fakes.clock import FrozenClock
 from tests.fakes.events import FlakyEvents
 from tests.fakes.orchestrations import RecordedOrchestrations
+from tests.fakes.secrets import KeptSecrets
 from tests.stores import opened
 
 
@@ -89,6 +95,10 @@ class Workshop:
     approvals: Approvals
     streams: Streams
     outputs: Outputs
+    vault: KeptSecrets
+    secrets: Secrets
+    disclosures: Disclosures
+    policies: Policies
     ada: Caller
     platform: Application
     """All of it."""
@@ -139,9 +149,19 @@ class Workshop:
             self.children,
             self.callbacks,
             self.tenants,
+            self.disclosures,
             max_output_bytes=max_output_bytes,
         )
         return Steps(parts)
+
+
+@pytest.fixture
+def identified() -> Iterator[None]:
+    """Log records are made as the platform makes them."""
+    before = logging.getLogRecordFactory()
+    logs.identify()
+    yield
+    logging.setLogRecordFactory(before)
 
 
 @pytest.fixture
@@ -153,9 +173,14 @@ async def workshop(request: pytest.FixtureRequest, store: str, tmp_path: Path) -
 
 
 def composed(
-    documents: Documents, clock: FrozenClock, *, audit_retention: timedelta | None = None
+    documents: Documents,
+    clock: FrozenClock,
+    *,
+    audit_retention: timedelta | None = None,
+    vault: KeptSecrets | None = None,
 ) -> Workshop:
     orchestrations, catalogue = RecordedOrchestrations(), ScriptedCatalogue()
+    vault = vault or KeptSecrets(now=clock.now)
     adapters = Adapters(
         documents=documents,
         events=FlakyEvents(),
@@ -164,6 +189,7 @@ def composed(
         clock=clock,
         ids=RandomIds(clock),
         cursor_key=b"k" * 32,
+        secrets=vault,
     )
     settings = Settings(
         adapters="localhost",
@@ -201,6 +227,10 @@ def composed(
         platform.approvals,
         platform.streams,
         platform.outputs,
+        vault,
+        platform.secrets,
+        platform.disclosures,
+        platform.policies,
         caller(),
         platform,
     )

@@ -28,6 +28,7 @@ def steps(workshop: Workshop, telemetry: RecordedTelemetry) -> Steps:
             workshop.children,
             workshop.callbacks,
             workshop.tenants,
+            workshop.disclosures,
             telemetry,
         )
     )
