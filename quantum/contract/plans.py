@@ -75,6 +75,10 @@ class PlannedAction(BaseModel):
         description="`pure`: changes nothing outside. `idempotent`: doing it twice is doing it once. "
         "`compensatable`: can be undone. `irreversible`: none of these."
     )
+    where: str | None = Field(
+        description="Where it takes effect, if its action says: a registry, a cluster; `local` is the "
+        "machine of the platform itself."
+    )
     permission: str = Field(
         description="The operation that somebody must be permitted for the step to complete: "
         "`intents.execute` whoever executes (for a `run-intent` step, of the intent that it `runs`, too); "

@@ -82,6 +82,8 @@ class ActionSpec:
     """The parameters that earlier steps may give."""
     undone_by: Undoing | None = None
     """What undoes it; None: only what its step says."""
+    where: Callable[[Mapping[str, Any]], str | None] = lambda _: None
+    """Where it takes effect, as far as these parameters tell; they may have expressions yet."""
     takes_secrets: frozenset[str] = frozenset()
     """The parameters that may have secrets in them: nothing of them is kept."""
 

@@ -42,10 +42,14 @@ class Unresolved:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """An action's parameters, with what could be resolved in place of its expression."""
+    """An action's parameters, with what could be resolved in place of its expression.
+
+    ``where`` is where the action takes effect with these, if it says.
+    """
 
     values: Mapping[str, Any]
     unresolved: Sequence[Unresolved]
+    where: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,7 @@ class _Looking:
         if not unresolved:
             for problem in self.actions[step.action].problems(values):
                 self._warn(pointer_along(at, problem.path), problem.code, problem.message)
-        return Inputs(values, unresolved)
+        return Inputs(values, unresolved, self.actions[step.action].where(values))
 
     def _items(self, foreach: Any, at: str) -> Items:
         unresolved: list[Unresolved] = []

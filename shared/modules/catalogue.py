@@ -88,6 +88,7 @@ def _spec(action: Action) -> ActionSpec:
         action.offers,
         action.takes,
         action.undone_by,
+        action.where,
         action.takes_secrets,
     )
 

@@ -194,6 +194,14 @@ class Action(ABC):
         """Whether it can stop what it has begun."""
         return type(self).cancel is not Action.cancel
 
+    def where(self, parameters: Mapping[str, Any]) -> str | None:
+        """Where it takes effect, for whoever reads a plan: a registry, a cluster, ``local`` for this machine.
+
+        ``parameters`` are as the plan has them, and may have expressions yet. None: that says nothing.
+        """
+        del parameters
+        return None
+
     async def dry_run(self, parameters: Any, context: ActionContext) -> Result:
         """Say what ``run`` would do and come to, with no effect outside and without waiting.
 

@@ -240,3 +240,9 @@ async def test_a_path_without_a_deployment_says_what_to_do(
 ) -> None:
     with pytest.raises(ActionError, match="give 'deployment', or 'health_check' a URL"):
         await run(verify, context, health_check="/health")
+
+
+def test_a_plan_tells_where_a_step_takes_effect(deploy: DeployToKubernetes, verify: VerifyDeployment) -> None:
+    assert deploy.where({}) == verify.where({}) == "fake"
+    assert deploy.where({"kubeconfig": "${{ secrets.K }}"}) == "the cluster of its kubeconfig"
+    assert DeployToKubernetes(Targets()).where({}) is None

@@ -146,6 +146,9 @@ class PushToRegistry(Action):
     def warm_up(self) -> None:
         self._repositories.warm_up()
 
+    def where(self, parameters: Mapping[str, Any]) -> str | None:
+        return self._repositories.shown(parameters.get("registry"))
+
     async def run(self, parameters: PushParameters, context: ActionContext) -> Pending:
         target = self._target(parameters, context)
         found = await self._repositories.find(

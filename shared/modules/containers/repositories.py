@@ -7,7 +7,7 @@ gives, or as its own identity where an operator allows the tenant that.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from shared.domain.images import REPOSITORY, REPOSITORY_RULE, ImageReference, parse_image, parse_registry
 from shared.modules.authorization import NO_TOKENS, OutboundTokens
@@ -168,6 +168,15 @@ class Repositories:
         if own is not None:
             return self._own(scope, own, own.folder + _without_tenant(scope, image.repository))
         return self._elsewhere(scope, image.registry or "", image.repository, login)
+
+    def shown(self, registry: Any) -> str | None:
+        """How people are told of the registry that a step names; None: it does not say yet."""
+        try:
+            name = parse_destination(registry)[0] if isinstance(registry, str) else None
+        except ValueError:
+            return None
+        own = self._operators.own(name) if name else None
+        return own.registry.place.name if own else name
 
     def warm_up(self) -> None:
         for one in self._operators.registries():

@@ -49,6 +49,9 @@ class DeployToKubernetes(Action):
         self._targets = targets
         self._repositories = repositories
 
+    def where(self, parameters: Mapping[str, Any]) -> str | None:
+        return self._targets.where(parameters)
+
     async def run(self, parameters: DeployParameters, context: ActionContext) -> Result:
         target = self._targets.of(parameters.kubeconfig)
         workload = await self._found(_workload(parameters), context)
@@ -122,6 +125,9 @@ class UndoDeployment(Action):
 
     def __init__(self, targets: Targets) -> None:
         self._targets = targets
+
+    def where(self, parameters: Mapping[str, Any]) -> str | None:
+        return self._targets.where(parameters)
 
     async def run(self, parameters: UndoParameters, context: ActionContext) -> Result:
         target, deployment = self._targets.of(parameters.kubeconfig), parameters.deployment.value

@@ -1,8 +1,8 @@
 """Which target a step means, and its errors as those of actions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from shared.ports.actions import ActionError
 from shared.ports.targets import Target, TargetError
@@ -31,6 +31,12 @@ class Targets:
             return self._own
         message = "there is no target to deploy to: give the step a 'kubeconfig', kept as a secret"
         raise ActionError("NO_TARGET", message, retryable=False)
+
+    def where(self, parameters: Mapping[str, Any]) -> str | None:
+        """What plans call the target of a step with these parameters."""
+        if parameters.get("kubeconfig") is not None:
+            return "the cluster of its kubeconfig"
+        return self._own.name if self._own is not None else None
 
 
 NO_TARGETS: Final = Targets()

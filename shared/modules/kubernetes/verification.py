@@ -50,6 +50,9 @@ class VerifyDeployment(Action):
         self._targets = targets
         self._fetcher = fetcher
 
+    def where(self, parameters: Mapping[str, Any]) -> str | None:
+        return self._targets.where(parameters)
+
     async def run(self, parameters: VerifyParameters, context: ActionContext) -> Result:
         return await self._check(_Record(), parameters, context)
 
