@@ -9,7 +9,7 @@ from typing import Any
 from shared import logs
 from shared.domain.dry_runs import unknown_in
 from shared.domain.errors import DocumentExistsError, DocumentStaleError, UnavailableError
-from shared.domain.executions import MAX_OUTPUT_BYTES, STEP_TERMINAL_STATUSES, TerminalStatus
+from shared.domain.executions import STEP_TERMINAL_STATUSES, TerminalStatus
 from shared.domain.expressions import ExpressionError, expressions_in, resolve
 from shared.domain.metrics import EXECUTIONS_FINISHED
 from shared.domain.steering import stopped_because
@@ -25,6 +25,7 @@ from shared.services.items import let_go
 from shared.services.limits import Limits
 from shared.services.nudges import Nudges
 from shared.services.packing import Packed, outputs_path, pack, store_chunks, unstorable
+from shared.services.quotas import Room
 from shared.services.records import event
 from shared.services.runs import DRY_RUN, Run, Runs, step_document_id
 from shared.workflow.steering import asking
@@ -52,15 +53,15 @@ class Endings:
         nudges: Nudges,
         limits: Limits,
         clock: Clock,
+        room: Room,
         telemetry: Telemetry = NO_TELEMETRY,
-        max_output_bytes: int = MAX_OUTPUT_BYTES,
     ) -> None:
-        self._max_output_bytes = max_output_bytes
         self._documents = documents
         self._runs = runs
         self._nudges = nudges
         self._limits = limits
         self._clock = clock
+        self._room = room
         self._telemetry = telemetry
 
     async def finish(self, payload: Mapping[str, Any]) -> None:
@@ -321,7 +322,8 @@ class Endings:
         outputs: Mapping[str, Any] = resolve(
             known, run.names(scope, execution_id, results, status="completed")
         )
-        if (reason := unstorable(outputs, limit=self._max_output_bytes)) is not None:
+        most = await self._room.limit(scope, "output_bytes")
+        if (reason := unstorable(outputs, limit=most)) is not None:
             raise ExpressionError("outputs", reason)
         packed = await pack(outputs, owner=OUTPUTS, path=outputs_path(execution_id))
         await store_chunks(self._documents, scope, execution_id, packed.chunks)

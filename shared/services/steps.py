@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from shared import logs
 from shared.domain import expressions
 from shared.domain.dry_runs import UNDECIDED, pointers_of
-from shared.domain.executions import MAX_OUTPUT_BYTES, Attempt, Outcome
+from shared.domain.executions import Attempt, Outcome
 from shared.domain.models import places
 from shared.domain.plans import PlanStep
 from shared.ports.actions import (
@@ -42,6 +42,7 @@ from shared.services.freshness import catch_up
 from shared.services.items import OPEN, Item, first_failure, gathered, let_go, not_undone, read_items, undoing
 from shared.services.names import Names
 from shared.services.outcomes import Outcomes, Tried
+from shared.services.quotas import Room
 from shared.services.runs import Run, Runs
 from shared.services.secret_values import Purpose
 from shared.services.tenants import Tenants
@@ -64,9 +65,8 @@ class Parts:
     callbacks: Callbacks
     tenants: Tenants
     disclosures: Disclosures
+    room: Room
     telemetry: Telemetry = NO_TELEMETRY
-    max_output_bytes: int = MAX_OUTPUT_BYTES
-    """Of one step, as JSON."""
 
 
 class Steps:
@@ -110,9 +110,11 @@ class Steps:
         }
         what = "compensate" if attempt.compensates else "step"
         with self._parts.telemetry.span(f"{what} {action}", parent=run.trace, attributes=about) as span:
+            most = await self._parts.room.limit(scope, "output_bytes")
             disclosed = await self._parts.disclosures.of(scope, run)
             with logs.hiding(disclosed.redactor):
-                outcome = await _Attempt(self._parts, scope, run, attempt, disclosed).perform()
+                delivery = _Attempt(self._parts, scope, run, attempt, disclosed, max_output_bytes=most)
+                outcome = await delivery.perform()
             span.set({"status": outcome.status})
             if outcome.status in {"failed", "retry"}:
                 span.fail(outcome.error["code"] if outcome.error else outcome.status)
@@ -123,10 +125,18 @@ class _Attempt:
     """One delivery of one attempt."""
 
     def __init__(
-        self, parts: Parts, scope: TenantScope, run: Run, attempt: Attempt, disclosed: Disclosed
+        self,
+        parts: Parts,
+        scope: TenantScope,
+        run: Run,
+        attempt: Attempt,
+        disclosed: Disclosed,
+        *,
+        max_output_bytes: int,
     ) -> None:
         self._disclosed = disclosed
         self._parts = parts
+        self._max_output_bytes = max_output_bytes
         self._scope = scope
         self._run = run
         self._attempt = attempt
@@ -135,9 +145,7 @@ class _Attempt:
         """What is to be done: the planned step, or what undoes it."""
         self._action: Action = parts.catalogue.action(self._step.action)
         self._names = Names(parts.runs, scope, run, attempt, self._step)
-        self._acting = Acting(
-            parts.documents, scope, attempt, self._step, self._action, parts.max_output_bytes
-        )
+        self._acting = Acting(parts.documents, scope, attempt, self._step, self._action, max_output_bytes)
         tried = Tried(scope, run, attempt, self._step, self._action)
         self._outcomes = Outcomes(
             tried,
@@ -145,7 +153,7 @@ class _Attempt:
             parts.clock,
             parts.telemetry,
             disclosed.redactor,
-            max_output_bytes=parts.max_output_bytes,
+            max_output_bytes=max_output_bytes,
         )
         self._foresight = Foresight(run)
         self._given: Any = None
@@ -206,7 +214,7 @@ class _Attempt:
         """Have each item run; without any, the step is done."""
         items = await self._names.items()
         if not items:
-            nothing = gathered({}, 0, limit=self._parts.max_output_bytes)
+            nothing = gathered({}, 0, limit=self._max_output_bytes)
             return await self._outcomes.ended("completed", outputs=nothing)
         known = await self._announce()
         return known or Outcome("items", count=len(items), limit=self._planned.concurrency)
@@ -226,7 +234,7 @@ class _Attempt:
         if self._attempt.compensates:
             error = not_undone(await self._read_items(limit=0))
             return await self._outcomes.ended("failed" if error else "completed", error=error)
-        count, limit = len(await self._names.items()), self._parts.max_output_bytes
+        count, limit = len(await self._names.items()), self._max_output_bytes
         found = await self._read_items(limit=limit)
         if any(item.status in OPEN for item in found.values()):
             await self._let_go()

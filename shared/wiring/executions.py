@@ -79,8 +79,8 @@ def execution_services(
                 callbacks,
                 base.tenants,
                 secrets.disclosures,
+                base.room,
                 adapters.telemetry,
-                base.settings.max_output_bytes,
             )
         ),
         endings=endings,
@@ -130,7 +130,7 @@ def _endings(base: Foundation) -> Endings:
         limits=base.limits,
         clock=base.adapters.clock,
         telemetry=base.adapters.telemetry,
-        max_output_bytes=base.settings.max_output_bytes,
+        room=base.room,
     )
 
 

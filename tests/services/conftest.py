@@ -14,8 +14,10 @@ from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.system import RandomIds
 from shared.bootstrap import Application, compose
+from shared.domain.allowances import Allowance
 from shared.domain.executions import MAX_OUTPUT_BYTES, Execution
 from shared.domain.intents import NewIntent
+from shared.domain.quotas import Quotas
 from shared.ports.adapters import Adapters
 from shared.ports.documents import EXECUTIONS, Documents
 from shared.security.principals import Principal
@@ -24,6 +26,7 @@ from shared.services.approvals import Approvals
 from shared.services.bulk import Bulk
 from shared.services.callbacks import Callbacks
 from shared.services.callers import Caller
+from shared.services.chains import Chains
 from shared.services.children import Children
 from shared.services.disclosures import Disclosures
 from shared.services.endings import Endings
@@ -37,6 +40,7 @@ from shared.services.nudges import Nudges
 from shared.services.outputs import Outputs
 from shared.services.plans import Plans
 from shared.services.policies import Policies
+from shared.services.quotas import Room
 from shared.services.recovery import Recovery
 from shared.services.retry_orders import RetryOrders
 from shared.services.retrying import Retrying
@@ -141,6 +145,10 @@ class Workshop:
     ) -> Steps:
         """The same service in a process that has seen nothing of the execution."""
         store = documents or self.documents
+        allowance = Allowance(quotas=Quotas(output_bytes=max_output_bytes))
+        configuration = Configuration(
+            documents=store, chains=Chains(), limits=self.limits, clock=self.clock, allowance=allowance
+        )
         parts = Parts(
             store,
             Runs(store),
@@ -150,7 +158,7 @@ class Workshop:
             self.callbacks,
             self.tenants,
             self.disclosures,
-            max_output_bytes=max_output_bytes,
+            Room(store, configuration),
         )
         return Steps(parts)
 

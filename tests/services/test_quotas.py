@@ -124,3 +124,36 @@ async def test_of_many_that_make_and_remove_at_the_same_time_no_more_are_there_t
         if name not in kept:
             await make(name)
     assert len(kept) == 4, "what was given up is room for others"
+
+
+@BOTH_STORES
+async def test_outputs_are_as_large_as_the_tenant_may_have_them(town: Town) -> None:
+    shop = town.shops[0]
+    text = "x" * 2000
+    shop.catalogue.add("say", lambda *_: Completed({"text": text}))
+    await town.allow(output_bytes=1024)
+    execution = await shop.execute({"id": "a", "action": "say"}, name="talks")
+    outcome = await shop.attempt(execution, "a", first=True)
+    assert (outcome["status"], outcome["error"]["code"]) == ("failed", "OUTPUTS")
+    assert "at most 1024 can be kept" in outcome["error"]["message"]
+    await town.allow(output_bytes=None)
+    again = await shop.executions.execute(shop.ada, "talks", {})
+    assert (await shop.attempt(again, "a", first=True))["status"] == "completed"
+
+
+async def test_the_outputs_of_an_execution_are_held_to_the_same(town: Town) -> None:
+    shop = town.shops[0]
+    shop.catalogue.add("say", lambda *_: Completed({"text": "x" * 900}))
+    await town.allow(output_bytes=1024)
+    doubled = {"a": "${{ steps.a.outputs.text }}", "b": "${{ steps.a.outputs.text }}"}
+    definition = {"steps": [{"id": "a", "action": "say"}], "outputs": doubled}
+    await shop.intents.create(shop.ada, NewIntent("doubles", definition))
+    execution = await shop.executions.execute(shop.ada, "doubles", {})
+    await shop.attempt(execution, "a", first=True)
+    await shop.finish(execution, "completed")
+    head = await shop.head(execution)
+    assert head["status"] == "failed"
+    assert (head["error"]["code"], "at most 1024 can be kept" in head["error"]["message"]) == (
+        "OUTPUTS",
+        True,
+    )

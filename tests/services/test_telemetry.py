@@ -29,6 +29,7 @@ def steps(workshop: Workshop, telemetry: RecordedTelemetry) -> Steps:
             workshop.callbacks,
             workshop.tenants,
             workshop.disclosures,
+            workshop.platform.room,
             telemetry,
         )
     )
@@ -82,6 +83,7 @@ async def test_an_end_is_told_once_however_often_it_is_delivered(
         nudges=workshop.nudges,
         limits=workshop.limits,
         clock=workshop.clock,
+        room=workshop.platform.room,
         telemetry=telemetry,
     )
     ids = {"tenant_id": "acme", "execution_id": execution.execution_id}
