@@ -216,8 +216,24 @@ module vault 'app/keyvault.bicep' = {
     purgeProtection: sizes.keyVault.purgeProtection
     workspaceId: monitoring.outputs.workspaceId
     appPrincipalId: identity.outputs.principalId
+    appRole: 'Key Vault Secrets User'
     developerPrincipalId: developer
     sealingKey: sealingKey
+  }
+}
+
+module secrets 'app/keyvault.bicep' = {
+  scope: group
+  params: {
+    name: '${prefix.keyVault}secrets-${token}'
+    location: location
+    tags: tags
+    isPrivate: isPrivate
+    softDeleteDays: sizes.keyVault.softDeleteDays
+    purgeProtection: sizes.keyVault.purgeProtection
+    workspaceId: monitoring.outputs.workspaceId
+    appPrincipalId: identity.outputs.principalId
+    appRole: 'Key Vault Secrets Officer'
   }
 }
 
@@ -261,6 +277,7 @@ var serviceEndpoints = [
   { service: 'cosmos', zone: 'privatelink.documents.azure.com', target: cosmos.outputs.id, group: 'Sql' }
   { service: 'events', zone: 'privatelink.servicebus.windows.net', target: events.outputs.id, group: 'namespace' }
   { service: 'vault', zone: 'privatelink.vaultcore.azure.net', target: vault.outputs.id, group: 'vault' }
+  { service: 'secrets', zone: 'privatelink.vaultcore.azure.net', target: secrets.outputs.id, group: 'vault' }
 ]
 
 module endpoints 'app/endpoints.bicep' = if (isPrivate) {
@@ -306,6 +323,7 @@ module platform 'app/functions.bicep' = {
     cosmosEndpoint: cosmos.outputs.endpoint
     eventHubsHost: events.outputs.host
     sealingKeyUri: vault.outputs.sealingKeyUri
+    secretsUri: secrets.outputs.uri
     publicUrl: publicUrl
     tokenIssuers: string(concat(entraIssuers, tokenIssuers))
     credentialScopes: empty(credentialScopes) ? '' : string(credentialScopes)

@@ -1,15 +1,14 @@
 """The parts list of one machine: every port of the platform, served from a data folder.
 
-Documents and events may be in Azure, or in emulators, instead (``QUANTUM_DOCUMENTS``, ``QUANTUM_EVENTS``).
+Documents, events and secrets may be in Azure, or documents and events in emulators, instead
+(``QUANTUM_DOCUMENTS``, ``QUANTUM_EVENTS``, ``QUANTUM_KEY_VAULT``).
 The Functions app that the host loads builds its adapters here (``QUANTUM_ADAPTERS=localhost``); the host
 then asks :func:`built` for them, to feed its triggers from the same stores and to close them at the end.
 """
 
-import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,8 +16,7 @@ from localhost.identity.files import create
 from localhost.identity.issuer import NotLocalError, local_issuer
 from localhost.orchestrations import HubOrchestrations
 from localhost.registry.place import local_registry
-from localhost.sqlite.secrets import SqliteSecrets
-from localhost.stores import document_store, event_store
+from localhost.stores import document_store, event_store, secret_store
 from localhost.target.target import LocalTarget
 from localhost.triggers.feeds import Sources
 from shared.adapters.jwt.issuers import Issuer
@@ -61,7 +59,7 @@ def build(settings: Settings) -> LocalAdapters:
     clock = SystemClock()
     telemetry = configured_telemetry(settings)
     documents, events = document_store(settings, clock, telemetry), event_store(settings, clock)
-    kept = SqliteSecrets(data / "secrets.db", now=clock.now)
+    secret = secret_store(settings, clock)
     adapters = LocalAdapters(
         documents=documents.port,
         events=events.port,
@@ -70,17 +68,12 @@ def build(settings: Settings) -> LocalAdapters:
         clock=clock,
         ids=RandomIds(clock),
         credentials=_credentials(settings, clock),
-        secrets=kept,
+        secrets=secret.port,
         cursor_key=_key(data / "cursor.key"),
         telemetry=telemetry,
         local_registry=_registry(settings),
         target=LocalTarget(data / "target") if settings.local_target else None,
-        closers=(
-            telemetry.close,
-            *documents.closers,
-            *events.closers,
-            partial(asyncio.to_thread, kept.close),
-        ),
+        closers=(telemetry.close, *documents.closers, *events.closers, *secret.closers),
         sources={**documents.sources, **events.sources},
         settings=settings,
     )

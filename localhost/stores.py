@@ -1,4 +1,4 @@
-"""Where one machine keeps documents and events: its own files, or what the settings name instead.
+"""Where one machine keeps documents, events and secrets: its own files, or what the settings name instead.
 
 Azure's SDKs are imported only for what is there.
 """
@@ -11,6 +11,7 @@ from functools import partial
 
 from localhost.sqlite.documents import SqliteDocuments
 from localhost.sqlite.events import SqliteEvents
+from localhost.sqlite.secrets import SqliteSecrets
 from localhost.sqlite.sources import ChangeSource, EventSource
 from localhost.triggers.feeds import CHANGES, EVENTS, Sources
 from shared.ports.adapters import Closer
@@ -18,6 +19,7 @@ from shared.ports.clock import Clock
 from shared.ports.documents import CONTAINERS, Documents
 from shared.ports.events import Events
 from shared.ports.resources import HUB
+from shared.ports.secrets import Secrets
 from shared.ports.telemetry import Telemetry
 from shared.settings import Settings
 
@@ -58,6 +60,17 @@ def event_store(settings: Settings, clock: Clock) -> Store[Events]:
         settings.data / "events.db", partitions=PARTITIONS, keep_for=EVENTS_KEPT, now=clock.now
     )
     return Store(store, {(EVENTS, HUB): EventSource(store)}, [partial(asyncio.to_thread, store.close)])
+
+
+def secret_store(settings: Settings, clock: Clock) -> Store[Secrets]:
+    """Where the settings say that tenants' secrets are; it raises as :func:`document_store`."""
+    if settings.key_vault:
+        from shared.adapters.azure import vault
+
+        secrets, closers = vault(settings.key_vault)
+        return Store(secrets, {}, closers)
+    store = SqliteSecrets(settings.data / "secrets.db", now=clock.now)
+    return Store(store, {}, [partial(asyncio.to_thread, store.close)])
 
 
 def _cosmos(settings: Settings, telemetry: Telemetry) -> Store[Documents]:

@@ -75,6 +75,9 @@ class Settings:
     on one machine. The address is ``…__accountEndpoint``."""
     event_hubs: Connection = Connection()
     """``EventHubConnection…``: the events; likewise. The address is ``…__fullyQualifiedNamespace``."""
+    key_vault: str = ""
+    """``QUANTUM_KEY_VAULT``: the address of the vault with tenants' secrets; without it, ``azure`` has none,
+    and one machine an encrypted file."""
     sealing_key: bytes = field(default=b"", repr=False)
     """``QUANTUM_SEALING_KEY``: seals cursors and the secrets of webhooks, for all processes of an
     installation; ``azure`` needs it, the local host has a file."""
@@ -180,6 +183,7 @@ class Settings:
             events=events,
             cosmos=_connection(values, COSMOS_CONNECTION, "accountEndpoint", needed=cosmos),
             event_hubs=_connection(values, EVENT_HUB_CONNECTION, "fullyQualifiedNamespace", needed=hubs),
+            key_vault=values.get("QUANTUM_KEY_VAULT", "").strip(),
             sealing_key=_key(values, "QUANTUM_SEALING_KEY") if azure else b"",
             host_url=_required(values, "QUANTUM_HOST_URL").rstrip("/"),
             egress_allow=_networks(values.get("QUANTUM_EGRESS_ALLOW", "")),

@@ -13,6 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.cosmos.server import CosmosServer
+    from tests.keyvault.server import KeyVaultServer
 
 MEMORY = Path("/dev/shm")
 ROOM = 2 * 1024**3
@@ -39,6 +40,15 @@ def cosmos_server() -> "Iterator[CosmosServer]":
     from tests.cosmos.server import CosmosServer  # loads the SDK: a second, for the tests that want it
 
     server = CosmosServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def keyvault_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[KeyVaultServer]":
+    from tests.keyvault.server import KeyVaultServer  # for the tests that want it
+
+    server = KeyVaultServer(tmp_path_factory.mktemp("keyvault"))
     yield server
     server.close()
 

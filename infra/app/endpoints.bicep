@@ -7,13 +7,17 @@ param subnetId string
 @description('Each with service (a short name), zone, target (resource id) and group (the kind of sub-resource).')
 param endpoints array
 
-resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for endpoint in endpoints: {
-  name: endpoint.zone
+// Several services may have their names in one zone.
+var zonesOfAll = [for endpoint in endpoints: endpoint.zone]
+var zoneNames = union([], zonesOfAll)
+
+resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for zone in zoneNames: {
+  name: zone
   location: 'global'
   tags: tags
 }]
 
-resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (endpoint, index) in endpoints: {
+resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (zone, index) in zoneNames: {
   parent: zones[index]
   name: 'platform'
   location: 'global'
@@ -46,6 +50,6 @@ resource zoneGroups 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@202
   parent: privateEndpoints[index]
   name: 'default'
   properties: {
-    privateDnsZoneConfigs: [{ name: endpoint.service, properties: { privateDnsZoneId: zones[index].id } }]
+    privateDnsZoneConfigs: [{ name: endpoint.service, properties: { privateDnsZoneId: zones[indexOf(zoneNames, endpoint.zone)].id } }]
   }
 }]

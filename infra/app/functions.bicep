@@ -26,6 +26,8 @@ param cosmosEndpoint string
 param eventHubsHost string
 @description('Where the vault has the sealing key; without a version, for the newest one.')
 param sealingKeyUri string
+@description('The vault with tenants\' secrets.')
+param secretsUri string
 param publicUrl string
 param tokenIssuers string
 param credentialScopes string
@@ -43,6 +45,7 @@ var platformSettings = {
   QUANTUM_ADAPTERS: 'azure'
   QUANTUM_HOST_URL: publicUrl
   QUANTUM_TOKEN_ISSUERS: tokenIssuers
+  QUANTUM_KEY_VAULT: secretsUri
   QUANTUM_SEALING_KEY: '@Microsoft.KeyVault(SecretUri=${sealingKeyUri})'
   QUANTUM_CREDENTIALS: string({ kind: 'managed-identity', client_id: clientId })
   QUANTUM_CREDENTIALS_SCOPES: credentialScopes

@@ -1,4 +1,5 @@
-// The vault with the platform's sealing key. The app reads it and can do nothing else.
+// A vault. There are two: of that with the platform's sealing key the app reads and can do nothing else; tenants'
+// secrets, which the app writes, are in one of their own.
 param name string
 param location string
 param tags object
@@ -7,10 +8,14 @@ param softDeleteDays int
 param purgeProtection bool
 param workspaceId string
 param appPrincipalId string
-param developerPrincipalId string
+@allowed(['Key Vault Secrets User', 'Key Vault Secrets Officer'])
+@description('What the app may: read secrets, or write and delete them too.')
+param appRole string
+@description('Who else may write secrets; empty: nobody.')
+param developerPrincipalId string = ''
 @secure()
-@description('What the platform seals cursors and webhook secrets with. Empty: the vault keeps the one it has.')
-param sealingKey string
+@description('What the platform seals cursors and webhook secrets with. Empty: the vault keeps the one it has, if any.')
+param sealingKey string = ''
 
 var sealingKeyName = 'sealing-key'
 var roles = loadJsonContent('../roles.json')
@@ -48,11 +53,11 @@ resource seal 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = if (!empty(sealin
 
 resource appGrant 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: vault
-  name: guid(vault.id, appPrincipalId, 'Key Vault Secrets User')
+  name: guid(vault.id, appPrincipalId, appRole)
   properties: {
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles['Key Vault Secrets User'])
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles[appRole])
   }
 }
 
@@ -77,4 +82,5 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
 
 output id string = vault.id
 output name string = vault.name
+output uri string = vault.properties.vaultUri
 output sealingKeyUri string = '${vault.properties.vaultUri}secrets/${sealingKeyName}'

@@ -1,13 +1,15 @@
 """The secrets port over an encrypted SQLite file, with its key in a file of its own beside it.
 
 The key file is the owner's alone. Who has the database without the key learns names, times and the lengths
-of values; a value that was altered, or moved to another version, name or tenant, does not open.
+of values; a value that was altered, or moved to another version, name or tenant, does not open. A line of the
+file is a key: the first seals, and each opens what it has sealed.
 """
 
 import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from localhost.identity.files import create
 from localhost.sqlite.documents import utc_now
 from localhost.sqlite.readers import Readers
 from localhost.sqlite.writer import PATIENCE, StorageUnavailableError, Writer
-from shared.ports.secrets import StoredSecret, require_storable
+from shared.ports.secrets import require_storable
 from shared.security.scope import TenantScope
 
 _SCHEMA = Path(__file__).with_suffix(".sql")
@@ -27,12 +29,7 @@ _LATEST = (
 _VERSION = "SELECT version, sealed FROM versions WHERE tenant_id = ? AND name = ? AND version = ?"
 _PUT = "INSERT INTO versions (tenant_id, name, version, created_at, sealed) VALUES (?, ?, ?, ?, ?)"
 _DELETE = "DELETE FROM versions WHERE tenant_id = ? AND name = ?"
-_STORED = (
-    "SELECT name, version, created_at, (SELECT min(created_at) FROM versions AS first"
-    " WHERE first.tenant_id = last.tenant_id AND first.name = last.name) FROM versions AS last"
-    " WHERE tenant_id = ? AND sequence = (SELECT max(sequence) FROM versions AS other"
-    " WHERE other.tenant_id = last.tenant_id AND other.name = last.name)"
-)
+_NAMES = "SELECT DISTINCT name FROM versions WHERE tenant_id = ?"
 
 
 class SqliteSecrets:
@@ -44,11 +41,11 @@ class SqliteSecrets:
         """Open the file and ``<path>.key``, each made if absent.
 
         Raises:
-            UnavailableError: the file cannot be opened or written, or the key file has no key in it.
+            UnavailableError: the file cannot be opened or written, or the key file has what is no key.
             OSError: the key file cannot be read or written.
         """
         self._now = now
-        self._key = _key(path.with_name(f"{path.name}.key"))
+        self._keys = _keys(path.with_name(f"{path.name}.key"))
         self._writer = Writer(path, _SCHEMA.read_text("utf-8"), patience=patience)
         self._readers = Readers(path)
         path.chmod(0o600)
@@ -82,43 +79,39 @@ class SqliteSecrets:
         """See :meth:`shared.ports.secrets.Secrets.delete`. Nothing is kept of it."""
         await self._writer.run(partial(_execute, _DELETE, (scope.tenant_id, name)))
 
-    async def stored(self, scope: TenantScope) -> AsyncIterator[StoredSecret]:
-        """See :meth:`shared.ports.secrets.Secrets.stored`."""
-        for name, version, updated, created in self._readers.rows(_STORED, (scope.tenant_id,)):
-            yield StoredSecret(
-                name, version, datetime.fromtimestamp(created, UTC), datetime.fromtimestamp(updated, UTC)
-            )
+    async def names(self, scope: TenantScope) -> AsyncIterator[str]:
+        """See :meth:`shared.ports.secrets.Secrets.names`."""
+        for (name,) in self._readers.rows(_NAMES, (scope.tenant_id,)):
+            yield name
 
     def _seal(self, value: bytes, place: bytes) -> bytes:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # 20 ms that a start can do without
 
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + AESGCM(self._key).encrypt(nonce, value, place)
+        return nonce + AESGCM(self._keys[0]).encrypt(nonce, value, place)
 
     def _open(self, sealed: bytes, place: bytes) -> str:
         from cryptography.exceptions import InvalidTag  # as above
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        try:
-            return AESGCM(self._key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place).decode()
-        except (InvalidTag, ValueError) as error:  # ValueError: too short to be sealed
-            raise StorageUnavailableError(
-                "a secret does not open with the key of this data folder"
-            ) from error
+        for key in self._keys:
+            with suppress(InvalidTag, ValueError):  # ValueError: too short to be sealed
+                return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place).decode()
+        raise StorageUnavailableError("a secret does not open with the keys of this data folder")
 
 
-def _key(path: Path) -> bytes:
-    text = create(path, secrets.token_hex(_KEY_BYTES))
+def _keys(path: Path) -> list[bytes]:
+    lines = create(path, secrets.token_hex(_KEY_BYTES)).split()
     try:
-        key = bytes.fromhex(text)
+        keys = [bytes.fromhex(line) for line in lines]
     except ValueError:
-        key = b""
-    if len(key) != _KEY_BYTES:
+        keys = []
+    if not keys or any(len(key) != _KEY_BYTES for key in keys):
         raise StorageUnavailableError(
-            f"{path} is damaged: it must have {2 * _KEY_BYTES} hexadecimal digits; put it back from a backup "
-            "or remove it and the file beside it (and with that every secret) to begin anew"
+            f"{path} is damaged: a line of it must be {2 * _KEY_BYTES} hexadecimal digits; put it back from "
+            "a backup, or remove it and the file beside it (and with that every secret) to begin anew"
         )
-    return key
+    return keys
 
 
 def _execute(sql: str, parameters: tuple[object, ...], connection: sqlite3.Connection) -> None:

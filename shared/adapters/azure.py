@@ -4,6 +4,8 @@ Nothing connects here. What is served by a service connects when it is first ask
 SDKs of Event Hubs and of identities are loaded then, too: most starts of an instance need neither.
 """
 
+from collections.abc import Sequence
+
 from shared.adapters.cosmos.account import Account, metered
 from shared.adapters.cosmos.documents import CosmosDocuments
 from shared.adapters.durable.orchestrations import DurableOrchestrations
@@ -11,11 +13,13 @@ from shared.adapters.eventhubs.events import EventHubsEvents
 from shared.adapters.jwt.configured import token_issuers
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
+from shared.adapters.keyvault.secrets import KeyVaultSecrets
 from shared.adapters.msal.configured import configured_credentials
 from shared.adapters.opentelemetry.configured import configured_telemetry
 from shared.adapters.system import RandomIds, SystemClock
-from shared.ports.adapters import Adapters
+from shared.ports.adapters import Adapters, Closer
 from shared.ports.resources import COSMOS_CONNECTION, DATABASE, EVENT_HUB_CONNECTION, HUB
+from shared.ports.secrets import NoSecrets, Secrets
 from shared.settings import Connection, Settings, SettingsError
 
 
@@ -29,6 +33,7 @@ def build(settings: Settings) -> Adapters:
     telemetry = configured_telemetry(settings)
     documents = CosmosDocuments(cosmos_account(settings.cosmos), on_request_units=metered(telemetry))
     events = event_hub(settings.event_hubs)
+    secrets, vault_closers = vault(settings.key_vault)
     return Adapters(
         documents=documents,
         events=events,
@@ -37,9 +42,10 @@ def build(settings: Settings) -> Adapters:
         clock=clock,
         ids=RandomIds(clock),
         credentials=configured_credentials(settings, clock),
+        secrets=secrets,
         cursor_key=settings.sealing_key,
         telemetry=telemetry,
-        closers=(telemetry.close, documents.close, events.close),
+        closers=(telemetry.close, documents.close, events.close, *vault_closers),
     )
 
 
@@ -66,6 +72,21 @@ def _account(connection: Connection) -> Account:
     if not endpoint or not key:
         raise ValueError("a connection string needs an AccountEndpoint and an AccountKey")
     return Account(endpoint, DATABASE, key=key)
+
+
+def vault(url: str) -> tuple[Secrets, Sequence[Closer]]:
+    """Where tenants' secrets are kept, and what closes it; without an address, nowhere.
+
+    Raises:
+        SettingsError: the address is none of a vault.
+    """
+    if not url:
+        return NoSecrets(), ()
+    try:
+        secrets = KeyVaultSecrets(url)
+    except ValueError as error:
+        raise SettingsError(f"QUANTUM_KEY_VAULT: {error}") from error
+    return secrets, (secrets.close,)
 
 
 def event_hub(connection: Connection) -> EventHubsEvents:

@@ -7,32 +7,14 @@ name both succeed, each has its own version, and whose version is meant says who
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, Protocol
 
 from shared.domain.errors import UnavailableError
 from shared.domain.secrets import MAX_VALUE_BYTES
 from shared.security.scope import TenantScope
 
-STORED_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,39}")
+STORED_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,32}")
 """What may be a name: it fits, behind any tenant's id, into what a vault takes as one."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredSecret:
-    """What a store tells of a name: never the value.
-
-    Attributes:
-        version: of the value that was put last, in the store's own words.
-        created_at: when the name was first put, since it was last deleted.
-        updated_at: when that version was.
-    """
-
-    name: str
-    version: str
-    created_at: datetime
-    updated_at: datetime
 
 
 class Secrets(Protocol):
@@ -44,7 +26,8 @@ class Secrets(Protocol):
         It is durable, and resolved by every process, when this returns. Older versions stay as they are until
         the name is deleted. No version is given twice, not even after a deletion; so what is put twice,
         because nobody knew whether the first was stored, is two versions of one value. A name that was
-        deleted may be put again; versions from before do not come back.
+        deleted may be put again; in a store that keeps what was deleted, its versions from before may then
+        be there again.
 
         Args:
             scope: whose it is.
@@ -78,8 +61,8 @@ class Secrets(Protocol):
         """
         ...
 
-    def stored(self, scope: TenantScope) -> AsyncIterator[StoredSecret]:
-        """Everything that the tenant has in the store, in no order: for whoever erases a tenant.
+    def names(self, scope: TenantScope) -> AsyncIterator[str]:
+        """Every name that the tenant has in the store, in no order: for whoever erases a tenant.
 
         What is put or deleted meanwhile may be missing or told of. A store may have to look through those of
         all tenants, so this is not for requests.
@@ -116,7 +99,7 @@ class NoSecrets:
     async def delete(self, scope: TenantScope, *, name: str) -> None:
         """There is nothing to delete."""
 
-    async def stored(self, scope: TenantScope) -> AsyncIterator[StoredSecret]:
+    async def names(self, scope: TenantScope) -> AsyncIterator[str]:
         del scope
-        for none in list[StoredSecret]():
+        for none in list[str]():
             yield none

@@ -32,6 +32,8 @@ class Request:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
+    query: str = ""
+    """As it was sent."""
 
     def json(self) -> Any:
         try:
@@ -106,9 +108,10 @@ class Connection(asyncio.Protocol):
         self._body += body
 
     def on_message_complete(self) -> None:
-        path = unquote(httptools.parse_url(self._url).path.decode())
+        url = httptools.parse_url(self._url)
+        path, query = unquote(url.path.decode()), (url.query or b"").decode()
         method = self._parser.get_method().decode()
-        request = Request(method, path, self._headers, bytes(self._body))
+        request = Request(method, path, self._headers, bytes(self._body), query)
         self._headers, self._body = {}, bytearray()
         task = asyncio.get_running_loop().create_task(self._answer(request))
         self._tasks.add(task)

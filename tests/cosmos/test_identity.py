@@ -1,18 +1,11 @@
 """Access with a managed identity: the real credential, over TLS, and an identity endpoint."""
 
-import datetime as dt
-import ipaddress
-import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from shared.adapters.cosmos.account import Account
 from shared.adapters.cosmos.containers import DEFINITIONS
@@ -23,29 +16,14 @@ from tests.contracts.shelf import Shelf
 from tests.cosmos.conftest import DEADLINE, served
 from tests.cosmos.server import CosmosServer
 from tests.managed_identity import IdentityEndpoint
+from tests.tls import self_signed, server_context
 
 
 @pytest.fixture(scope="module")
 def tls_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CosmosServer]:
     """The SDK does not check who stands behind 127.0.0.1, but it sends tokens over TLS only."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(address, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "server.pem"
-    pem = serialization.Encoding.PEM
-    plain = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    file.write_bytes(plain + certificate.public_bytes(pem))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(file)
-    server = CosmosServer(tls=context)
+    file = self_signed(tmp_path_factory.mktemp("tls"), "127.0.0.1")
+    server = CosmosServer(tls=server_context(file))
     server.make("db", DEFINITIONS)
     yield server
     server.close()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.domain.errors import UnavailableError
-from shared.ports.secrets import StoredSecret, require_storable
+from shared.ports.secrets import require_storable
 from shared.security.scope import TenantScope
 from tests.fakes.clock import START
 
@@ -53,13 +53,11 @@ class KeptSecrets:
         await self._enter("delete")
         self._versions.pop((scope.tenant_id, name), None)
 
-    async def stored(self, scope: TenantScope) -> AsyncIterator[StoredSecret]:
-        await self._enter("stored")
-        for (tenant, name), versions in list(self._versions.items()):
+    async def names(self, scope: TenantScope) -> AsyncIterator[str]:
+        await self._enter("names")
+        for tenant, name in list(self._versions):
             if tenant == scope.tenant_id:
-                yield StoredSecret(
-                    name, versions[-1].version, versions[0].created_at, versions[-1].created_at
-                )
+                yield name
 
     async def _enter(self, call: str) -> None:
         if self.interrupt is not None:

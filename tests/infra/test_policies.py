@@ -171,7 +171,7 @@ def test_the_outputs_and_the_settings_hold_no_secret(deployment: Deployment) -> 
 
 
 def test_the_sealing_key_is_in_the_vault_and_nowhere_else(deployment: Deployment) -> None:
-    key, vault = GIVEN["sealingKey"], deployment.one("Microsoft.KeyVault/vaults")
+    key, vault = GIVEN["sealingKey"], _vaults(deployment)[0]
     sealed = deployment.one("Microsoft.KeyVault/vaults/secrets")
     assert (sealed.get("properties.value"), sealed.id) == (key, f"{vault.id}/secrets/{sealed.name}")
     assert not [other.symbol for other in deployment.resources if other != sealed and key in str(other.body)]
@@ -181,6 +181,37 @@ def test_the_sealing_key_is_in_the_vault_and_nowhere_else(deployment: Deployment
     settings = deployment.one("Microsoft.Web/sites/config").get("properties")
     assert settings["QUANTUM_SEALING_KEY"] == f"@Microsoft.KeyVault(SecretUri={uri})"
     assert app.get("properties.keyVaultReferenceIdentity") in app.get("identity.userAssignedIdentities")
+
+
+def test_tenants_secrets_are_in_a_vault_of_their_own_that_nobody_but_the_app_may_enter(
+    deployment: Deployment,
+) -> None:
+    sealing, secrets = _vaults(deployment)
+    settings = deployment.one("Microsoft.Web/sites/config").get("properties")
+    assert settings["QUANTUM_KEY_VAULT"] == f"<{secrets.id}:properties.vaultUri>"
+    given = [
+        (grant.scope, _whom(grant.get("properties.principalId")), _role(grant))
+        for grant in deployment.of("Microsoft.Authorization/roleAssignments")
+        if "/Microsoft.KeyVault/" in str(grant.scope)
+    ]
+    assert [(who, role) for scope, who, role in given if scope == secrets.id] == [
+        ("the app", "Key Vault Secrets Officer")
+    ]
+    assert [role for scope, who, role in given if scope == sealing.id and who == "the app"] == [
+        "Key Vault Secrets User"
+    ]
+
+
+def _vaults(of: Deployment) -> tuple[Resource, Resource]:
+    """That with the sealing key, and that with tenants' secrets."""
+    sealed = of.one("Microsoft.KeyVault/vaults/secrets").id.rpartition("/secrets/")[0]
+    one, other = of.of("Microsoft.KeyVault/vaults")
+    return (one, other) if one.id == sealed else (other, one)
+
+
+def _role(grant: Resource) -> str:
+    role: str = ROLES[grant.get("properties.roleDefinitionId").rpartition("/")[2]]
+    return role
 
 
 def test_the_sealing_key_stays_out_of_the_history_of_deployments() -> None:
@@ -251,6 +282,7 @@ def test_the_app_may_do_what_it_has_to_and_no_more(name: str) -> None:
         ("Azure Event Hubs Data Receiver", "eventhubs"),
         ("Key Vault Secrets User", "vaults"),
         ("AcrDelete", "registries"),
+        ("Key Vault Secrets Officer", "vaults"),
         ("AcrPush", "registries"),
         ("Container Registry Tasks Contributor", "registries"),
         ("Cosmos DB Built-in Data Contributor", "dbs"),
@@ -286,8 +318,7 @@ def _grants(of: Deployment, to: str) -> set[tuple[str, str]]:
     ]:
         if _whom(grant.get("properties.principalId")) == to:
             scope = str(grant.get("properties.scope") or grant.scope)
-            role = ROLES[grant.get("properties.roleDefinitionId").rpartition("/")[2]]
-            found.add((role, scope.split("/")[-2]))
+            found.add((_role(grant), scope.split("/")[-2]))
     return found
 
 

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from localhost.stores import secret_store
 from shared.adapters import azure
 from shared.adapters.cosmos.documents import CosmosDocuments
 from shared.adapters.eventhubs.events import EventHubsEvents
+from shared.adapters.keyvault.secrets import KeyVaultSecrets
 from shared.adapters.msal.credentials import MsalCredentials
+from shared.adapters.system import SystemClock
 from shared.domain.quotas import DEFAULTS
 from shared.domain.rates import RateLimits
+from shared.ports.secrets import NoSecrets
 from shared.settings import Connection, Settings, SettingsError
 from shared.settings_json import allowance
 
@@ -261,8 +265,24 @@ def test_the_parts_list_of_azure_serves_every_port() -> None:
     assert isinstance(adapters.documents, CosmosDocuments)
     assert isinstance(adapters.events, EventHubsEvents)
     assert isinstance(adapters.credentials, MsalCredentials)
+    assert isinstance(adapters.secrets, NoSecrets)
     assert adapters.cursor_key == b"\x0f" * 32
     assert adapters.ids.new() != adapters.ids.new()
+
+
+@pytest.mark.parametrize("address", ["https://kv.vault.azure.net", "https://kv.vault.azure.net/"])
+def test_tenants_secrets_are_in_the_vault_that_is_named(address: str, tmp_path: Path) -> None:
+    named = {"QUANTUM_KEY_VAULT": address}
+    assert isinstance(azure.build(Settings.from_mapping(IN_AZURE | named)).secrets, KeyVaultSecrets)
+    here = GOOD | {"QUANTUM_DATA": str(tmp_path)}
+    assert isinstance(secret_store(Settings.from_mapping(here | named), SystemClock()).port, KeyVaultSecrets)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_vault_is_refused_by_its_key() -> None:
+    settings = Settings.from_mapping(IN_AZURE | {"QUANTUM_KEY_VAULT": "http://kv.vault.azure.net"})
+    with pytest.raises(SettingsError, match=r"QUANTUM_KEY_VAULT: 'http://kv.vault.azure.net' is no address"):
+        azure.build(settings)
 
 
 @pytest.mark.parametrize(

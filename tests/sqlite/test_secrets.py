@@ -93,8 +93,34 @@ async def test_a_closed_file_is_unavailable(store: SqliteSecrets) -> None:
         await store.put(ACME, name="token", value="value")
 
 
-@pytest.mark.parametrize("text", ["", "ab", "no key at all"])
+def key_file(path: Path) -> Path:
+    return path.with_name("secrets.db.key")
+
+
+async def resolved(path: Path, name: str, value: str | None = None) -> str | None:
+    """What another process, with the keys as they are now, gets; after it has put ``value``."""
+    with contextlib.closing(SqliteSecrets(path)) as store:
+        if value is not None:
+            await store.put(ACME, name=name, value=value)
+        return await store.resolve(ACME, name=name)
+
+
+async def test_the_first_key_seals_and_each_opens_what_it_has_sealed(path: Path) -> None:
+    await resolved(path, "old", "from before")
+    before, after = key_file(path).read_text(), "0f" * 32
+    key_file(path).write_text(f"{after}\n{before}\n")
+    assert await resolved(path, "new", "from after") == "from after"
+    assert await resolved(path, "old") == "from before"
+    key_file(path).write_text(after)
+    assert await resolved(path, "new") == "from after"
+    with pytest.raises(UnavailableError, match="does not open"):
+        await resolved(path, "old")
+    await resolved(path, "old", "put again")
+    assert await resolved(path, "old") == "put again"
+
+
+@pytest.mark.parametrize("text", ["", "ab", "no key at all", "0f" * 32 + "\nab"])
 def test_a_damaged_key_file_is_named_to_whoever_starts_the_host(path: Path, text: str) -> None:
-    path.with_name("secrets.db.key").write_text(text)
+    key_file(path).write_text(text)
     with pytest.raises(UnavailableError, match=r"secrets\.db\.key is damaged"):
         SqliteSecrets(path)

@@ -134,11 +134,15 @@ class Frame:
         body = _value(declared)
         if body.type != "for_statement":
             return self._made_if(declared, body, {}, make)
-        loop, over, inner = body.named_children
+        return [self._made_if(declared, inner, local, make) for inner, local in self._loop(body, {})]
+
+    def _loop(self, node: Node, local: Mapping[str, Json]) -> list[tuple[Node, dict[str, Json]]]:
+        """What is repeated, and what its names stand for each time."""
+        loop, over, inner = node.named_children
         names = [text(child) for child in loop.named_children] or [text(loop)]
         return [
-            self._made_if(declared, inner, dict(zip(names, (element, index), strict=False)), make)
-            for index, element in enumerate(self._eval(over, {}))
+            (inner, {**local, **dict(zip(names, (element, index), strict=False))})
+            for index, element in enumerate(self._eval(over, local))
         ]
 
     def _made_if(
@@ -214,6 +218,9 @@ class Frame:
 
     def _eval_array(self, node: Node, local: Mapping[str, Json]) -> list[Json]:
         return [self._eval(child, local) for child in node.named_children if child.type != "comment"]
+
+    def _eval_for_statement(self, node: Node, local: Mapping[str, Json]) -> list[Json]:
+        return [self._eval(inner, each) for inner, each in self._loop(node, local)]
 
     def _eval_object(self, node: Node, local: Mapping[str, Json]) -> dict[str, Json]:
         made: dict[str, Json] = {}

@@ -66,6 +66,7 @@ FUNCTIONS: Mapping[str, Callable[..., Json]] = {
     "endsWith": lambda value, end: value.lower().endswith(end.lower()),
     "environment": lambda: {"suffixes": {"storage": "core.windows.net", "acrLoginServer": ".azurecr.io"}},
     "guid": guid,
+    "indexOf": lambda value, item: value.index(item),
     "last": lambda value: value[-1],
     "resourceGroup": lambda *_: {"id": GROUP, "name": "rg", "location": "westeurope"},
     "string": json.dumps,
