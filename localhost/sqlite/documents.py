@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from localhost.sqlite import search
-from localhost.sqlite.cursors import Cursors
-from localhost.sqlite.operations import SWEEP, Partition, Step, Transaction, document, etag, prepare
+from localhost.sqlite.cursors import Cursors, Etags
+from localhost.sqlite.operations import SWEEP, Partition, Step, Transaction, document, prepare
 from localhost.sqlite.queries import encode_position, select, tally
 from localhost.sqlite.readers import Readers
 from localhost.sqlite.signals import Signals
@@ -65,10 +65,7 @@ class FeedChange(NamedTuple):
 
     body: dict[str, Json]
     seq: int
-
-    @property
-    def etag(self) -> str:
-        return etag(self.seq)
+    etag: str
 
 
 def utc_now() -> datetime:
@@ -105,7 +102,8 @@ class SqliteDocuments:
         )
         self._readers = Readers(path)
         self._pool = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="sqlite-query")
-        self._cursors = Cursors(self._meta("cursor_key"))
+        key: bytes = self._meta("cursor_key")
+        self._cursors, self._etags = Cursors(key), Etags(key)
 
     def close(self) -> None:
         """Finish the writes that are queued, wake who waits for changes, and close the file."""
@@ -121,7 +119,7 @@ class SqliteDocuments:
         """See :meth:`shared.ports.documents.Documents.read`."""
         key = (container.name, scope.tenant_id, partition, id, self._seconds())
         rows = self._readers.rows(_READ, key)
-        return document(*rows[0]) if rows else None
+        return self._document(*rows[0]) if rows else None
 
     async def query(self, scope: TenantScope, query: Query) -> Page:
         """See :meth:`shared.ports.documents.Documents.query`."""
@@ -168,7 +166,7 @@ class SqliteDocuments:
                 rows = self._readers.rows(_CHANGES, (*place, start, self._seconds(), limit))
             else:
                 rows = self._readers.rows(_CHANGES_OF_KIND, (*place, start, kind, self._seconds(), limit))
-            return [Change(document(seq, body), self._position(context, seq)) for seq, body in rows]
+            return [Change(self._document(seq, body), self._position(context, seq)) for seq, body in rows]
 
         return await self._signals.first(place, look, wait)
 
@@ -182,7 +180,7 @@ class SqliteDocuments:
 
         def look() -> Sequence[FeedChange]:
             rows = self._readers.rows(_FEED, (container.name, after or 0, self._seconds(), limit))
-            return [FeedChange(orjson.loads(body), seq) for seq, body in rows]
+            return [FeedChange(orjson.loads(body), seq, self._etags.of(seq)) for seq, body in rows]
 
         return await self._signals.first(container.name, look, wait)
 
@@ -215,7 +213,7 @@ class SqliteDocuments:
         after = None
         if len(rows) > query.limit:
             after = self._cursors.seal(selection.context, encode_position(shown[-1][2:]))
-        return Page([document(seq, body) for seq, body, *_ in shown], after)
+        return Page([self._document(seq, body) for seq, body, *_ in shown], after)
 
     def _count(self, query: Query, by: FieldPath, tenant_id: str, *, each: bool) -> Counts:
         sql, bound = tally(
@@ -229,7 +227,7 @@ class SqliteDocuments:
         self, place: Partition, steps: Sequence[Step], connection: sqlite3.Connection
     ) -> Sequence[Document | None]:
         now = self._seconds()
-        documents = Transaction(connection, place, now).run(steps)
+        documents = Transaction(connection, place, now, self._etags).run(steps)
         if now >= self._next_sweep:
             self._sweep(connection)
             self._next_sweep = now + SWEEP_INTERVAL
@@ -251,6 +249,9 @@ class SqliteDocuments:
         if start > self.last_seq():
             raise BadCursorError
         return start
+
+    def _document(self, seq: int, body: str) -> Document:
+        return document(self._etags.of(seq), body)
 
     def _meta(self, name: str) -> Any:
         ((value,),) = self._readers.rows(_META, (name,))

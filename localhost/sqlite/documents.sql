@@ -1,5 +1,5 @@
 -- The documents of all containers. `seq` is the order of commits: every write of a document gives it a new one,
--- so it is the position in the change feeds and, being never used twice, the etag.
+-- so it is the position in the change feeds, and etags are made of it. It counts for all tenants: none may see it.
 
 BEGIN IMMEDIATE;
 

@@ -8,6 +8,7 @@ from typing import Any, overload
 
 import orjson
 
+from localhost.sqlite.cursors import Etags
 from shared.domain.errors import (
     DocumentExistsError,
     DocumentMissingError,
@@ -83,10 +84,6 @@ type Step = Callable[["Transaction", int], str | None]
 """One prepared operation, and the text that it leaves; the number is its place in the transaction."""
 
 
-def etag(seq: int) -> str:
-    return f"{seq:x}"
-
-
 def prepare(partition: Partition, operations: Sequence[Operation]) -> list[Step]:
     """Check and encode ``operations`` before they queue for the writer.
 
@@ -116,7 +113,8 @@ def _prepare(partition: Partition, operation: Operation) -> Step:
 class Stored(Sequence[Document | None]):
     """What a transaction has stored, read when somebody looks at it: most callers do not."""
 
-    def __init__(self, seqs: Sequence[int], bodies: Sequence[str | None]) -> None:
+    def __init__(self, etags: Etags, seqs: Sequence[int], bodies: Sequence[str | None]) -> None:
+        self._etags = etags
         self._seqs = seqs
         self._bodies = bodies
 
@@ -128,22 +126,25 @@ class Stored(Sequence[Document | None]):
         if isinstance(index, slice):
             return [self[place] for place in range(*index.indices(len(self)))]
         body = self._bodies[index]
-        return None if body is None else document(self._seqs[index], body)
+        return None if body is None else document(self._etags.of(self._seqs[index]), body)
 
     def __len__(self) -> int:
         return len(self._bodies)
 
 
-def document(seq: int, body: str) -> Document:
+def document(etag: str, body: str) -> Document:
     """A document as the table has it."""
-    return Document(orjson.loads(body), etag(seq))
+    return Document(orjson.loads(body), etag)
 
 
 class Transaction:
     """The operations of one transaction, on the writer's thread; ``now`` is in seconds since 1970."""
 
-    def __init__(self, connection: sqlite3.Connection, partition: Partition, now: float) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, partition: Partition, now: float, etags: Etags
+    ) -> None:
         self._connection = connection
+        self._etags = etags
         self._place = (partition.container.name, partition.tenant_id, partition.key)
         self._now = now
         self._seq = 0
@@ -155,7 +156,7 @@ class Transaction:
         bodies: list[str | None] = []
         for index, (step, self._seq) in enumerate(zip(steps, seqs, strict=True)):
             bodies.append(step(self, index))
-        return Stored(seqs, bodies)
+        return Stored(self._etags, seqs, bodies)
 
     def create(self, index: int, body: "_Body") -> str:
         self._weigh(body)
@@ -225,7 +226,7 @@ class Transaction:
         row = self._connection.execute(_FIND, (*self._place, id)).fetchone()
         if row is None or (row["expires_at"] is not None and row["expires_at"] <= self._now):
             raise DocumentMissingError(f"there is no document {id!r}", index=index)
-        if if_match is not None and if_match != etag(row["seq"]):
+        if if_match is not None and if_match != self._etags.of(row["seq"]):
             raise DocumentStaleError(f"{id!r} was changed in the meantime", index=index)
         return row["key"], row["body"], row["ttl"]
 

@@ -256,7 +256,7 @@ class Documents(Protocol):
         A document that changed several times may appear only in its last state; deletes do not appear;
         documents written once appear exactly once per walk. With ``wait`` (seconds) an empty answer is
         held back until there is a change to give or the time is over. A position is of its partition's feed,
-        whatever the ``kind``, and outlives the process.
+        whatever the ``kind``, and outlives the process; nobody can read in it how much is written elsewhere.
 
         Raises:
             BadCursorError: ``after`` is not a position of this feed, or lies in its future.

@@ -316,3 +316,10 @@ async def test_the_platforms_queries_are_served_by_an_index(
 def plan(path: Path, sql: str, parameters: list[object]) -> list[str]:
     with contextlib.closing(connect(path, read_only=True)) as connection:
         return [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+
+
+async def test_an_etag_tells_nothing_of_how_much_is_written(documents: SqliteDocuments) -> None:
+    """They are made of a number that counts what all tenants write."""
+    etags = [(await Shelf(documents).create(str(n))).etag for n in range(10)]
+    assert {len(etag) for etag in etags} == {16}
+    assert [set(column) for column in zip(*etags, strict=True) if len(set(column)) == 1] == []
