@@ -206,7 +206,7 @@ async def _unseal(platform: Application, call: Call) -> None:
 
 async def _identify(platform: Application, call: Call, route: Route, operation: str) -> None:
     credentials = *_, address = _credentials(platform, call)
-    member = await platform.authentication.authenticate(*credentials)
+    member = await platform.authentication.authenticate(*credentials, suspended=route.while_suspended)
     logs.add(tenant_id=member.scope.tenant_id)
     call.authenticated = caller = replace(member, request_id=call.request_id, address=address)
     await _count(platform, call, member.scope, member.principal.user)

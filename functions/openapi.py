@@ -192,8 +192,9 @@ def _responses(route: Route) -> dict[str, Any]:
     if route.response is not None:
         success["content"] = {_JSON: {"schema": {"$ref": _SCHEMAS + route.response.__name__}}}
     if route.streams:
-        text = _STREAMS[route.streams]
-        success["content"][route.streams] = {"schema": {"type": "string", "description": text}}
+        text = _EXPORT if route.response is None else _STREAMS[route.streams]
+        content = {"schema": {"type": "string", "description": text}}
+        success.setdefault("content", {})[route.streams] = content
     if leads_to := following(route):
         success["links"] = {other.name: {"$ref": "#/components/links/" + other.name} for other in leads_to}
     responses: dict[str, Any] = {str(route.status): success}
@@ -206,6 +207,11 @@ def _responses(route: Route) -> dict[str, Any]:
     return responses
 
 
+_EXPORT = (
+    'The first line is `{"export": {…}}`, each other `{"container": …, "document": {…}}`, and the last '
+    '`{"manifest": {…}}` with how many there are of each container and the SHA-256 of all lines before it. '
+    "Without it, the export is cut short."
+)
 _STREAMS = {
     EVENT_STREAM: "Events as they happen: `id` is the cursor, `event` the type, `data` an Event as JSON.",
     NDJSON: 'One AuditRecord a line, chain by chain, oldest first; the last line is `{"manifest": {…}}`.',

@@ -39,6 +39,7 @@ class Route:
         problems: statuses of problems beside those that follow from the rest of the row.
         streams: the media type of the stream that the success response may be, as ``Accept`` says.
         durable: the trigger is bound to the durable client.
+        while_suspended: a member may ask it although nothing else is done for its tenant.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Route:
     durable: bool = False
     sealed: bool = False
     personal: bool = False
+    while_suspended: bool = False
     max_body: int = sys.maxsize
 
     @cached_property

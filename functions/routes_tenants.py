@@ -1,6 +1,6 @@
 """The HTTP routes of tenants; a part of the table in ``routes.py``."""
 
-from functions.route import Route
+from functions.route import NDJSON, Route
 from quantum.contract.tenants import (
     ChangeTenant,
     CreateTenant,
@@ -73,4 +73,14 @@ RESUME_TENANT = Route(
     response=Tenant,
     headers=("ETag",),
     problems=(409, 412, 422),
+)
+EXPORT_TENANT = Route(
+    name="export_tenant",
+    method="GET",
+    path="v1/tenants/{id}/export",
+    summary="All that your tenant has, a line for each document; also while it is suspended",
+    operation="tenants.export",
+    response=None,
+    streams=NDJSON,
+    while_suspended=True,
 )

@@ -206,8 +206,9 @@ def _matching(
 
 def _of_tenant(query: Query, tenant_id: str) -> list[Sql]:
     # Written into the text, not bound: SQLite takes a partial index only if it can see the values.
+    kind = "" if query.kind is None else f" AND kind = {_literal(query.kind)}"
     conditions: list[Sql] = [
-        (f"container = {_literal(query.container.name)} AND kind = {_literal(query.kind)}", []),
+        (f"container = {_literal(query.container.name)}{kind}", []),
         ("tenant_id = ?", [tenant_id]),
     ]
     if query.partition is not None:

@@ -143,7 +143,7 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Documents of one ``kind`` in a container, of one partition or of all the tenant's.
+    """Documents of one ``kind`` in a container (None: of all), of one partition or of all the tenant's.
 
     ``order`` is fields with direction. They hold strings or numbers; a missing or null one stands before
     every value. Ties are broken by partition and id in the direction of the last field (ascending without
@@ -154,7 +154,7 @@ class Query:
     """
 
     container: Container
-    kind: str
+    kind: str | None
     partition: str | None = None
     where: Sequence[Where] = ()
     order: Sequence[tuple[Path, Literal["asc", "desc"]]] = ()

@@ -33,6 +33,7 @@ READS: frozenset[str] = frozenset(
         "schedules.read",
         "secrets.read",
         "subscriptions.read",
+        "tenants.export",
         "tenants.list",
         "tenants.read",
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from shared.modules.webhooks import GuardedWebhooks
 from shared.services.audit import Audit
 from shared.services.counters import Counters
+from shared.services.exports import Exports
 from shared.services.relay import Relay
 from shared.services.sealing import Sealer
 from shared.services.streams import Streams
@@ -16,6 +17,7 @@ from shared.wiring.foundation import Foundation
 @dataclass(frozen=True)
 class DeliveryServices:
     audit: Audit
+    exports: Exports
     streams: Streams
     relay: Relay
     counters: Counters
@@ -36,6 +38,7 @@ def delivery_services(base: Foundation) -> DeliveryServices:
     )
     return DeliveryServices(
         audit=Audit(documents=documents, cursors=base.cursors),
+        exports=Exports(documents=documents, tenants=base.tenants, chains=base.chains, clock=adapters.clock),
         streams=Streams(
             documents=documents, tenants=base.tenants, heartbeat_seconds=settings.heartbeat_seconds
         ),

@@ -55,6 +55,26 @@ async def fill(shelf: Shelf, field: str) -> None:
     )
 
 
+async def test_documents_of_all_kinds_come_by_partition_and_id_a_page_at_a_time(shelf: Shelf) -> None:
+    other, strange = replace(shelf, partition="two"), replace(shelf, scope=GLOBEX)
+    for place in (other, shelf, strange):
+        await place.transact(
+            Create({"id": "b", "kind": "thing"}),
+            Create({"id": "a", "kind": "other"}),
+            Create({"id": "c", "kind": "third"}, ttl=3600),
+        )
+    query, found = Query(EXECUTIONS, None, limit=2), []
+    while True:
+        page = await shelf.documents.query(ACME, query)
+        found += [(one.body["execution_id"], one.body["id"]) for one in page.items]
+        if page.after is None:
+            break
+        query = replace(query, after=page.after)
+    assert found == [(partition, name) for partition in ("one", "two") for name in "abc"]
+    one = await shelf.documents.query(ACME, Query(EXECUTIONS, None, partition="two"))
+    assert ids(one) == ["a", "b", "c"]
+
+
 @pytest.mark.parametrize("field", ["v", "status"], ids=["any field", "a field lists filter by"])
 @pytest.mark.parametrize(
     ("op", "value", "expected"),

@@ -108,9 +108,9 @@ async def test_a_tenant_of_several_physical_partitions_is_one_list(
 async def test_the_orders_of_the_platforms_lists_are_indexed(
     documents: CosmosDocuments, query: Query
 ) -> None:
-    shelf = Shelf(documents, container=query.container)
-    await shelf.create("a", kind=query.kind, **{path[0]: "x" for path, _ in query.order})
-    await shelf.create("b", kind=query.kind)
+    shelf, kind = Shelf(documents, container=query.container), str(query.kind)
+    await shelf.create("a", kind=kind, **{path[0]: "x" for path, _ in query.order})
+    await shelf.create("b", kind=kind)
     assert len((await documents.query(ACME, query)).items) == 2
 
 

@@ -57,7 +57,7 @@ class LaggingDocuments(WatchedDocuments):
 
     async def query(self, scope: TenantScope, query: Query) -> Page:
         if query.partition is not None and (seen := self._seen.get(query.partition)) is not None:
-            return Page([one for one in seen.values() if one.body["kind"] == query.kind], None)
+            return Page([one for one in seen.values() if query.kind in {None, one.body["kind"]}], None)
         return await super().query(scope, query)
 
     async def transact(

@@ -144,7 +144,8 @@ def conditions(query: Query, *, tenant_id: str) -> Statement:
     made = Statement()
     # The tenant is the partition key's prefix already; it is said again where every row is looked at.
     made.require(f"{reference((TENANT_FIELD,))} = {made.bind(tenant_id)}")
-    made.require(f"{reference(('kind',))} = {made.bind(query.kind)}")
+    if query.kind is not None:
+        made.require(f"{reference(('kind',))} = {made.bind(query.kind)}")
     if query.partition is not None:
         made.require(f"{reference((query.container.partition_field,))} = {made.bind(query.partition)}")
     for where in query.where:
