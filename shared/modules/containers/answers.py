@@ -4,6 +4,7 @@ Every code of the distribution specification ("Error Codes") comes with an HTTP 
 and what the registry says beside it is told along.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,8 @@ MAX_ERROR: Final = 16 * 1024
 """Bytes of an error's body that are read."""
 MAX_TOLD: Final = 300
 """Characters of it that are told."""
+LITTLE: Final = 64 * 1024
+"""Bytes of an answer that are read though nobody wants them."""
 MAX_RETRY_AFTER: Final = 3600.0
 
 _QUOTA: Final = frozenset({413, 507})
@@ -42,6 +45,23 @@ async def failure(response: "httpx.Response", doing: str) -> ActionError:
         return ActionError(code, told, retryable=True, retry_after=_retry_after(response))
     code, advice = _FINAL.get(status, ("REGISTRY_REFUSED", ""))
     return ActionError(code, told + advice, retryable=False)
+
+
+async def done_with(response: "httpx.Response") -> None:
+    """Give the connection back; it is used again if what is left of the answer is little."""
+    import httpx  # loaded with the client
+
+    task, left = asyncio.current_task(), LITTLE
+    try:
+        if not response.is_stream_consumed and not (task and task.cancelling()):
+            async for piece in response.aiter_raw():
+                left -= len(piece)
+                if left < 0:
+                    break
+    except httpx.HTTPError:
+        pass  # then it is not used again
+    finally:
+        await response.aclose()
 
 
 async def _said(response: "httpx.Response") -> str:

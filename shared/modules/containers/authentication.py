@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from shared.modules.bodies import BodyEncodingError, BodyTooLargeError, read_body
-from shared.modules.containers.answers import failure
+from shared.modules.containers.answers import done_with, failure
 from shared.ports.actions import ActionError
 from shared.ports.registries import Login
 from shared.security.origins import is_loopback
@@ -179,7 +179,7 @@ class Authentication:
         except (orjson.JSONDecodeError, BodyTooLargeError, BodyEncodingError):
             answer = None
         finally:
-            await response.aclose()
+            await done_with(response)
         if not isinstance(answer, dict):
             message = f"{doing}: signing in at {urlsplit(url).netloc} was not answered with a token"
             raise ActionError("REGISTRY_TOKEN", message, retryable=False)

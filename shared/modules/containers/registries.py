@@ -13,11 +13,12 @@ import orjson
 
 from shared.domain.images import DIGEST, DOCKER_HUB
 from shared.modules.bodies import BodyTooLargeError, read_body
+from shared.modules.containers.answers import done_with
 from shared.modules.containers.authentication import RegistryCredentials
 from shared.modules.containers.downloads import Downloads, check_digest
 from shared.modules.containers.manifests import MANIFESTS, MAX_MANIFEST, Descriptor, Manifest
 from shared.modules.containers.sending import Connections, Sender, told_as_action_error
-from shared.modules.containers.uploads import Source, Uploads
+from shared.modules.containers.uploads import Pace, Source, Uploads
 from shared.ports.actions import ActionError
 from shared.security.origins import is_loopback
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import httpx
 
 HUB_ORIGIN: Final = "https://registry-1.docker.io"
+PACE: Final = Pace()
 MAX_TAGS: Final = 10_000
 PAGE: Final = 1000
 
@@ -47,12 +49,13 @@ class Registry:
         credentials: RegistryCredentials = None,
         *,
         origin: str | None = None,
+        pace: Pace = PACE,
     ) -> None:
         """``name`` is what references have and messages tell; it says where it is, unless ``origin`` does."""
         self.name = name
         self.origin = origin or origin_of_registry(name)
         self._sender = Sender(connections, self.origin, name, credentials)
-        self._downloads, self._uploads = Downloads(self._sender), Uploads(self._sender)
+        self._downloads, self._uploads = Downloads(self._sender), Uploads(self._sender, pace)
 
     async def ping(self) -> None:
         """Find out whether it is a registry that lets us in.
@@ -61,7 +64,7 @@ class Registry:
             ActionError: it is none, or does not.
         """
         response = await self._sender.expect(_OK, "GET", "/v2/", scope="", doing="asking")
-        await response.aclose()
+        await done_with(response)
 
     async def digest(self, repository: str, reference: str) -> str | None:
         """The digest of the manifest that a tag or digest stands for; None: there is none.
@@ -70,7 +73,7 @@ class Registry:
             ActionError: the registry does not say.
         """
         response = await self._manifest("HEAD", repository, reference)
-        await response.aclose()
+        await done_with(response)
         if response.status_code == 404:
             return None
         told = response.headers.get("docker-content-digest", "")
@@ -96,7 +99,7 @@ class Registry:
             message = f"{doing}: the manifest has more than {MAX_MANIFEST} bytes"
             raise ActionError("MANIFEST_INVALID", message, retryable=False) from error
         finally:
-            await response.aclose()
+            await done_with(response)
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in MANIFESTS:
             message = f"{doing}: it is of type {kind[:100]!r}, which is no image that is known here"
@@ -123,7 +126,7 @@ class Registry:
             content=manifest.content,
             headers={"content-type": manifest.media_type},
         )
-        await response.aclose()
+        await done_with(response)
         told = response.headers.get("docker-content-digest", manifest.digest)
         if told != manifest.digest and told.startswith("sha256:"):
             message = f"{self.name} stored {repository}:{reference} as {told}, which was {manifest.digest}"
@@ -143,7 +146,7 @@ class Registry:
             scope=f"repository:{repository}:delete,pull,push",
             doing=f"removing {repository}:{reference} from",
         )
-        await response.aclose()
+        await done_with(response)
         return response.status_code != 404
 
     async def tags(self, repository: str) -> Sequence[str]:
@@ -160,7 +163,7 @@ class Registry:
                 _OK | {404}, "GET", where, scope=pull_scope(repository), doing=doing
             )
             if response.status_code == 404:
-                await response.aclose()
+                await done_with(response)
                 return found
             found += await self._page(response, doing)
             following = response.links.get("next", {}).get("url")
@@ -180,7 +183,7 @@ class Registry:
             scope=pull_scope(repository),
             doing=f"looking for {digest} of {repository} in",
         )
-        await response.aclose()
+        await done_with(response)
         return response.status_code == 200
 
     async def blob(self, repository: str, wanted: Descriptor, offset: int = 0) -> AsyncIterator[bytes]:
@@ -241,7 +244,7 @@ class Registry:
         except (orjson.JSONDecodeError, BodyTooLargeError):
             pass
         finally:
-            await response.aclose()
+            await done_with(response)
         message = f"{doing} {self.name}: it did not answer with a list of tags"
         raise ActionError("REGISTRY_REFUSED", message, retryable=False)
 

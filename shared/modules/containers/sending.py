@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from shared.modules.containers.answers import failure
+from shared.modules.containers.answers import done_with, failure
 from shared.modules.containers.authentication import Authentication, Challenge, RegistryCredentials
 from shared.modules.tracing import answered, outgoing
 from shared.ports.actions import ActionError
@@ -115,7 +115,7 @@ class Sender:
         try:
             raise await failure(response, f"{doing} {self.name}")
         finally:
-            await response.aclose()
+            await done_with(response)
 
     async def _signed_in(self, refused: "httpx.Response", scope: str, doing: str) -> bool:
         """Whether there is now something to be let in with that there was not before."""
@@ -123,10 +123,10 @@ class Sender:
         try:
             signed_in = await self._authentication.answer(challenge, scope, doing)
         except BaseException:
-            await refused.aclose()
+            await done_with(refused)
             raise
         if signed_in:
-            await refused.aclose()
+            await done_with(refused)
         return signed_in
 
     async def _unsigned(

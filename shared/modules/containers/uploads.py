@@ -9,9 +9,10 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from shared.modules.containers.answers import failure
+from shared.modules.containers.answers import done_with, failure
 from shared.modules.containers.manifests import Descriptor
 from shared.modules.containers.sending import Content, Sender
 from shared.ports.actions import ActionError
@@ -19,16 +20,12 @@ from shared.ports.actions import ActionError
 if TYPE_CHECKING:
     import httpx
 
-AT_ONCE: Final = 4 * 1024 * 1024
-"""Bytes up to which a blob is sent in one request."""
-CHUNK: Final = 8 * 1024 * 1024
-"""Bytes of a chunk, unless the registry wants larger ones. It is in memory while it is sent."""
-LARGEST_CHUNK: Final = 64 * 1024 * 1024
+MIB: Final = 1024 * 1024
+LARGEST_CHUNK: Final = 64 * MIB
 FAILURES: Final = 4
 """How often in a row sending may fail before the upload does."""
-FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 10.0
-"""Seconds before what failed is sent again; each pause is twice the one before."""
+"""Seconds before what failed is sent again, at most."""
 
 _RANGE: Final = re.compile(r"(?:bytes=)?0-(\d{1,18})")
 _BINARY: Final = {"content-type": "application/octet-stream"}
@@ -39,11 +36,26 @@ type Source = Callable[[int], AsyncIterator[bytes]]
 """The bytes of a blob from an offset on."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How blobs are sent.
+
+    ``at_once`` bytes are the most that one request has; what is larger goes in chunks of ``chunk`` bytes, or
+    larger ones if the registry wants them, each in memory while it is sent. What failed is sent again after
+    ``pause`` seconds, and after twice as long each further time.
+    """
+
+    at_once: int = 4 * MIB
+    chunk: int = 8 * MIB
+    pause: float = 0.2
+
+
 class Uploads:
     """Uploads to one registry."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, pace: Pace) -> None:
         self._sender = sender
+        self._pace = pace
 
     async def put(
         self, repository: str, blob: Descriptor, source: Source | bytes, *, mount_from: str | None = None
@@ -54,7 +66,7 @@ class Uploads:
             ActionError: the registry does not take it.
         """
         read = _of_bytes(source) if isinstance(source, bytes) else source
-        upload = _Upload(self._sender, repository, blob, read)
+        upload = _Upload(self._sender, self._pace, repository, blob, read)
         if await upload.open(mount_from):
             return 0
         try:
@@ -69,13 +81,14 @@ class Uploads:
 class _Upload:
     """One blob on its way."""
 
-    def __init__(self, sender: Sender, repository: str, blob: Descriptor, source: Source) -> None:
+    def __init__(self, sender: Sender, pace: Pace, repository: str, blob: Descriptor, source: Source) -> None:
         self._sender = sender
+        self._pace = pace
         self._repository = repository
         self._blob = blob
         self._source = source
         self._location = ""
-        self._chunk = CHUNK
+        self._chunk = pace.chunk
         self._failures = 0
 
     async def open(self, mount_from: str | None = None) -> bool:
@@ -90,23 +103,23 @@ class _Upload:
             headers={"content-length": "0"},
             more_scope=reads,
         )
-        await response.aclose()
+        await done_with(response)
         if response.status_code == 201:
             return True
         wanted = response.headers.get("oci-chunk-min-length", "")
         if wanted.isdecimal() and len(wanted) < 12:
-            self._chunk = min(max(CHUNK, int(wanted)), LARGEST_CHUNK)
+            self._chunk = min(max(self._chunk, int(wanted)), LARGEST_CHUNK)
         self._go_on(response)
         return False
 
     async def send(self) -> None:
-        if self._blob.size <= AT_ONCE or not await self._send_chunks():
+        if self._blob.size <= self._pace.at_once or not await self._send_chunks():
             await self._send_whole()
 
     async def abandon(self) -> None:
         """Have the registry forget what it has of it."""
         response = await self._send("DELETE", self._location)
-        await response.aclose()
+        await done_with(response)
 
     async def _send_whole(self) -> None:
         """Send it with the request that closes the session."""
@@ -165,12 +178,12 @@ class _Upload:
                 case _:
                     raise await failure(response, self._doing)
         finally:
-            await response.aclose()
+            await done_with(response)
 
     async def _standing(self) -> int:
         """Where the registry stands; from the beginning, in a new session, if it has lost this one."""
         response = await self._send("GET", self._location)
-        await response.aclose()
+        await done_with(response)
         if response.status_code not in {200, 202, 204}:
             await self.open()
             return 0
@@ -196,7 +209,7 @@ class _Upload:
             if response.status_code not in {201, 204}:
                 raise await self._refusal(response)
         finally:
-            await response.aclose()
+            await done_with(response)
 
     async def _refusal(self, response: "httpx.Response") -> ActionError:
         error = await failure(response, self._doing)
@@ -207,7 +220,7 @@ class _Upload:
 
     async def _is_there(self) -> bool:
         response = await self._send("HEAD", f"/v2/{self._repository}/blobs/{self._blob.digest}")
-        await response.aclose()
+        await done_with(response)
         return response.status_code == 200
 
     async def _pause(self, error: ActionError) -> None:
@@ -219,7 +232,7 @@ class _Upload:
         self._failures += 1
         if not error.retryable or self._failures >= FAILURES or error.retry_after > LONGEST_PAUSE:
             raise error
-        await asyncio.sleep(max(error.retry_after, FIRST_PAUSE * 2 ** (self._failures - 1)))
+        await asyncio.sleep(max(error.retry_after, self._pace.pause * 2 ** (self._failures - 1)))
 
     @property
     def _doing(self) -> str:
