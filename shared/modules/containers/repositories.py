@@ -238,9 +238,10 @@ def parse_destination(text: str) -> tuple[str, str]:
         ValueError: it names none.
     """
     name, slash, folder = text.partition("/")
+    registry = parse_registry(name)
     if slash and not REPOSITORY.fullmatch(folder):
         raise ValueError(f"{text[:100]!r}: behind the registry's name stands a path of {REPOSITORY_RULE}")
-    return parse_registry(name), folder + slash
+    return registry, folder + slash
 
 
 def _without_tenant(scope: TenantScope, repository: str) -> str:

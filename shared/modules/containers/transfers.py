@@ -86,7 +86,8 @@ class _Transfer:
             return self._source.registry.blob(self._source.name, blob, offset)
 
         target = self._target
-        self._sent += await target.registry.put_blob(target.name, blob, read, mount_from=self._mount)
+        sent = await target.registry.put_blob(target.name, blob, read, mount_from=self._mount)
+        self._sent += sent  # not in one: what others add meanwhile would be lost
 
 
 async def _all(work: Sequence[Coroutine[Any, Any, None]]) -> None:
