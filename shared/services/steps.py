@@ -113,8 +113,7 @@ class Steps:
             most = await self._parts.room.limit(scope, "output_bytes")
             disclosed = await self._parts.disclosures.of(scope, run)
             with logs.hiding(disclosed.redactor):
-                delivery = _Attempt(self._parts, scope, run, attempt, disclosed, max_output_bytes=most)
-                outcome = await delivery.perform()
+                outcome = await _Attempt(self._parts, scope, run, attempt, disclosed, most).perform()
             span.set({"status": outcome.status})
             if outcome.status in {"failed", "retry"}:
                 span.fail(outcome.error["code"] if outcome.error else outcome.status)
@@ -125,18 +124,11 @@ class _Attempt:
     """One delivery of one attempt."""
 
     def __init__(
-        self,
-        parts: Parts,
-        scope: TenantScope,
-        run: Run,
-        attempt: Attempt,
-        disclosed: Disclosed,
-        *,
-        max_output_bytes: int,
+        self, parts: Parts, scope: TenantScope, run: Run, attempt: Attempt, disclosed: Disclosed, most: int
     ) -> None:
         self._disclosed = disclosed
         self._parts = parts
-        self._max_output_bytes = max_output_bytes
+        self._max_output_bytes = most
         self._scope = scope
         self._run = run
         self._attempt = attempt
@@ -145,15 +137,10 @@ class _Attempt:
         """What is to be done: the planned step, or what undoes it."""
         self._action: Action = parts.catalogue.action(self._step.action)
         self._names = Names(parts.runs, scope, run, attempt, self._step)
-        self._acting = Acting(parts.documents, scope, attempt, self._step, self._action, max_output_bytes)
+        self._acting = Acting(parts.documents, scope, attempt, self._step, self._action, most)
         tried = Tried(scope, run, attempt, self._step, self._action)
         self._outcomes = Outcomes(
-            tried,
-            parts.documents,
-            parts.clock,
-            parts.telemetry,
-            disclosed.redactor,
-            max_output_bytes=max_output_bytes,
+            tried, parts.documents, parts.clock, parts.telemetry, disclosed.redactor, max_output_bytes=most
         )
         self._foresight = Foresight(run)
         self._given: Any = None

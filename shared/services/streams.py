@@ -5,6 +5,7 @@ feed, so that it says how the execution stood at that event, whoever reads it an
 """
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from shared.domain.executions import Progress
 from shared.ports.documents import EXECUTIONS, Change, Documents
 from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
+from shared.services.berths import Berth, Berths
 from shared.services.callers import Caller
 from shared.services.tenants import LIFE, Tenants
 
@@ -22,8 +24,11 @@ PAGE = 200
 
 
 class Streams:
-    def __init__(self, *, documents: Documents, tenants: Tenants, heartbeat_seconds: float) -> None:
+    def __init__(
+        self, *, documents: Documents, tenants: Tenants, berths: Berths, heartbeat_seconds: float
+    ) -> None:
         self._documents = documents
+        self._berths = berths
         self._tenants = tenants
         self._heartbeat = heartbeat_seconds
 
@@ -53,10 +58,23 @@ class Streams:
         Raises:
             NotFoundError: there is no such execution.
             BadCursorError: ``after`` is not a cursor of this stream.
+            QuotaExceededError: the tenant has as many streams open as it may have.
         """
         reader = await self._reader(caller, execution_id, after)
         first = await reader.read(limit=PAGE)
-        return self._follow(reader, first, caller.scope)
+        berth = await self._berths.take(caller.scope)
+        tail = self._berthed(berth, self._follow(reader, first, caller.scope))
+        # Of a generator that is never begun, because the client has gone, nothing is run at its end.
+        weakref.finalize(tail, berth.leave)
+        return tail
+
+    @staticmethod
+    async def _berthed(berth: Berth, tail: AsyncIterator[Sequence[Event]]) -> AsyncIterator[Sequence[Event]]:
+        try:
+            async for events in tail:
+                yield events
+        finally:
+            berth.leave()
 
     async def _follow(
         self, reader: "_Reader", events: Sequence[Event], scope: TenantScope

@@ -40,7 +40,10 @@ def delivery_services(base: Foundation) -> DeliveryServices:
         audit=Audit(documents=documents, cursors=base.cursors),
         exports=Exports(documents=documents, tenants=base.tenants, chains=base.chains, clock=adapters.clock),
         streams=Streams(
-            documents=documents, tenants=base.tenants, heartbeat_seconds=settings.heartbeat_seconds
+            documents=documents,
+            tenants=base.tenants,
+            berths=base.berths,
+            heartbeat_seconds=settings.heartbeat_seconds,
         ),
         relay=Relay(
             documents=documents, events=base.events, clock=adapters.clock, telemetry=adapters.telemetry

@@ -8,6 +8,7 @@ from shared.ports.adapters import Adapters
 from shared.security.addresses import LOOPBACK
 from shared.security.egress import EgressPolicy
 from shared.services.admission import Admission
+from shared.services.berths import Berths
 from shared.services.chains import Chains
 from shared.services.launching import Launcher
 from shared.services.limits import Limits
@@ -42,6 +43,7 @@ class Foundation:
     tenants: Tenants
     room: Room
     slots: Slots
+    berths: Berths
     policies: Policies
     admission: Admission
     nudges: Nudges
@@ -90,6 +92,7 @@ class Foundation:
             tenants,
             room,
             Slots(documents, tenants=tenants, room=room, clock=adapters.clock, ids=adapters.ids),
+            Berths(documents, room=room, ids=adapters.ids),
             Policies(
                 documents=documents,
                 chains=chains,

@@ -133,3 +133,19 @@ async def test_an_intent_has_as_many_versions_as_it_may_have(world: World) -> No
     assert (await put("b")).status_code == 200, "what makes no new version is no version more"
     rolled = await world.send("author", "POST", "/intents/deploy/rollback", json={"version": 1})
     assert rolled.status_code == 429
+
+
+async def test_a_stream_that_is_one_too_many_is_told_when_to_come_back_and_pages_go_on(world: World) -> None:
+    run = await world.execution()
+    await configure(world, event_streams=0)
+    path = f"/executions/{run}/events"
+    refused = await world.send("viewer", "GET", path, headers={"Accept": "text/event-stream"})
+    problem = refused.json()
+    assert (refused.status_code, problem["code"]) == (429, "QUOTA_EXCEEDED")
+    assert problem["violated_policies"] == ["event_streams"]
+    assert refused.headers["retry-after"] == "10"
+    assert (await world.send("viewer", "GET", path)).status_code == 200
+    absent = await world.send(
+        "viewer", "GET", "/executions/none/events", headers={"Accept": "text/event-stream"}
+    )
+    assert absent.status_code == 404
