@@ -68,7 +68,7 @@ class LocalTarget:
         return [
             Change(f"/{name}", before.get(name), value)
             for name, value in after.items()
-            if before.get(name) != value and name not in {"namespace", "name"}
+            if before.get(name) != value and name not in {"namespace", "name", "manifests"}
         ]
 
     async def apply(self, scope: TenantScope, workload: Workload, *, key: str) -> Deployment:
@@ -135,6 +135,9 @@ class LocalTarget:
         Raises:
             TargetError: there is no such image, or this machine cannot run so many copies.
         """
+        if workload.manifests:
+            message = "this machine runs images; 'manifests' need a cluster: give the step a 'kubeconfig'"
+            raise TargetError("NOT_SUPPORTED", message)
         if workload.replicas > MAX_REPLICAS:
             raise TargetError("TOO_MANY_REPLICAS", f"on one machine there are at most {MAX_REPLICAS} copies")
         return replace(workload, image=await self._images.pinned(scope, workload.image))

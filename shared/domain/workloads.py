@@ -44,6 +44,7 @@ class Workload:
         readiness: when a copy takes requests; None: once it runs (and listens, if it has ports).
         liveness: when a copy is started anew.
         resources: as Kubernetes has them: ``{"requests": {"cpu": "100m"}, "limits": …}``.
+        manifests: Kubernetes objects, in place of all that is said of an image; only clusters take them.
     """
 
     namespace: str
@@ -58,6 +59,7 @@ class Workload:
     liveness: Probe | None = None
     resources: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    manifests: Sequence[Mapping[str, Any]] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -48,18 +48,22 @@ class EgressRefusedError(Exception):
 
 
 def guarded_client(
-    policy: EgressPolicy, *, backend: httpcore.AsyncNetworkBackend | None = None
+    policy: EgressPolicy,
+    *,
+    backend: httpcore.AsyncNetworkBackend | None = None,
+    certificates: SSLContext | None = None,
 ) -> httpx.AsyncClient:
     """A client under ``policy``: no proxies, no cookies kept, no time limit but on connecting.
 
     It belongs to no tenant, so nothing of one call may be seen by the next. How long a call may take is for
-    those who call to say. ``backend`` opens its connections, by default a :class:`GuardedBackend`.
+    those who call to say. ``backend`` opens its connections, by default a :class:`GuardedBackend`;
+    ``certificates`` says whom TLS trusts, by default the public authorities.
     """
     # Its debug log has the headers of answers, and with them cookies and whatever a service repeats.
     logging.getLogger("httpcore").setLevel(logging.INFO)
     forgetful = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
     return httpx.AsyncClient(
-        transport=GuardedTransport(backend or GuardedBackend(policy)),
+        transport=GuardedTransport(backend or GuardedBackend(policy), certificates),
         headers={"accept-encoding": ACCEPTED},
         timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
         follow_redirects=False,
@@ -77,9 +81,9 @@ def _certificates() -> SSLContext:
 class GuardedTransport(httpx.AsyncBaseTransport):
     """httpx over a connection pool whose connections are opened by ``backend``, and by nothing else."""
 
-    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
+    def __init__(self, backend: httpcore.AsyncNetworkBackend, certificates: SSLContext | None = None) -> None:
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_certificates(),
+            ssl_context=certificates or _certificates(),
             max_connections=MAX_CONNECTIONS,
             keepalive_expiry=30.0,
             network_backend=backend,

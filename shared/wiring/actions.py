@@ -2,7 +2,7 @@
 
 from shared.modules.authorization import OutboundTokens
 from shared.modules.catalogue import BuiltInActions
-from shared.modules.kubernetes.targets import Targets
+from shared.modules.kubernetes.targets import Clusters, Targets
 from shared.services.approvals import Approvals
 from shared.settings_json import outbound_scopes
 from shared.wiring.foundation import Foundation
@@ -14,7 +14,7 @@ def built_in_actions(base: Foundation, approvals: Approvals) -> BuiltInActions:
         egress=base.egress,
         approvals=approvals,
         repositories=base.repositories,
-        targets=Targets(base.adapters.target),
+        targets=Targets(base.adapters.target, Clusters(base.egress, base.adapters.telemetry)),
         outbound=outbound,
         telemetry=base.adapters.telemetry,
     )

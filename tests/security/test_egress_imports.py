@@ -43,6 +43,8 @@ GUARD = {
     "shared/modules/fetching.py": {"httpx"},
     "shared/modules/http.py": {"httpx"},
     "shared/modules/http_answers.py": {"httpx"},
+    "shared/modules/kubernetes/api.py": {"httpx", "ssl"},
+    "shared/modules/kubernetes/kubeconfig.py": {"ssl"},
     "shared/modules/webhooks.py": {"httpx"},
 }
 OPENING = {"AsyncClient", "Client", "get", "post", "put", "request", "stream", "AsyncHTTPTransport"}

@@ -1,6 +1,7 @@
 """The actions that deploy: ``deploy-to-kubernetes``, and ``undo-deployment``, which takes that back."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
@@ -13,6 +14,7 @@ from shared.domain.waiting import Waiting
 from shared.domain.workloads import Deployment, Rollout, Workload
 from shared.modules.containers.repositories import NO_REPOSITORIES, Repositories
 from shared.modules.kubernetes.parameters import (
+    LABEL,
     DeployOutputs,
     DeployParameters,
     UndoOutputs,
@@ -22,6 +24,7 @@ from shared.modules.kubernetes.targets import Targets, told
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Foreseen, Pending, Result
 from shared.ports.targets import Target
 
+NAME: Final = re.compile(LABEL)
 LOOK: Final = 2.0
 """Seconds between two looks at a rollout."""
 DEPLOYMENT: Final = "deployment"
@@ -88,8 +91,7 @@ class DeployToKubernetes(Action):
 
     async def _found(self, workload: Workload, context: ActionContext) -> Workload:
         """``workload`` with the image that its name stands for in this execution, if it was built here."""
-        image = parse_image(workload.image)
-        if image.registry is not None:
+        if workload.manifests or (image := parse_image(workload.image)).registry is not None:
             return workload
         found = await self._repositories.find(context.scope, image, execution_id=context.execution_id)
         return replace(workload, image=f"{found.repository.path}@{found.manifest.digest}")
@@ -154,7 +156,7 @@ class UndoDeployment(Action):
 
 def _workload(parameters: DeployParameters) -> Workload:
     if parameters.manifests is not None:
-        raise ActionError("NOT_SUPPORTED", "'manifests' need a cluster", retryable=False)
+        return _as_written(parameters, parameters.manifests)
     if parameters.image is None:
         message = "there is no 'image': say one, or build or push it in an earlier step"
         raise ActionError("PARAMETERS", message, retryable=False)
@@ -175,6 +177,16 @@ def _workload(parameters: DeployParameters) -> Workload:
     )
 
 
+def _as_written(parameters: DeployParameters, manifests: Sequence[Mapping[str, Any]]) -> Workload:
+    """What Kubernetes manifests say, under the name of the first of them unless the step has one."""
+    first = manifests[0].get("metadata")
+    name = parameters.name or (first.get("name") if isinstance(first, Mapping) else None)
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        message = "give 'name', for the first of the manifests has none that could be one"
+        raise ActionError("PARAMETERS", message, retryable=False)
+    return Workload(parameters.namespace, name, "", manifests=manifests)
+
+
 def _name_of(image: str) -> str:
     """What an image is called, as a name of a workload."""
     try:
@@ -193,7 +205,7 @@ def _outputs(target: Target, workload: Workload, deployment: Deployment, rollout
     return {
         "target": target.name,
         **known,
-        "image": workload.image,
+        "image": workload.image or None,
         "replicas": rollout.ready,
         "revision": rollout.revision,
         "address": rollout.address,

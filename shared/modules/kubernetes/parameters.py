@@ -10,7 +10,7 @@ from shared.domain.images import parse_image
 from shared.domain.workloads import MAX_PORTS, MAX_REPLICAS, Deployment, Port, Probe
 
 _STRICT: Final = ConfigDict(strict=True, extra="forbid", frozen=True)
-_LABEL: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+LABEL: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,252}")
 _QUANTITY: Final = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?")
 _MAX_ENV: Final = 64 * 1024
@@ -126,7 +126,7 @@ class TargetParameters(BaseModel):
 class DeployParameters(TargetParameters):
     """What to run where: an ``image``, or Kubernetes ``manifests`` as they are."""
 
-    namespace: str = Field(pattern=_LABEL, description="Where it belongs.", examples=["production"])
+    namespace: str = Field(pattern=LABEL, description="Where it belongs.", examples=["production"])
     image: Annotated[str, AfterValidator(_image)] | None = Field(
         default=None,
         max_length=500,
@@ -138,7 +138,7 @@ class DeployParameters(TargetParameters):
     )
     name: str | None = Field(
         default=None,
-        pattern=_LABEL,
+        pattern=LABEL,
         description="What it is called; otherwise as its image.",
         examples=["web"],
     )
@@ -159,8 +159,8 @@ class DeployParameters(TargetParameters):
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
-        if self.manifests is not None and (self.image is not None or self.name is not None):
-            raise ValueError("give either 'image' (with its 'name'), or 'manifests'")
+        if self.manifests is not None and self.image is not None:
+            raise ValueError("give either 'image' or 'manifests'")
         return self
 
 
@@ -170,8 +170,8 @@ class DeploymentReference(BaseModel):
     model_config = _STRICT
 
     target: str = Field(max_length=300, description="Where it was made.")
-    namespace: str = Field(pattern=_LABEL, description="Where it belongs.")
-    name: str = Field(pattern=_LABEL, description="What it is called.")
+    namespace: str = Field(pattern=LABEL, description="Where it belongs.")
+    name: str = Field(pattern=LABEL, description="What it is called.")
     key: str = Field(min_length=1, max_length=200, description="Which of that name.")
 
     @property

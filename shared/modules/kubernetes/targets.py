@@ -1,14 +1,48 @@
 """Which target a step means, and its errors as those of actions."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+from shared.modules.kubernetes.api import ClusterApi
+from shared.modules.kubernetes.cluster import Cluster
+from shared.modules.kubernetes.kubeconfig import parse_kubeconfig
 from shared.ports.actions import ActionError
 from shared.ports.targets import Target, TargetError
+from shared.ports.telemetry import NO_TELEMETRY, Telemetry
+from shared.security.egress import EgressPolicy
 
-type Clusters = Callable[[str], Target]
-"""The cluster that a kubeconfig names; it raises :class:`TargetError` where that cannot be used."""
+CLUSTERS_KEPT: Final = 64
+"""Whose connections are kept; the least recently used go first."""
+
+
+class Clusters:
+    """Every cluster that kubeconfigs name, each with its connections."""
+
+    def __init__(self, egress: EgressPolicy, telemetry: Telemetry = NO_TELEMETRY) -> None:
+        self._egress = egress
+        self._telemetry = telemetry
+        self._known: OrderedDict[str, ClusterApi] = OrderedDict()
+
+    def of(self, kubeconfig: str) -> Cluster:
+        """The cluster that a kubeconfig names.
+
+        Raises:
+            TargetError: it cannot be used.
+        """
+        access = parse_kubeconfig(kubeconfig)
+        if (api := self._known.get(access.fingerprint)) is None:
+            api = self._known[access.fingerprint] = ClusterApi(access, self._egress, self._telemetry)
+            if len(self._known) > CLUSTERS_KEPT:
+                self._known.popitem(last=False)
+        self._known.move_to_end(access.fingerprint)
+        return Cluster(api)
+
+    async def aclose(self) -> None:
+        """Close the connections that are kept."""
+        while self._known:
+            await self._known.popitem()[1].aclose()
 
 
 class Targets:
@@ -26,7 +60,7 @@ class Targets:
         """
         if kubeconfig is not None and self._clusters is not None:
             with told():
-                return self._clusters(kubeconfig)
+                return self._clusters.of(kubeconfig)
         if kubeconfig is None and self._own is not None:
             return self._own
         message = "there is no target to deploy to: give the step a 'kubeconfig', kept as a secret"
