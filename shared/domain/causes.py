@@ -49,7 +49,7 @@ FORBIDDEN: Final = Cause(
 )
 MISSING: Final = Cause(
     "missing",
-    "a database, container or hub is not there",
+    "a database, container, hub or vault is not there",
     "deploy the infrastructure; the log says which it is",
 )
 MISFIT: Final = Cause(

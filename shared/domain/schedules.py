@@ -17,7 +17,7 @@ from shared.domain.canonical import content_hash
 from shared.domain.cron import LAST_YEAR, Cron, parse_cron
 from shared.domain.errors import FieldError, ValidationFailedError
 from shared.domain.ids import RANDOM_BYTES, ulid
-from shared.domain.intents import NAME
+from shared.domain.kept_names import kept_name_errors
 from shared.domain.times import parse_rfc3339, rfc3339
 
 type Overlap = Literal["skip", "queue", "allow"]
@@ -191,9 +191,7 @@ def _cron(expression: str, zone: str) -> Cron | list[FieldError]:
 
 def schedule_errors(name: str, wanted: NewSchedule) -> list[FieldError]:
     """Everything that is wrong with it, but its intent and parameters."""
-    errors = []
-    if not NAME.fullmatch(name):
-        errors.append(FieldError("/name", "INVALID", "a name is 1 to 63 of a-z, 0-9 and '-'"))
+    errors = list(kept_name_errors(name))
     cron = _cron(wanted.cron, wanted.timezone)
     if isinstance(cron, list):
         errors += cron

@@ -1,13 +1,13 @@
 """Subscriptions: which events of a tenant go to which address, and what becomes of each delivery."""
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from shared.domain.errors import FieldError
 from shared.domain.events import EVENT_TYPES
+from shared.domain.kept_names import kept_name_errors
 from shared.domain.urls import url_problem
 
 EVERY_TYPE: Final = "*"
@@ -19,7 +19,6 @@ GROWTH: Final = 3.0
 LONGEST_DELAY: Final = 6 * 3600.0
 """Seconds; with the settings as they are by default, the attempts of a delivery spread over 23 hours."""
 
-_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 type DeliveryStatus = Literal["pending", "delivered", "dead"]
 
@@ -74,9 +73,7 @@ class Delivery:
 
 def subscription_errors(name: str, new: NewSubscription) -> list[FieldError]:
     """Everything that is wrong with it, but its secret."""
-    errors = []
-    if not _NAME.fullmatch(name):
-        errors.append(FieldError("/name", "INVALID", "a name is 1 to 63 of a-z, 0-9 and '-'"))
+    errors = list(kept_name_errors(name))
     if problem := _url_problem(new.url):
         errors.append(FieldError("/url", "INVALID", problem))
     if not new.events:

@@ -222,6 +222,16 @@ def test_only_what_makes_something_of_the_callers_own_is_excepted() -> None:
     assert creating == OWN
 
 
+@pytest.mark.parametrize("noun", ["schedules", "subscriptions", "policies", "members"])
+async def test_the_name_of_what_stands_beside_a_tenants_things_is_refused(world: World, noun: str) -> None:
+    """The chain of their audit records is in the same partition, under that id."""
+    await resources(world)
+    response = await world.send("admin", "PUT", f"/{noun}/chain", json=BODIES[MADE_BY[noun].name])
+    assert response.status_code == 422
+    (error,) = response.json()["errors"]
+    assert "and not 'chain'" in error["message"]
+
+
 async def test_an_unknown_query_parameter_is_refused_by_name(world: World) -> None:
     for route in CLOSED:
         response = await world.send(asker(route), route.method, path_of(route), params={"lable": "team:web"})
