@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
+from shared.domain.causes import MISSING
 from shared.domain.errors import UnavailableError
 from shared.domain.secrets import MAX_VALUE_BYTES
 from shared.security.scope import TenantScope
@@ -90,7 +91,9 @@ class NoSecrets:
 
     async def put(self, scope: TenantScope, *, name: str, value: str) -> str:
         del scope, name, value
-        raise UnavailableError("This platform has no vault for secrets (see QUANTUM_KEY_VAULT)")
+        raise UnavailableError(
+            "This platform keeps no secrets: its operator has named no vault", cause=MISSING
+        )
 
     async def resolve(self, scope: TenantScope, *, name: str, version: str | None = None) -> str | None:
         del scope, name, version

@@ -8,7 +8,7 @@ from shared.domain.causes import FAILING, SLOW, Cause
 from shared.domain.errors import UnavailableError
 from shared.ports.orchestrations import Orchestrations
 from shared.ports.tokens import Tokens
-from shared.services.watched import WatchedDocuments, WatchedEvents
+from shared.services.watched import WatchedDocuments, WatchedEvents, WatchedSecrets
 
 PATIENCE = 2.0
 """Seconds for which an answer is waited for; a question goes on behind it, for who asks next."""
@@ -19,7 +19,7 @@ EVENTS_LIFE = 30.0
 
 VITAL = frozenset({"documents", "orchestrations", "tokens"})
 """What requests need. Without the others the platform works on and catches up: the hub's events wait in the
-documents that they were stored with."""
+documents that they were stored with, and steps that need a secret wait for the vault."""
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ class Health:
         *,
         documents: WatchedDocuments,
         events: WatchedEvents,
+        secrets: WatchedSecrets,
         orchestrations: Orchestrations,
         tokens: Tokens,
     ) -> None:
@@ -44,6 +45,7 @@ class Health:
             ),
             "tokens": _Dependency("tokens", tokens.ready),
             "events": _Dependency("events", events.check, life=EVENTS_LIFE),
+            "secrets": _Dependency("secrets", secrets.check),
         }
 
     async def check(self) -> Mapping[str, Cause | None]:

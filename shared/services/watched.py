@@ -6,8 +6,9 @@ second on each instance, would cost more than it finds.
 """
 
 import asyncio
+import logging
 import secrets
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Literal
 
 from shared.domain.errors import UnavailableError
@@ -25,6 +26,7 @@ from shared.ports.documents import (
     Query,
 )
 from shared.ports.events import CloudEvent, Events
+from shared.ports.secrets import Secrets
 from shared.security.scope import TenantScope
 from shared.services.directory import DIRECTORY
 
@@ -35,8 +37,11 @@ PROBE_TTL = 1
 PROBE_BYTES = 8192
 """Of a probe that is written: what is nearly full may still take less."""
 REMEMBERED = 600.0
-"""Seconds for which a publication that failed counts: the relay tries again every five minutes at least, and
-where another instance has taken over, nothing here would ever say that it works again."""
+"""Seconds for which a failure counts of what no probe tries: the relay publishes again every five minutes at
+least, secrets are put now and then, and where another instance does it, nothing here would ever say that it
+works again."""
+
+_log = logging.getLogger(__name__)
 
 type _Use = Literal["read", "write"]
 
@@ -144,3 +149,55 @@ class WatchedEvents:
         when, error = self._failed
         if asyncio.get_running_loop().time() - when < REMEMBERED:
             raise UnavailableError(error.message, cause=error.cause)
+
+
+class WatchedSecrets:
+    """Implements :class:`shared.ports.secrets.Secrets` over another implementation.
+
+    A vault is asked by few requests, and by no probe while all is well: the log is told at once what fails.
+    """
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._failing: dict[_Use, tuple[float, UnavailableError]] = {}
+
+    async def put(self, scope: TenantScope, *, name: str, value: str) -> str:
+        """See :meth:`shared.ports.secrets.Secrets.put`."""
+        return await self._watched("write", self._secrets.put(scope, name=name, value=value))
+
+    async def resolve(self, scope: TenantScope, *, name: str, version: str | None = None) -> str | None:
+        """See :meth:`shared.ports.secrets.Secrets.resolve`."""
+        return await self._watched("read", self._secrets.resolve(scope, name=name, version=version))
+
+    async def delete(self, scope: TenantScope, *, name: str) -> None:
+        """See :meth:`shared.ports.secrets.Secrets.delete`."""
+        await self._watched("write", self._secrets.delete(scope, name=name))
+
+    def names(self, scope: TenantScope) -> AsyncIterator[str]:
+        """See :meth:`shared.ports.secrets.Secrets.names`."""
+        return self._secrets.names(scope)
+
+    async def check(self) -> None:
+        """See whether secrets that could not be read can be; those that could not be put count for a while.
+
+        Raises:
+            UnavailableError: they cannot.
+        """
+        if "read" in self._failing:
+            await self.resolve(TenantScope(DIRECTORY), name=PROBES)
+        if (failed := self._failing.get("write")) is not None:
+            if asyncio.get_running_loop().time() - failed[0] < REMEMBERED:
+                raise UnavailableError(failed[1].message, cause=failed[1].cause)
+            del self._failing["write"]
+
+    async def _watched[T](self, use: _Use, call: Awaitable[T]) -> T:
+        try:
+            result = await call
+        except UnavailableError as error:
+            known = self._failing.get(use)
+            if known is None or known[1].cause is not error.cause:
+                _log.warning("secrets: %s (%s). To do: %s", error.cause.reason, error, error.cause.remedy)
+            self._failing[use] = asyncio.get_running_loop().time(), error
+            raise
+        self._failing.pop(use, None)
+        return result

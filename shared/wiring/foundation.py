@@ -20,7 +20,7 @@ from shared.services.runs import Runs
 from shared.services.slots import Slots
 from shared.services.tenant_settings import Configuration
 from shared.services.tenants import Tenants
-from shared.services.watched import WatchedDocuments, WatchedEvents
+from shared.services.watched import WatchedDocuments, WatchedEvents, WatchedSecrets
 from shared.settings import Settings
 from shared.settings_json import allowance
 from shared.wiring.containers import repositories_of
@@ -34,6 +34,7 @@ class Foundation:
     settings: Settings
     documents: WatchedDocuments
     events: WatchedEvents
+    secrets: WatchedSecrets
     cursors: Cursors
     chains: Chains
     runs: Runs
@@ -83,6 +84,7 @@ class Foundation:
             settings,
             documents,
             WatchedEvents(adapters.events),
+            WatchedSecrets(adapters.secrets),
             cursors,
             chains,
             runs,

@@ -18,7 +18,7 @@ class SecretServices:
 
 
 def secret_services(base: Foundation) -> SecretServices:
-    documents, vault, clock = base.documents, base.adapters.secrets, base.adapters.clock
+    documents, vault, clock = base.documents, base.secrets, base.adapters.clock
     values = SecretValues(documents=documents, vault=vault, clock=clock)
     leftovers = Leftovers(documents=documents, vault=vault, clock=clock)
     secrets = Secrets(

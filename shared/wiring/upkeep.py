@@ -56,6 +56,7 @@ def upkeep_services(base: Foundation, catalogue: Catalogue, tenancy: TenancyServ
         health=Health(
             documents=documents,
             events=base.events,
+            secrets=base.secrets,
             orchestrations=adapters.orchestrations,
             tokens=adapters.tokens,
         ),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.domain.canonical import content_hash
+from shared.domain.errors import UnavailableError
 from shared.domain.secrets import MAX_VALUE_BYTES, NewSecret
 from shared.security.scope import TenantScope
 from shared.services.leftovers import PATIENCE
@@ -233,6 +234,16 @@ async def test_with_the_vault_away_nothing_changes_and_the_caller_is_told_to_try
     assert [one["version"] for one in (await world.send("admin", "GET", "/secrets")).json()["items"]] == [1]
     vault(world).away = False
     assert await resolved(world) == (1, VALUE)
+
+
+async def test_readiness_says_that_the_vault_is_away_and_the_platform_is_not(world: World) -> None:
+    await put(world)
+    vault(world).away = True
+    with pytest.raises(UnavailableError):
+        await resolved(world)
+    ready = await world.send(None, "GET", "/health/ready")
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+    assert [(one["check"], one["cause"]) for one in ready.json()["impairments"]] == [("secrets", "failing")]
 
 
 @BOTH_STORES
