@@ -1,12 +1,10 @@
 """The parameters an intent declares, as a JSON Schema (2020-12), and the values given for them.
 
-Two things are narrower than in JSON Schema at large, because tenants write schemas and values: a
-``$ref`` reaches only the schema's own parts, never the network, and regular expressions are RE2's (the
-engine of our expression language, linear in time), never ones that backtrack.
+Some things are narrower than in JSON Schema at large, because tenants write schemas and values: a ``$ref``
+reaches only the schema's own parts, never the network; regular expressions are those of our expression
+language (``patterns.py``), never ones that backtrack; and a ``$schema`` in a part brings no other dialect.
 """
 
-import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import cache
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from shared.domain.actions import did_you_mean
 from shared.domain.errors import FieldError
-from shared.domain.expressions import ExpressionError, evaluate
+from shared.domain.patterns import MOST_SECONDS, Matching, PatternError, size_of
 from shared.domain.pointers import pointer_along
 
 if TYPE_CHECKING:
@@ -24,15 +22,11 @@ if TYPE_CHECKING:
 ROOT: Final = "/parameters"
 TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
 """What a JSON Schema's ``type`` may be."""
-MAX_PATTERNS: Final = 1000
-"""What the regular expressions of a schema may weigh: reading them takes up to 0.4 ms for each unit."""
 MAX_REFERENCES: Final = 5000
 """How many a ``$ref`` may be followed for one set of values: two in each of thirty parts would be 2**30."""
 
-_CLASS: Final = re.compile(r"\\[wWdDpPbB]")
-"""The classes of all Unicode, hundreds of ranges each; the others are small."""
-_REPEATED: Final = re.compile(r"\{(\d{1,9})(?:,(\d{0,9}))?\}")
-
+_matching: ContextVar[Matching | None] = ContextVar("_matching", default=None)
+"""What the patterns have cost for the values at hand."""
 _followed: ContextVar[list[int] | None] = ContextVar("_followed", default=None)
 """One entry for each ``$ref`` that was followed for the values at hand; None: nobody counts."""
 
@@ -53,11 +47,11 @@ def schema_errors(schema: Mapping[str, Any], at: str) -> list[FieldError]:
     ]
     if not errors and schema.get("type", "object") != "object":
         errors.append(FieldError(f"{at}/type", "SCHEMA", "parameters are an object: its type is 'object'"))
-    weight = sum(map(_weight, _patterns(schema)))
-    if weight > MAX_PATTERNS:
+    seconds = sum(size_of(pattern).seconds(0) for pattern in _patterns(schema))
+    if seconds > MOST_SECONDS:
         message = (
-            f"its regular expressions weigh {weight}, at most {MAX_PATTERNS} are allowed (each \\w, \\d or "
-            "\\p counts as often as it is repeated): write [A-Za-z0-9_] for \\w, or repeat less"
+            "its regular expressions may take too long to be read (each \\w, \\d or \\p counts as often as "
+            "it is repeated): write [A-Za-z0-9_] for \\w, or repeat less"
         )
         return [*errors, FieldError(at, "TOO_LARGE", message)]
     return errors + list(_restrictions(schema, at))
@@ -104,6 +98,7 @@ def _violations(
     # A registry of its own: the default one would fetch a remote $ref.
     validator = _dialect()(dict(schema), registry=Registry())
     _followed.set([0])
+    _matching.set(Matching())
     try:
         for error in validator.iter_errors(values):
             path = list(error.absolute_path)
@@ -116,8 +111,11 @@ def _violations(
         yield [], "SCHEMA", f"the intent's parameter schema refers to {error.ref!r}, which it does not have"
     except (RecursionError, _EndlessError):
         yield [], "SCHEMA", "the intent's parameter schema refers to itself without an end"
+    except _TooLongError:
+        yield [], "TOO_LARGE", "to match the schema's regular expressions with these values may take too long"
     finally:
         _followed.set(None)
+        _matching.set(None)
 
 
 @cache
@@ -132,12 +130,15 @@ def _dialect() -> "type[Validator]":
     ) -> Iterator[ValidationError]:
         if not isinstance(instance, str):
             return
+        matching = _matching.get() or Matching()
         try:
-            matches = _matches(expression, instance)
-        except ExpressionError as error:
-            yield ValidationError(f"the pattern {expression!r} cannot be used: {error.reason}")
+            found = matching.matches(instance, expression)
+        except PatternError as error:
+            yield ValidationError(f"the pattern {expression!r} cannot be used: {error}")
             return
-        if not matches:
+        if matching.excess:
+            raise _TooLongError
+        if not found:
             yield ValidationError(f"{instance!r} does not match {expression!r}")
 
     def counted(keyword: str) -> Callable[..., Iterator[ValidationError]]:
@@ -154,7 +155,21 @@ def _dialect() -> "type[Validator]":
 
     keywords = {"pattern": pattern, "$ref": counted("$ref"), "$dynamicRef": counted("$dynamicRef")}
     dialect: type[Validator] = extend(Draft202012Validator, keywords)  # type: ignore[no-untyped-call]
+    dialect.evolve = _in_this_dialect  # type: ignore[method-assign, assignment]  # it may not be subclassed
     return dialect
+
+
+def _in_this_dialect(validator: Any, **changes: Any) -> Any:
+    """``validator`` with ``changes``; the library's own takes the dialect that a part's ``$schema`` names."""
+    # attrs comes with jsonschema, and is imported as late.
+    from attrs import fields
+
+    kept = {one.alias: getattr(validator, one.name) for one in fields(type(validator)) if one.init}
+    return type(validator)(**(kept | changes))
+
+
+class _TooLongError(Exception):
+    """All patterns together, for these values."""
 
 
 class _EndlessError(Exception):
@@ -172,19 +187,6 @@ def _patterns(schema: Any) -> Iterator[str]:
         case list():
             for item in schema:
                 yield from _patterns(item)
-
-
-def _weight(pattern: str) -> int:
-    """How long a regular expression takes to be read: classes of Unicode, times all repetitions."""
-    repeats = (max(int(low), int(high or 0), 1) for low, high in _REPEATED.findall(pattern))
-    return len(_CLASS.findall(pattern)) * math.prod(repeats) + len(pattern) // 100
-
-
-def _matches(expression: str, text: str) -> bool:
-    found: bool = evaluate(
-        "parameters.text.matches(parameters.pattern)", {"parameters": {"text": text, "pattern": expression}}
-    )
-    return found
 
 
 def _restrictions(schema: Any, at: str) -> Iterator[FieldError]:
@@ -211,10 +213,6 @@ def _restriction(key: str, value: Any, place: str) -> Iterator[FieldError]:
         yield FieldError(place, "SCHEMA", message)
     elif key == "pattern" and isinstance(value, str):
         try:
-            _matches(value, "")
-        except ExpressionError:
-            message = (
-                f"{value!r} is not a regular expression of RE2 "
-                "(https://github.com/google/re2/wiki/Syntax; no look-around, no back-references)"
-            )
-            yield FieldError(place, "SCHEMA", message)
+            Matching().matches("", value)
+        except PatternError as error:
+            yield FieldError(place, "SCHEMA", f"{value!r} cannot be used: {error}")
