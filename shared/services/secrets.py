@@ -17,6 +17,7 @@ from typing import Any, Final
 from shared.domain.errors import (
     ConflictError,
     DocumentError,
+    FieldError,
     NotFoundError,
     UnavailableError,
     ValidationFailedError,
@@ -38,6 +39,7 @@ from shared.ports.documents import (
     Where,
 )
 from shared.ports.secrets import Secrets as Vault
+from shared.security.redaction import is_redactable
 from shared.security.scope import TenantScope
 from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
@@ -53,6 +55,9 @@ USERS_SHOWN: Final = 20
 ATTEMPTS: Final = 5
 """Of a change that others' changes get in the way of."""
 
+_LITTLE: Final = (
+    "with its escapes undone, too little is left to be kept out of what steps return; put a longer one"
+)
 _AUDITED: Final = ("name", "description", "version")
 
 
@@ -104,7 +109,10 @@ class Secrets:
             QuotaExceededError: the tenant has as many secrets as it may have.
             UnavailableError: the vault or the store cannot be reached; what there was is unchanged.
         """
-        if errors := secret_errors(name, new):
+        errors = secret_errors(name, new)
+        if not errors and not is_redactable(new.value):
+            errors.append(FieldError("/value", "TOO_SHORT", _LITTLE))
+        if errors:
             raise ValidationFailedError(errors=errors)
 
         async def done(_: Record) -> Secret:

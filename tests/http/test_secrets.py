@@ -117,6 +117,8 @@ async def test_tenants_know_nothing_of_each_others_secrets(world: World) -> None
         ("x" * 64, {}, "/name", "INVALID"),
         ("TOKEN", {"value": "pass123"}, "/value", "TOO_SHORT"),
         ("TOKEN", {"value": "  pass123  "}, "/value", "TOO_SHORT"),
+        ("TOKEN", {"value": "&amp;&amp;"}, "/value", "TOO_SHORT"),
+        ("TOKEN", {"value": "\\" * 12}, "/value", "TOO_SHORT"),
         ("TOKEN", {"value": "é" * (MAX_VALUE_BYTES // 2) + "x"}, "/value", "TOO_LONG"),
         ("TOKEN", {"description": "x" * 501}, "/description", "TOO_LONG"),
     ],
