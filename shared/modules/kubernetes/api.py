@@ -5,7 +5,7 @@ Paths, media types and answers are those of the Kubernetes API (kubernetes.io/do
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -26,6 +26,7 @@ SECONDS: Final = 30.0
 MAX_BODY: Final = 8 * 1024 * 1024
 APPLY: Final = "application/apply-patch+yaml"
 JSON: Final = "application/json"
+UNTYPED: Final = "failed to create typed patch object"
 FORCE: Final = "if they should be ours, apply them once with `kubectl apply --server-side --force-conflicts`"
 
 
@@ -86,6 +87,23 @@ class ClusterApi:
             return False
         raise self.refused(f"removing {which}", status, answer)
 
+    async def pods(self, namespace: str, labels: Mapping[str, str]) -> Sequence[Manifest]:
+        """The pods with these labels."""
+        selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        query = {"labelSelector": selector, "limit": "50"}
+        status, answer = await self.ask("GET", f"/api/v1/namespaces/{namespace}/pods", query=query)
+        if status != 200:
+            raise self.refused("listing pods", status, answer)
+        found: Sequence[Manifest] = answer.get("items", ())
+        return found
+
+    async def printed(self, namespace: str, pod: str, container: str) -> str:
+        """The last lines that a container printed before it ended; nothing if that cannot be had."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+        query = {"container": container, "previous": "true", "tailLines": "5", "limitBytes": "2000"}
+        status, body = await self._exchange("GET", path, query, None, JSON, limit=2000, cut=True)
+        return body.decode(errors="replace").strip() if status == 200 else ""
+
     async def proxied(self, namespace: str, service: str, port: int, path: str, *, limit: int) -> Probed:
         """What a service answers to ``GET path``, by way of the cluster's API."""
         where = f"/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy{path}"
@@ -126,6 +144,8 @@ class ClusterApi:
                 code, mend = "NOT_FOUND", "; is there such a namespace?"
             case 400 | 422:
                 code, mend = "MANIFEST_INVALID", ""
+            case 500 if UNTYPED in message:  # which is how clusters call a field that there is not
+                code, mend, status = "MANIFEST_INVALID", "", 422
             case _:
                 code, mend = "CLUSTER", ""
         retryable = status in {408, 409, 429} or status >= 500

@@ -8,6 +8,7 @@ from shared.domain.pointers import pointer
 from shared.domain.workloads import Change, Deployment, Rollout, RolloutState, Workload
 from shared.modules.kubernetes.api import ClusterApi
 from shared.modules.kubernetes.manifests import ObjectId, manifests_of
+from shared.modules.kubernetes.pods import problem_of
 from shared.modules.kubernetes.records import ATTEMPTS, Record, Records
 from shared.modules.kubernetes.rollouts import copies, standing
 from shared.ports.targets import Probed, TargetError
@@ -131,7 +132,8 @@ class Cluster:
             ready, wanted = ready + one, wanted + of_all
             found, why = standing(live)
             if found == "failed" or (found == "progressing" and state == "ready"):
-                state, message = found, why
+                pods = await problem_of(self._api, live)
+                state, message = found, f"{why}; {pods}" if pods else why
         return Rollout(state, message, ready, wanted, None, str(record.at.revision))
 
 

@@ -18,18 +18,29 @@ def standing(live: Live) -> Standing:
     judge = _JUDGES.get(live["kind"])
     if judge is None:
         return "ready", ""
-    if (live.get("status") or {}).get("observedGeneration", 0) < live["metadata"].get("generation", 0):
+    if not _is_observed(live):
         return "progressing", f"{_name(live)}: the cluster has not looked at it yet"
     return judge(live)
 
 
+def _is_observed(live: Live) -> bool:
+    """Whether its status is of what is asked for now."""
+    seen: int = (live.get("status") or {}).get("observedGeneration", 0)
+    asked: int = live["metadata"].get("generation", 0)
+    return live["kind"] == "Job" or seen >= asked
+
+
 def copies(live: Live) -> tuple[int, int]:
     """How many copies are ready, and how many there should be."""
-    status = live.get("status") or {}
+    status, wanted = live.get("status") or {}, (live.get("spec") or {}).get("replicas", 1)
     match live["kind"]:
-        case "Deployment" | "StatefulSet":
-            ready = status.get("availableReplicas", 0)
-            return ready, (live.get("spec") or {}).get("replicas", 1)
+        case "Deployment" | "StatefulSet" if not _is_observed(live):
+            return 0, wanted
+        case "Deployment":  # which counts those of before, too
+            old = status.get("replicas", 0) - status.get("updatedReplicas", 0)
+            return max(0, status.get("availableReplicas", 0) - old), wanted
+        case "StatefulSet":
+            return status.get("readyReplicas", 0), wanted
         case "DaemonSet":
             return status.get("numberAvailable", 0), status.get("desiredNumberScheduled", 0)
         case _:
