@@ -8,6 +8,7 @@ from quantum.contract.tenants import (
     Tenant,
     TenantPage,
     TenantQuery,
+    TenantUsage,
 )
 
 LIST_TENANTS = Route(
@@ -51,6 +52,14 @@ PATCH_TENANT = Route(
     headers=("ETag",),
     problems=(409, 412, 422, 503),
     durable=True,
+)
+GET_USAGE = Route(
+    name="get_usage",
+    method="GET",
+    path="v1/tenants/{id}/usage",
+    summary="How much of its quotas and limits your tenant uses, or any as an administrator of the platform",
+    operation="tenants.read",
+    response=TenantUsage,
 )
 SUSPEND_TENANT = Route(
     name="suspend_tenant",

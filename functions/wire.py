@@ -25,6 +25,7 @@ from shared.domain.stats import DayStats
 from shared.domain.subscriptions import Delivery, Subscription
 from shared.domain.tenants import Tenant
 from shared.domain.times import parse_rfc3339, rfc3339
+from shared.domain.usage import Usage
 from shared.domain.validation.report import Report
 from shared.services.authentication import Acquaintance
 from shared.services.health import VITAL
@@ -327,6 +328,10 @@ def tenant(value: Tenant) -> dict[str, Any]:
         "settings": value.settings.to_json(),
         "ceiling": value.ceiling.to_json(),
     }
+
+
+def usage(value: Usage) -> dict[str, Any]:
+    return asdict(value)
 
 
 def tenant_summary(value: Summary) -> dict[str, Any]:

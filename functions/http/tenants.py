@@ -20,6 +20,7 @@ def blueprint(platform: Application) -> df.Blueprint:
             routes_tenants.CREATE_TENANT: create,
             routes_tenants.GET_TENANT: get,
             routes_tenants.PATCH_TENANT: patch,
+            routes_tenants.GET_USAGE: usage,
             routes_tenants.SUSPEND_TENANT: suspend,
             routes_tenants.RESUME_TENANT: resume,
         },
@@ -53,6 +54,10 @@ async def patch(platform: Application, call: Call) -> Response:
     return _shown(
         await platform.configuration.configure(call.caller, call.id, changes, if_match=if_match(call.headers))
     )
+
+
+async def usage(platform: Application, call: Call) -> Response:
+    return reply(wire.usage(await platform.usages.of(call.caller, call.id)))
 
 
 async def suspend(platform: Application, call: Call) -> Response:

@@ -51,6 +51,36 @@ class Quotas(BaseModel):
     secrets: Count | None = Field(default=None, description="By name.", examples=[200])
 
 
+class Used(BaseModel):
+    """How much of something is in use."""
+
+    used: int | None = Field(
+        description="null: nobody counts it, because it is of each single one or nothing limits it.",
+        examples=[12],
+    )
+    limit: int | None = Field(description="null: any number.", examples=[1000])
+
+
+class Spent(BaseModel):
+    """How many requests of a window are spent."""
+
+    used: int | None = Field(
+        description="Of a user's limits, by you. What other instances have in reserve counts as used. "
+        "null: of another tenant's users.",
+        examples=[158],
+    )
+    limit: int = Field(examples=[1000])
+    resets_at: str = Field(description="RFC 3339, UTC.", examples=["2024-01-04T11:00:00.000000Z"])
+
+
+class TenantUsage(BaseModel):
+    """How much a tenant uses of what it is allowed, by the names of its settings."""
+
+    max_concurrent_executions: Used
+    rate_limits: dict[str, Spent] = Field(description="Those that there are.")
+    quotas: dict[str, Used]
+
+
 class Ceiling(BaseModel):
     """What a tenant's settings may allow at most, as the platform's operator or administrators say.
 

@@ -163,6 +163,11 @@ class Limits:
         }
         return {"step": None, **Waiting("limit", facts=facts).since(ticket.body["created_at"])}
 
+    async def running(self, scope: TenantScope) -> int | None:
+        """How many of the tenant's executions hold a slot; None: no limit was ever about any."""
+        book = await self._tickets.book(scope)
+        return None if book is None else Book.from_json(book.body).running
+
     async def used(self, scope: TenantScope) -> bool:
         """Whether a limit was ever about any of the tenant's executions."""
         return await self._tickets.book(scope) is not None

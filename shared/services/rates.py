@@ -98,6 +98,29 @@ class Rates:
             for policy, window in empty:
                 await self._lease(scope, user, policy, window)
 
+    async def taken(self, scope: TenantScope, user: str | None) -> list[tuple[Policy, int | None, int]]:
+        """The tenant's limits, how much of each is taken in this window, and when it ends (Unix time).
+
+        Of the limits of users, by ``user``; None: by nobody. What other instances have in reserve is taken.
+        """
+        now = self._clock.now().timestamp()
+        policies = _policies(await self._limits(scope))
+        lent = await asyncio.gather(*(self._counted(scope, user, policy, now) for policy in policies))
+        return [(policy, count, policy.resets_at(now)) for policy, count in zip(policies, lent, strict=True)]
+
+    async def _counted(self, scope: TenantScope, user: str | None, policy: Policy, now: float) -> int | None:
+        if user is None and not policy.shared:
+            return None
+        counter = await self._documents.read(
+            scope,
+            container=COUNTERS,
+            partition=_partition(policy, user),
+            id=_counter(policy, policy.window(now)),
+        )
+        window = self._windows.get((scope.tenant_id, "" if policy.shared else str(user), policy.name))
+        left = window.left if window is not None and window.number == policy.window(now) else 0
+        return max(0, min(policy.limit, counter.body["taken"] if counter else 0) - left)
+
     async def _limits(self, scope: TenantScope) -> RateLimits:
         """What the tenant is allowed; while nobody can tell, what every tenant is."""
         try:
@@ -158,8 +181,7 @@ class Rates:
         self, scope: TenantScope, user: str, policy: Policy, window: _Window, asked: int
     ) -> int:
         """The counter with ``asked`` more. Applied twice in doubt, it lends less, not more."""
-        counter = f"{policy.name}:{window.number}"
-        partition = "rates" if policy.shared else f"rates:{user}"
+        counter, partition = _counter(policy, window.number), _partition(policy, user)
         for _ in range(ATTEMPTS):
             operation: Operation = (
                 Patch(counter, increment={("taken",): asked})
@@ -175,6 +197,14 @@ class Rates:
                 return int(stored[0].body["taken"])
             window.counted = not window.counted
         raise UnavailableError
+
+
+def _partition(policy: Policy, user: str | None) -> str:
+    return "rates" if policy.shared else f"rates:{user}"
+
+
+def _counter(policy: Policy, window: int) -> str:
+    return f"{policy.name}:{window}"
 
 
 @lru_cache(1024)

@@ -12,6 +12,7 @@ from shared.services.tenant_changes import TenantChanges
 from shared.services.tenant_settings import Configuration
 from shared.services.tenant_settling import TenantSettling
 from shared.services.tenants import Tenants
+from shared.services.usage import Usages
 from shared.settings_json import platform_admins
 from shared.wiring.foundation import Foundation
 
@@ -28,10 +29,11 @@ class TenancyServices:
     policies: Policies
     rates: Rates
     room: Room
+    usages: Usages
 
 
 def tenancy_services(base: Foundation) -> TenancyServices:
-    documents, adapters = base.documents, base.adapters
+    documents, adapters, rates = base.documents, base.adapters, _rates(base)
     members = Members(
         documents,
         chains=base.chains,
@@ -68,11 +70,27 @@ def tenancy_services(base: Foundation) -> TenancyServices:
         authentication=Authentication(members, base.tenants, adapters.tokens, adapters.clock, strangers),
         strangers=strangers,
         policies=base.policies,
-        rates=Rates(
-            documents=documents,
-            configuration=base.configuration,
-            clock=adapters.clock,
-            telemetry=adapters.telemetry,
-        ),
+        rates=rates,
         room=base.room,
+        usages=_usages(base, rates),
+    )
+
+
+def _rates(base: Foundation) -> Rates:
+    return Rates(
+        documents=base.documents,
+        configuration=base.configuration,
+        clock=base.adapters.clock,
+        telemetry=base.adapters.telemetry,
+    )
+
+
+def _usages(base: Foundation, rates: Rates) -> Usages:
+    return Usages(
+        configuration=base.configuration,
+        room=base.room,
+        slots=base.slots,
+        berths=base.berths,
+        limits=base.limits,
+        rates=rates,
     )

@@ -149,3 +149,47 @@ async def test_a_stream_that_is_one_too_many_is_told_when_to_come_back_and_pages
         "viewer", "GET", "/executions/none/events", headers={"Accept": "text/event-stream"}
     )
     assert absent.status_code == 404
+
+
+@BOTH_STORES
+async def test_usage_tells_what_is_used_of_everything_that_is_allowed(world: World) -> None:
+    await world.intent("deploy")
+    for name in ("one", "two"):
+        assert (await world.send("admin", "PUT", f"/schedules/{name}", json=BODIES["schedules"])).is_success
+    await configure(world, intents=7, schedules=5)
+    members = len((await world.send("admin", "GET", "/members")).json()["items"])
+    told = (await world.send("admin", "GET", "/tenants/acme/usage")).json()
+    assert told["max_concurrent_executions"] == {"used": None, "limit": None}
+    assert told["rate_limits"] == {}
+    assert told["quotas"] == {
+        "intents": {"used": 1, "limit": 7},
+        "versions": {"used": None, "limit": 10_000},
+        "definition_bytes": {"used": None, "limit": 524_288},
+        "output_bytes": {"used": None, "limit": 16 * 1024 * 1024},
+        "event_streams": {"used": 0, "limit": 1000},
+        "schedules": {"used": 2, "limit": 5},
+        "subscriptions": {"used": 0, "limit": 100},
+        "policies": {"used": 0, "limit": 20},
+        "members": {"used": members, "limit": 1000},
+        "secrets": {"used": 0, "limit": 200},
+    }
+
+
+async def test_usage_tells_how_many_run_and_how_many_requests_are_spent(world: World) -> None:
+    await world.intent("deploy")
+    settings = {"max_concurrent_executions": 3, "rate_limits": {"hour": 2000, "tenant_hour": 5000}}
+    await world.send("admin", "PATCH", "/tenants/acme", json={"settings": settings})
+    await world.send("operator", "POST", "/intents/deploy/execute")
+    told = (await world.send("auditor", "GET", "/tenants/acme/usage")).json()
+    assert told["max_concurrent_executions"] == {"used": 1, "limit": 3}
+    assert set(told["rate_limits"]) == {"hour", "tenant_hour"}
+    assert (told["rate_limits"]["hour"]["used"], told["rate_limits"]["hour"]["limit"]) == (1, 2000)
+    assert told["rate_limits"]["tenant_hour"]["used"] == 2
+    assert told["rate_limits"]["hour"]["resets_at"].endswith(":00:00.000000Z")
+
+
+async def test_usage_is_told_to_who_may_read_settings(world: World) -> None:
+    path = "/tenants/acme/usage"
+    assert (await world.send(None, "GET", path)).status_code == 401
+    assert (await world.send("viewer", "GET", path)).status_code == 403
+    assert (await world.send("eve", "GET", path)).status_code == 404
