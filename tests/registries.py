@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.requests import Request
@@ -28,7 +29,7 @@ from shared.modules.containers.authentication import RegistryCredentials
 from shared.modules.containers.registries import Registry
 from shared.modules.containers.sending import Connections
 from shared.modules.containers.uploads import MIB, Pace
-from shared.ports.registries import Login
+from shared.ports.registries import Login, RegistryPlace
 from shared.security.addresses import LOOPBACK
 from shared.security.egress import EgressPolicy
 from shared.settings import Settings
@@ -55,6 +56,10 @@ class RunningRegistry:
     def url(self) -> str:
         return f"http://{self.host}"
 
+    @property
+    def place(self) -> RegistryPlace:
+        return RegistryPlace(self.host, self.url, self.login)
+
     def client(self, connections: Connections, credentials: RegistryCredentials = None) -> Registry:
         """A client to which a few megabytes are much, and pauses nothing."""
         pace = Pace(at_once=MIB, chunk=MIB, pause=0)
@@ -77,6 +82,8 @@ class Meddler:
     answers: list[tuple[str, str, Response]] = field(default_factory=list[tuple[str, str, Response]])
     asked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """The method and path of every request."""
+    before: dict[tuple[str, str], Callable[[], object]] = field(default_factory=dict[Any, Any])
+    """What is done, once, before a request with this method and part of its path is served."""
     authorizations: list[str] = field(default_factory=list[str])
 
     def around(self, app: ASGIApp) -> ASGIApp:
@@ -84,6 +91,9 @@ class Meddler:
             request = Request(scope, receive)
             self.asked.append((request.method, request.url.path))
             self.authorizations.append(request.headers.get("authorization", ""))
+            for method, part in list(self.before):
+                if method == request.method and part in request.url.path:
+                    await asyncio.to_thread(self.before.pop((method, part)))
             for entry in self.answers:
                 method, part, answer = entry
                 if method == request.method and part in request.url.path:

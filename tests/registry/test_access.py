@@ -1,11 +1,16 @@
 """Who may do what in the local registry."""
 
+import asyncio
 import re
+from pathlib import Path
 
 import httpx
 import pytest
 
+from localhost.adapters import build
+from localhost.registry.service import open_registry
 from shared.modules.containers.manifests import digest_of
+from shared.settings import Settings
 from tests.registries import RunningRegistry
 from tests.registry.conftest import sign_in
 
@@ -121,3 +126,10 @@ def test_the_key_is_for_the_folders_owner_alone(registry: RunningRegistry) -> No
     folder = registry.settings.data / "registry"
     assert folder.stat().st_mode & 0o077 == 0
     assert (folder / "platform.key").stat().st_mode & 0o077 == 0
+
+
+def test_a_host_that_others_reach_is_no_registry(tmp_path: Path) -> None:
+    adapters = build(Settings(adapters="localhost", host_url="http://box:7071", data=tmp_path))
+    assert adapters.local_registry is None
+    assert open_registry(adapters) is None
+    asyncio.run(adapters.close())

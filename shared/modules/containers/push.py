@@ -132,6 +132,7 @@ class PushToRegistry(Action):
     side_effect = "compensatable"
     offers = MappingProxyType({"image": "reference"})
     takes = MappingProxyType({"image": Taking("image")})
+    takes_secrets = frozenset({"password"})
     undone_by = Undoing(
         "restore-tags",
         {"repository": "repository", "digest": "digest", "tags": "tags", "is_new": "is_new"},
@@ -245,6 +246,7 @@ class RestoreTags(Action):
     name = "restore-tags"
     module = "containers"
     side_effect = "idempotent"
+    takes_secrets = frozenset({"password"})
     Parameters: ClassVar[type[BaseModel]] = RestoreParameters
     Outputs: ClassVar[type[BaseModel]] = RestoreOutputs
 
