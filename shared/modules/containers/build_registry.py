@@ -37,9 +37,8 @@ class BuildRegistry:
         """``egress`` is the rule for everything else; this registry may be reached beside it."""
         self.place = place
         self._connections = Connections(replace(egress, hosts=egress.hosts | place.hosts), telemetry)
-        self.registry = Registry(
-            self._connections, place.name, credentials or place.login, origin=place.origin
-        )
+        self.credentials = place.login or credentials
+        self.registry = Registry(self._connections, place.name, self.credentials, origin=place.origin)
 
     def repository(self, scope: TenantScope, name: str) -> str:
         """The repository of what the tenant calls ``name``: ``acme/myapp``.

@@ -14,7 +14,7 @@ from shared.modules.authorization import NO_TOKENS, OutboundTokens
 from shared.modules.containers.authentication import AzureIdentity, RegistryCredentials
 from shared.modules.containers.build_registry import BuildRegistry
 from shared.modules.containers.manifests import Manifest
-from shared.modules.containers.registries import Registry
+from shared.modules.containers.registries import Registry, origin_of_registry
 from shared.modules.containers.sending import Connections
 from shared.ports.actions import ActionError
 from shared.ports.credentials import Credentials
@@ -203,18 +203,17 @@ class Repositories:
     def _elsewhere(
         self, scope: TenantScope, registry: str, repository: str, login: Login | None
     ) -> Repository:
-        credentials: RegistryCredentials = login
-        found = Registry(self._connections, registry)
+        found = Registry(self._connections, registry, self.credentials(scope, registry, login))
         if (why := self._egress.refusal_of_url(found.origin)) is not None:
             raise ActionError("EGRESS_REFUSED", f"{registry}: {why}", retryable=False)
-        if login is None and registry.endswith(_AZURE):
-            outbound, tenant_id, origin = self._outbound, scope.tenant_id, found.origin
-            credentials = AzureIdentity(
-                lambda: outbound.token(scope=ACR_SCOPE, tenant_id=tenant_id, origin=origin)
-            )
-        if credentials is not None:
-            found = Registry(self._connections, registry, credentials)
         return Repository(found, repository, registry, registry)
+
+    def credentials(self, scope: TenantScope, registry: str, login: Login | None) -> RegistryCredentials:
+        """How a step of the tenant signs in to a registry that is not the operator's."""
+        if login is not None or not registry.endswith(_AZURE):
+            return login
+        outbound, tenant_id, origin = self._outbound, scope.tenant_id, origin_of_registry(registry)
+        return AzureIdentity(lambda: outbound.token(scope=ACR_SCOPE, tenant_id=tenant_id, origin=origin))
 
 
 NO_REPOSITORIES: Final = Repositories(Operators(), EgressPolicy())

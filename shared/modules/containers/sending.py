@@ -136,7 +136,7 @@ class Sender:
         *,
         doing: str,
         content: Content = None,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
         params: Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> "httpx.Response":
@@ -151,7 +151,7 @@ class Sender:
         body = content if isinstance(content, bytes) or content is None else content()
         with (
             told_as_action_error(doing),
-            outgoing(self._connections.telemetry, method, url, sent := dict(headers)) as call,
+            outgoing(self._connections.telemetry, method, url, sent := dict(headers or {})) as call,
         ):
             request = client.build_request(
                 method,

@@ -173,7 +173,7 @@ class _Upload:
                     return None
                 case 416:  # it stands elsewhere: what was thought to be lost had arrived, or the other way
                     raise ActionError(
-                        "REGISTRY_RANGE", f"{self._doing}: it is elsewhere in the blob", retryable=True
+                        "REGISTRY_UNAVAILABLE", f"{self._doing}: it is elsewhere in the blob", retryable=True
                     )
                 case _:
                     raise await failure(response, self._doing)

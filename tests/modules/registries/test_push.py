@@ -20,6 +20,7 @@ from shared.modules.containers.repositories import NO_REPOSITORIES, Operators, R
 from shared.modules.containers.sending import Connections
 from shared.ports.actions import ActionContext, ActionError, Completed, Foreseen
 from shared.ports.registries import LOCAL, RegistryPlace
+from shared.security.egress import EgressPolicy
 from shared.security.scope import TenantScope
 from tests.fakes.callbacks import StandingCallbacks
 from tests.fakes.children import StandingChildren
@@ -323,6 +324,22 @@ async def test_a_password_goes_to_the_registry_that_it_is_for_and_to_no_other(
     secret = base64.b64encode(f"{local.login.username}:{local.login.password}".encode()).decode()
     assert meddler.authorizations
     assert not any(secret in one for one in meddler.authorizations)
+
+
+async def test_the_build_registry_is_reached_although_steps_may_not_reach_it(
+    meddled: RunningRegistry, context: ActionContext
+) -> None:
+    build = BuildRegistry(RegistryPlace(meddled.host, meddled.url, meddled.login), EgressPolicy())
+    repositories = Repositories(Operators(build), EgressPolicy())
+    image = await put_image(build.registry, repository := new_repository(), "latest")
+    desk = Desk(build, repositories, context)
+    outputs = await desk.push(image=name_of(repository), registry=meddled.host, tags=["1"])
+    assert (outputs["digest"], outputs["repository"]) == (image.digest, f"{meddled.host}/{repository}")
+    host, _, port = meddled.host.rpartition(":")
+    for elsewhere in (f"{host}:{int(port) + 1}", f"localhost:{port}", "127.0.0.2:80"):
+        with pytest.raises(ActionError, match="loopback address"):
+            await desk.push(image=name_of(repository), registry=elsewhere)
+    await repositories.aclose()
 
 
 async def test_without_a_build_registry_the_step_says_what_is_missing(context: ActionContext) -> None:
