@@ -1,6 +1,6 @@
 # Quantum Platform. `make demo` shows it work, `make test` proves it; both set up what they need by themselves.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check up up-emulators down-emulators bench bench-quick format lock clean
+.PHONY: help setup demo test check audit up up-emulators down-emulators bench bench-quick format lock clean
 
 PYTHON := .venv/bin/python
 
@@ -19,11 +19,15 @@ demo: .venv/installed ## create an intent, execute it, watch it complete (STORE=
 test: .venv/installed ## every test
 	@$(PYTHON) -m pytest -q -n auto --dist loadgroup
 
-check: .venv/installed ## format, lint, types, imports
+check: .venv/installed ## format, lint, types, imports, known vulnerabilities
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m mypy
 	@.venv/bin/lint-imports --no-cache
+	@$(PYTHON) scripts/audit.py
+
+audit: .venv/installed ## known vulnerabilities of what is locked (STRICT=1: fail where they cannot be had)
+	@$(PYTHON) scripts/audit.py $(if $(STRICT),--strict)
 
 up: .venv/installed ## serve the platform on http://127.0.0.1:7071 with its data in .quantum
 	@$(PYTHON) -m localhost serve
