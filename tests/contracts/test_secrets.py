@@ -5,32 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from localhost.sqlite.secrets import SqliteSecrets
 from shared.domain.secrets import MAX_VALUE_BYTES
 from shared.ports.secrets import Secrets
 from shared.security.scope import TenantScope
 from tests.contracts.conftest import Hands
-from tests.fakes.secrets import KeptSecrets
+from tests.vaults import VAULTS, opened_vault
 
 ACME, GLOBEX = TenantScope("acme"), TenantScope("globex")
 LONGEST = "x" * MAX_VALUE_BYTES
 
 
-@pytest.fixture(params=["fake", "sqlite", "keyvault"])
+@pytest.fixture(params=VAULTS)
 async def secrets(request: pytest.FixtureRequest, tmp_path: Path, clock: Hands) -> AsyncIterator[Secrets]:
-    if request.param == "fake":
-        yield KeptSecrets(now=clock.now)
-    elif request.param == "keyvault":
-        from tests.keyvault.vaults import vault  # loads the SDK, for the tests that want it
-
-        server = request.getfixturevalue("keyvault_server")
-        async with vault(server) as service:
-            yield service
-        server.reset()
-    else:
-        local = SqliteSecrets(tmp_path / "secrets.db", now=clock.now)
-        yield local
-        local.close()
+    async with opened_vault(request.param, request, tmp_path, clock) as vault:
+        yield vault
 
 
 async def names(secrets: Secrets, scope: TenantScope) -> list[str]:

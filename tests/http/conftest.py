@@ -16,6 +16,7 @@ from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments
 from tests.http.harness import Failing, Identity, Opening, Stage, World, build, people
 from tests.stores import opened
+from tests.vaults import opened_vault
 
 if TYPE_CHECKING:
     from tests.cosmos.server import CosmosServer, Seed
@@ -86,8 +87,19 @@ def data(tmp_path: Path, seed: Path) -> Path:
 
 
 @pytest.fixture
+def vault(request: pytest.FixtureRequest) -> str:
+    """What keeps secrets: memory, unless the test is marked with ``REAL_VAULTS``."""
+    return str(getattr(request, "param", "fake"))
+
+
+@pytest.fixture
 def opening(
-    request: pytest.FixtureRequest, store: str, begun: "Seed | None", data: Path, identity: Identity
+    request: pytest.FixtureRequest,
+    store: str,
+    begun: "Seed | None",
+    data: Path,
+    identity: Identity,
+    vault: str,
 ) -> Opening:
     """Opens the platform in whatever event loop it is to live in; see ``world``."""
 
@@ -95,7 +107,8 @@ def opening(
     async def open_() -> AsyncIterator[World]:
         async with (
             opened(store, request, data / FILE, now=SystemClock().now, seed=begun) as documents,
-            _open(documents, data, identity) as made,
+            opened_vault(vault, request, data, SystemClock()) as secrets,
+            _open(documents, data, identity, secrets=secrets) as made,
         ):
             if store != "sqlite" and begun is None:
                 await people(made.platform, identity.issuer.url)

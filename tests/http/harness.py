@@ -36,6 +36,7 @@ from shared.domain.rates import NO_LIMITS
 from shared.ports.adapters import Adapters
 from shared.ports.clock import Clock
 from shared.ports.documents import REGISTRY, Container, Document, Documents
+from shared.ports.secrets import Secrets
 from shared.ports.tokens import Tokens
 from shared.security.permissions import ROLES
 from shared.security.scope import TenantScope
@@ -191,6 +192,7 @@ async def build(
     heartbeat: float = 15,
     clock: Clock = CLOCK,
     tokens: Tokens | None = None,
+    secrets: Secrets | None = None,
     **settings: Any,
 ) -> World:
     orchestrations = RecordedOrchestrations()
@@ -202,7 +204,7 @@ async def build(
         clock=clock,
         ids=RandomIds(clock),
         cursor_key=b"k" * 32,
-        secrets=KeptSecrets(now=clock.now),
+        secrets=secrets or KeptSecrets(now=clock.now),
     )
     given: dict[str, Any] = {"host_url": URL, "max_body_bytes": MAX_BODY, "heartbeat_seconds": heartbeat}
     given |= {"rate_limits": NO_LIMITS, "failed_sign_ins": None, "anonymous_requests": None}

@@ -17,6 +17,7 @@ from tests.fakes.documents import Killed
 from tests.fakes.secrets import KeptSecrets
 from tests.http.harness import Stage, World
 from tests.stores import BOTH_STORES
+from tests.vaults import REAL_VAULTS
 
 VALUE, NEXT = "hunter2-hunter2", "correct horse battery"
 ACME, GLOBEX = TenantScope("acme"), TenantScope("globex")
@@ -36,17 +37,18 @@ async def resolved(world: World, name: str = "TOKEN", scope: TenantScope = ACME)
     return (found[name].version, found[name].value) if name in found else None
 
 
-def vault(world: World) -> KeptSecrets:
+def vault_of(world: World) -> KeptSecrets:
     assert isinstance(world.adapters.secrets, KeptSecrets)
     return world.adapters.secrets
 
 
 async def kept(world: World, scope: TenantScope = ACME) -> int:
     """How many values the vault has under a key of its own."""
-    return len([one async for one in vault(world).names(scope)])
+    return len([one async for one in world.adapters.secrets.names(scope)])
 
 
 @BOTH_STORES
+@REAL_VAULTS
 async def test_a_secret_is_put_listed_rotated_and_deleted_and_never_shown(world: World) -> None:
     made = await put(world, description="for the registry")
     assert made | {"created_at": 0, "updated_at": 0} == {
@@ -74,6 +76,18 @@ async def test_a_secret_is_put_listed_rotated_and_deleted_and_never_shown(world:
     assert [one["action"] for one in records] == ["secret.delete", "secret.rotate", "secret.put"]
     assert records[1]["before"] == {"name": "TOKEN", "description": "for the registry", "version": 1}
     assert await kept(world) == 0
+
+
+@REAL_VAULTS
+async def test_a_name_has_another_life_after_each_deletion(world: World) -> None:
+    """Key Vault keeps what was deleted under its own name for days: that is in nobody's way."""
+    for life in ("first life", "second life", "third life"):
+        assert (await put(world, value=life))["version"] == 1
+        assert await resolved(world) == (1, life)
+        assert (await put(world, value=life + ", rotated"))["version"] == 2
+        assert await resolved(world) == (2, life + ", rotated")
+        assert (await world.send("admin", "DELETE", "/secrets/TOKEN")).status_code == 204
+        assert (await resolved(world), await kept(world)) == (None, 0)
 
 
 async def test_a_list_has_pages_by_name(world: World) -> None:
@@ -209,16 +223,16 @@ async def test_the_vault_is_asked_once_for_a_value_and_at_once_for_the_next(stag
     await put(world)
     for _ in range(3):
         assert await resolved(world) == (1, VALUE)
-    assert vault(world).resolved == 1
-    other = SecretValues(documents=stage.documents, vault=vault(world), clock=stage.clock)
+    assert vault_of(world).resolved == 1
+    other = SecretValues(documents=stage.documents, vault=vault_of(world), clock=stage.clock)
     await other.resolve_for(ACME, Purpose("01A", "a"), ["TOKEN"])
     await put(world, value=NEXT)
     found = await other.resolve_for(ACME, Purpose("01A", "a"), ["TOKEN"])
     assert found["TOKEN"].value == NEXT
     stage.clock.advance(301)
-    vault(world).resolved = 0
+    vault_of(world).resolved = 0
     assert await resolved(world) == (2, NEXT)
-    assert vault(world).resolved == 1
+    assert vault_of(world).resolved == 1
 
 
 async def test_a_value_shows_itself_in_no_representation(world: World) -> None:
@@ -229,18 +243,18 @@ async def test_a_value_shows_itself_in_no_representation(world: World) -> None:
 
 async def test_with_the_vault_away_nothing_changes_and_the_caller_is_told_to_try_again(world: World) -> None:
     await put(world)
-    vault(world).away = True
+    vault_of(world).away = True
     for name in ("TOKEN", "NEW"):
         refused = await world.send("admin", "PUT", f"/secrets/{name}", json={"value": NEXT})
         assert (refused.status_code, refused.json()["code"]) == (503, "UNAVAILABLE")
     assert [one["version"] for one in (await world.send("admin", "GET", "/secrets")).json()["items"]] == [1]
-    vault(world).away = False
+    vault_of(world).away = False
     assert await resolved(world) == (1, VALUE)
 
 
 async def test_readiness_says_that_the_vault_is_away_and_the_platform_is_not(world: World) -> None:
     await put(world)
-    vault(world).away = True
+    vault_of(world).away = True
     with pytest.raises(UnavailableError):
         await resolved(world)
     ready = await world.send(None, "GET", "/health/ready")
@@ -253,9 +267,9 @@ async def test_what_a_deletion_leaves_in_a_vault_that_is_away_is_swept_later(sta
     world, leftovers = stage.world, stage.world.platform.leftovers
     await put(world)
     await put(world, "OTHER")
-    vault(world).away = True
+    vault_of(world).away = True
     assert (await world.send("admin", "DELETE", "/secrets/TOKEN")).status_code == 204
-    vault(world).away = False
+    vault_of(world).away = False
     assert await resolved(world) is None
     assert (await leftovers.sweep(), await kept(world)) == (0, 2)
     stage.clock.advance(PATIENCE.total_seconds())
@@ -296,11 +310,11 @@ async def die_after_the_vault(stage: Stage, name: str) -> None:
     def die(*_: object) -> None:
         raise Killed
 
-    vault(world).interrupt = deposited
+    vault_of(world).interrupt = deposited
     caller = await world.platform.authentication.authenticate(f"Bearer {world.token('admin')}", None)
     with pytest.raises(Killed):
         await world.platform.secrets.put(caller, name, NewSecret("a value that comes to nothing"))
-    vault(world).interrupt, stage.documents.interrupt = None, None
+    vault_of(world).interrupt, stage.documents.interrupt = None, None
 
 
 async def test_a_rotation_that_loses_against_a_deletion_brings_nothing_back(stage: Stage) -> None:
@@ -310,11 +324,11 @@ async def test_a_rotation_that_loses_against_a_deletion_brings_nothing_back(stag
 
     async def delete_meanwhile(call: str) -> None:
         if call == "put":
-            vault(world).interrupt = None
+            vault_of(world).interrupt = None
             assert (await world.send("admin", "DELETE", "/secrets/TOKEN")).status_code == 204
             assert await kept(world) == 0
 
-    vault(world).interrupt = delete_meanwhile
+    vault_of(world).interrupt = delete_meanwhile
     late = await world.send(
         "admin", "PUT", "/secrets/TOKEN", json={"value": NEXT}, headers={"If-Match": etag}
     )
@@ -330,11 +344,11 @@ async def test_a_deletion_that_comes_between_a_step_and_its_value_gives_it_none(
 
     async def delete_meanwhile(call: str) -> None:
         if call == "resolve":
-            vault(world).interrupt = None
+            vault_of(world).interrupt = None
             assert (await world.send("admin", "DELETE", "/secrets/TOKEN")).status_code == 204
             await put(world, value=NEXT)
 
-    vault(world).interrupt = delete_meanwhile
+    vault_of(world).interrupt = delete_meanwhile
     assert await resolved(world) == (1, NEXT)
 
 
