@@ -27,7 +27,7 @@ from functions.http import (
     validation,
     versions,
 )
-from functions.timers import quotas, recovery, retention
+from functions.timers import erasure, quotas, recovery, retention
 from functions.timers import schedules as timed_schedules
 from functions.timers import secrets as timed_secrets
 from shared.bootstrap import Application
@@ -55,7 +55,7 @@ HTTP = (
 )
 DURABLE = (durable_executions, durable_webhooks)
 EVENTS = (relay, webhooks, counters)
-TIMERS = (recovery, retention, quotas, timed_schedules, timed_secrets)
+TIMERS = (recovery, retention, erasure, quotas, timed_schedules, timed_secrets)
 
 
 def register(app: df.DFApp, platform: Application) -> None:

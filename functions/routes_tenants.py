@@ -93,3 +93,14 @@ EXPORT_TENANT = Route(
     streams=NDJSON,
     while_suspended=True,
 )
+ERASE_TENANT = Route(
+    name="erase_tenant",
+    method="DELETE",
+    path="v1/tenants/{id}",
+    summary="Delete all of a tenant that is suspended, for good (administrators of the platform)",
+    operation="tenants.erase",
+    response=Tenant,
+    status=202,
+    headers=("ETag",),
+    problems=(409, 412, 428),
+)

@@ -16,6 +16,7 @@ from localhost.identity.files import create
 from localhost.identity.issuer import NotLocalError, local_issuer
 from localhost.orchestrations import HubOrchestrations
 from localhost.registry.place import local_registry
+from localhost.sqlite.remains import LocalRemains
 from localhost.stores import document_store, event_store, secret_store
 from localhost.target.target import LocalTarget
 from localhost.triggers.feeds import Sources
@@ -60,10 +61,12 @@ def build(settings: Settings) -> LocalAdapters:
     telemetry = configured_telemetry(settings)
     documents, events = document_store(settings, clock, telemetry), event_store(settings, clock)
     secret = secret_store(settings, clock)
+    orchestrations = HubOrchestrations()
     adapters = LocalAdapters(
         documents=documents.port,
         events=events.port,
-        orchestrations=HubOrchestrations(),
+        orchestrations=orchestrations,
+        remains=LocalRemains(documents.port, events.port, secret.port, orchestrations),
         tokens=JwtTokens(trusted_issuers(settings), keys=JwksSource(), clock=clock),
         clock=clock,
         ids=RandomIds(clock),

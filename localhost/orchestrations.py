@@ -83,6 +83,10 @@ class HubOrchestrations:
         _, complete = await self._here.purge_all(ended, timeout=PURGING.total_seconds())
         return complete
 
+    async def compact(self) -> None:
+        """Write the hub's file anew, without the bytes of what was purged."""
+        await self._here.compact()
+
     @property
     def _here(self) -> "TaskHub":
         if self._hub is None:

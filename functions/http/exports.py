@@ -14,7 +14,7 @@ from functions.edge import Call
 from functions.route import NDJSON
 from shared.bootstrap import Application
 from shared.domain.times import rfc3339
-from shared.services.exports import CONTAINERS, Exported
+from shared.services.exports import EXPORTED, Exported
 
 FORMAT: Final = 1
 CHUNK_BYTES: Final = 64 * 1024
@@ -39,7 +39,7 @@ async def _lines(
     about: dict[str, object], first: Exported | None, rest: AsyncIterator[Exported]
 ) -> AsyncIterator[bytes]:
     """What is exported, between a head and a manifest, without which the file is cut short."""
-    counts, digest = Counter(dict.fromkeys((one.name for one in CONTAINERS), 0)), hashlib.sha256()
+    counts, digest = Counter(dict.fromkeys((one.name for one in EXPORTED), 0)), hashlib.sha256()
     lines, one = bytearray(_line({"export": about})), first
     while one is not None:
         container, body = one

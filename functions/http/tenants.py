@@ -23,6 +23,7 @@ def blueprint(platform: Application) -> df.Blueprint:
             routes_tenants.GET_USAGE: usage,
             routes_tenants.SUSPEND_TENANT: suspend,
             routes_tenants.RESUME_TENANT: resume,
+            routes_tenants.ERASE_TENANT: erase,
         },
     )
 
@@ -78,5 +79,11 @@ async def resume(platform: Application, call: Call) -> Response:
     )
 
 
-def _shown(tenant: Tenant) -> Response:
-    return reply(wire.tenant(tenant), headers={"ETag": entity_tag(tenant.etag)})
+async def erase(platform: Application, call: Call) -> Response:
+    return _shown(
+        await platform.tenant_changes.erase(call.caller, call.id, if_match=if_match(call.headers)), status=202
+    )
+
+
+def _shown(tenant: Tenant, *, status: int = 200) -> Response:
+    return reply(wire.tenant(tenant), status=status, headers={"ETag": entity_tag(tenant.etag)})

@@ -252,6 +252,10 @@ class TaskHub:
             engine.deliver([stored])
 
     @unbroken
+    async def compact(self) -> None:
+        """Write the file anew, without the bytes of what was purged."""
+        await self.engine.store.compact()
+
     async def purge(self, instance_ids: Sequence[str], *, recursive: bool = False) -> int:
         """Erase finished instances (with finished descendants if ``recursive``) and entities; how many."""
         engine = self.engine

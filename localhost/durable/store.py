@@ -61,6 +61,10 @@ class Store:
         """
         return await self._writer.run(work)
 
+    async def compact(self) -> None:
+        """Write the file anew, without the bytes of what was deleted; writes wait meanwhile."""
+        await self._writer.compact()
+
     async def write_through[T](self, work: Work[T]) -> T:
         """Like :meth:`write`, but wait for a file that cannot be written now: what is known is not forgotten.
 

@@ -57,6 +57,7 @@ _FEED = (
     "SELECT seq, body FROM documents WHERE container = ? AND seq > ?"
     " AND (expires_at IS NULL OR expires_at > ?) ORDER BY seq LIMIT ?"
 )
+_FORGET_EXPIRED = "DELETE FROM documents WHERE tenant_id = ? AND expires_at <= ?"
 _META = "SELECT value FROM meta WHERE name = ?"
 
 
@@ -192,6 +193,20 @@ class SqliteDocuments:
     async def sweep(self) -> int:
         """Delete documents that have expired, some hundreds at a time; returns how many were deleted."""
         return await self._writer.run(self._sweep)
+
+    async def forget(self, scope: TenantScope) -> None:
+        """Leave nothing of what the tenant had: see :meth:`shared.ports.remains.Remains.forget`.
+
+        Raises:
+            UnavailableError: the file cannot be written now.
+        """
+        await self._writer.run(partial(self._forget, scope.tenant_id))
+        await self._writer.run(search.merge)
+        await self._writer.compact()
+
+    def _forget(self, tenant_id: str, connection: sqlite3.Connection) -> None:
+        connection.execute(_FORGET_EXPIRED, (tenant_id, self._seconds()))
+        search.forget(connection, tenant_id)
 
     def _seconds(self) -> float:
         return self._now().timestamp()

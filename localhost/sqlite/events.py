@@ -15,6 +15,7 @@ from localhost.sqlite.readers import Readers
 from localhost.sqlite.signals import Signals
 from localhost.sqlite.writer import PATIENCE, Writer
 from shared.ports.events import CloudEvent, encode
+from shared.security.scope import TenantScope
 
 PARTITIONS = 4
 """Partitions of a new log; a log keeps the number that it was made with."""
@@ -33,6 +34,7 @@ _READ = (
     "SELECT partition, sequence, enqueued_at, key, body FROM events"
     " WHERE partition = ? AND sequence > ? ORDER BY sequence LIMIT ?"
 )
+_FORGET = "DELETE FROM events WHERE key >= ? AND key < ?"
 _LAST = "SELECT sequence FROM partitions WHERE partition = ?"
 _COUNT = "SELECT count(*) FROM partitions"
 _TRIM_AGE = "DELETE FROM events WHERE enqueued_at < ?"
@@ -100,6 +102,11 @@ class SqliteEvents:
             bodies = zip(events, encode(events), strict=True)
             rows = [(self.partition_of(event.key), event.key, body) for event, body in bodies]
             await self._writer.run(partial(self._append, rows))
+
+    async def forget(self, scope: TenantScope) -> None:
+        """Delete the tenant's events: see :meth:`shared.ports.remains.Remains.forget`."""
+        await self._writer.run(lambda connection: _forget(connection, scope.tenant_id))
+        await self._writer.compact()
 
     async def check(self) -> None:
         """See :meth:`shared.ports.events.Events.check`."""
@@ -171,3 +178,8 @@ class SqliteEvents:
     def _announce(self) -> None:
         self._signals.announce(self._touched)
         self._touched.clear()
+
+
+def _forget(connection: sqlite3.Connection, tenant_id: str) -> None:
+    """A key begins with the tenant and a slash (``services/relay.py``); "0" is what follows that."""
+    connection.execute(_FORGET, (f"{tenant_id}/", f"{tenant_id}0"))

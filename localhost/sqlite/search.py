@@ -57,6 +57,19 @@ def tell(connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM untold")
 
 
+def forget(connection: sqlite3.Connection, tenant_id: str) -> None:
+    """Take out the terms that no document of the tenant has any more: they are kept for others to come."""
+    connection.execute("DELETE FROM terms WHERE tenant_id = ? AND held = 0", (tenant_id,))
+
+
+def merge(connection: sqlite3.Connection) -> None:
+    """Write the full-text index anew, without what was taken out of it.
+
+    Source: https://www.sqlite.org/fts5.html#the_optimize_command
+    """
+    connection.execute("INSERT INTO tokens (tokens) VALUES ('optimize')")
+
+
 def search_terms(body: str) -> str:
     """JSON: each term of the document once, as a field (``field[]`` for an array's element) and a value."""
     document = orjson.loads(body)

@@ -55,6 +55,10 @@ class SqliteSecrets:
         self._writer.close()
         self._readers.close()
 
+    async def compact(self) -> None:
+        """Write the file anew, without the bytes of what was deleted."""
+        await self._writer.compact()
+
     async def put(self, scope: TenantScope, *, name: str, value: str) -> str:
         """See :meth:`shared.ports.secrets.Secrets.put`."""
         version = secrets.token_hex(16)

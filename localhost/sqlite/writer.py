@@ -66,6 +66,7 @@ class StorageUnavailableError(UnavailableError):
 class _Job:
     work: Work[Any]
     future: asyncio.Future[Any]
+    compacts: bool = False
     result: Any = None
     error: Exception | None = None
 
@@ -189,11 +190,24 @@ class Writer:
         Raises:
             StorageUnavailableError: the file could not be written; nothing of this work is stored.
         """
+        return await self._put(work)
+
+    async def compact(self) -> None:
+        """Write the file anew, without the bytes of what was deleted; its log is emptied, too.
+
+        Writes wait meanwhile: some seconds for each gigabyte. It needs as much disk space again.
+
+        Raises:
+            StorageUnavailableError: the file could not be written; it is as it was.
+        """
+        await self._put(lambda _: None, compacts=True)
+
+    async def _put[T](self, work: Work[T], *, compacts: bool = False) -> T:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         with self._door:
             if self._closed:
                 raise StorageUnavailableError
-            self._jobs.put(_Job(work, future))
+            self._jobs.put(_Job(work, future, compacts))
         return await future
 
     def close(self) -> None:
@@ -210,6 +224,7 @@ class Writer:
         while (first := self._jobs.get()) is not None:
             jobs, last = self._gather(first)
             self._commit(jobs)
+            self._compact([job for job in jobs if job.compacts and job.error is None])
             _deliver(jobs)
             if last:
                 return
@@ -244,6 +259,20 @@ class Writer:
             jobs[0].error = error
         else:
             self._announce()
+
+    def _compact(self, jobs: list[_Job]) -> None:
+        if not jobs:
+            return
+        try:
+            self._connection.execute("VACUUM")
+            # What was written before is in the log, too, until it is cut off: readers may hold that up.
+            ((busy, _, _),) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            for job in jobs:
+                job.error = unavailable(error)
+        else:
+            for job in jobs:
+                job.error = StorageUnavailableError(cause=LOCKED) if busy else None
 
     def _announce(self) -> None:
         if self._on_commit is None:

@@ -10,6 +10,7 @@ from shared.ports.documents import Documents
 from shared.ports.events import Events
 from shared.ports.orchestrations import Orchestrations
 from shared.ports.registries import RegistryPlace
+from shared.ports.remains import NoRemains, Remains
 from shared.ports.secrets import NoSecrets, Secrets
 from shared.ports.targets import Target
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
@@ -31,6 +32,7 @@ class Adapters:
     cursor_key: bytes
     credentials: Credentials = field(default_factory=NoCredentials)
     secrets: Secrets = field(default_factory=NoSecrets)
+    remains: Remains = field(default_factory=NoRemains)
     telemetry: Telemetry = NO_TELEMETRY
     local_registry: RegistryPlace | None = None
     """The registry that this host itself is, where it is one."""

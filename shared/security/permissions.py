@@ -60,6 +60,7 @@ OPERATIONS: frozenset[str] = READS | {
     "subscriptions.manage",
     "tenants.configure",
     "tenants.create",
+    "tenants.erase",
     "tenants.suspend",
 }
 """Every operation there is to permit, as the schema's actions. ``executions.pause`` and ``tenants.suspend``

@@ -12,13 +12,13 @@ from typing import Any, Final
 from shared.domain.errors import DocumentError, NotFoundError, TenantSuspendedError, UnavailableError
 from shared.domain.standings import GONE
 from shared.ports.clock import Clock
-from shared.ports.documents import EXECUTIONS, REGISTRY, TENANCY, Container, Documents, Query
+from shared.ports.documents import CONTAINERS, COUNTERS, TENANCY, Container, Documents, Query
 from shared.services.callers import Caller
 from shared.services.chains import RECEIPT, Act, Chain, Chains
 from shared.services.paging import bodies
 from shared.services.tenants import TENANT, Tenants
 
-CONTAINERS: Final = (TENANCY, REGISTRY, EXECUTIONS)
+EXPORTED: Final = tuple(container for container in CONTAINERS if container is not COUNTERS)
 """What is exported: all but the counters, which are made of the rest, or of requests, and expire."""
 PAGE: Final = 25
 """How many documents are read at a time: each may have half a megabyte."""
@@ -58,7 +58,7 @@ class Exports:
         return self._all(caller)
 
     async def _all(self, caller: Caller) -> AsyncIterator[Exported]:
-        for container in CONTAINERS:
+        for container in EXPORTED:
             query = Query(container, None, limit=PAGE)
             async for body in bodies(self._documents, caller.scope, query):
                 if body["kind"] not in _LEFT_OUT:

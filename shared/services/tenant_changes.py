@@ -13,6 +13,7 @@ from shared.domain.errors import (
     DocumentError,
     DocumentExistsError,
     FieldError,
+    IfMatchRequiredError,
     NotFoundError,
     UnavailableError,
     ValidationFailedError,
@@ -62,6 +63,7 @@ class _Change:
 
 _SUSPEND: Final = _Change("tenant.suspend", "suspended", "active")
 _RESUME: Final = _Change("tenant.resume", "active", "suspended")
+_ERASE: Final = _Change("tenant.erase", "erasing", "suspended")
 
 
 class TenantChanges:
@@ -134,6 +136,18 @@ class TenantChanges:
         """Go on with a tenant that is suspended; raises as :meth:`suspend`."""
         return await self._change(caller, tenant_id, _RESUME, reason, if_match)
 
+    async def erase(self, caller: Caller, tenant_id: str, *, if_match: IfMatch) -> Tenant:
+        """Have all of a tenant that is suspended deleted, for good (``erasure.py``).
+
+        Raises:
+            IfMatchRequiredError: ``if_match`` is None.
+            NotFoundError, ConflictError, StaleError: as :meth:`suspend`.
+        """
+        if if_match is None:
+            raise IfMatchRequiredError
+        scope = scope_of(caller, tenant_id)
+        return await self._once(caller, scope, self._changed(caller, scope, _ERASE, None, if_match))
+
     def _errors(self, tenant_id: str, administrator: Administrator) -> Sequence[FieldError]:
         errors = []
         if not TENANT_ID.fullmatch(tenant_id) or tenant_id in RESERVED:
@@ -189,7 +203,7 @@ class TenantChanges:
         return await once(self._documents, _chain(scope), caller.turn, work, done=done)
 
     async def _changed(
-        self, caller: Caller, scope: TenantScope, change: _Change, reason: str, if_match: IfMatch
+        self, caller: Caller, scope: TenantScope, change: _Change, reason: str | None, if_match: IfMatch
     ) -> Tenant:
         for _ in range(ATTEMPTS):
             before = await self._tenants.document(scope)
@@ -203,11 +217,14 @@ class TenantChanges:
         raise UnavailableError
 
     async def _commit(
-        self, caller: Caller, scope: TenantScope, before: Document, change: _Change, reason: str
+        self, caller: Caller, scope: TenantScope, before: Document, change: _Change, reason: str | None
     ) -> bool:
-        """Store the change with its record; False if another came first."""
-        now = self._clock.now()
-        after = Standing(change.status, reason, rfc3339(now), caller.principal.name)
+        """Store the change with its record; False if another came first.
+
+        Without a reason, it is as before.
+        """
+        now, why = self._clock.now(), reason or before.body.get("reason")
+        after = Standing(change.status, why, rfc3339(now), caller.principal.name)
         act = Act(change.action, caller.origin, standing_of(before.body).audited, after.audited)
         record = await self._chains.linked(self._documents, _chain(scope), act, now=now)
         left = [*before.body.get("untold", ()), untold(act, record)]

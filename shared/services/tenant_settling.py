@@ -107,11 +107,11 @@ class TenantSettling:
     async def _settle(self, scope: TenantScope, document: Document) -> bool:
         """Do what the tenant's document says is left; False if it was changed meanwhile."""
         body = document.body
-        for kept in body.get("untold", ()):
-            act = _told(kept)
+        for left in body.get("untold", ()):
+            act = _act(left)
             if act.before is None:
                 await self._found(scope, Administrator(**body["administrator"]), act.origin)
-            await self._tell(scope, act, kept["hash"])
+            await self._tell(scope, act, left["key"])
         standing = standing_of(body)
         await self._directory.mark_tenant(scope.tenant_id, created_at=body["created_at"], standing=standing)
         if not any(name in body for name in _LEFT):
@@ -135,12 +135,15 @@ class TenantSettling:
             first = NewMember([keeper], {}, issuer=administrator.issuer, subject=administrator.subject)
             await self._members.put(caller, administrator.user, first)
 
-    async def _tell(self, scope: TenantScope, act: Act, hash_: str) -> None:
-        """Add the record to the chain of the platform's tenant, if it is not there."""
+    async def _tell(self, scope: TenantScope, act: Act, key: str) -> None:
+        """Add the record to the chain of the platform's tenant, if it is not there.
+
+        It outlives the tenant, so it says nothing of who is in it.
+        """
         chain = Chain(TenantScope(PLATFORM), TENANCY, RECORDS)
-        about = {"tenant": scope.tenant_id}
-        told = Act(act.action, act.origin, {**about, **(act.before or {})}, {**about, **(act.after or {})})
-        marker = Create({"id": f"told:{hash_}", "kind": "told"}, ttl=TOLD_LIFE)
+        before, after = (_outside(scope, one) for one in (act.before, act.after))
+        told = Act(act.action, act.origin, before, after)
+        marker = Create({"id": f"told:{key}", "kind": "told"}, ttl=TOLD_LIFE)
         for _ in range(ATTEMPTS):
             record = await self._chains.linked(self._documents, chain, told, now=self._clock.now())
             try:
@@ -163,20 +166,31 @@ class TenantSettling:
 
 def untold(act: Act, record: Sequence[Operation]) -> dict[str, Any]:
     """The act, as it is kept until the platform's chain has it; ``record`` stores it in the tenant's own."""
-    origin = act.origin
     stored = next(one.body for one in record if isinstance(one, Create) and one.body["kind"] == RECORD)
+    return kept(act, stored["hash"])
+
+
+def kept(act: Act, key: str) -> dict[str, Any]:
+    """Likewise, of an act that no record in the tenant tells of; ``key`` is this act's and no other's."""
+    origin = act.origin
     return {
         "action": act.action,
         "origin": [origin.principal, origin.request_id, origin.address],
         "decision": origin.decision.to_json() if origin.decision else None,
         "before": act.before,
         "after": act.after,
-        "hash": stored["hash"],
+        "key": key,
     }
 
 
-def _told(kept: Mapping[str, Any]) -> Act:
-    decision = Decision.permitting(kept["decision"]) if kept["decision"] else None
-    principal, request_id, address = kept["origin"]
+def _act(left: Mapping[str, Any]) -> Act:
+    decision = Decision.permitting(left["decision"]) if left["decision"] else None
+    principal, request_id, address = left["origin"]
     origin = Origin(principal, request_id, address, decision=decision)
-    return Act(kept["action"], origin, kept["before"], kept["after"])
+    return Act(left["action"], origin, left["before"], left["after"])
+
+
+def _outside(scope: TenantScope, told: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the platform's chain says of a tenant before or after an act."""
+    standing = {name: told[name] for name in ("status", "reason") if told and name in told}
+    return {"tenant": scope.tenant_id, **standing}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.ports.actions import Catalogue
+from shared.services.erasure import Erasure
 from shared.services.health import Health
 from shared.services.idempotency import Idempotency
 from shared.services.recovery import Recovery
@@ -18,6 +19,7 @@ from shared.wiring.tenancy import TenancyServices
 class UpkeepServices:
     recovery: Recovery
     retention: Retention
+    erasure: Erasure
     slots: Slots
     idempotency: Idempotency
     health: Health
@@ -46,6 +48,15 @@ def upkeep_services(base: Foundation, catalogue: Catalogue, tenancy: TenancyServ
             keep=base.settings.execution_retention,
         ),
         slots=base.slots,
+        erasure=Erasure(
+            documents=documents,
+            orchestrations=adapters.orchestrations,
+            secrets=adapters.secrets,
+            remains=adapters.remains,
+            tenants=base.tenants,
+            settling=tenancy.tenant_settling,
+            clock=adapters.clock,
+        ),
         idempotency=Idempotency(
             documents=documents,
             sealer=Sealer(adapters.cursor_key, purpose="answers"),

@@ -25,6 +25,9 @@ def test_the_commands_lead_through_the_life_of_members(host: hosting.Host) -> No
         ("active", "null"),
         ("suspended", '"The contract has ended."'),
         ("active", '"It was renewed."'),
+        ("suspended", '"It asked to go."'),
+        ("erasing", '"It asked to go."'),
+        ("erasing", '"It asked to go."'),
     ]
     assert '{"id":"initech","status":"active"' in shown
 

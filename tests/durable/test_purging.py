@@ -6,6 +6,7 @@ from typing import Any
 from durabletask import task
 from durabletask.client import OrchestrationStatus
 
+from localhost.orchestrations import HubOrchestrations
 from shared.ports.orchestrations import Orchestrations
 from tests.durable.conftest import World, until
 from tests.durable.test_orchestrations import chain_of, waiter
@@ -74,3 +75,23 @@ async def test_the_space_of_what_was_purged_is_used_again(
 
     sizes = [await round_() for _ in range(5)]
     assert sizes[-1] <= sizes[1] * 1.2, sizes
+
+
+async def test_a_hub_that_is_written_anew_has_no_byte_of_what_was_purged(world: World) -> None:
+    waiter(world)
+    here = HubOrchestrations()
+    here.connect(world.hub)
+    running, ended = await world.start("wait", ["go"]), await world.start("wait", ["planted7f3a9c"])
+    await here.terminate(instance_id=ended, reason="planted7f3a9c")
+    await world.finished(ended)
+
+    def planted() -> bool:
+        files = sorted(world.path.parent.glob(f"{world.path.name}*"))
+        return b"planted7f3a9c" in b"".join(file.read_bytes() for file in files)
+
+    assert planted()
+    await here.purge(instance_id=ended)
+    await here.compact()
+    assert not planted()
+    await world.client.raise_orchestration_event(running, "go")
+    assert (await world.finished(running)).runtime_status is OrchestrationStatus.COMPLETED

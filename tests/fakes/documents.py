@@ -20,6 +20,11 @@ class InterruptedDocuments(WatchedDocuments):
 
     interrupt: Callable[[Moment, Container], None] | None = None
 
+    @property
+    def inner(self) -> Documents:
+        """The store behind it."""
+        return self._documents
+
     async def transact(
         self, scope: TenantScope, *, container: Container, partition: str, operations: Sequence[Operation]
     ) -> Sequence[Document | None]:

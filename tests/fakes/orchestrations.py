@@ -10,7 +10,7 @@ from shared.ports.orchestrations import Orchestration
 class RecordedOrchestrations:
     """Knows what was started, and what was raised for that.
 
-    ``reachable`` False makes every call fail as the port says.
+    ``reachable`` False makes every call fail as the port says; while ``stubborn``, nothing that runs ends.
     """
 
     def __init__(self) -> None:
@@ -19,6 +19,7 @@ class RecordedOrchestrations:
         self.starters: list[str] = []
         self.purges: list[datetime] = []
         self.reachable = True
+        self.stubborn = False
 
     @property
     def connected(self) -> bool:
@@ -51,7 +52,8 @@ class RecordedOrchestrations:
 
     async def purge(self, *, instance_id: str) -> None:
         self._reach()
-        self.started.pop(instance_id, None)
+        if not self.stubborn:
+            self.started.pop(instance_id, None)
 
     async def purge_ended(self, *, created_before: datetime) -> bool:
         self._reach()

@@ -191,6 +191,14 @@ async def _resume_tenant(world: World, name: str) -> Request:
     return replace(suspend, path=f"/tenants/{name}/resume")
 
 
+async def _erase_tenant(world: World, name: str) -> Request:
+    suspend = await _suspend_tenant(world, name)
+    made = await world.send("root", "POST", suspend.path, json=suspend.body)
+    return replace(
+        suspend, method="DELETE", path=f"/tenants/{name}", body=None, if_match=made.headers["etag"]
+    )
+
+
 REQUESTS: Mapping[str, Callable[[World, str], Awaitable[Request]]] = {
     "create_intent": _create,
     "put_intent": _put,
@@ -220,6 +228,7 @@ REQUESTS: Mapping[str, Callable[[World, str], Awaitable[Request]]] = {
     "create_tenant": _create_tenant,
     "suspend_tenant": _suspend_tenant,
     "resume_tenant": _resume_tenant,
+    "erase_tenant": _erase_tenant,
 }
 """How each of the routes is asked; one that is missing here fails its tests by name."""
 
@@ -228,6 +237,7 @@ RECORDS: Mapping[str, int] = {
     "create_tenant": 3,
     "suspend_tenant": 2,
     "resume_tenant": 2,
+    "erase_tenant": 2,
 }
 """How many audit records each leaves, if it is not one: a retry leaves one in each of two executions, what is
 made of a tenant one in its and one in the platform's own, and its first administrator one more."""

@@ -17,7 +17,7 @@ from functions.routes_members import PUT_MEMBER
 from functions.routes_policies import PUT_POLICY
 from functions.routes_schedules import PUT_SCHEDULE
 from functions.routes_secrets import PUT_SECRET
-from functions.routes_tenants import RESUME_TENANT
+from functions.routes_tenants import ERASE_TENANT, RESUME_TENANT
 from localhost.identity.issuer import LOCAL_ISSUER
 from shared.security.permissions import PLATFORM_ROLES, ROLES
 from tests.http.harness import World
@@ -108,7 +108,7 @@ async def resources(world: World, route: Route | None = None) -> Mapping[str, st
     made["tenants"] = "initech" if route in PLATFORMS else "acme"
     first = BODIES["create_tenant"] | {"id": "initech"}
     assert (await world.send("root", "POST", "/tenants", json=first)).is_success
-    if route is RESUME_TENANT:
+    if route in {RESUME_TENANT, ERASE_TENANT}:
         again = {"reason": "until it is resumed"}
         assert (await world.send("root", "POST", "/tenants/initech/suspend", json=again)).is_success
     ended = await world.ended(said="hello")
@@ -128,7 +128,7 @@ def path_of(route: Route, having: Mapping[str, str] | None = None) -> str:
 async def ask(
     world: World, user: str | None, route: Route, having: Mapping[str, str] | None = None
 ) -> httpx.Response:
-    headers = {"If-Match": "*"} if route is PUT_INTENT else {}
+    headers = {"If-Match": "*"} if route in {PUT_INTENT, ERASE_TENANT} else {}
     body = {"json": BODIES[route.name]} if route.body is not None else {}
     path = path_of(route, having)
     if route is PUT_MEMBER:  # an identity has one name in a tenant

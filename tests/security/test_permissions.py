@@ -75,7 +75,7 @@ def test_nobody_does_anything_to_what_is_another_tenants(operation: str) -> None
     assert (theirs.allowed, theirs.policies) == (False, ("tenant-boundary",))
 
 
-MANAGED = ("tenants.configure", "tenants.create", "tenants.list", "tenants.read", "tenants.suspend")
+MANAGED = {f"tenants.{verb}" for verb in ("configure", "create", "erase", "list", "read", "suspend")}
 """What an administrator of the platform may do to tenants that are not its own."""
 
 

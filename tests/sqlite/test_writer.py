@@ -237,3 +237,26 @@ def test_a_writer_serves_several_event_loops(writer: Writer, path: Path) -> None
     for thread in threads:
         thread.join()
     assert stored(path) == list(range(60))
+
+
+async def test_a_file_that_is_written_anew_has_no_byte_of_what_was_deleted(
+    writer: Writer, path: Path
+) -> None:
+    await asyncio.gather(*(add(writer, n, f"planted-{n} " * 100) for n in range(200)))
+    await writer.run(lambda connection: connection.execute("DELETE FROM rows WHERE n > 0"))
+    _, _, after = await asyncio.gather(add(writer, 300), writer.compact(), add(writer, 301))
+    assert after == 301
+    assert stored(path) == [0, 300, 301]
+    text = b"".join(file.read_bytes() for file in sorted(path.parent.glob("rows.db*")))
+    assert (b"planted-0 " in text, b"planted-1 " in text) == (True, False)
+
+
+async def test_who_reads_on_holds_up_the_cut_and_whoever_asked_is_told(writer: Writer, path: Path) -> None:
+    await add(writer, 1)
+    with contextlib.closing(connect(path, read_only=True)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM rows").fetchall()
+        with pytest.raises(StorageUnavailableError):
+            await writer.compact()
+    await writer.compact()
+    assert stored(path) == [1]
