@@ -22,18 +22,25 @@ class RegistryPlace:
     """A registry of the operator's. Each tenant's repositories are under the tenant's name there.
 
     ``name`` is what outputs and plans tell: ``local``, or the host. ``data_origins`` are where else it sends
-    those who read blobs. Without a ``login``, the platform's own identity signs in, if it is Azure's.
+    those who read blobs, ``earlier`` are hosts that it was at before. Without a ``login``, the platform's own
+    identity signs in, if it is Azure's.
     """
 
     name: str
     origin: str
     login: Login | None = None
     data_origins: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
 
     @property
     def host(self) -> str:
         """As references of images have it: ``127.0.0.1:7071``."""
         return urlsplit(self.origin).netloc
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What definitions and references call it."""
+        return frozenset({self.name, self.host, *self.earlier})
 
     @property
     def hosts(self) -> frozenset[tuple[str, int]]:

@@ -81,7 +81,7 @@ class Operators:
         """The operator's registry that goes by ``name``; None: that is somebody else's."""
         stands_for = self.aliases.get(name, name)
         for one in self.registries():
-            if stands_for in {one.place.name, one.place.host}:
+            if stands_for in one.place.names:
                 if stands_for == name:
                     return _Own(one)
                 return _Own(one, name.replace(":", "-").strip("[]") + "/", name)

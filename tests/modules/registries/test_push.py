@@ -4,12 +4,14 @@ import base64
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from localhost.registry.place import local_registry as local_place
 from shared.domain.images import parse_image
 from shared.domain.places import Place
 from shared.modules.containers.build_registry import BuildRegistry, execution_tag
@@ -184,6 +186,21 @@ async def test_a_registry_of_the_definition_may_stand_for_this_machines_own_and_
     assert by_name["repository"] == f"{meddled.host}/acme/copies/{name_of(repository)}"
     by_reference = await desk.push(image=outputs["reference"], registry="local", tags=["again"])
     assert by_reference["repository"] == outputs["repository"]
+
+
+async def test_a_reference_stays_good_when_the_host_comes_back_at_another_address(
+    desk: Desk, meddled: RunningRegistry, tmp_path: Path
+) -> None:
+    image = await put_image(desk.registry, repository := new_repository(), "latest")
+    before = local_place(tmp_path, "http://127.0.0.1:1")
+    now = local_place(tmp_path, meddled.url)
+    assert now == local_place(tmp_path, meddled.url)
+    build = BuildRegistry(replace(now, login=meddled.login), EGRESS)
+    repositories = Repositories(Operators(build, build), EGRESS)
+    reference = parse_image(f"{before.host}/{repository}@{image.digest}")
+    found = await repositories.find(ACME, reference, execution_id=EXECUTION)
+    assert found.repository.path == f"{meddled.host}/{repository}"
+    await repositories.aclose()
 
 
 async def test_a_dry_run_says_where_it_would_go_and_asks_nobody(desk: Desk, meddler: Meddler) -> None:
