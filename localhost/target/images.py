@@ -35,6 +35,8 @@ class Image:
     command: Sequence[str]
     env: Mapping[str, str]
     folder: str
+    exposed: Sequence[int] = ()
+    """The ports that it says it listens on."""
 
 
 class Images(Protocol):
@@ -188,4 +190,11 @@ def _unpacked(digest: str, folder: Path) -> Image:
         config.get("Cmd") or (),
         env,
         config.get("WorkingDir") or "/",
+        _exposed(config.get("ExposedPorts") or {}),
     )
+
+
+def _exposed(ports: Mapping[str, Any]) -> Sequence[int]:
+    """The TCP ports of ``{"8080/tcp": {}}``, in order."""
+    numbers = (text.partition("/") for text in ports)
+    return sorted(int(number) for number, _, kind in numbers if number.isdecimal() and kind in {"", "tcp"})

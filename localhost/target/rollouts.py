@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,7 @@ from localhost.target.images import Images
 from localhost.target.programs import program_of
 from localhost.target.replicas import Replica
 from localhost.target.state import Asked, Place
-from shared.domain.workloads import Rollout
+from shared.domain.workloads import Port, Rollout
 from shared.ports.targets import TargetError
 from shared.security.scope import TenantScope
 
@@ -172,6 +172,9 @@ class RunningWorkload:
 
     async def _made(self, asked: Asked) -> Generation:
         image = await self._images.get(TenantScope(self._place.tenant_id), asked.workload.image)
+        if not asked.workload.ports:
+            ports = [Port(number) for number in image.exposed]
+            asked = replace(asked, workload=replace(asked.workload, ports=ports))
         program = await asyncio.to_thread(program_of, image, asked.workload)
         folder = self._logs / str(asked.revision)
         return Generation(

@@ -40,7 +40,7 @@ class FolderImages:
         return f"{scope.tenant_id}/{image}@sha256:{'0' * 64}"
 
     async def get(self, scope: TenantScope, image: str) -> Image:
-        return Image(image, self.root, (), ["python3", "/app/server.py"], {"IMAGE": image}, "/app")
+        return Image(image, self.root, (), ["python3", "/app/server.py"], {"IMAGE": image}, "/app", [8080])
 
     async def keep(self, images: Collection[str]) -> None:
         pass

@@ -72,6 +72,11 @@ async def test_nobody_is_turned_away_while_one_version_takes_anothers_place(
     assert await ready(target, second) == address
 
 
+async def test_without_ports_it_listens_on_those_that_its_image_exposes(target: LocalTarget) -> None:
+    bare = replace(web(), ports=[])
+    assert (await answer(await ready(target, await target.apply(ACME, bare, key="one"))))[0] == "1"
+
+
 async def test_a_copy_that_ends_is_started_anew(target: LocalTarget) -> None:
     address = await ready(target, deployment := await target.apply(ACME, web(), key="one"))
     _, process = await answer(address)

@@ -145,7 +145,12 @@ class DeployParameters(TargetParameters):
     replicas: int = Field(default=1, ge=0, le=MAX_REPLICAS, description="How many copies.")
     ports: Annotated[
         list[PortParameters], BeforeValidator(_as_ports, json_schema_input_type=list[int | PortParameters])
-    ] = Field(default=[], max_length=MAX_PORTS, description="What its copies listen on.", examples=[[8080]])
+    ] = Field(
+        default=[],
+        max_length=MAX_PORTS,
+        description="What its copies listen on; on this machine, left out, what the image exposes.",
+        examples=[[8080]],
+    )
     env: Annotated[
         dict[str, str],
         BeforeValidator(_as_text, json_schema_input_type=dict[str, str | int | float | bool]),
