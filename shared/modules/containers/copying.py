@@ -8,7 +8,7 @@ from typing import Final
 
 from shared.modules.containers.configs import Configuration
 from shared.modules.containers.dockerfiles import Instruction
-from shared.modules.containers.ignoring import PatternError, translated
+from shared.modules.containers.globs import Glob, GlobError
 from shared.modules.containers.trees import FOLDER, Node, Tree, TreeError, joined, parts_of
 
 MAX_ACCOUNTS: Final = 1024 * 1024
@@ -44,7 +44,7 @@ class Copying:
         """
         try:
             return self._entries()
-        except (TreeError, PatternError) as error:
+        except (TreeError, GlobError) as error:
             raise self.one.wrong(str(error)) from error
 
     def _entries(self) -> Mapping[str, Node]:
@@ -191,7 +191,7 @@ def _globbed(tree: Tree, parts: Sequence[str], at: str = "") -> Iterator[str]:
         yield at
         return
     first, *rest = parts
-    matches = re.compile(translated(first.replace("**", "*"))).fullmatch
+    matches = Glob(first.replace("**", "*"))
     folder = tree.resolve(at)
     for name in sorted(tree.below.get(folder, ())):
         if matches(name):

@@ -1,18 +1,18 @@
 """``.dockerignore``: which files of a context are left out, by Docker's rules.
 
-A pattern matches a path and all that is below; ``!`` takes back; the last that matches counts. ``*`` and
-``?`` stay within a name, ``**`` goes over any number of folders. Source: the documentation of ".dockerignore
+A pattern (``globs.py``) matches a path and all that is below; ``!`` takes back; the last that matches counts.
+Source: the documentation of ".dockerignore
 files", and moby's ``patternmatcher`` where that is silent.
 """
 
 import posixpath
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from shared.modules.containers.globs import Glob, GlobError
+
 MAX_PATTERNS: Final = 2000
-_WITHIN: Final = {"*": "[^/]*", "?": "[^/]"}
 
 
 class PatternError(ValueError):
@@ -22,7 +22,7 @@ class PatternError(ValueError):
 @dataclass(frozen=True, slots=True)
 class _Pattern:
     takes_back: bool
-    matches: Callable[[str], object]
+    matches: Glob
 
 
 class Ignored:
@@ -63,49 +63,6 @@ def _patterns(text: str, name: str) -> Iterator[_Pattern]:
             raise PatternError(f"{name} line {number}: a pattern must stand behind the !")
         pattern = posixpath.normpath(pattern).lstrip("/")
         try:
-            yield _Pattern(takes_back, re.compile(translated(pattern)).fullmatch)
-        except (re.error, PatternError) as error:
+            yield _Pattern(takes_back, Glob(pattern))
+        except GlobError as error:
             raise PatternError(f"{name} line {number}: {pattern!r} is no pattern: {error}") from error
-
-
-def translated(pattern: str) -> str:
-    """The regular expression that matches what ``pattern`` does."""
-    made: list[str] = []
-    at = 0
-    while at < len(pattern):
-        at, piece = _piece(pattern, at)
-        made.append(piece)
-    return "(?s:" + "".join(made) + ")"
-
-
-def _piece(pattern: str, at: int) -> tuple[int, str]:
-    """One part of a pattern as a regular expression, and where the next begins."""
-    character = pattern[at]
-    if pattern.startswith("**/", at):
-        return at + 3, "(?:.*/)?"
-    if pattern.startswith("**", at):
-        return at + 2, ".*"
-    if character == "[":
-        return _class(pattern, at)
-    if character == "\\":
-        at, character = at + 1, pattern[at + 1 : at + 2]
-        if not character:
-            raise PatternError("nothing stands behind the \\")
-        return at + 1, re.escape(character)
-    return at + 1, _WITHIN.get(character, re.escape(character))
-
-
-def _class(pattern: str, at: int) -> tuple[int, str]:
-    r"""A set of characters: ``[a-z]``, ``[^a-z]``; a ``\`` takes the next as it is."""
-    inside, end = "", at + 1
-    if pattern.startswith("^", end):
-        inside, end = "^/", end + 1
-    first = end
-    while end < len(pattern) and (pattern[end] != "]" or end == first):
-        if pattern[end] == "\\":
-            end += 1
-        inside += "-" if pattern[end : end + 1] == "-" else re.escape(pattern[end : end + 1])
-        end += 1
-    if end >= len(pattern):
-        raise PatternError("the [ is not closed")
-    return end + 1, f"[{inside}]"
