@@ -124,7 +124,7 @@ class Settings:
     """``QUANTUM_QUOTAS``: how much each tenant may have, where it is to be something else than by itself, as
     JSON (``shared/domain/quotas.py`` has the names)."""
     failed_sign_ins: int | None = FAILURES
-    """``QUANTUM_FAILED_SIGN_INS``: how many requests of an address may fail to say who asks (20) before such
+    """``QUANTUM_FAILED_SIGN_INS``: how many requests of an address may fail to say who asks (50) before such
     requests are held off for a while; 0: any number."""
     anonymous_requests: int | None = REQUESTS
     """``QUANTUM_ANONYMOUS_REQUESTS``: how many requests without a token are served from an address in a

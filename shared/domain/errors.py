@@ -21,6 +21,7 @@
     │   └── NotExecutableError     this intent cannot be executed as it stands
     ├── KeyReusedError             another request had that Idempotency-Key
     ├── QuotaExceededError         there is as much already as there may be, or as many run as may
+    ├── RateLimitedError           more requests than there may be in a time; Retry-After says when
     ├── UnavailableError           a dependency cannot serve now; try again
     └── DocumentError              what a conditional write found (never leaves the services)
         ├── DocumentExistsError

@@ -14,7 +14,7 @@ LONGEST: Final = 60
 """Seconds for which anybody is held off at most at a time."""
 NETWORK_BITS: Final = 64
 """Of an IPv6 address, what one customer of a network has all of (RFC 6177)."""
-FAILURES: Final = 20
+FAILURES: Final = 50
 """That are free, unless the operator says otherwise."""
 REQUESTS: Final = 600
 """Without a token in a minute from one address, unless the operator says otherwise."""

@@ -164,7 +164,7 @@ def test_a_quota_that_is_none_is_named(text: str, told: str) -> None:
 def test_who_asks_without_a_good_token_is_bounded_unless_the_operator_says_otherwise() -> None:
     said = GOOD | {"QUANTUM_FAILED_SIGN_INS": "0", "QUANTUM_ANONYMOUS_REQUESTS": "50"}
     by_itself, told = Settings.from_mapping(GOOD), Settings.from_mapping(said)
-    assert (by_itself.failed_sign_ins, by_itself.anonymous_requests) == (20, 600)
+    assert (by_itself.failed_sign_ins, by_itself.anonymous_requests) == (50, 600)
     assert (told.failed_sign_ins, told.anonymous_requests) == (None, 50)
 
 
