@@ -17,7 +17,7 @@ from typing import Any
 
 from azurefunctions.extensions.http.fastapi import Request, Response
 
-from functions import addresses, bodies, headers, idempotency, inputs, problems, rates
+from functions import addresses, bodies, headers, idempotency, inputs, problems, rates, uploads
 from functions.route import PREFIX, Route
 from shared import logs
 from shared.bootstrap import Application
@@ -53,6 +53,7 @@ class Call:
     content: Any = None
     """The value of the body, as it was sent; ``body`` is what the contract makes of it."""
     body: Any = None
+    sent: uploads.Upload | None = None
     authenticated: Caller | None = None
     right: Called | None = None
     known: Acquaintance | None = None
@@ -70,6 +71,12 @@ class Call:
         """Who asks, wherever it is a member; only personal routes have that."""
         assert self.known is not None
         return self.known
+
+    @property
+    def upload(self) -> uploads.Upload:
+        """The body, in a file; only routes that are sent one have that."""
+        assert self.sent is not None
+        return self.sent
 
     @property
     def sealed(self) -> Called:
@@ -130,6 +137,9 @@ async def handle(platform: Application, request: Request, route: Route, handler:
             response = await _served(platform, call, route, handler)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a problem and the log the rest
             response = _failed(error, call, route)
+        finally:
+            if call.sent is not None:
+                await call.sent.discard()
         _finish(platform, call, route, response, span, (time.perf_counter() - started) * 1000)
     return response
 
@@ -191,6 +201,10 @@ async def _prepare(platform: Application, call: Call, route: Route) -> None:
     if route.body is not None:
         call.content = await _sent(call, route, min(route.max_body, platform.settings.max_body_bytes))
         call.body = inputs.body(route, call.content)
+    elif route.uploads:
+        uploads.check_media(route, call.header(b"content-type"))
+        call.sent = await uploads.receive(call.request, limit=platform.settings.max_context_bytes)
+        call.content = call.sent.digest
 
 
 async def _unseal(platform: Application, call: Call) -> None:

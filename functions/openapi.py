@@ -125,6 +125,9 @@ def _operation(route: Route) -> dict[str, Any]:
                 media: {"schema": {"$ref": _SCHEMAS + route.body.__name__}} for media in _media(route)
             },
         }
+    if route.uploads:
+        archive = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(route.uploads, archive)}
     return operation
 
 

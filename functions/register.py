@@ -11,6 +11,7 @@ from functions.http import (
     audit,
     bulk,
     callbacks,
+    contexts,
     executions,
     exports,
     intents,
@@ -27,6 +28,7 @@ from functions.http import (
     validation,
     versions,
 )
+from functions.timers import contexts as timed_contexts
 from functions.timers import erasure, quotas, recovery, retention
 from functions.timers import schedules as timed_schedules
 from functions.timers import secrets as timed_secrets
@@ -50,12 +52,13 @@ HTTP = (
     schedules,
     subscriptions,
     secrets,
+    contexts,
     stats,
     system,
 )
 DURABLE = (durable_executions, durable_webhooks)
 EVENTS = (relay, webhooks, counters)
-TIMERS = (recovery, retention, erasure, quotas, timed_schedules, timed_secrets)
+TIMERS = (recovery, retention, erasure, quotas, timed_schedules, timed_secrets, timed_contexts)
 
 
 def register(app: df.DFApp, platform: Application) -> None:

@@ -33,6 +33,7 @@ class Route:
         status: of success.
         body: the model of the JSON request body; with ``body_optional`` none is as good as ``{}``. It has at
             most ``max_body`` bytes, where the route says less than the settings.
+        uploads: media types, of which the body, which is a file, has one.
         query: the model of the query parameters; None: there are none.
         headers: of the response, beside those that every response has.
         occasional: headers that only some of the responses have.
@@ -61,6 +62,7 @@ class Route:
     personal: bool = False
     while_suspended: bool = False
     max_body: int = sys.maxsize
+    uploads: Sequence[str] = ()
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:

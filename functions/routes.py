@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functions import (
     routes_approvals,
     routes_callbacks,
+    routes_contexts,
     routes_executions,
     routes_members,
     routes_outputs,
@@ -302,6 +303,7 @@ _TABLES = (
     routes_outputs,
     routes_approvals,
     routes_callbacks,
+    routes_contexts,
     routes_members,
     routes_policies,
     routes_schedules,

@@ -10,6 +10,7 @@ from typing import Any
 from functions.route import PREFIX
 from shared.domain.approvals import Approval
 from shared.domain.causes import Cause
+from shared.domain.contexts import BuildContext
 from shared.domain.diffs import Diff
 from shared.domain.events import Event
 from shared.domain.executions import Execution
@@ -244,6 +245,16 @@ def policy_decision(value: Answer) -> dict[str, Any]:
         "operation": value.question.operation,
         "resource": value.question.resource,
         "at": rfc3339(value.at),
+    }
+
+
+def build_context(value: BuildContext) -> dict[str, Any]:
+    return {
+        "reference": value.reference,
+        "size": value.size,
+        "created_at": value.created_at,
+        "created_by": value.created_by,
+        "expires_at": value.expires_at,
     }
 
 

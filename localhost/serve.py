@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvloop
 
@@ -183,6 +184,8 @@ def _tell_app(data: Path, base_url: str) -> None:
     """What the platform's own app reads to find its local adapters; other apps ignore it."""
     os.environ["QUANTUM_DATA"] = str(data)
     os.environ["QUANTUM_HOST_URL"] = base_url
+    if is_loopback(urlsplit(base_url).hostname):  # whoever asks is on this machine, and sees its folders
+        os.environ.setdefault("QUANTUM_CONTEXTS", str(Path.cwd()))
     os.environ.setdefault("QUANTUM_ADAPTERS", "localhost")
 
 

@@ -9,9 +9,11 @@ from typing import cast
 
 from shared.ports.actions import Catalogue
 from shared.ports.adapters import Adapters
+from shared.ports.contexts import ContextStore
 from shared.services.approvals import Approvals
 from shared.settings import ADAPTERS, Settings
 from shared.wiring.actions import built_in_actions
+from shared.wiring.builds import BuildServices, build_services
 from shared.wiring.delivery import DeliveryServices, delivery_services
 from shared.wiring.executions import ExecutionServices, execution_services
 from shared.wiring.foundation import Foundation
@@ -23,7 +25,13 @@ from shared.wiring.upkeep import UpkeepServices, upkeep_services
 
 @dataclass(frozen=True)
 class Application(
-    TenancyServices, SecretServices, RegistryServices, ExecutionServices, DeliveryServices, UpkeepServices
+    TenancyServices,
+    SecretServices,
+    RegistryServices,
+    BuildServices,
+    ExecutionServices,
+    DeliveryServices,
+    UpkeepServices,
 ):
     """The platform: its use cases, for the triggers to call."""
 
@@ -36,8 +44,17 @@ def load_adapters(settings: Settings) -> Adapters:
     return cast("Adapters", importlib.import_module(ADAPTERS[settings.adapters]).build(settings))
 
 
-def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | None = None) -> Application:
-    """The platform over ``adapters``; a ``catalogue`` takes the place of the built-in actions."""
+def compose(
+    adapters: Adapters,
+    settings: Settings,
+    *,
+    catalogue: Catalogue | None = None,
+    contexts: ContextStore | None = None,
+) -> Application:
+    """The platform over ``adapters``.
+
+    A ``catalogue`` takes the place of the built-in actions, ``contexts`` that of the build registry.
+    """
     base = Foundation.of(adapters, settings)
     approvals = Approvals(
         documents=base.documents,
@@ -50,10 +67,11 @@ def compose(adapters: Adapters, settings: Settings, *, catalogue: Catalogue | No
     tenancy = tenancy_services(base)
     secrets = secret_services(base)
     registry = registry_services(base, catalogue, tenancy, secrets)
+    builds = build_services(base, contexts)
     executions = execution_services(base, catalogue, approvals, tenancy, registry, secrets)
     delivery = delivery_services(base)
     upkeep = upkeep_services(base, catalogue, tenancy)
     # Each group has its own services under their own names, which its dataclass holds it to.
-    groups = (tenancy, secrets, registry, executions, delivery, upkeep)
+    groups = (tenancy, secrets, registry, builds, executions, delivery, upkeep)
     parts = {name: service for group in groups for name, service in vars(group).items()}
     return Application(settings=settings, adapters=adapters, **parts)

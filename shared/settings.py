@@ -25,12 +25,17 @@ TELEMETRY = ("none", "otlp", "azure-monitor")
 """What ``QUANTUM_TELEMETRY`` can name."""
 LOOPBACK = ("refuse", "allow")
 """What ``QUANTUM_EGRESS_LOOPBACK`` and ``QUANTUM_LOCAL_TARGET`` can be."""
+BUILDERS, BUILDERS_OF_AZURE = ("builtin", "buildah", "acr"), ("builtin", "acr")
+"""What ``QUANTUM_BUILDER`` can name."""
 LOG_FORMATS = ("text", "json")
 """What ``QUANTUM_LOG_FORMAT`` can name."""
 
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
 
 MAX_BODY_BYTES = 1024 * 1024
+MAX_CONTEXT_BYTES = 90 * 1024 * 1024
+MOST_CONTEXT_BYTES = 99_999_999
+"""The Functions host takes bodies of 100 MB."""
 HEARTBEAT_SECONDS = 15.0
 WEBHOOK_ATTEMPTS = 12
 WEBHOOK_FIRST_DELAY = 5.0
@@ -157,6 +162,13 @@ class Settings:
     """``QUANTUM_REGISTRY_ALIASES``: which registries take the place of which that steps name, as pairs
     separated by commas (``azurecr.io=local``, which is the default on one machine); ``local`` is the local
     host's own."""
+    builder: str = BUILDERS[0]
+    """``QUANTUM_BUILDER``: who builds images: ``builtin``, which runs no commands, ``buildah``, the program
+    of that name on this machine, or ``acr``, the tasks of the build registry, if that is Azure's."""
+    contexts: Path | None = None
+    """``QUANTUM_CONTEXTS``: the folder that build contexts are in; only ``localhost`` has one."""
+    max_context_bytes: int = MAX_CONTEXT_BYTES
+    """``QUANTUM_MAX_CONTEXT_BYTES``: the largest build context that is uploaded."""
     telemetry: str = "none"
     """``QUANTUM_TELEMETRY``: where traces, metrics and logs go, beside the host's own log: ``none``, ``otlp``
     (to where OpenTelemetry's ``OTEL_EXPORTER_OTLP_…`` say) or ``azure-monitor``."""
@@ -219,9 +231,24 @@ class Settings:
             build_registry_user=values.get("QUANTUM_BUILD_REGISTRY_USER", "").strip(),
             build_registry_password=values.get("QUANTUM_BUILD_REGISTRY_PASSWORD", ""),
             registry_aliases=values.get("QUANTUM_REGISTRY_ALIASES"),
+            builder=_choice(values, "QUANTUM_BUILDER", BUILDERS if not azure else BUILDERS_OF_AZURE),
+            contexts=_contexts(values, local=not azure),
+            max_context_bytes=_whole(
+                values, "QUANTUM_MAX_CONTEXT_BYTES", MAX_CONTEXT_BYTES, least=1024, most=MOST_CONTEXT_BYTES
+            ),
             telemetry=telemetry,
             insights=insights,
         )
+
+
+def _contexts(values: Mapping[str, str], *, local: bool) -> Path | None:
+    text = values.get("QUANTUM_CONTEXTS", "").strip()
+    if text and not local:
+        raise SettingsError(
+            f"QUANTUM_CONTEXTS is {text!r}: only a local host builds from its folders; in Azure, contexts "
+            "are uploaded"
+        )
+    return Path(text) if text else None
 
 
 def _adapters(values: Mapping[str, str]) -> str:

@@ -26,8 +26,8 @@ from shared.security.egress import EgressPolicy
 class BuiltInActions:
     """The built-in actions; ``egress`` and ``outbound`` are what those that reach out keep to and send.
 
-    ``approvals`` is who people are asked by, ``repositories`` where images are,
-    ``targets`` where they run.
+    ``approvals`` is who people are asked by, ``repositories`` where images are, ``targets`` where they run,
+    ``builds`` the actions that build them.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class BuiltInActions:
         approvals: Approvals,
         repositories: Repositories = NO_REPOSITORIES,
         targets: Targets = NO_TARGETS,
+        builds: Sequence[Action] = (),
         outbound: OutboundTokens = NO_TOKENS,
         telemetry: Telemetry = NO_TELEMETRY,
     ) -> None:
@@ -52,6 +53,7 @@ class BuiltInActions:
             DeployToKubernetes(targets, repositories),
             UndoDeployment(targets),
             VerifyDeployment(targets, Fetcher(egress, telemetry)),
+            *builds,
         ]
         self._actions = {action.name: action for action in actions}
         self._specs = {action.name: _spec(action) for action in actions}

@@ -39,6 +39,7 @@ _TYPES: Final[Mapping[str, str]] = {
     "schedules": "Schedule",
     "secrets": "Secret",
     "subscriptions": "Subscription",
+    "contexts": "Context",
     "tenants": "Tenant",
 }
 """What each operation is done to, by the noun it begins with."""

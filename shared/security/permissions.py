@@ -41,6 +41,7 @@ READS: frozenset[str] = frozenset(
 """The operations that change nothing."""
 
 OPERATIONS: frozenset[str] = READS | {
+    "contexts.upload",
     "executions.approve",
     "executions.bulk",
     "executions.cancel",

@@ -5,6 +5,7 @@ from shared.modules.catalogue import BuiltInActions
 from shared.modules.kubernetes.targets import Clusters, Targets
 from shared.services.approvals import Approvals
 from shared.settings_json import outbound_scopes
+from shared.wiring.builds import build_actions
 from shared.wiring.foundation import Foundation
 
 
@@ -15,6 +16,7 @@ def built_in_actions(base: Foundation, approvals: Approvals) -> BuiltInActions:
         approvals=approvals,
         repositories=base.repositories,
         targets=Targets(base.adapters.target, Clusters(base.egress, base.adapters.telemetry)),
+        builds=build_actions(base),
         outbound=outbound,
         telemetry=base.adapters.telemetry,
     )

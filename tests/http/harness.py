@@ -42,6 +42,7 @@ from shared.security.permissions import ROLES
 from shared.security.scope import TenantScope
 from shared.settings import Settings
 from tests.fakes.clock import FrozenClock
+from tests.fakes.contexts import KeptContexts
 from tests.fakes.documents import InterruptedDocuments
 from tests.fakes.orchestrations import RecordedOrchestrations
 from tests.fakes.secrets import KeptSecrets
@@ -58,6 +59,7 @@ HARDENING = {
 PUBLIC = {f"/api/v1/{path}" for path in ("openapi.json", "schemas/intent.json")}
 """What is the same for everybody, and may be kept."""
 CLOCK = SystemClock()
+KEPT_CONTEXTS = KeptContexts()
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,7 @@ async def build(
     clock: Clock = CLOCK,
     tokens: Tokens | None = None,
     secrets: Secrets | None = None,
+    contexts: KeptContexts | None = KEPT_CONTEXTS,
     **settings: Any,
 ) -> World:
     orchestrations = RecordedOrchestrations()
@@ -208,7 +211,11 @@ async def build(
     )
     given: dict[str, Any] = {"host_url": URL, "max_body_bytes": MAX_BODY, "heartbeat_seconds": heartbeat}
     given |= {"rate_limits": NO_LIMITS, "failed_sign_ins": None, "anonymous_requests": None}
-    platform = compose(adapters, Settings(adapters="localhost", data=data, **(given | settings)))
+    platform = compose(
+        adapters,
+        Settings(adapters="localhost", data=data, **(given | settings)),
+        contexts=contexts,
+    )
     asgi = Router(http_routes(platform), _nothing)
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(asgi), base_url=URL, event_hooks={"response": [conforms]}

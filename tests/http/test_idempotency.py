@@ -1,6 +1,7 @@
 """``Idempotency-Key`` on every route that changes something: the routes are those of the table."""
 
 import asyncio
+import gzip
 import itertools
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -39,10 +40,14 @@ class Request:
     user: str = "admin"
     tenants: tuple[str, ...] = ("acme",)
     """Whose documents it changes."""
+    archive: bytes = b""
+    """The body, of what is sent a file."""
 
     async def send(self, world: World, key: str, *, user: str | None = None, **more: str) -> httpx.Response:
         headers = {"Idempotency-Key": key, **({"If-Match": self.if_match} if self.if_match else {}), **more}
-        sent = {} if self.body is None else {"json": self.body}
+        sent: dict[str, Any] = {} if self.body is None else {"json": self.body}
+        if self.archive:
+            sent, headers["Content-Type"] = {"content": self.archive}, "application/gzip"
         return await world.send(user or self.user, self.method, self.path, headers=headers, **sent)
 
 
@@ -169,6 +174,11 @@ async def _delete_member(world: World, name: str) -> Request:
     return Request("DELETE", put.path)
 
 
+async def _upload(world: World, name: str) -> Request:
+    del world
+    return Request("POST", "/contexts", archive=gzip.compress(name.encode(), mtime=0))
+
+
 async def _patch_tenant(world: World, name: str) -> Request:
     return Request("PATCH", "/tenants/acme", {"settings": {"allowed_registries": [f"{name}.example.com"]}})
 
@@ -224,6 +234,7 @@ REQUESTS: Mapping[str, Callable[[World, str], Awaitable[Request]]] = {
     "delete_secret": _delete_secret,
     "put_member": _put_member,
     "delete_member": _delete_member,
+    "upload_context": _upload,
     "patch_tenant": _patch_tenant,
     "create_tenant": _create_tenant,
     "suspend_tenant": _suspend_tenant,
@@ -317,6 +328,8 @@ async def test_another_request_with_its_key_is_refused(stage: Stage, route: Rout
     ]
     if request.user == "admin":
         others.append(Request("POST", "/intents", {"name": "another", "definition": {}}))
+    if request.archive:
+        others.append(replace(request, archive=gzip.compress(b"another")))
     if request.body is not None:
         others.append(replace(request, body=request.body | _OTHER[route.name], if_match=None))
     for other in others:

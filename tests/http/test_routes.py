@@ -3,6 +3,7 @@
 A new route is asked them too; what it needs beyond the table stands in the few lists here.
 """
 
+import gzip
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -130,6 +131,8 @@ async def ask(
 ) -> httpx.Response:
     headers = {"If-Match": "*"} if route in {PUT_INTENT, ERASE_TENANT} else {}
     body = {"json": BODIES[route.name]} if route.body is not None else {}
+    if route.uploads:
+        headers, body = {"Content-Type": route.uploads[0]}, {"content": gzip.compress(b"", mtime=0)}
     path = path_of(route, having)
     if route is PUT_MEMBER:  # an identity has one name in a tenant
         body = {"json": BODIES[route.name] | {"subject": path.rpartition("/")[2]}}

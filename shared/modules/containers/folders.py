@@ -1,4 +1,4 @@
-"""Folders on this machine as trees: what a build may see of them, and no more than a build may be."""
+"""Folders on this machine as contexts: what a build may see of them, through no link."""
 
 import os
 import posixpath
@@ -6,122 +6,95 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from shared.modules.containers.archives import Check
-from shared.modules.containers.ignoring import Ignored, PatternError
+from shared.modules.containers.ignoring import Ignored
+from shared.modules.containers.sources import IGNORE, Bounds, ContextError, inside, link_target
 from shared.modules.containers.trees import Beneath, Node, Tree, open_beneath
-
-IGNORE: Final = ".dockerignore"
-MAX_IGNORE: Final = 256 * 1024
-
-
-class ContextError(ValueError):
-    """A context that cannot be built from; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a context may have."""
+class Folder:
+    """A context in the folder ``root``."""
 
-    files: int = 50_000
-    bytes: int = 1024 * 1024 * 1024
+    root: Path
+    hidden: frozenset[str] = frozenset()
 
-
-def read_text(root: Path, path: str, *, limit: int) -> bytes | None:
-    """The file at ``path`` below ``root``; None if there is none.
-
-    Raises:
-        ContextError: it is a link or no file, or larger than ``limit`` bytes.
-    """
-    path = posixpath.normpath(path)
-    if path.startswith(("../", "/")) or path == "..":
-        raise ContextError(f"{path!r} leads out of the context; name a file in it")
-    try:
-        descriptor = open_beneath(root, path, os.O_RDONLY | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ContextError(f"{path!r} cannot be read: {error.strerror}; links are not followed") from error
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ContextError(f"{path!r} is no file")
-        text = file.read(limit + 1)
-    if len(text) > limit:
-        raise ContextError(f"{path!r} has more than {limit} bytes")
-    return text
-
-
-def ignored_by(root: Path, dockerfile: str) -> Ignored:
-    """What the context's ``.dockerignore`` leaves out; a Dockerfile may have one of its own.
-
-    Raises:
-        ContextError: it cannot be read.
-    """
-    for name in (f"{dockerfile}{IGNORE}", IGNORE):
-        if (raw := read_text(root, name, limit=MAX_IGNORE)) is not None:
-            try:
-                return Ignored(raw.decode("utf-8-sig"), name)
-            except (PatternError, UnicodeDecodeError) as error:
-                raise ContextError(str(error)) from error
-    return Ignored()
-
-
-def read_folder(root: Path, ignored: Ignored, bounds: Bounds, *, check: Check) -> Tree:
-    """Everything below ``root`` that is not ``ignored``; links are kept as links and not followed.
-
-    Raises:
-        ContextError: it is larger than ``bounds``, or has what no image can have.
-        OSError: it cannot be read.
-    """
-    tree = Tree()
-    files = size = 0
-    for path, entry in _entries(root, "", ignored):
-        check()
-        node = _node(root, path, entry)
-        files, size = files + 1, size + node.size
-        if files > bounds.files or size > bounds.bytes:
+    def text(self, path: str, *, limit: int) -> bytes | None:
+        path = inside(path)
+        if Ignored(hidden=self.hidden)(path):
+            return None
+        try:
+            descriptor = open_beneath(self.root, path, os.O_RDONLY | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
             raise ContextError(
-                f"the context has more than {bounds.files} files or {bounds.bytes} bytes; leave out by a "
-                f"{IGNORE} what the build does not need"
-            )
-        tree.put(path, node)
-    return tree
+                f"{path!r} cannot be read: {error.strerror}; links are not followed"
+            ) from error
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ContextError(f"{path!r} is no file")
+            text = file.read(limit + 1) or b""
+        if len(text) > limit:
+            raise ContextError(f"{path!r} has more than {limit} bytes")
+        return text
+
+    def tree(self, ignored: Ignored, bounds: Bounds, *, check: Check) -> Tree:
+        tree = Tree()
+        files = size = 0
+        for path, entry in self._entries("", ignored):
+            check()
+            node = self._node(path, entry)
+            files, size = files + 1, size + node.size
+            bounds.check(files, size)
+            tree.put(path, node)
+        return tree
+
+    def _entries(self, folder: str, ignored: Ignored) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """What is not ignored, folders before what is in them, sorted by names."""
+        with os.scandir(self.root / folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        for entry in entries:
+            path = posixpath.join(folder, entry.name)
+            left_out = ignored(path)
+            if not left_out:
+                yield path, entry
+            if entry.is_dir(follow_symlinks=False) and not (left_out and ignored.prunes(path)):
+                yield from self._entries(path, ignored)
+
+    def _node(self, path: str, entry: os.DirEntry[str]) -> Node:
+        try:
+            path.encode()
+        except UnicodeEncodeError as error:
+            raise ContextError(f"the name {path!r} is not in UTF-8") from error
+        found = entry.stat(follow_symlinks=False)
+        mode = stat.S_IMODE(found.st_mode)
+        if stat.S_ISLNK(found.st_mode):
+            target = os.readlink(self.root / path)  # noqa: PTH115  as it is written, which Path may change
+            return Node("link", 0o777, target=link_target(path, target))
+        if stat.S_ISDIR(found.st_mode):
+            return Node("folder", mode)
+        if not stat.S_ISREG(found.st_mode):
+            raise ContextError(f"{path!r} is neither file, folder nor link; leave it out by a {IGNORE}")
+        return Node("file", mode, size=found.st_size, content=Beneath(self.root, path))
 
 
-def _entries(root: Path, folder: str, ignored: Ignored) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """What is not ignored, folders before what is in them, sorted by names."""
-    with os.scandir(root / folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    for entry in entries:
-        path = posixpath.join(folder, entry.name)
-        left_out = ignored(path)
-        if not left_out:
-            yield path, entry
-        if entry.is_dir(follow_symlinks=False) and not (left_out and ignored.prunes(path)):
-            yield from _entries(root, path, ignored)
+def folder_below(root: Path, named: str, *, hidden: Path | None = None) -> Folder:
+    """The folder that ``named`` is below ``root``, as a context; nothing of ``hidden`` is in it.
 
-
-def _node(root: Path, path: str, entry: os.DirEntry[str]) -> Node:
-    try:
-        path.encode()
-    except UnicodeEncodeError as error:
-        raise ContextError(f"the name {path!r} is not in UTF-8") from error
-    found = entry.stat(follow_symlinks=False)
-    mode = stat.S_IMODE(found.st_mode)
-    if stat.S_ISLNK(found.st_mode):
-        return Node("link", 0o777, target=_link(root, path))
-    if stat.S_ISDIR(found.st_mode):
-        return Node("folder", mode)
-    if not stat.S_ISREG(found.st_mode):
-        raise ContextError(f"{path!r} is neither file, folder nor link; leave it out by a {IGNORE}")
-    return Node("file", mode, size=found.st_size, content=Beneath(root, path))
-
-
-def _link(root: Path, path: str) -> str:
-    """Where the link leads: anywhere in the image (by an absolute path) or the context, and not out of it."""
-    target = os.readlink(root / path)  # noqa: PTH115  as it is written, which Path may change
-    leads = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-    if not target.startswith("/") and (leads == ".." or leads.startswith("../")):
-        raise ContextError(f"the link {path!r} leads out of the context, to {target!r}")
-    return target
+    Raises:
+        ContextError: it is not there, or leads out of ``root``.
+    """
+    path = inside(named)
+    where = root.resolve() / path
+    if where.resolve() != where:
+        raise ContextError(f"the context {named!r} leads through a link; name the folder itself")
+    if not where.is_dir():
+        raise ContextError(f"there is no folder {named!r} among those that this host builds from")
+    if hidden is None:
+        return Folder(where)
+    own = hidden.resolve()
+    if where.is_relative_to(own):
+        raise ContextError(f"the context {named!r} is the platform's own folder")
+    return Folder(where, frozenset({own.relative_to(where).as_posix()} if own.is_relative_to(where) else ()))

@@ -28,12 +28,18 @@ class _Pattern:
 class Ignored:
     """Says of a path (``a/b``, relative to the context) whether it is left out."""
 
-    def __init__(self, text: str = "", name: str = ".dockerignore") -> None:
+    def __init__(
+        self, text: str = "", name: str = ".dockerignore", *, hidden: frozenset[str] = frozenset()
+    ) -> None:
+        """``hidden`` are paths that no ``!`` takes back."""
+        self._hidden = hidden
         self._patterns = [*_patterns(text, name)]
         self._takes_back = any(pattern.takes_back for pattern in self._patterns)
 
     def __call__(self, path: str) -> bool:
         parents = _with_parents(path)
+        if not self._hidden.isdisjoint(parents):
+            return True
         for pattern in reversed(self._patterns):
             if any(pattern.matches(one) for one in parents):
                 return not pattern.takes_back
@@ -41,6 +47,8 @@ class Ignored:
 
     def prunes(self, folder: str) -> bool:
         """Whether nothing below the folder can be in the context, so that nobody need look."""
+        if not self._hidden.isdisjoint(_with_parents(folder)):
+            return True
         return not self._takes_back and self(folder)
 
 

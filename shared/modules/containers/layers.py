@@ -17,6 +17,7 @@ from shared.modules.containers.archives import GZIP, PIECE, ArchiveError, Check
 from shared.modules.containers.trees import Content, Kind, Node, Part, Tree, joined, parts_of
 
 LAYER: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
+TAR: Final = "application/vnd.oci.image.layer.v1.tar"
 LEVEL: Final = 6
 MAX_ENTRIES: Final = 500_000
 _KINDS: Final[Mapping[bytes, Kind]] = {

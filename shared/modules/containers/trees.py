@@ -2,7 +2,7 @@
 
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -207,3 +207,23 @@ def parts_of(path: str) -> list[str]:
 
 def joined(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder and name else folder or name
+
+
+def write_tree(tree: Tree, folder: Path, *, check: Callable[[], None]) -> None:
+    """Write the tree into the empty ``folder``; links come last, so that nothing is written through one."""
+    nodes = list(tree.walk())
+    for path, node in nodes:
+        check()
+        if node.kind == "folder":
+            (folder / path).mkdir()
+        elif node.content is not None:
+            with node.content.open() as source, (folder / path).open("xb") as target:
+                while piece := source.read(256 * 1024):
+                    target.write(piece)
+            (folder / path).chmod(node.mode)
+    for path, node in nodes:
+        if node.kind == "link":
+            (folder / path).symlink_to(node.target)
+    for path, node in reversed(nodes):
+        if node.kind == "folder":
+            (folder / path).chmod(node.mode)

@@ -1,7 +1,8 @@
 """What tests of the built-in builder share: a context in a folder, and what was built of it."""
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from shared.modules.containers.archives import decompressed
 from shared.modules.containers.assembly import Assembly, BaseImage, BuiltImage, refuse_unsupported
 from shared.modules.containers.build_logs import BuildLog
 from shared.modules.containers.dockerfiles import parse
-from shared.modules.containers.folders import Bounds, ignored_by, read_folder
+from shared.modules.containers.folders import Folder
 from shared.modules.containers.layers import apply_layer
 from shared.modules.containers.platforms import Platform
 from shared.modules.containers.recipes import Origin, recipe
+from shared.modules.containers.sources import Bounds, ignored_by
 from shared.modules.containers.trees import Beneath, Tree
 
 PLATFORM = Platform("linux", "amd64")
@@ -21,6 +23,14 @@ PLATFORM = Platform("linux", "amd64")
 
 def never() -> None:
     """Nobody gives the work up."""
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Return when it holds. Not to be called on an event loop."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,8 @@ class Workshop:
     ) -> Built:
         plan = recipe(parse(dockerfile.encode()), args or {}, target=target, platform=PLATFORM)
         refuse_unsupported(plan)
-        tree = read_folder(self.context, ignored_by(self.context, "Dockerfile"), Bounds(), check=never)
+        source = Folder(self.context)
+        tree = source.tree(ignored_by(source, "Dockerfile"), Bounds(), check=never)
         known = {Origin(image=name, platform=PLATFORM): image for name, image in (images or {}).items()}
         folder, log = self.folder(), BuildLog()
         image = Assembly(plan, tree, known, folder, log, never).assemble()

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.modules.containers.folders import IGNORE, Bounds, ContextError, ignored_by, read_folder, read_text
+from shared.modules.containers.folders import Folder, folder_below
 from shared.modules.containers.ignoring import Ignored, PatternError
+from shared.modules.containers.sources import IGNORE, Bounds, ContextError, ignored_by
 from shared.modules.containers.trees import Tree, TreeError
 from tests.modules.containers.building import Workshop, never
 
@@ -43,8 +44,8 @@ def test_a_pattern_that_cannot_be_read_is_refused_with_its_line(text: str) -> No
 
 
 def _read(workshop: Workshop, bounds: Bounds | None = None) -> Tree:
-    ignored = ignored_by(workshop.context, "Dockerfile")
-    return read_folder(workshop.context, ignored, bounds or Bounds(), check=never)
+    source = Folder(workshop.context)
+    return source.tree(ignored_by(source, "Dockerfile"), bounds or Bounds(), check=never)
 
 
 def test_a_dockerfile_may_have_a_dockerignore_of_its_own(workshop: Workshop) -> None:
@@ -93,10 +94,11 @@ def test_a_file_is_read_through_no_link_and_only_in_the_context(workshop: Worksh
     (workshop.context / "folder").symlink_to(tmp_path)
     os.mkfifo(workshop.context / "pipe")
     workshop.write({"large": "12345"})
-    assert read_text(workshop.context, "none", limit=4) is None
+    folder = Folder(workshop.context)
+    assert folder.text("none", limit=4) is None
     for path in ("link", "folder/secret", "../secret", str(tmp_path / "secret"), "..", "pipe", "large"):
         with pytest.raises(ContextError):
-            read_text(workshop.context, path, limit=4)
+            folder.text(path, limit=4)
 
 
 def test_a_file_that_becomes_a_link_meanwhile_is_not_followed(workshop: Workshop, tmp_path: Path) -> None:
@@ -121,3 +123,31 @@ def test_a_path_leads_through_links_within_the_tree_and_never_out_of_it(workshop
     assert tree.resolve("lib", last=False) == "lib"
     with pytest.raises(TreeError, match="too many links"):
         tree.resolve("loop")
+
+
+def test_a_context_is_a_folder_below_the_one_that_the_operator_names(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    workshop.write({"app/Dockerfile": "", "file": ""})
+    (tmp_path / "secret").mkdir()
+    (workshop.context / "out").symlink_to(tmp_path / "secret")
+    (workshop.context / "in").symlink_to("app")
+    for named in (".", "app", "./app/", "app/../app"):
+        assert folder_below(workshop.context, named).root.is_relative_to(workshop.context)
+    for named in ("..", "../secret", "/etc", "out", "in", "file", "none", "app/../../secret", "a\0b"):
+        with pytest.raises(ContextError):
+            folder_below(workshop.context, named)
+
+
+def test_the_platforms_own_folder_is_in_no_context(workshop: Workshop) -> None:
+    workshop.write({"d/.quantum/key": "k", "d/a": "a", f"d/{IGNORE}": "*\n!.quantum/key\n!a"})
+    hidden = workshop.context / "d/.quantum"
+    for named, path in {".": "d/.quantum/key", "d": ".quantum/key"}.items():
+        folder = folder_below(workshop.context, named, hidden=hidden)
+        tree = folder.tree(ignored_by(folder, "Dockerfile"), Bounds(), check=never)
+        assert not [one for one in tree.nodes if "quantum" in one]
+        assert folder.text(path, limit=9) is None
+    for named in ("d/.quantum", "d/.quantum/x"):
+        (workshop.context / named).mkdir(exist_ok=True)
+        with pytest.raises(ContextError, match="the platform's own folder"):
+            folder_below(workshop.context, named, hidden=hidden)

@@ -100,6 +100,7 @@ def test_a_header_that_is_larger_than_any_name_is_not_read(tmp_path: Path) -> No
         (b"BZh9" + bytes(50), "it cannot be decompressed"),
         (b"\xfd7zXZ\x00" + bytes(50), "it cannot be decompressed"),
     ],
+    ids=["too-large", "cut", "gzip", "zstd", "bzip2", "xz"],
 )
 def test_what_cannot_be_decompressed_is_refused(tmp_path: Path, packed: bytes, message: str) -> None:
     (tmp_path / "packed").write_bytes(packed)

@@ -1,0 +1,105 @@
+"""What is said of a build, and what it comes to."""
+
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from shared.domain.images import LATEST, ImageReference, parse_image
+from shared.modules.containers.contexts import DOCKERFILE, Wanted
+from shared.modules.containers.platforms import Platform, this_machine
+
+MAX_ARGS: Final = 100
+_STRICT: Final = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+def _image(text: str) -> str:
+    image = parse_image(text)
+    if image.digest:
+        raise ValueError("what is built has no digest yet: name it like myapp:1.2.3")
+    if image.registry:
+        raise ValueError(
+            "name it without a registry, like myapp:1.2.3: it is built into the platform's own, and "
+            "push-to-registry brings it anywhere else"
+        )
+    return text
+
+
+def _platform(text: str) -> str:
+    Platform.parse(text)
+    return text
+
+
+class BuildParameters(BaseModel):
+    """Which image, and what it is made of."""
+
+    model_config = _STRICT
+
+    image: Annotated[str, AfterValidator(_image)] = Field(
+        max_length=512,
+        description="What it is called, with a tag (else `latest`) and without a registry.",
+        examples=["myapp:1.2.3"],
+    )
+    context: str = Field(
+        default=".",
+        min_length=1,
+        max_length=1024,
+        description="What it is built from: a folder of the local host (below QUANTUM_CONTEXTS) or an "
+        "uploaded archive, as POST /contexts has named it.",
+        examples=["./app", "upload:sha256:" + "0" * 64],
+    )
+    dockerfile: str = Field(
+        default=DOCKERFILE,
+        min_length=1,
+        max_length=1024,
+        description="Where the Dockerfile is in the context.",
+        examples=["docker/web.Dockerfile"],
+    )
+    args: dict[str, Annotated[str, Field(max_length=4096)]] = Field(
+        default={},
+        max_length=MAX_ARGS,
+        description="Values of the Dockerfile's ARGs. They can be seen in the image: no secrets.",
+        examples=[{"VERSION": "1.2.3"}],
+    )
+    target: str | None = Field(
+        default=None, max_length=128, description="The stage to build, by default the last.", examples=["web"]
+    )
+    platform: Annotated[str, AfterValidator(_platform)] | None = Field(
+        default=None,
+        max_length=64,
+        description="What it runs on, by default Linux on the processor of the host that builds.",
+        examples=["linux/amd64"],
+    )
+
+    @property
+    def reference(self) -> ImageReference:
+        return parse_image(self.image)
+
+    @property
+    def tag(self) -> str:
+        return self.reference.tag or LATEST
+
+    @property
+    def wanted(self) -> Wanted:
+        platform = Platform.parse(self.platform) if self.platform else this_machine()
+        return Wanted(self.context, self.dockerfile, self.args, self.target, platform)
+
+
+class BuildOutputs(BaseModel):
+    model_config = _STRICT
+
+    image: str
+    """Exactly what was built, for whoever pulls it: ``127.0.0.1:7071/acme/myapp:1.2.3@sha256:…``."""
+    digest: str
+    size: int
+    """Bytes of all that the image is made of, compressed."""
+    log: str
+    """The artifact in the build registry whose one layer is the log."""
+    builder: str
+    """``builtin``, ``buildah`` or ``acr``."""
+    commit: str | None
+    """Of a git reference, what it stood for."""
+    repository: str
+    tags: dict[str, str | None]
+    """What each tag that was set stood for before."""
+    is_new: bool
+    """Whether the repository had no such image before."""

@@ -1,0 +1,90 @@
+"""Build contexts: a folder on the local host, or an archive that was uploaded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from shared.domain.contexts import PREFIX
+from shared.modules.containers.archives import ArchiveError
+from shared.modules.containers.benches import Bench
+from shared.modules.containers.dockerfiles import MAX_BYTES, DockerfileError, parse
+from shared.modules.containers.folders import folder_below
+from shared.modules.containers.orders import Context
+from shared.modules.containers.platforms import Platform
+from shared.modules.containers.recipes import RecipeError, recipe
+from shared.modules.containers.sources import Bounds, ContextError, Source, ignored_by
+from shared.modules.containers.uploaded import UploadedContexts
+from shared.ports.actions import ActionError
+from shared.security.scope import TenantScope
+
+DOCKERFILE: Final = "Dockerfile"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a step says of what it builds from."""
+
+    context: str
+    dockerfile: str
+    args: Mapping[str, str]
+    target: str | None
+    platform: Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The folders of this machine that are built from: below ``root``, and nothing of ``hidden``."""
+
+    root: Path
+    hidden: Path | None = None
+
+
+class Contexts:
+    """Finds what steps name; without ``folders``, there are none."""
+
+    def __init__(
+        self, uploads: UploadedContexts, folders: Folders | None = None, bounds: Bounds | None = None
+    ) -> None:
+        self._uploads = uploads
+        self._folders = folders
+        self._bounds = bounds or Bounds()
+
+    async def read(self, scope: TenantScope, wanted: Wanted, bench: Bench) -> Context:
+        """The context that ``wanted`` names, with its Dockerfile read.
+
+        Raises:
+            ActionError: it is not there, or cannot be built from.
+        """
+        try:
+            source = await self._source(scope, wanted, bench)
+            return await bench.run(lambda: self._context(source, wanted, bench))
+        except DockerfileError as error:
+            raise ActionError("DOCKERFILE", str(error), retryable=False) from error
+        except (ContextError, RecipeError, ArchiveError) as error:
+            raise ActionError("BUILD_CONTEXT", str(error), retryable=False) from error
+        except OSError as error:
+            message = f"the context {wanted.context!r} cannot be read: {error.strerror}"
+            raise ActionError("BUILD_CONTEXT", message, retryable=True) from error
+
+    async def _source(self, scope: TenantScope, wanted: Wanted, bench: Bench) -> Source:
+        if wanted.context.startswith(PREFIX):
+            return await self._uploads.fetched(scope, wanted.context, bench)
+        folders = self._folders
+        if folders is None:
+            raise ContextError(
+                f"{wanted.context!r} would be a folder of the host, and this one builds from none: upload "
+                "the context (POST /api/v1/contexts), or have an operator set QUANTUM_CONTEXTS"
+            )
+        return await bench.run(lambda: folder_below(folders.root, wanted.context, hidden=folders.hidden))
+
+    def _context(self, source: Source, wanted: Wanted, bench: Bench) -> Context:
+        text = source.text(wanted.dockerfile, limit=MAX_BYTES)
+        if text is None:
+            raise ContextError(
+                f"there is no {wanted.dockerfile!r} in the context {wanted.context!r}; 'dockerfile' says "
+                "where it is in there"
+            )
+        made = recipe(parse(text), wanted.args, target=wanted.target, platform=wanted.platform)
+        tree = source.tree(ignored_by(source, wanted.dockerfile), self._bounds, check=bench.check)
+        return Context(tree, made, text)

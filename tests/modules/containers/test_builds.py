@@ -1,0 +1,423 @@
+"""Builds as steps do them: from a context to an image in a real registry, with what goes wrong in between."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from pydantic import ValidationError
+
+from shared.domain.places import Place
+from shared.modules.containers.benches import PREFIX
+from shared.modules.containers.build_registry import BuildRegistry, execution_tag
+from shared.modules.containers.buildah import BuildahBuilder
+from shared.modules.containers.builds import BuildContainer, BuildDockerImage
+from shared.modules.containers.builtin import BuiltInBuilder
+from shared.modules.containers.contexts import Contexts, Folders
+from shared.modules.containers.manifests import Manifest
+from shared.modules.containers.orders import Builder
+from shared.modules.containers.push import RestoreTags
+from shared.modules.containers.repositories import NO_REPOSITORIES, Operators, Repositories
+from shared.modules.containers.uploaded import UploadedContexts
+from shared.ports.actions import ActionContext, ActionError, Completed, Foreseen, Pending
+from shared.ports.registries import LOCAL, RegistryPlace
+from shared.security.scope import TenantScope
+from tests.fakes.callbacks import StandingCallbacks
+from tests.fakes.children import StandingChildren
+from tests.fakes.clock import FrozenClock
+from tests.modules.containers.building import Workshop, wait_until
+from tests.registries import EGRESS, EVERY_REGISTRY, OPENINGS, RunningRegistry, needs_skopeo
+
+ACME = TenantScope("acme")
+EXECUTION = "01HF7YAT00ABCDEFGHJKMNPQRS"
+NOTHING = {"image": "web:1"}
+
+needs_buildah = pytest.mark.skipif(shutil.which("buildah") is None, reason="buildah is not installed here")
+
+
+@pytest.fixture(scope="module", params=EVERY_REGISTRY)
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningRegistry]:
+    with OPENINGS[request.param](tmp_path_factory.mktemp(request.param)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
+    with OPENINGS["local"](tmp_path_factory.mktemp("local")) as running:
+        yield running
+
+
+@dataclass
+class Yard:
+    """The action over a registry, as a step of an execution calls it."""
+
+    running: RunningRegistry
+    workshop: Workshop
+    repositories: Repositories
+    action: BuildContainer
+    context: ActionContext
+
+    @property
+    def build(self) -> BuildRegistry:
+        return self.repositories.build
+
+    @contextlib.contextmanager
+    def built_by(self, builder: Builder) -> Iterator["Yard"]:
+        yield replace(self, action=_action(self.repositories, builder, self.workshop))
+
+    def step(self, key: str = "build", execution: str = EXECUTION, scope: TenantScope = ACME) -> "Yard":
+        """The same for another step."""
+        place = Place(execution, key, 1)
+        context = replace(self.context, place=place, idempotency_key=f"{execution}/{key}", scope=scope)
+        return replace(self, context=context)
+
+    async def begin(self, **parameters: Any) -> Any:
+        """What ``run`` leaves pending."""
+        given = self.action.Parameters.model_validate({"image": "web:1", **parameters})
+        pending = await self.action.run(given, self.context)  # type: ignore[arg-type]  # of its own Parameters
+        return json.loads(json.dumps(pending.token))
+
+    async def go_on(self, token: Any, **parameters: Any) -> Completed | Pending:
+        given = self.action.Parameters.model_validate({"image": "web:1", **parameters})
+        return await self.action.poll(token, given, self.context)  # type: ignore[arg-type]  # likewise
+
+    async def done(self, **parameters: Any) -> dict[str, Any]:
+        """The outputs of a build."""
+        token = await self.begin(**parameters)
+        while isinstance(result := await self.go_on(token, **parameters), Pending):
+            token = json.loads(json.dumps(result.token))
+        return self.action.Outputs.model_validate(dict(result.outputs)).model_dump()
+
+    async def failure(self, **parameters: Any) -> ActionError:
+        with pytest.raises(ActionError) as caught:
+            await self.done(**parameters)
+        return caught.value
+
+    async def manifest(self, tag: str, name: str = "web") -> Manifest | None:
+        return await self.build.registry.manifest(f"acme/{name}", tag)
+
+    async def log(self, outputs: Mapping[str, Any]) -> str:
+        """The log that the outputs refer to."""
+        path, _, digest = outputs["log"].partition("@")
+        repository = path.partition("/")[2]
+        record = await self.build.registry.manifest(repository, digest)
+        assert record is not None
+        *_, log = record.blobs
+        return (await self.build.registry.read(repository, log, limit=2**21)).decode()
+
+
+def _action(repositories: Repositories, builder: Builder, workshop: Workshop) -> BuildContainer:
+    contexts = Contexts(UploadedContexts(repositories), Folders(workshop.context))
+    return BuildContainer(builder, contexts, repositories)
+
+
+async def _yard(running: RunningRegistry, workshop: Workshop) -> AsyncIterator[Yard]:
+    build = BuildRegistry(RegistryPlace(LOCAL, running.url, running.login), EGRESS)
+    repositories = Repositories(Operators(build, build), EGRESS)
+    place = Place(EXECUTION, "build", 1)
+    context = ActionContext(
+        ACME, place, f"{EXECUTION}/build", FrozenClock(), StandingChildren(), StandingCallbacks()
+    )
+    action = _action(repositories, BuiltInBuilder(repositories), workshop)
+    yield Yard(running, workshop, repositories, action, context)
+    await repositories.aclose()
+
+
+@pytest.fixture
+async def yard(local: RunningRegistry, workshop: Workshop) -> AsyncIterator[Yard]:
+    async for made in _yard(local, workshop):
+        yield made
+
+
+@pytest.fixture
+async def every_yard(running: RunningRegistry, workshop: Workshop) -> AsyncIterator[Yard]:
+    async for made in _yard(running, workshop):
+        yield made
+
+
+def _skopeo(yard: Yard, *command: str, image: str) -> Any:
+    login = yard.running.login
+    credentials = ["--creds", f"{login.username}:{login.password}"] if login else []
+    ran = subprocess.run(
+        ["skopeo", *command, "--tls-verify=false", *credentials, f"docker://{yard.running.host}/{image}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(ran.stdout)
+
+
+@needs_skopeo
+async def test_what_was_built_is_an_image_to_any_tool(every_yard: Yard) -> None:
+    yard = every_yard.step(execution="01HF7YAT00ABCDEFGHJKMNPQRT")
+    yard.workshop.write({"app/Dockerfile": 'FROM scratch\nCOPY . /app/\nCMD ["/app/a"]\n', "app/a": "A"})
+    outputs = await yard.done(image="tools:1", context="./app")
+    seen = await asyncio.to_thread(_skopeo, yard, "inspect", image="acme/tools:1")
+    assert seen["Digest"] == outputs["digest"]
+    assert seen["Created"] == "1970-01-01T00:00:00Z"
+    assert len(seen["Layers"]) == 1
+    config = await asyncio.to_thread(_skopeo, yard, "inspect", "--config", image="acme/tools:1")
+    assert config["config"]["Cmd"] == ["/app/a"]
+    path = f"{yard.build.place.host}/acme/tools"
+    assert outputs["image"] == f"{path}:1@{outputs['digest']}"
+    assert outputs["tags"] == {execution_tag(yard.context.execution_id, "1"): None, "1": None}
+    assert (outputs["builder"], outputs["commit"], outputs["is_new"]) == ("builtin", None, True)
+    log = await yard.log(outputs)
+    assert "step 2/3, line 2: COPY . /app/" in log
+    assert f"built {outputs['digest']}, {outputs['size']} bytes" in log
+
+
+async def test_nothing_stands_for_the_image_until_what_the_tags_stood_for_is_remembered(yard: Yard) -> None:
+    yard.workshop.write({"Dockerfile": "FROM scratch\nCOPY a /\n", "a": "1"})
+    token = await yard.begin(image="late:1")
+    assert await yard.manifest("1", "late") is None
+    pending = await yard.go_on(token, image="late:1")
+    assert isinstance(pending, Pending)
+    assert pending.token["built"]["tags"]["1"] is None
+    assert await yard.manifest("1", "late") is None
+    assert isinstance(await yard.go_on(pending.token, image="late:1"), Completed)
+    assert await yard.manifest("1", "late") is not None
+
+
+async def test_a_step_that_is_told_twice_to_build_finds_what_it_has_built(yard: Yard) -> None:
+    yard.workshop.write({"Dockerfile": "FROM scratch\nCOPY a /\n", "a": "1"})
+    first = await yard.begin(image="twice:1")
+    yard.workshop.write({"a": "2"})  # whatever becomes of the context meanwhile
+    assert await yard.begin(image="twice:1") == first
+    other = await yard.step("another").begin(image="twice:1")
+    assert other["built"]["digest"] != first["built"]["digest"]
+
+
+async def test_undoing_a_build_has_the_tag_stand_for_what_it_stood_for_before(yard: Yard) -> None:
+    yard.workshop.write({"Dockerfile": "FROM scratch\nCOPY a /\n", "a": "old"})
+    before = await yard.done(image="undo:1")
+    yard.workshop.write({"a": "new"})
+    later = yard.step(execution="01HF7YAT00ABCDEFGHJKMNPQRV")
+    outputs = await later.done(image="undo:1")
+    found = await yard.manifest("1", "undo")
+    assert found is not None
+    assert found.digest == outputs["digest"] != before["digest"]
+    undoing, restore = yard.action.undone_by, RestoreTags(yard.repositories)
+    assert undoing is not None
+    given = {name: outputs[output] for name, output in undoing.outputs.items()}
+    await restore.run(restore.Parameters.model_validate(given), later.context)  # type: ignore[arg-type]
+    found = await yard.manifest("1", "undo")
+    assert found is not None
+    assert found.digest == before["digest"]
+    assert await yard.manifest(execution_tag("01HF7YAT00ABCDEFGHJKMNPQRV", "1"), "undo") is None
+
+
+async def test_a_build_that_is_cancelled_between_two_polls_leaves_the_tags_as_they_were(yard: Yard) -> None:
+    yard.workshop.write({"Dockerfile": "FROM scratch\nCOPY a /\n", "a": "1"})
+    pending = await yard.go_on(await yard.begin(image="stop:1"), image="stop:1")
+    assert isinstance(pending, Pending)
+    given = yard.action.Parameters.model_validate({"image": "stop:1"})
+    assert isinstance(await yard.go_on(pending.token, image="stop:1"), Completed)
+    await yard.action.cancel(pending.token, given, yard.context)  # type: ignore[arg-type]
+    assert await yard.manifest("1", "stop") is None
+
+
+async def test_an_image_is_built_upon_another_of_the_tenants_and_of_nobody_elses(every_yard: Yard) -> None:
+    yard = every_yard.step(execution="01HF7YAT00ABCDEFGHJKMNPQRW")
+    yard.workshop.write({"base/Dockerfile": "FROM scratch\nENV A=1\nCOPY f /lib/\n", "base/f": "F"})
+    base = await yard.step("base").done(image="base:1", context="base")
+    host = yard.build.place.host
+    yard.workshop.write(
+        {
+            "app/Dockerfile": f"FROM {host}/acme/base:1 AS b\nFROM {host}/acme/base@{base['digest']}\n"
+            "COPY --from=b /lib/f /lib/$A\n",
+            "theirs/Dockerfile": f"FROM {host}/globex/base:1\n",
+        }
+    )
+    outputs = await yard.done(image="upon:1", context="app")
+    manifest, below = await yard.manifest("1", "upon"), await yard.manifest("1", "base")
+    assert manifest is not None
+    assert below is not None
+    assert [blob.digest for blob in manifest.blobs[1:2]] == [blob.digest for blob in below.blobs[1:]]
+    assert outputs["size"] > base["size"]
+    failed = await yard.step("theirs").failure(image="stolen:1", context="theirs")
+    assert (failed.code, failed.retryable) == ("IMAGE_DENIED", False)
+    assert failed.message.startswith("Dockerfile line 1: FROM: ")
+
+
+async def test_a_dry_run_says_what_would_be_built_and_keeps_nothing(yard: Yard) -> None:
+    yard.workshop.write(
+        {"Dockerfile": "ARG V\nFROM scratch\nCOPY a /\nENV V=$V\n", "a": "1", "b": "", ".dockerignore": "b"}
+    )
+    given = yard.action.Parameters.model_validate({"image": "dry:1", "args": {"V": "1", "W": "2"}})
+    foreseen = await yard.action.dry_run(given, yard.context)  # type: ignore[arg-type]
+    assert isinstance(foreseen, Foreseen)
+    assert dict(foreseen.would) == {
+        "build": "dry:1",
+        "repository": f"{yard.build.place.host}/acme/dry",
+        "builder": "builtin",
+        "base_images": {},
+        "steps": ["line 2: FROM scratch", "line 3: COPY a /", "line 4: ENV V=$V"],
+        "files": 3,
+        "unused_args": ["W"],
+    }
+    assert "digest" not in foreseen.outputs
+    assert await yard.build.registry.tags("acme/dry") == []
+
+
+@pytest.mark.parametrize(
+    ("files", "parameters", "code", "message"),
+    [
+        ({}, {}, "BUILD_CONTEXT", "there is no 'Dockerfile' in the context '.'"),
+        ({}, {"context": "none"}, "BUILD_CONTEXT", "there is no folder 'none'"),
+        ({}, {"context": "../secret"}, "BUILD_CONTEXT", "'../secret' leads out"),
+        ({}, {"context": "/etc"}, "BUILD_CONTEXT", "'/etc' leads out"),
+        ({}, {"dockerfile": "../Dockerfile"}, "BUILD_CONTEXT", "'../Dockerfile' leads out"),
+        ({"Dockerfile": "FORM x"}, {}, "DOCKERFILE", "Dockerfile line 1: there is no instruction 'FORM'"),
+        ({"Dockerfile": "FROM scratch\n\nRUN x"}, {}, "DOCKERFILE", "Dockerfile line 3: RUN: "),
+        ({"Dockerfile": "FROM scratch\nCOPY no /"}, {}, "DOCKERFILE", "Dockerfile line 2: COPY: 'no' is not"),
+        ({"Dockerfile": "FROM scratch"}, {"target": "x"}, "BUILD_CONTEXT", "the Dockerfile has no stage 'x'"),
+        ({"Dockerfile": "FROM UPPER"}, {}, "DOCKERFILE", "Dockerfile line 1: FROM: 'UPPER': an image"),
+        ({"Dockerfile": "FROM scratch"}, {"image": "contexts:1"}, "IMAGE_NAME", "'contexts' cannot be"),
+        ({"Dockerfile": "FROM 10.0.0.1/a"}, {}, "EGRESS_REFUSED", "Dockerfile line 1: FROM: 10.0.0.1: "),
+        ({}, {"context": "upload:sha256:1"}, "BUILD_CONTEXT", "'upload:sha256:1' is no uploaded context"),
+        ({}, {"context": "upload:sha256:" + "0" * 64}, "BUILD_CONTEXT", "there is no uploaded context"),
+    ],
+)
+async def test_what_cannot_be_built_fails_with_a_cause_and_nothing_is_left(
+    yard: Yard, files: dict[str, str], parameters: dict[str, Any], code: str, message: str
+) -> None:
+    yard.workshop.write(files)
+    failed = await yard.failure(**{"image": "failed:1", **parameters})
+    assert failed.code == code
+    assert failed.message.startswith(message)
+    assert not failed.retryable
+    assert await yard.build.registry.tags("acme/failed") == []
+    if code != "IMAGE_NAME":
+        assert f"failed: {message}" in await yard.log(failed.more)
+
+
+async def test_without_a_registry_or_folders_the_operator_is_told_what_to_set(yard: Yard) -> None:
+    nowhere = replace(yard, action=_action(NO_REPOSITORIES, BuiltInBuilder(NO_REPOSITORIES), yard.workshop))
+    assert (await nowhere.failure()).code == "NO_BUILD_REGISTRY"
+    contexts = Contexts(UploadedContexts(yard.repositories))
+    action = BuildDockerImage(BuiltInBuilder(yard.repositories), contexts, yard.repositories)
+    failed = await replace(yard, action=action).failure()  # type: ignore[arg-type]  # the same by another name
+    assert "QUANTUM_CONTEXTS" in failed.message
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"image": "ghcr.io/acme/web:1"},
+        {"image": f"web@sha256:{'0' * 64}"},
+        {"image": "Web"},
+        {"image": "web:1", "platform": "linux"},
+        {"image": "web:1", "args": {"A": 1}},
+        {"image": "web:1", "context": ""},
+        {"image": "web:1", "build": "x"},
+        {},
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(parameters: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        BuildContainer.Parameters.model_validate(parameters)
+
+
+async def test_a_build_that_nobody_waits_for_any_more_leaves_nothing_behind(
+    yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    yard.workshop.write({"Dockerfile": "FROM scratch\nCOPY . /\n", "large": "x" * 5_000_000})
+    building = asyncio.create_task(yard.begin(image="broken:1"))
+    await asyncio.to_thread(wait_until, lambda: [*tmp_path.glob(f"{PREFIX}*/layers/*")])
+    building.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await building
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(PREFIX)]  # noqa: PTH208  at once
+    assert await yard.build.registry.tags("acme/broken") == []
+
+
+SHELL = Path("/bin/sh")
+
+
+def _with_shell(workshop: Workshop) -> None:
+    """A context with this machine's shell and what it needs."""
+    asked = subprocess.run(["ldd", str(SHELL)], capture_output=True, text=True, check=True).stdout
+    for path in [str(SHELL), *(word for word in asked.split() if word.startswith("/"))]:
+        target = workshop.context / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+
+
+@needs_buildah
+@needs_skopeo
+async def test_buildah_runs_commands_on_images_that_we_have_pulled(yard: Yard) -> None:
+    _with_shell(yard.workshop)
+    host = yard.build.place.host
+    yard.workshop.write(
+        {
+            "Dockerfile": "FROM scratch\nCOPY bin /bin\nCOPY li[b]* /lib/\nCOPY lib64 /lib64\nCOPY kept /\n",
+            "kept": "k",
+            ".dockerignore": "left",
+            "left": "",
+            "run/Dockerfile": f"ARG V=1\nFROM {host}/acme/shell:1 AS made\nARG V\nRUN echo $V > /made\n"
+            "FROM scratch\nCOPY --from=made /made /\nFROM scratch\nRUN never\n",
+        }
+    )
+    await yard.step("shell").done(image="shell:1")
+    with yard.step("run").built_by(BuildahBuilder(yard.repositories)) as run:
+        parameters = {"image": "ran:1", "context": "run", "args": {"V": "7"}, "target": "1"}
+        outputs = await run.done(**parameters)
+        assert outputs["builder"] == "buildah"
+        manifest = await yard.manifest("1", "ran")
+        assert manifest is not None
+        assert manifest.digest == outputs["digest"]
+        log = await yard.log(outputs)
+        assert "RUN echo $V > /made" in log
+        assert "never" not in log
+        failed = await run.step("fails").failure(**parameters | {"target": "2"})
+        assert (failed.code, failed.message[:14]) == ("BUILD_FAILED", "buildah build ")
+    seen = await asyncio.to_thread(_skopeo, yard, "inspect", image="acme/ran:1")
+    assert len(seen["Layers"]) == 1
+
+
+@needs_buildah
+async def test_buildah_is_killed_with_all_that_it_has_begun_when_nobody_waits_for_it(
+    yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    _with_shell(yard.workshop)
+    mark = f"begun-{os.getpid()}"
+    yard.workshop.write({"Dockerfile": f"FROM scratch\nCOPY . /\nRUN while : {mark}; do :; done\n"})
+    with yard.built_by(BuildahBuilder(yard.repositories)) as run:
+        building = asyncio.create_task(run.begin(image="endless:1"))
+        await asyncio.to_thread(wait_until, lambda: _processes(mark))
+        building.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await building
+    assert not _processes(mark)
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(PREFIX)]  # noqa: PTH208  at once
+
+
+def _processes(mark: str) -> list[int]:
+    """Those that have it in their command line."""
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if process.pid != os.getpid() and any(mark in part for part in process.info["cmdline"] or ())
+    ]
+
+
+async def test_a_program_that_is_not_there_is_named(yard: Yard) -> None:
+    yard.workshop.write({"Dockerfile": "FROM scratch\nCOPY . /\n"})
+    with yard.step("absent").built_by(BuildahBuilder(yard.repositories, "no-buildah")) as run:
+        failed = await run.failure(image="absent:1")
+    assert (failed.code, failed.retryable) == ("BUILDER_UNAVAILABLE", False)
+    assert "no-buildah cannot be started on this host" in failed.message
