@@ -30,10 +30,37 @@ type _Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Disclosed:
-    """What an attempt may be given, and what nothing of it is recorded with."""
+    """What one attempt may be given, and what nothing of it is recorded with.
 
-    values: Mapping[str, SecretValue]
+    ``values`` are None in a dry run, which is given none.
+    """
+
+    scope: TenantScope
+    source: SecretValues
+    values: Mapping[str, SecretValue] | None
     redactor: Redactor
+
+    async def give(self, purpose: Purpose, names: frozenset[str]) -> Mapping[str, str]:
+        """The values of these secrets, with a record that they were used; in a dry run, what stands for them.
+
+        Raises:
+            ActionError: one does not exist, or could not be kept out of what is recorded.
+            UnavailableError: that they are used cannot be recorded.
+        """
+        if self.values is None:
+            _require_all(names, await self.source.existing(self.scope, names))
+            return {name: mark(name) for name in names}
+        given = {name: one for name, one in self.values.items() if name in names}
+        _require_all(names, given)
+        for name, one in given.items():
+            if not is_redactable(one.value):
+                message = (
+                    f"the secret '{name}' is used nowhere, for it is too short to be told from other texts: "
+                    "put a longer one"
+                )
+                raise ActionError("SECRET_UNFIT", message, retryable=False)
+        await self.source.use(self.scope, purpose, given.values())
+        return {name: one.value for name, one in given.items()}
 
 
 @dataclass(slots=True)
@@ -79,41 +106,13 @@ class Disclosures:
         Raises:
             UnavailableError: the store or the vault cannot be reached.
         """
-        if run.dry_run or not run.plan.secrets:
-            return Disclosed({}, self._redactor(scope, []) if scope.tenant_id in self._known else NOTHING)
-        values = await self._values.look(scope, run.plan.secrets)
-        return Disclosed(values, self._redactor(scope, [(one.name, one.value) for one in values.values()]))
-
-    async def give(
-        self, scope: TenantScope, disclosed: Disclosed, purpose: Purpose, names: frozenset[str]
-    ) -> Mapping[str, str]:
-        """The values of these secrets, with a record that they were used.
-
-        Raises:
-            ActionError: one does not exist, or could not be kept out of what is recorded.
-            UnavailableError: that they are used cannot be recorded.
-        """
-        given = {name: one for name, one in disclosed.values.items() if name in names}
-        _require_all(names, given.keys())
-        for name, one in given.items():
-            if not is_redactable(one.value):
-                message = (
-                    f"the secret '{name}' is used nowhere, for it is too short to be told from other texts: "
-                    "put a longer one"
-                )
-                raise ActionError("SECRET_UNFIT", message, retryable=False)
-        await self._values.use(scope, purpose, given.values())
-        return {name: one.value for name, one in given.items()}
-
-    async def foresee(self, scope: TenantScope, names: frozenset[str]) -> Mapping[str, str]:
-        """What stands in a dry run for the values of these secrets, which are not asked for.
-
-        Raises:
-            ActionError: one does not exist.
-            UnavailableError: the store cannot be reached.
-        """
-        _require_all(names, await self._values.existing(scope, names))
-        return {name: mark(name) for name in names}
+        values: Mapping[str, SecretValue] | None = None if run.dry_run else {}
+        if values is not None and run.plan.secrets:
+            values = await self._values.look(scope, run.plan.secrets)
+        if not values and scope.tenant_id not in self._known:
+            return Disclosed(scope, self._values, values, NOTHING)
+        pairs = [(one.name, one.value) for one in values.values()] if values else []
+        return Disclosed(scope, self._values, values, self._redactor(scope, pairs))
 
     def _redactor(self, scope: TenantScope, pairs: list[_Pair]) -> Redactor:
         """Who takes out these and whatever else is known of the tenant."""

@@ -281,17 +281,12 @@ class _Attempt:
         return await self._acting.stopped(self._action.cancel(token, self._given, self._context()))
 
     async def _resolve(self, names: Mapping[str, Any]) -> None:
-        given = {**names, expressions.SECRETS: await self._secrets()} if self._run.plan.secrets else names
-        parameters = expressions.resolve(self._step.parameters, given)
+        if self._run.plan.secrets:
+            purpose = Purpose(self._attempt.execution_id, self._attempt.step)
+            given = await self._disclosed.give(purpose, self._step.secrets)
+            names = {**names, expressions.SECRETS: given}
+        parameters = expressions.resolve(self._step.parameters, names)
         self._given = self._action.Parameters.model_validate(parameters)
-
-    async def _secrets(self) -> Mapping[str, str]:
-        """What the step is given of secrets; in a dry run, what stands for it."""
-        attempt, disclosures = self._attempt, self._parts.disclosures
-        if self._run.dry_run:
-            return await disclosures.foresee(self._scope, self._step.secrets)
-        purpose = Purpose(attempt.execution_id, attempt.step)
-        return await disclosures.give(self._scope, self._disclosed, purpose, self._step.secrets)
 
     def _context(self) -> ActionContext:
         attempt = self._attempt
