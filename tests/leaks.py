@@ -6,6 +6,7 @@ It shares nothing with ``shared/security/redaction.py``: it decodes whatever can
 import ast
 import base64
 import binascii
+import contextlib
 import html
 import json
 import re
@@ -73,11 +74,11 @@ ENCODINGS: Final[Mapping[str, Encoding]] = {
 }
 
 
-def leaks(data: bytes | str, values: Iterable[str]) -> list[str]:
-    """Which of the values stand somewhere in ``data``, however often that has been encoded."""
+def leaks(data: bytes | str, values: Iterable[str], *, depth: int = 3) -> list[str]:
+    """Which of the values stand somewhere in ``data``, in up to ``depth`` encodings of each other."""
     text = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     sought = {value: _bare(value.encode()) for value in values}
-    views = {_bare(view) for view in _views(text, depth=4)}
+    views = {_bare(view) for view in _views(text, depth)}
     return [value for value, bare in sought.items() if any(bare in view for view in views)]
 
 
@@ -91,7 +92,7 @@ def _views(data: bytes, depth: int) -> Iterator[bytes]:
     if depth:
         for decode in (_percents, _references, _escapes, _python, _base64, _hexadecimal, _compressed):
             for view in decode(data):
-                if view != data:
+                if view and view != data:
                     yield from _views(view, depth - 1)
 
 
@@ -120,37 +121,38 @@ def _unescaped(match: re.Match[bytes]) -> bytes:
 
 
 def _python(data: bytes) -> Iterator[bytes]:
+    found: list[bytes] = []
     for match in re.finditer(rb"b'(?:[^'\\]|\\.)*'|b\"(?:[^\"\\]|\\.)*\"", data):
-        try:
-            yield ast.literal_eval(match[0].decode())
-        except (SyntaxError, ValueError):
-            continue
+        with contextlib.suppress(SyntaxError, ValueError):
+            found.append(ast.literal_eval(match[0].decode()))
+    yield _APART.join(found)
 
 
 def _base64(data: bytes) -> Iterator[bytes]:
     joined = re.sub(rb"\r?\n|\\n", b"", data).translate(bytes.maketrans(b"-_", b"+/"))
-    for match in re.finditer(rb"[A-Za-z0-9+/]{5,}", joined):
-        run = match[0]
-        for start in range(min(4, len(run))):
-            piece = run[start:]
-            piece = piece[:-1] if len(piece) % 4 == 1 else piece
-            try:
-                yield base64.b64decode(piece + b"=" * (-len(piece) % 4))
-            except binascii.Error:
-                continue
+    runs = re.findall(rb"[A-Za-z0-9+/]{8,}", joined)
+    for start in range(4):
+        yield _APART.join(filter(None, (_decoded(run[start:]) for run in runs)))
+
+
+def _decoded(run: bytes) -> bytes:
+    whole = run[:-1] if len(run) % 4 == 1 else run
+    return binascii.a2b_base64(whole + b"=" * (-len(whole) % 4))
 
 
 def _hexadecimal(data: bytes) -> Iterator[bytes]:
-    for match in re.finditer(rb"[0-9a-fA-F]{8,}", data):
-        for start in (0, 1):
-            digits = match[0][start:]
-            yield bytes.fromhex(digits[: len(digits) // 2 * 2].decode())
+    runs = re.findall(rb"[0-9a-fA-F]{8,}", data)
+    for start in (0, 1):
+        yield _APART.join(bytes.fromhex(run[start:][: (len(run) - start) // 2 * 2].decode()) for run in runs)
 
 
 def _compressed(data: bytes) -> Iterator[bytes]:
     """What large outputs are stored as."""
-    if data[:1] == b"x":
-        try:
-            yield zlib.decompressobj().decompress(data)
-        except zlib.error:
-            return
+    for piece in data.split(_APART):
+        if piece[:2] in {b"x\x01", b"x\x9c"}:
+            with contextlib.suppress(zlib.error):
+                yield zlib.decompressobj().decompress(piece)
+
+
+_APART: Final = b"\0|\0"
+"""What keeps decoded pieces from making one text together."""
