@@ -180,10 +180,11 @@ class Outcomes:
     ) -> Outcome:
         """The step, or one item of it, has come to its end.
 
-        ``foreseen`` is what a dry run tells beside: what it would do, and what of it is ``unknown``.
+        ``foreseen`` is what a dry run tells beside: what it would do, and what of it is ``unknown``. The
+        ``error`` has been told before: it is that of :meth:`failed`, of an item, or of what nobody can foresee.
         """
         if self._redactor:
-            outputs, error, foreseen = await self._cleaned([outputs, error, dict(foreseen)])
+            outputs, foreseen = await self._cleaned([outputs, dict(foreseen)])
         self._record.foreseen = foreseen
         now = self._clock.now()
         packed = None if outputs is None else await self._packed(outputs)

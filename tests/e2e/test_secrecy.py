@@ -139,7 +139,7 @@ KINDS: dict[str, tuple[Telling, dict[str, Any]]] = {
     "called back badly": (lambda texts, asked, _: calling_back(texts, asked, failed=True), {"callback": {}}),
     "in the address": (lambda texts, *_: Told(200, saying(texts)), {"url": "{at}/{secret}?k={secret}"}),
     "in a bad address": (lambda *_: Told(), {"url": "{secret}"}),
-    "in a closed address": (lambda *_: Told(), {"url": "http://127.0.0.1:1/{secret}"}),
+    "in a closed address": (lambda *_: Told(), {"url": "http://127.0.0.1:1/{secret}", "retry": QUICK}),
     "in a header": (
         lambda texts, *_: Told(200, saying(texts)),
         {"headers": {"Authorization": "Bearer {secret}"}},
