@@ -22,10 +22,9 @@ from shared.security.escapes import FORM_SPACE, mapped, normal, normal_forms
 
 SHORTEST: Final = 4
 """Bytes of a value in normal form. Shorter ones stand anywhere: they cannot be redacted, and are not used."""
-SHORTEST_LINE: Final = 8
-"""Of a value of several lines, those that are as long are redacted by themselves, too."""
-_MARKUP: Final = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]+-----")
-"""The lines around a key in PEM, which are no part of it."""
+SHORTEST_WORD: Final = 16
+"""Of a value of several lines, words that are as long are redacted by themselves, too: the lines of a key, or
+what follows a name in a file of settings; but not the name, which ends in a colon."""
 _BEGUN: Final = re.compile(rb"(?:%[0-9a-fA-F]?|&[#A-Za-z0-9]{0,8})$")
 
 
@@ -131,16 +130,16 @@ def is_redactable(value: str) -> bool:
 
 
 def _parts(value: str) -> Iterator[bytes]:
-    """What of a value is looked for in normal form: all of it, and its longer lines."""
+    """What of a value is looked for in normal form: all of it, and the long words of its lines."""
     yield from normal_forms(value.encode())
     # A service that takes its bytes for Latin-1, or sends them as that.
     if not value.isascii():
         yield normal(value.encode().decode("latin-1").encode())
         yield normal(value.encode("latin-1", "ignore"))
-    for line in value.splitlines():
-        if not _MARKUP.fullmatch(line.strip()):
-            long = normal(line.strip().encode())
-            if len(long) >= SHORTEST_LINE:
+    if "\n" in value or "\r" in value:
+        for word in value.split():
+            long = normal(word.encode())
+            if len(long) >= SHORTEST_WORD and not long.endswith(b":"):
                 yield long
 
 

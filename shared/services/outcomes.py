@@ -181,7 +181,7 @@ class Outcomes:
         """The step, or one item of it, has come to its end.
 
         ``foreseen`` is what a dry run tells beside: what it would do, and what of it is ``unknown``. The
-        ``error`` has been told before: it is that of :meth:`failed`, of an item, or of what nobody can foresee.
+        ``error`` was told before: it is that of :meth:`failed`, of an item, or of what nobody can foresee.
         """
         if self._redactor:
             outputs, foreseen = await self._cleaned([outputs, dict(foreseen)])

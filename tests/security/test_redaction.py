@@ -98,11 +98,15 @@ def test_both_values_of_a_secret_that_was_rotated_go() -> None:
     assert clean.text("the-old-value the-new-value") == "***TOKEN*** ***TOKEN***"
 
 
-def test_a_long_line_of_a_value_with_several_goes_by_itself() -> None:
+def test_the_long_words_of_a_value_with_several_lines_go_by_themselves_and_its_small_change_stays() -> None:
     key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF\nAASCBKcwggSjAgEAAoIBAQ\n-----END KEY-----\n"
-    clean = Redactor([("KEY", key)])
+    file = "apiVersion: v1\nkind: Config\nclient-certificate-data: TFMwdExTMUNSVWRKVGlCRFJW\n"
+    clean = Redactor([("KEY", key), ("FILE", file)])
     assert clean.text("1: AASCBKcwggSjAgEAAoIBAQ") == "1: ***KEY***"
-    assert clean.text("1: -----BEGIN KEY-----") == "1: -----BEGIN KEY-----"
+    assert clean.text("data: TFMwdExTMUNSVWRKVGlCRFJW") == "data: ***FILE***"
+    assert clean.text(file) == "***FILE***"
+    for text in ("1: -----BEGIN KEY-----", "apiVersion: v1", "client-certificate-data: x"):
+        assert clean.text(text) == text
 
 
 @pytest.mark.parametrize("value", ["", "abc", "'\"\"'", "\n\n\n\n\n", "a\\b\nc"])
