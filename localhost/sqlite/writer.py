@@ -195,7 +195,7 @@ class Writer:
     async def compact(self) -> None:
         """Write the file anew, without the bytes of what was deleted; its log is emptied, too.
 
-        Writes wait meanwhile: some seconds for each gigabyte. It needs as much disk space again.
+        Writes wait meanwhile: some 15 seconds for each gigabyte. It needs as much disk space again.
 
         Raises:
             StorageUnavailableError: the file could not be written; it is as it was.

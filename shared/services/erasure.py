@@ -17,7 +17,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, Final
 
-from shared.domain.errors import DocumentError, DocumentMissingError
+from shared.domain.errors import DocumentError, DocumentMissingError, UnavailableError
 from shared.domain.standings import Standing, standing_of
 from shared.domain.times import parse_rfc3339, rfc3339
 from shared.ports.clock import Clock
@@ -40,6 +40,7 @@ from shared.security.scope import TenantScope
 from shared.services.chains import Act
 from shared.services.directory import DIRECTORY, Directory
 from shared.services.paging import bodies, pages
+from shared.services.runs import Runs
 from shared.services.tenant_settling import TenantSettling, kept
 from shared.services.tenants import TENANT, Tenants
 
@@ -64,6 +65,7 @@ class Erasure:
         self,
         *,
         documents: Documents,
+        runs: Runs,
         orchestrations: Orchestrations,
         secrets: Secrets,
         remains: Remains,
@@ -72,6 +74,7 @@ class Erasure:
         clock: Clock,
     ) -> None:
         self._documents = documents
+        self._runs = runs
         self._orchestrations = orchestrations
         self._secrets = secrets
         self._remains = remains
@@ -81,14 +84,19 @@ class Erasure:
         self._clock = clock
 
     async def run(self) -> int:
-        """One tick; how many tenants were erased.
+        """One tick; how many tenants were erased. What cannot be reached now holds up no other tenant.
 
         Raises:
-            UnavailableError: something cannot be reached; the next tick goes on.
+            UnavailableError: the directory cannot be read.
         """
         began, erased = self._clock.now(), 0
         async for tenant_id in self._directory.tenant_ids("erasing"):
-            erased += await self._erase(TenantScope(tenant_id))
+            try:
+                erased += await self._erase(TenantScope(tenant_id))
+            except UnavailableError:
+                _log.warning(
+                    "the tenant %s is not erased yet; the next tick goes on", tenant_id, exc_info=True
+                )
             if self._clock.now() - began > TICK:
                 return erased
         await self._look_late()
@@ -157,6 +165,7 @@ class Erasure:
                     return False
                 if body["kind"] == "execution":
                     await self._delete_partition(scope, EXECUTIONS, instance_id)
+                    self._runs.forget(scope, instance_id)
                 return True
 
         outcomes = await asyncio.gather(*(one(*each) for each in named), return_exceptions=True)

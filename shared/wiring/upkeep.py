@@ -50,6 +50,7 @@ def upkeep_services(base: Foundation, catalogue: Catalogue, tenancy: TenancyServ
         slots=base.slots,
         erasure=Erasure(
             documents=documents,
+            runs=base.runs,
             orchestrations=adapters.orchestrations,
             secrets=adapters.secrets,
             remains=adapters.remains,

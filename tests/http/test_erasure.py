@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from localhost.sqlite.remains import LocalRemains
-from shared.domain.errors import ConflictError
+from shared.domain.errors import ConflictError, UnavailableError
 from shared.ports.documents import CONTAINERS, EXECUTIONS, TENANCY, Create, Query
 from shared.ports.events import CloudEvent
 from shared.ports.remains import NoRemains, Remains
@@ -14,6 +14,7 @@ from shared.security.scope import TenantScope
 from shared.services.directory import DIRECTORY
 from shared.services.erasure import GRACE, Erasure
 from shared.services.paging import bodies
+from shared.services.runs import Runs
 from tests.fakes.documents import Killed
 from tests.http.harness import Stage, World
 from tests.stores import BOTH_STORES
@@ -28,6 +29,7 @@ def timer(stage: Stage, remains: Remains | None = None) -> Erasure:
     platform, adapters = stage.world.platform, stage.world.adapters
     return Erasure(
         documents=adapters.documents,
+        runs=Runs(adapters.documents),
         orchestrations=adapters.orchestrations,
         secrets=adapters.secrets,
         remains=remains or NoRemains(),
@@ -215,6 +217,26 @@ async def test_an_orchestration_that_has_not_ended_holds_up_what_it_needs(stage:
     stage.world.orchestrations.stubborn = False
     assert await timer(stage).run() == 1
     assert not stage.world.orchestrations.started
+
+
+async def test_a_file_that_cannot_be_written_now_holds_up_the_tombstone_and_nobody_else(
+    stage: Stage,
+) -> None:
+    class Full(NoRemains):
+        async def forget(self, scope: TenantScope) -> None:
+            if scope == INITECH:
+                raise UnavailableError
+
+    await furnish(stage)
+    first = {"user": "ann", "issuer": stage.world.identity.issuer.url, "subject": "ann"}
+    await send(stage.world, "POST", "/tenants", "root", json={"id": "umbrella", "administrator": first})
+    await send(stage.world, "POST", "/tenants/umbrella/suspend", "root", json={"reason": "x"})
+    await send(stage.world, "DELETE", "/tenants/umbrella", "root", headers={"If-Match": "*"})
+    await begin(stage)
+    assert await timer(stage, Full()).run() == 1
+    assert (await send(stage.world, "GET", "/tenants/umbrella", "root"))["status"] == "erased"
+    assert (await send(stage.world, "GET", "/tenants/initech", "root"))["status"] == "erasing"
+    assert await timer(stage).run() == 1
 
 
 async def test_what_an_action_stores_late_is_found(stage: Stage) -> None:
