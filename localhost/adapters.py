@@ -6,16 +6,19 @@ The Functions app that the host loads builds its adapters here (``QUANTUM_ADAPTE
 then asks :func:`built` for them, to feed its triggers from the same stores and to close them at the end.
 """
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from localhost.identity.files import create
 from localhost.identity.issuer import NotLocalError, local_issuer
 from localhost.orchestrations import HubOrchestrations
-from localhost.registry.place import local_registry
+from localhost.registry.place import local_registry, registry_folder
+from localhost.registry.store import Store as RegistryStore
 from localhost.sqlite.remains import LocalRemains
 from localhost.stores import document_store, event_store, secret_store
 from localhost.target.target import LocalTarget
@@ -38,6 +41,8 @@ class LocalAdapters(Adapters):
     """The adapters of one machine, and what the host needs beside the ports."""
 
     orchestrations: HubOrchestrations
+    registry: RegistryStore | None = None
+    """What the registry that this host is has, where it is one."""
     target: LocalTarget | None = None
     sources: Sources
     """The same stores, to feed triggers from."""
@@ -62,11 +67,12 @@ def build(settings: Settings) -> LocalAdapters:
     documents, events = document_store(settings, clock, telemetry), event_store(settings, clock)
     secret = secret_store(settings, clock)
     orchestrations = HubOrchestrations()
+    place, images = _registry(settings)
     adapters = LocalAdapters(
         documents=documents.port,
         events=events.port,
         orchestrations=orchestrations,
-        remains=LocalRemains(documents.port, events.port, secret.port, orchestrations),
+        remains=LocalRemains(documents.port, events.port, secret.port, orchestrations, images),
         tokens=JwtTokens(trusted_issuers(settings), keys=JwksSource(), clock=clock),
         clock=clock,
         ids=RandomIds(clock),
@@ -74,9 +80,16 @@ def build(settings: Settings) -> LocalAdapters:
         secrets=secret.port,
         cursor_key=_key(data / "cursor.key"),
         telemetry=telemetry,
-        local_registry=_registry(settings),
+        local_registry=place,
+        registry=images,
         target=LocalTarget(data / "target") if settings.local_target else None,
-        closers=(telemetry.close, *documents.closers, *events.closers, *secret.closers),
+        closers=(
+            telemetry.close,
+            *documents.closers,
+            *events.closers,
+            *secret.closers,
+            *([partial(asyncio.to_thread, images.close)] if images else []),
+        ),
         sources={**documents.sources, **events.sources},
         settings=settings,
     )
@@ -110,11 +123,11 @@ def trusted_issuers(settings: Settings) -> list[Issuer]:
         return [*configured]  # the host says so when it starts
 
 
-def _registry(settings: Settings) -> RegistryPlace | None:
+def _registry(settings: Settings) -> tuple[RegistryPlace, RegistryStore] | tuple[None, None]:
     """This host's own registry: none on one that others reach, like the issuer."""
     if not is_loopback(urlsplit(settings.host_url).hostname):
-        return None
-    return local_registry(settings.data, settings.host_url)
+        return None, None
+    return local_registry(settings.data, settings.host_url), RegistryStore(registry_folder(settings.data))
 
 
 def _credentials(settings: Settings, clock: Clock) -> Credentials:

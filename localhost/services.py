@@ -63,7 +63,6 @@ def local_services(data: Path, base_url: str) -> LocalServices:
         sources,
         closers=[
             *(one.close for one in targets),
-            *(one.close for one in registries),
             *(adapters.close for adapters in built()),
         ],
         background=[*(one.background for one in registries), *(one.start for one in targets)],

@@ -126,12 +126,7 @@ def local_registry(data: Path, meddler: Meddler | None = None) -> Iterator[Runni
     app = hardened(Router(list(registry.routes)))
     with served(meddler.around(app) if meddler else app, listener):
         yield RunningRegistry(host, adapters.local_registry.login, settings)
-
-    async def close() -> None:
-        await registry.close()
-        await adapters.close()
-
-    asyncio.run(close())
+    asyncio.run(adapters.close())
 
 
 @contextmanager

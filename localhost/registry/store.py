@@ -8,6 +8,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import batched
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Final
@@ -16,8 +18,15 @@ from localhost.registry.errors import RegistryError
 from localhost.registry.files import Files
 from localhost.sqlite.readers import Readers
 from localhost.sqlite.writer import Writer
+from shared.security.scope import TenantScope
 
 SCHEMA: Final = Path(__file__).with_name("registry.sql")
+UNLINKED: Final = """
+DELETE FROM blobs WHERE NOT EXISTS (SELECT 1 FROM links WHERE links.digest = blobs.digest) RETURNING digest
+"""
+"""Forgets the blobs that no repository has."""
+FILES_AT_ONCE: Final = 1000
+"""Files that are removed before the writer does something else."""
 FRESH: Final = 60.0
 """A blob that is asked for is remembered as wanted, at most so often, in seconds."""
 
@@ -121,6 +130,29 @@ class Store:
             "UPDATE links SET touched = ? WHERE repository = ? AND digest = ?",
             (self.now(), repository, digest),
         )
+
+    async def forget(self, scope: TenantScope) -> None:
+        """Leave nothing of the tenant's: see :meth:`shared.ports.remains.Remains.forget`."""
+        blobs, uploads = await self.writer.run(partial(_forget, f"{scope.tenant_id}/"))
+        await self.remove(blobs, uploads)
+        await self.writer.compact()
+
+    async def remove(self, blobs: Sequence[str], uploads: Sequence[str]) -> None:
+        """Remove the files of blobs and uploads, of those that have no row now."""
+        for some in batched(blobs, FILES_AT_ONCE, strict=False):
+            await self.writer.run(partial(self._remove_blobs, some))
+        for some in batched(uploads, FILES_AT_ONCE, strict=False):
+            await self.writer.run(partial(self._remove_uploads, some))
+
+    def _remove_blobs(self, digests: Sequence[str], connection: Connection) -> None:
+        for digest in digests:
+            if connection.execute("SELECT 1 FROM blobs WHERE digest = ?", (digest,)).fetchone() is None:
+                self.files.remove(digest)
+
+    def _remove_uploads(self, uploads: Sequence[str], connection: Connection) -> None:
+        for upload in uploads:
+            if connection.execute("SELECT 1 FROM uploads WHERE id = ?", (upload,)).fetchone() is None:
+                self.files.discard(upload)
 
     # Uploads
 
@@ -299,3 +331,15 @@ def _has_manifest(connection: Connection, repository: str, digest: str) -> bool:
 def _named(connection: Connection, repository: str, digest: str) -> bool:
     sql = "SELECT 1 FROM parts WHERE repository = ? AND digest = ?"
     return connection.execute(sql, (repository, digest)).fetchone() is not None
+
+
+def _forget(prefix: str, connection: Connection) -> tuple[list[str], list[str]]:
+    """Delete the rows of the repositories under ``prefix``; the blobs and uploads that went with them."""
+    # "0" is behind "/": between them are these repositories and no others.
+    within = (prefix, f"{prefix[:-1]}0")
+    for table in ("tags", "parts", "manifests", "links"):
+        sql = f"DELETE FROM {table} WHERE repository >= ? AND repository < ?"  # noqa: S608 - of these four
+        connection.execute(sql, within)
+    ended = "DELETE FROM uploads WHERE repository >= ? AND repository < ? RETURNING id"
+    uploads = [row["id"] for row in connection.execute(ended, within).fetchall()]
+    return [row["digest"] for row in connection.execute(UNLINKED).fetchall()], uploads

@@ -6,6 +6,7 @@ change of every tenant, and not even reach what had moved before.
 """
 
 from localhost.orchestrations import HubOrchestrations
+from localhost.registry.store import Store as RegistryStore
 from localhost.sqlite.documents import SqliteDocuments
 from localhost.sqlite.events import SqliteEvents
 from localhost.sqlite.secrets import SqliteSecrets
@@ -22,7 +23,7 @@ class LocalRemains:
         """See :meth:`shared.ports.remains.Remains.forget`."""
         for adapter in self._adapters:
             match adapter:
-                case SqliteDocuments() | SqliteEvents():
+                case SqliteDocuments() | SqliteEvents() | RegistryStore():
                     await adapter.forget(scope)
                 case SqliteSecrets() | HubOrchestrations():
                     await adapter.compact()

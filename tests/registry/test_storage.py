@@ -17,6 +17,7 @@ from localhost.registry.manifests import new_manifest
 from localhost.registry.store import Store
 from localhost.registry.uploads import Chunk, Uploads
 from shared.modules.containers.manifests import OCI_MANIFEST, digest_of
+from shared.security.scope import TenantScope
 from tests.registries import noise
 
 REPOSITORY = "acme/app"
@@ -196,6 +197,22 @@ async def test_a_blob_that_is_pushed_again_while_it_is_forgotten_stays(kept: Kep
         await asyncio.gather(collect(kept.store), kept.put_blob(content), collect(kept.store))
         assert kept.has_file(digest)
         assert await kept.has(digest)
+
+
+async def test_an_erased_tenant_leaves_no_byte_and_others_keep_theirs(kept: Kept) -> None:
+    marker = b"planted-9f21"
+    shared, own = await kept.put_blob(b"of both"), await kept.put_blob(marker)
+    await kept.store.mount("acmee/app", shared, REPOSITORY)
+    _, image = await kept.put_image("v1")
+    upload = await kept.store.begin_upload(REPOSITORY)
+    await kept.uploads.append(REPOSITORY, upload, arriving(marker), None)
+    for _ in range(2):
+        await kept.store.forget(TenantScope("acme"))
+        assert not any(map(kept.has_file, [own, *image]))
+        assert await kept.has(shared, "acmee/app")
+    kept.reopen()
+    files = [path for path in kept.folder.rglob("*") if path.is_file()]
+    assert not [path for path in files if marker in (text := path.read_bytes()) or b"acme/" in text]
 
 
 async def test_a_full_disk_is_said_to_be_full(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
