@@ -6,17 +6,24 @@ from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from localhost.http.server import Server, bind
-from localhost.sqlite.documents import SqliteDocuments
 from localhost.sqlite.events import SqliteEvents
+from shared.adapters.system import SystemClock
 from tests.http.conftest import FILE
-from tests.http.harness import Identity, build
+from tests.http.harness import Identity, build, people
 from tests.security.attacks import Sent, Trusted
 from tests.security.entra import ADA, HOME, issuer_name
+from tests.stores import BOTH_STORES, opened
+
+if TYPE_CHECKING:
+    from tests.cosmos.server import Seed
+
+pytestmark = BOTH_STORES
 
 
 @dataclass
@@ -31,25 +38,27 @@ class Target:
 
 
 @pytest.fixture
-async def target(data: Path, identity: Identity) -> AsyncIterator[Target]:
+async def target(
+    request: pytest.FixtureRequest, store: str, begun: "Seed | None", data: Path, identity: Identity
+) -> AsyncIterator[Target]:
     trusted = Trusted()
-    with (
-        closing(SqliteDocuments(data / FILE)) as documents,
-        closing(SqliteEvents(data / "events.db")) as events,
-    ):
-        world = await build(data, identity, documents=documents, events=events, tokens=trusted.tokens)
-        identities = [(forge.name, "ada") for forge in (trusted.rsa, trusted.elliptic, trusted.shared)]
-        for number, (issuer, subject) in enumerate([*identities, (issuer_name("v2", HOME), ADA)]):
-            await world.platform.members.ensure_member(
-                "acme", user=f"ada-{number}", roles=["viewer"], issuer=issuer, subject=subject
-            )
-        listener = bind("127.0.0.1", 0)
-        server = Server(world.app, listener, grace=1)
-        await server.start()
-        address = "http://{}:{}".format(*listener.getsockname())
-        async with world.http, httpx.AsyncClient(base_url=address, timeout=60) as client:
-            yield Target(trusted, client)
-        await server.stop()
+    async with opened(store, request, data / FILE, now=SystemClock().now, seed=begun) as documents:
+        with closing(SqliteEvents(data / "events.db")) as events:
+            world = await build(data, identity, documents=documents, events=events, tokens=trusted.tokens)
+            if store != "sqlite" and begun is None:
+                await people(world.platform, identity.issuer.url)
+            identities = [(forge.name, "ada") for forge in (trusted.rsa, trusted.elliptic, trusted.shared)]
+            for number, (issuer, subject) in enumerate([*identities, (issuer_name("v2", HOME), ADA)]):
+                await world.platform.members.ensure_member(
+                    "acme", user=f"ada-{number}", roles=["viewer"], issuer=issuer, subject=subject
+                )
+            listener = bind("127.0.0.1", 0)
+            server = Server(world.app, listener, grace=1)
+            await server.start()
+            address = "http://{}:{}".format(*listener.getsockname())
+            async with world.http, httpx.AsyncClient(base_url=address, timeout=60) as client:
+                yield Target(trusted, client)
+            await server.stop()
 
 
 async def test_every_attack_gets_the_same_answer_and_its_own_reason(
