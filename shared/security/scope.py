@@ -1,8 +1,8 @@
 """The one door to a tenant's data.
 
-Every call of a store takes a :class:`TenantScope`. It is made in three places only (a lint holds that):
-by authentication, from the principal it has verified; by a trigger, from a document or message of the
-platform's own; and by the local tools that set a tenant up.
+Every call of a store takes a :class:`TenantScope`. It is made by authentication, from the principal it has
+verified; by a trigger, from a document or message of the platform's own; and by who sets tenants up.
+``tests/security/scopes.txt`` has each of these places with its reason; a test looks that there are no more.
 """
 
 import re
