@@ -25,6 +25,8 @@ from tests.stores import BOTH_STORES, opened
 
 MANY = int(os.environ.get("QUANTUM_TEST_ISOLATION", "0"))
 SEED = os.environ.get("QUANTUM_TEST_SEED")
+ROUNDS = {"sqlite": 2, "cosmos": 2 if MANY else 1}
+"""How often each tenant asks everything; the server that the tests have for Cosmos DB takes its time."""
 
 
 def seeds() -> list[str]:
@@ -74,8 +76,8 @@ async def test_what_a_tenant_is_shown_is_its_own_and_the_same_whatever_another_d
     succeeded: Counter[str] = Counter()
     for seed in seeds():
         again = ".venv/bin/python -m pytest -n 0 tests/http/test_isolation.py"
-        print(f"QUANTUM_TEST_SEED={seed} {again} -k {store}")
-        script = Script.of(seed)
+        print(f"QUANTUM_TEST_ISOLATION={MANY} QUANTUM_TEST_SEED={seed} {again} -k {store}")
+        script = Script.of(seed, ROUNDS[store])
         together = await theatre.play(script)
         for name in TENANTS:
             alone = await theatre.play(script, name)
@@ -84,7 +86,7 @@ async def test_what_a_tenant_is_shown_is_its_own_and_the_same_whatever_another_d
         succeeded += together.succeeded
     failed = {route.name for route in ROUTES if route not in PLATFORMS} - succeeded.keys()
     # One sequence may be out of luck with some; most of them show something, or this shows nothing.
-    assert len(failed) < (1 if MANY > 9 else len(ROUTES) / 8), f"these never came to anything: {failed}"
+    assert len(failed) < (1 if MANY > 9 else len(ROUTES) / 4), f"these never came to anything: {failed}"
 
 
 def compare(together: Account, alone: Account) -> None:

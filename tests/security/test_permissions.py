@@ -1,7 +1,9 @@
 """Who may do what: the whole matrix, asked of the engine and kept as a file that a change must be seen in."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -16,6 +18,17 @@ from shared.security.principals import Principal, PrincipalKind
 GOLDEN = Path(__file__).with_name("permissions.golden.txt")
 POLICIES = Path(authorization.__file__).with_name("policies")
 NOON = Circumstances(datetime(2026, 3, 4, 12, tzinfo=UTC), "192.0.2.7")
+
+
+@cache
+def golden() -> Mapping[str, frozenset[str]]:
+    """The operations that the golden matrix permits each role."""
+    head, *lines = (line.split() for line in GOLDEN.read_text().splitlines())
+    return {
+        role: frozenset(line[0] for line in lines if line[column] == "yes")
+        for column, role in enumerate(head)
+        if column
+    }
 
 
 def principal(*roles: str, kind: PrincipalKind = "user", tenant: str = "acme") -> Principal:

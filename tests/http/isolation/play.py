@@ -25,8 +25,12 @@ type Name = Literal["one", "two"]
 type Move = Literal["one", "two", "tick"]
 
 TENANTS: Final[Sequence[Name]] = ("one", "two")
-DECK: Final = [*ROUTES, *(route for route in ROUTES if route.mutates), *[EXECUTE_INTENT] * 4]
-"""Every route; what changes something comes twice as often."""
+DECK: Final = [
+    *ROUTES,
+    *(route for route in ROUTES if route.mutates or (route.query and "cursor" in route.query.model_fields)),
+    *[EXECUTE_INTENT] * 4,
+]
+"""Every route; what changes something and what has pages come twice as often."""
 OPAQUE: Final = re.compile(r'"(?:next_cursor|cursor|secret)": ?"([^"]+)"|^id: (\S+)$', re.MULTILINE)
 """What a client carries and does not read; no two stores have the same."""
 ANSWERED_AT: Final = re.compile(r'"timestamp":"[^"]+"')
@@ -57,10 +61,10 @@ class Script:
     heard: dict[int, Heard] = field(default_factory=dict[int, Heard])
 
     @classmethod
-    def of(cls, seed: str) -> "Script":
-        """Each tenant goes twice through all routes."""
+    def of(cls, seed: str, rounds: int) -> "Script":
+        """Each tenant goes so many times through all routes."""
         chance = Random(seed)
-        moves: list[Move] = [*TENANTS] * (2 * len(DECK) + 15)
+        moves: list[Move] = [*TENANTS] * (rounds * len(DECK) + 15)
         chance.shuffle(moves)
         for place in range(len(moves), 0, -12):
             moves.insert(place, "tick")

@@ -18,14 +18,14 @@ from functions.routes_policies import PUT_POLICY
 from functions.routes_schedules import PUT_SCHEDULE
 from shared.security.permissions import OPERATIONS, ROLES
 from tests.http.isolation.actors import SHARED_USER, USERS, Actor, shape
-from tests.security.test_permissions import decision, principal
+from tests.security.test_permissions import golden
 
 type Json = Any
 
 PLATFORMS: Final = [
     route
     for route in routes.ROUTES
-    if route.operation and not any(decision(principal(role), route.operation).allowed for role in ROLES)
+    if route.operation and not any(route.operation in golden()[role] for role in ROLES)
 ]
 """The routes that are for administrators of the platform: no tenant may use them, but it may try."""
 KEYS: Final = 40
@@ -96,7 +96,7 @@ def _params(actor: Actor, route: Route, made: Request) -> list[tuple[str, str]]:
     if "cursor" in fields and own and actor.happens(0.3):
         asked.append(("cursor", actor.one(own[-3:])))
     if "limit" in fields and actor.happens(0.7):
-        asked.append(("limit", str(actor.one([1, 2, 3, 50]))))
+        asked.append(("limit", str(actor.one([1, 1, 2, 50]))))
     return asked
 
 
@@ -377,10 +377,12 @@ def _list_intents(actor: Actor, made: Request) -> list[tuple[str, str]]:
         "created_by": f"ada@{actor.tenant}",
         "action": "transform",
         "status": "active",
-        "facets": actor.one(["status", "label", "action", "created_by"]),
         "sort": "-updated_at",
     }
-    return actor.chance.sample(list(asked.items()), actor.one([0, 1, 2]))
+    facets = (
+        [("facets", actor.one(["status", "label", "action", "created_by"]))] if actor.happens(0.5) else []
+    )
+    return [*actor.chance.sample(list(asked.items()), actor.one([0, 1, 2])), *facets]
 
 
 def _list_executions(actor: Actor, made: Request) -> list[tuple[str, str]]:
