@@ -14,10 +14,12 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from shared import logs
 from shared.domain.errors import DocumentMissingError, QuotaExceededError, UnavailableError
 from shared.ports.clock import Ids
 from shared.ports.documents import (
@@ -97,7 +99,8 @@ class Berths:
         # Nothing is awaited since it was looked at: no other stream has had the place.
         fleet.open += 1
         if self._renewing is None or self._renewing.done():
-            self._renewing = asyncio.create_task(self._renew_ever())
+            # It is for all tenants: nothing that it logs is of the request that happens to begin it.
+            self._renewing = asyncio.create_task(self._renew_ever(), context=Context())
         return Berth(fleet)
 
     async def used(self, scope: TenantScope) -> int:
@@ -107,10 +110,11 @@ class Berths:
     async def renew(self) -> None:
         """Say what is open, and put back what is not used; what fails is said the next time."""
         for fleet in list(self._fleets.values()):
-            try:
-                await self._settling.settled(fleet.scope, partial(self._say, fleet))
-            except UnavailableError:
-                _log.warning("the open streams of %s could not be counted", fleet.scope.tenant_id)
+            with logs.about(tenant_id=fleet.scope.tenant_id):
+                try:
+                    await self._settling.settled(fleet.scope, partial(self._say, fleet))
+                except UnavailableError:
+                    _log.warning("the open streams of %s could not be counted", fleet.scope.tenant_id)
 
     async def _renew_ever(self) -> None:
         while self._fleets:

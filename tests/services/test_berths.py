@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared import logs
 from shared.domain.errors import QuotaExceededError, UnavailableError
 from shared.domain.events import Event
 from shared.domain.executions import Execution
@@ -170,3 +171,13 @@ async def test_a_stream_has_a_berth_until_it_ends_however_it_does(town: Town, ex
     del never_begun
     gc.collect()
     await tail(town, execution)
+
+
+async def test_what_is_done_for_all_tenants_is_logged_as_no_requests(town: Town) -> None:
+    """The request that opens the first stream begins it, and would be named by what concerns others."""
+    berths = berths_of(town.shops[0])
+    with logs.about(request_id="the-first", tenant_id="acme"):
+        await berths.take(town.shops[0].ada.scope)
+    renewing = berths._renewing
+    assert renewing is not None
+    assert renewing.get_context().run(logs.IdentifiedRecord, "", 0, "", 0, "", (), None).ids == {}
