@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
@@ -45,8 +46,15 @@ class Theatre:
     identity: Identity
 
     async def play(self, script: Script, only: Name | None = None) -> Play:
-        clock, folder = FrozenClock(START), self.folder / f"{script.seed}-{only}"
-        folder.mkdir()
+        """A play in which the store kept nobody waiting too long: that would be told, and not each time."""
+        for _ in range(5):
+            play = await self._play(script, only)
+            if not play.late:
+                return play
+        pytest.fail("the store did not answer in time, five times")
+
+    async def _play(self, script: Script, only: Name | None) -> Play:
+        clock, folder = FrozenClock(START), Path(mkdtemp(dir=self.folder))
         async with (
             opened(self.store, self.request, folder / "documents.db", now=clock.now) as documents,
             staged(folder, self.identity, documents, clock) as stage,

@@ -32,11 +32,16 @@ def places(text: str, factories: frozenset[str] = frozenset()) -> list[tuple[str
 
 
 def factories_in(path: Path) -> Iterator[str]:
-    """The functions of a module that give a scope to whoever calls them."""
+    """The functions of a module that give a scope to whoever calls them, without looking who asks for it."""
     for node in ast.parse(path.read_text("utf-8")).body:
-        returned = node.returns if isinstance(node, ast.FunctionDef) else None
-        if isinstance(node, ast.FunctionDef) and isinstance(returned, ast.Name) and returned.id == CLASS:
+        if not isinstance(node, ast.FunctionDef) or _named(node.returns) != CLASS:
+            continue
+        if "Caller" not in {_named(argument.annotation) for argument in node.args.args}:
             yield node.name
+
+
+def _named(annotation: ast.expr | None) -> str:
+    return annotation.id if isinstance(annotation, ast.Name) else ""
 
 
 def _within(node: ast.AST, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], ast.AST]]:
@@ -94,12 +99,12 @@ def test_scopes_are_made_where_it_is_written_down_and_nowhere_else() -> None:
         "from shared.security.scope import TenantScope as Right\ndef f(t):\n    return Right(t)",
         "def f(ts):\n    return list(map(TenantScope, ts))",
         "def f(s, t):\n    return dataclasses.replace(s, tenant_id=t)",
-        "from shared.services.tenants import scope_of as one\ndef f(c, t):\n    return one(c, t)",
+        "from shared.services.directory import tenant_scope as one\ndef f(t):\n    return one(t)",
     ],
     ids=["called", "by-its-module", "by-another-name", "handed-on", "changed", "by-a-factory"],
 )
 def test_whatever_way_a_scope_is_made_it_is_seen(text: str) -> None:
-    assert places(text, frozenset({"scope_of"})) == [("f",)]
+    assert places(text, frozenset({"tenant_scope"})) == [("f",)]
 
 
 @pytest.mark.parametrize(

@@ -351,7 +351,10 @@ async def staged(
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url=URL, event_hooks=hooks
         ) as http:
+            before = asyncio.all_tasks()
             yield Stage(
                 platform, recording, events, engine, receiver, telemetry, clock, http, app, identity, log
             )
+            for task in asyncio.all_tasks() - before:  # what a platform does for ever
+                task.cancel()
         await engine.stop()
