@@ -96,12 +96,18 @@ class HttpRequestParameters(BaseModel):
         default="GET", description="The method."
     )
     url: Annotated[str, AfterValidator(_url)] = Field(
-        max_length=8192, description="Where to.", examples=["https://example.com/health"]
+        max_length=8192,
+        description="Where to. May have secrets in it.",
+        examples=["https://example.com/health"],
     )
     headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(
-        default={}, description="Headers to send."
+        default={},
+        description="Headers to send. Secrets may stand in them.",
     )
-    body: Any = Field(default=None, description="What to send: a text as it is, anything else as JSON.")
+    body: Any = Field(
+        default=None,
+        description="What to send: a text as it is, anything else as JSON. May have secrets in it.",
+    )
     expect_status: Annotated[
         list[_Expected], BeforeValidator(_as_list, json_schema_input_type=_Expectation)
     ] = Field(

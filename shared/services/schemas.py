@@ -44,7 +44,8 @@ class Schemas:
             "Template": {
                 "type": "string",
                 "pattern": r"\$\{\{",
-                "description": f"A text with expressions: `{OPEN} parameters.name }}}}`.",
+                "description": f"A text with expressions: `{OPEN} parameters.name }}}}`. Where they say "
+                f"so, parameters take secrets, too, each by itself: `Bearer {OPEN} secrets.NAME }}}}`.",
             }
         }
         defs["Step"] = self._step(defs)

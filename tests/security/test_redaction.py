@@ -127,6 +127,13 @@ def test_what_is_no_text_passes_through_it() -> None:
     assert not clean.text("\ud800 s3cr3t-token").count("s3cr3t")
 
 
+@pytest.mark.parametrize("text", ["\\", "%25", "&amp;", "\\u", "%", "&#", '"', "s3cr3t", "\\x5c"])
+def test_no_text_takes_ages(text: str) -> None:
+    """Were the time to grow with the square of the length, it would be hours."""
+    clean = redactor("s3cr3t-token")
+    assert clean.text(text * 100_000 + "s3cr3t-token") == text * 100_000 + "***S0***"
+
+
 def test_without_secrets_there_is_nothing_to_do() -> None:
     outputs = {"body": object()}
     assert not Redactor()
