@@ -1,5 +1,7 @@
 """The remains port: what stores keep of a tenant beside what the other ports show."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from shared.security.scope import TenantScope
@@ -17,6 +19,17 @@ class Remains(Protocol):
             UnavailableError: something cannot be written now; some of it may be done.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class AllRemains:
+    """Of several stores."""
+
+    parts: Sequence[Remains]
+
+    async def forget(self, scope: TenantScope) -> None:
+        for part in self.parts:
+            await part.forget(scope)
 
 
 class NoRemains:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.ports.actions import Catalogue
+from shared.ports.remains import AllRemains
 from shared.services.erasure import Erasure
 from shared.services.health import Health
 from shared.services.idempotency import Idempotency
@@ -53,7 +54,7 @@ def upkeep_services(base: Foundation, catalogue: Catalogue, tenancy: TenancyServ
             runs=base.runs,
             orchestrations=adapters.orchestrations,
             secrets=adapters.secrets,
-            remains=adapters.remains,
+            remains=AllRemains([adapters.remains, base.repositories]),
             tenants=base.tenants,
             settling=tenancy.tenant_settling,
             clock=adapters.clock,

@@ -5,9 +5,11 @@ front of a repository, so no tenant can name another's.
 """
 
 import hashlib
+import logging
 from dataclasses import replace
 from typing import Final
 
+from shared.domain.errors import UnavailableError
 from shared.domain.images import LATEST, MAX_NAME, REPOSITORY, REPOSITORY_RULE, ImageReference
 from shared.modules.containers.authentication import RegistryCredentials
 from shared.modules.containers.manifests import Manifest
@@ -22,6 +24,8 @@ from shared.security.scope import TenantScope
 CONTEXTS: Final = "contexts"
 """Where a tenant's uploaded build contexts are: no image can have that name."""
 MAX_TAG: Final = 128
+
+_log = logging.getLogger(__name__)
 
 
 class BuildRegistry:
@@ -90,6 +94,19 @@ class BuildRegistry:
         tag = image.tag or LATEST
         own = await self.registry.manifest(repository, execution_tag(execution_id, tag))
         return own or await self.registry.manifest(repository, tag)
+
+    async def forget(self, scope: TenantScope) -> None:
+        """Remove the tenant's repositories: see :meth:`shared.ports.remains.Remains.forget`.
+
+        A registry that lists no repositories, or lets the platform remove none, keeps them; the log says so.
+        """
+        try:
+            async for repository in self.registry.repositories(f"{scope.tenant_id}/"):
+                await self.registry.delete_repository(repository)
+        except ActionError as error:
+            if error.retryable:
+                raise UnavailableError(error.message) from error
+            _log.warning("images of the erased tenant %s stay: %s", scope.tenant_id, error.message)
 
     def warm_up(self) -> None:
         self._connections.warm_up()

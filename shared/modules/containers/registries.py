@@ -7,7 +7,7 @@ registry (``acme/app``); a reference is a tag or a digest. Whatever fails is an 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import orjson
 
@@ -156,19 +156,50 @@ class Registry:
             ActionError: the registry does not say.
         """
         found: list[str] = []
-        where: str | None = f"/v2/{repository}/tags/list?n={PAGE}"
-        doing = f"listing the tags of {repository} in"
-        while where and len(found) < MAX_TAGS:
-            response = await self._sender.expect(
-                _OK | {404}, "GET", where, scope=pull_scope(repository), doing=doing
-            )
-            if response.status_code == 404:
-                await done_with(response)
-                return found
-            found += await self._page(response, doing)
-            following = response.links.get("next", {}).get("url")
-            where = str(response.url.join(following)) if following else None
+        where = f"/v2/{repository}/tags/list?n={PAGE}"
+        async for page in self._pages(where, "tags", scope=pull_scope(repository)):
+            found += page
+            if len(found) >= MAX_TAGS:
+                break
         return found
+
+    async def repositories(self, folder: str) -> AsyncIterator[str]:
+        """The repositories in a folder (``acme/``), however deep.
+
+        Registries need not be able to tell (Docker's "Listing Repositories", which Azure's have, too).
+
+        Raises:
+            ActionError: the registry does not say.
+        """
+        where = f"/v2/_catalog?n={PAGE}&last={quote(folder)}"
+        async for page in self._pages(where, "repositories", scope="registry:catalog:*"):
+            for name in page:
+                if name.startswith(folder):
+                    yield name
+                elif name > folder:
+                    return  # they are in order
+
+    async def delete_repository(self, repository: str) -> None:
+        """Remove a repository with all that it has.
+
+        An Azure Container Registry does so itself; of others, what has a tag is removed, and what has none is
+        left to the registry's own garbage collection.
+
+        Raises:
+            ActionError: it is still there.
+        """
+        response = await self._sender.expect(
+            frozenset({202, 404, 405}),
+            "DELETE",
+            f"/acr/v1/{repository}",
+            scope=f"repository:{repository}:delete",
+            doing=f"removing {repository} from",
+        )
+        await done_with(response)
+        if response.status_code != 202:
+            for tag in await self.tags(repository):
+                if (digest := await self.digest(repository, tag)) is not None:
+                    await self.delete(repository, digest)
 
     async def has_blob(self, repository: str, digest: str) -> bool:
         """Whether the repository has it.
@@ -233,20 +264,30 @@ class Registry:
             headers={"accept": ", ".join(MANIFESTS)},
         )
 
-    async def _page(self, response: "httpx.Response", doing: str) -> list[str]:
+    async def _pages(self, where: str, key: str, *, scope: str) -> AsyncIterator[list[str]]:
+        """A list, page by page; none if the registry says that there is no such."""
+        doing = f"listing {key} ({where.partition('?')[0]}) in"
+        following: str | None = where
+        while following:
+            response = await self._sender.expect(_OK | {404}, "GET", following, scope=scope, doing=doing)
+            if response.status_code == 404:
+                await done_with(response)
+                return
+            yield await self._page(response, key, f"{doing} {self.name}")
+            following = response.links.get("next", {}).get("url")
+            following = str(response.url.join(following)) if following else None
+
+    async def _page(self, response: "httpx.Response", key: str, doing: str) -> list[str]:
         try:
-            with told_as_action_error(f"{doing} {self.name}"):
-                match orjson.loads(await read_body(response, limit=MAX_MANIFEST)):
-                    case {"tags": list(tags)}:
-                        return [str(tag) for tag in tags]
-                    case {"tags": None}:
-                        return []
+            with told_as_action_error(doing):
+                document = orjson.loads(await read_body(response, limit=MAX_MANIFEST))
         except (orjson.JSONDecodeError, BodyTooLargeError):
-            pass
+            document = None
         finally:
             await done_with(response)
-        message = f"{doing} {self.name}: it did not answer with a list of tags"
-        raise ActionError("REGISTRY_REFUSED", message, retryable=False)
+        if not isinstance(document, dict) or not isinstance(found := document.get(key) or [], list):
+            raise ActionError("REGISTRY_REFUSED", f"{doing}: it did not answer with a list", retryable=False)
+        return [str(one) for one in found]
 
 
 _OK: Final = frozenset({200})

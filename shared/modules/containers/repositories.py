@@ -178,6 +178,15 @@ class Repositories:
         own = self._operators.own(name) if name else None
         return own.registry.place.name if own else name
 
+    async def forget(self, scope: TenantScope) -> None:
+        """Remove the tenant's images from the build registry; the local host's forgets them by itself.
+
+        Implements :class:`shared.ports.remains.Remains`.
+        """
+        build = self._operators.build
+        if build is not None and build is not self._operators.local:
+            await build.forget(scope)
+
     def warm_up(self) -> None:
         for one in self._operators.registries():
             one.warm_up()

@@ -11,8 +11,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from localhost.http.server import bind
+from shared.domain.errors import UnavailableError
 from shared.modules.authorization import OutboundTokens
 from shared.modules.containers.authentication import AzureIdentity
+from shared.modules.containers.build_registry import BuildRegistry
 from shared.modules.containers.registries import Registry
 from shared.modules.containers.repositories import ACR_SCOPE, Operators, Repositories, operators_registry
 from shared.modules.containers.sending import Connections
@@ -40,6 +42,7 @@ class Acr:
     realm: str = ""
     asked: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     tokens: set[str] = field(default_factory=set[str])
+    repositories: list[str] = field(default_factory=list[str])
 
     async def exchange(self, request: Request) -> Response:
         form = await self._form(request)
@@ -61,6 +64,22 @@ class Acr:
             return Response(status_code=401, headers={"www-authenticate": told})
         return JSONResponse({}, 404)
 
+    async def catalog(self, request: Request) -> Response:
+        refused = await self.serve(request)
+        if refused.status_code == 401:
+            return refused
+        last = request.query_params["last"]
+        page = [name for name in self.repositories if name > last][:2]
+        more = {"link": f'</v2/_catalog?last={page[-1]}&n=2>; rel="next"'} if len(page) == 2 else {}
+        return JSONResponse({"repositories": page or None}, headers=more)
+
+    async def delete(self, request: Request) -> Response:
+        refused = await self.serve(request)
+        if refused.status_code == 401:
+            return refused
+        self.repositories.remove(request.path_params["name"])
+        return Response(status_code=202)
+
     async def _form(self, request: Request) -> dict[str, str]:
         assert request.method == "POST"
         assert request.headers["content-type"] == "application/x-www-form-urlencoded"
@@ -78,6 +97,8 @@ def acr() -> Iterator[Acr]:
     routes = [
         Route("/oauth2/exchange", acr.exchange, methods=["POST"]),
         Route("/oauth2/token", acr.token, methods=["POST"]),
+        Route("/v2/_catalog", acr.catalog, methods=["GET"]),
+        Route("/acr/v1/{name:path}", acr.delete, methods=["DELETE"]),
         Route("/v2/{path:path}", acr.serve, methods=["GET", "HEAD", "POST"]),
     ]
     with served(Starlette(routes=routes), listener):
@@ -124,6 +145,34 @@ async def test_an_identity_that_the_registry_does_not_know_is_said_to_be_unknown
         await Registry(connections, acr.host, AzureIdentity(stranger)).tags("acme/app")
     assert (caught.value.code, caught.value.retryable) == ("REGISTRY_UNAUTHENTICATED", False)
     assert "another" not in caught.value.message
+
+
+async def test_an_erased_tenants_repositories_go_with_all_that_they_have(acr: Acr) -> None:
+    acr.repositories = ["ac/me", "acme/a", "acme/a/b", "acme/c", "acmee/a", "zeta/a"]
+    place = RegistryPlace(acr.host, f"http://{acr.host}")
+    build = BuildRegistry(place, EGRESS, AzureIdentity(aad))
+    await build.forget(TenantScope("acme"))
+    assert acr.repositories == ["ac/me", "acmee/a", "zeta/a"]
+    scopes = [form["scope"] for form in acr.asked if "scope" in form]
+    assert scopes[0] == "registry:catalog:*"
+    assert scopes[1] == "repository:acme/a:delete"
+    await build.aclose()
+
+
+async def test_a_registry_that_tells_no_repositories_holds_up_nothing_and_one_that_is_away_does(
+    acr: Acr, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def stranger() -> str:
+        return "another"
+
+    build = BuildRegistry(RegistryPlace(acr.host, f"http://{acr.host}"), EGRESS, AzureIdentity(stranger))
+    await build.forget(TenantScope("acme"))
+    assert "images of the erased tenant acme stay" in caplog.text
+    await build.aclose()
+    away = BuildRegistry(RegistryPlace("127.0.0.1:1", "http://127.0.0.1:1"), EGRESS)
+    with pytest.raises(UnavailableError):
+        await away.forget(TenantScope("acme"))
+    await away.aclose()
 
 
 class Credentials:

@@ -1,17 +1,21 @@
 """The client of registries, against the local host's and Debian's."""
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
+from shared.modules.containers.build_registry import BuildRegistry
 from shared.modules.containers.manifests import OCI_LAYER, OCI_MANIFEST, Descriptor, Manifest
 from shared.modules.containers.registries import Registry, origin_of_registry
+from shared.modules.containers.repositories import Operators, Repositories
 from shared.modules.containers.sending import Connections
 from shared.modules.containers.uploads import MIB
 from shared.ports.actions import ActionError
 from shared.security.egress import EgressPolicy
+from shared.security.scope import TenantScope
 from tests.modules.registries.images import new_repository, pieces_of, put_image, put_index
-from tests.registries import RunningRegistry, noise
+from tests.registries import EGRESS, RunningRegistry, debians_registry, needs_docker_registry, noise
 
 
 async def whole(registry: Registry, repository: str, blob: Descriptor, offset: int = 0) -> bytes:
@@ -134,3 +138,23 @@ def test_registries_are_reached_over_tls_but_on_this_machine() -> None:
     assert origin_of_registry("10.1.2.3:5000") == "https://10.1.2.3:5000"
     assert origin_of_registry("127.0.0.1:5000") == "http://127.0.0.1:5000"
     assert origin_of_registry("[::1]:5000") == "http://[::1]:5000"
+
+
+@needs_docker_registry
+async def test_an_erased_tenants_images_go_from_a_build_registry_elsewhere(
+    tmp_path: Path, connections: Connections
+) -> None:
+    with debians_registry(tmp_path) as running:
+        registry = running.client(connections)
+        for repository in ("acme/app", "acme/team/app", "acmee/app", "ac/me", "zeta/app"):
+            await put_image(registry, repository, "v1", "v2")
+        build = BuildRegistry(running.place, EGRESS)
+        repositories = Repositories(Operators(build), EGRESS)
+        for _ in range(2):
+            await repositories.forget(TenantScope("acme"))
+        left = {
+            name: list(await registry.tags(name))
+            for name in ("acme/app", "acme/team/app", "acmee/app", "ac/me")
+        }
+        assert [len(tags) for tags in left.values()] == [0, 0, 2, 2]
+        await repositories.aclose()
