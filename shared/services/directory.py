@@ -61,9 +61,15 @@ class Directory:
 
     async def mark_tenant(self, tenant_id: str, *, created_at: str, standing: Standing) -> None:
         """Note how the tenant stands, entering it if it is new."""
-        await self.add_tenant(tenant_id, created_at=created_at)
-        known: Mapping[Path, Any] = {("status",): standing.status, ("changed_at",): standing.changed_at}
-        await self._write(TENANTS, Patch(tenant_id, set=known))
+        known = {"status": standing.status, "changed_at": standing.changed_at}
+        changes: Mapping[Path, Any] = {(name,): value for name, value in known.items()}
+        entry = {"id": tenant_id, "kind": "tenancy", "created_at": created_at, **known}
+        for _ in range(ATTEMPTS):
+            with suppress(DocumentMissingError):
+                return await self._write(TENANTS, Patch(tenant_id, set=changes))
+            with suppress(DocumentExistsError):
+                return await self._write(TENANTS, Create(entry))
+        raise UnavailableError
 
     async def tenant_ids(self, status: TenantStatus | None = None) -> AsyncIterator[str]:
         """The ids of the tenants of that status, or else of all that are not erased nor are about to be.

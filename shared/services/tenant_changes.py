@@ -165,7 +165,8 @@ class TenantChanges:
         ]
 
     async def _create(self, caller: Caller, scope: TenantScope, administrator: Administrator) -> Tenant:
-        await self._tenants.ensure(PLATFORM)  # its members may all be the operator's word
+        if await self._tenants.document(TenantScope(PLATFORM)) is None:
+            await self._tenants.ensure(PLATFORM)  # its members may all be the operator's word
         await self._settling.note(scope)
         now, first = self._clock.now(), asdict(administrator)
         act = Act("tenant.create", caller.origin, None, {"administrator": first})
