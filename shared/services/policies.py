@@ -39,6 +39,8 @@ from shared.security.scope import TenantScope
 from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
 from shared.services.etags import IfMatch, require_match
+from shared.services.membership import PARTITION as MEMBERS
+from shared.services.membership import member_of, principal_of
 from shared.services.quotas import Room
 from shared.services.receipts import Record, once
 
@@ -283,7 +285,7 @@ class Policies:
             limit = await self._room.limit(caller.scope, "policies")
             require_room("policies", len(others), limit, remedy="delete one first")
         changed = {after["name"]: after["policy"]} if after and after["enabled"] else {}
-        self._check(caller, _texts(others) | changed, name)
+        await self._check(caller, _texts(others) | changed, name)
         try:
             stored = await self._documents.transact(
                 caller.scope, container=TENANCY, partition=PARTITION, operations=[operation, *record]
@@ -294,9 +296,14 @@ class Policies:
         self._sets.pop(caller.scope.tenant_id, None)
         return stored[0] or before
 
-    def _check(self, caller: Caller, texts: Mapping[str, str], name: str) -> None:
+    async def _check(self, caller: Caller, texts: Mapping[str, str], name: str) -> None:
+        """Let pass a set with which the caller, as it is stored now, could still manage policies."""
+        stored = await self._documents.read(
+            caller.scope, container=TENANCY, partition=MEMBERS, id=caller.principal.user
+        )
+        principal = principal_of(caller.scope.tenant_id, member_of(stored)) if stored else caller.principal
         circumstances = Circumstances(self._clock.now(), caller.address)
-        if not keeps_open(authorizer_of(texts), caller.principal, [name], circumstances):
+        if not keeps_open(authorizer_of(texts), principal, [name], circumstances):
             message = "with this you could not manage policies any more, this one among them"
             raise ValidationFailedError(errors=[FieldError("/policy", "LOCKS_OUT", message)])
 

@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.domain.errors import ValidationFailedError
+from shared.domain.policies import NewPolicy
 from shared.ports.documents import TENANCY, Create
 from shared.security.scope import TenantScope
 from shared.services.policies import PARTITION
@@ -130,3 +132,15 @@ async def test_a_permitting_policy_that_fits_no_more_permits_nothing(
         assert (await world.send("viewer", "GET", "/audit")).status_code == 403
         assert (await world.send("viewer", "GET", "/intents")).status_code == 200
     assert "policy old does not fit this release" in caplog.text
+
+
+async def test_who_keeps_a_policy_is_asked_as_it_is_by_now_and_not_as_it_is_remembered(world: World) -> None:
+    await world.send("admin", "GET", "/me")
+    identity: dict[str, Any] = {"issuer": world.identity.issuer.url, "subject": "admin"}
+    members = world.platform.members
+    await members.ensure_member("acme", user="admin", roles=["admin", "auditor"], **identity)
+    caller = await world.platform.authentication.authenticate(f"Bearer {world.token('admin')}", None)
+    await members.ensure_member("acme", user="admin", roles=["admin"], **identity)
+    with pytest.raises(ValidationFailedError) as refused:
+        await world.platform.policies.put(caller, "keep", NewPolicy(BY_AUDITORS))
+    assert [error.code for error in refused.value.errors] == ["LOCKS_OUT"]
