@@ -330,6 +330,7 @@ module platform 'app/functions.bicep' = {
     platformAdmins: empty(platformAdmins) ? '' : string(platformAdmins)
     egressAllow: egressAllow
     buildRegistry: buildRegistry
+    buildRegistryId: empty(containerRegistryId) ? registry!.outputs.id : containerRegistryId
   }
   dependsOn: [endpoints]
 }

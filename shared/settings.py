@@ -165,6 +165,9 @@ class Settings:
     builder: str = BUILDERS[0]
     """``QUANTUM_BUILDER``: who builds images: ``builtin``, which runs no commands, ``buildah``, the program
     of that name on this machine, or ``acr``, the tasks of the build registry, if that is Azure's."""
+    build_registry_id: str = ""
+    """``QUANTUM_BUILD_REGISTRY_ID``: the resource that the build registry is in Azure
+    (``/subscriptions/…/registries/name``); the builder ``acr`` needs it."""
     contexts: Path | None = None
     """``QUANTUM_CONTEXTS``: the folder that build contexts are in; only ``localhost`` has one."""
     max_context_bytes: int = MAX_CONTEXT_BYTES
@@ -232,6 +235,7 @@ class Settings:
             build_registry_password=values.get("QUANTUM_BUILD_REGISTRY_PASSWORD", ""),
             registry_aliases=values.get("QUANTUM_REGISTRY_ALIASES"),
             builder=_choice(values, "QUANTUM_BUILDER", BUILDERS if not azure else BUILDERS_OF_AZURE),
+            build_registry_id=values.get("QUANTUM_BUILD_REGISTRY_ID", "").strip(),
             contexts=_contexts(values, local=not azure),
             max_context_bytes=_whole(
                 values, "QUANTUM_MAX_CONTEXT_BYTES", MAX_CONTEXT_BYTES, least=1024, most=MOST_CONTEXT_BYTES

@@ -1,5 +1,6 @@
 """The settings about registries of container images, as what they mean."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,6 +12,15 @@ from shared.settings import Settings, SettingsError
 
 ADDRESS: Final = "QUANTUM_BUILD_REGISTRY"
 ALIASES: Final = "QUANTUM_REGISTRY_ALIASES"
+RESOURCE: Final = re.compile(
+    r"/subscriptions/[\w-]+/resourceGroups/[\w.()-]+/providers/Microsoft\.ContainerRegistry/registries/[a-zA-Z0-9]+"
+)
+RESOURCE_MANAGERS: Final = {
+    ".azurecr.io": "https://management.azure.com",
+    ".azurecr.us": "https://management.usgovcloudapi.net",
+    ".azurecr.cn": "https://management.chinacloudapi.cn",
+}
+"""Where each of Azure's clouds is managed, by what its registries' names end with."""
 LOCAL_ALIASES: Final = {"azurecr.io": LOCAL}
 """The aliases of a host that is a registry itself, unless it is told others: that name is no registry's."""
 
@@ -54,3 +64,24 @@ def registry_aliases(settings: Settings, local: RegistryPlace | None) -> Mapping
     if LOCAL in aliases.values() and local is None:
         raise SettingsError(f"{ALIASES} names {LOCAL!r}: only a local host on loopback is a registry itself")
     return aliases
+
+
+def resource_manager(settings: Settings) -> str:
+    """Where the build registry, which is Azure's, is managed.
+
+    Raises:
+        SettingsError: it is none of Azure's, or it is not said which resource it is.
+    """
+    address = settings.build_registry.partition(",")[0].strip()
+    host = urlsplit(address).hostname or ""
+    origin = next((one for end, one in RESOURCE_MANAGERS.items() if host.endswith(end)), None)
+    if origin is None:
+        raise SettingsError(
+            f"QUANTUM_BUILDER is 'acr': {ADDRESS}, which is {address!r}, must be an Azure Container Registry"
+        )
+    if not RESOURCE.fullmatch(settings.build_registry_id):
+        raise SettingsError(
+            f"QUANTUM_BUILDER is 'acr': {ADDRESS}_ID must be the registry's resource, "
+            "/subscriptions/…/resourceGroups/…/providers/Microsoft.ContainerRegistry/registries/…"
+        )
+    return origin

@@ -35,6 +35,8 @@ param platformAdmins string
 param egressAllow string
 @description('Addresses of the registry that images are built into, with commas; the first is its own.')
 param buildRegistry string
+@description('That registry as a resource.')
+param buildRegistryId string
 
 var alwaysReady = concat(
   alwaysReadyHttp > 0 ? [{ name: 'http', instanceCount: alwaysReadyHttp }] : [],
@@ -52,6 +54,7 @@ var platformSettings = {
   QUANTUM_PLATFORM_ADMINS: platformAdmins
   QUANTUM_EGRESS_ALLOW: egressAllow
   QUANTUM_BUILD_REGISTRY: buildRegistry
+  QUANTUM_BUILD_REGISTRY_ID: buildRegistryId
   QUANTUM_TELEMETRY: 'azure-monitor'
   AZURE_CLIENT_ID: clientId
 }

@@ -3,15 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.modules.authorization import OutboundTokens
+from shared.modules.containers.acr import AcrBuilder
+from shared.modules.containers.acr_tasks import AcrTasks
 from shared.modules.containers.buildah import BuildahBuilder
 from shared.modules.containers.builds import BuildContainer, BuildDockerImage
 from shared.modules.containers.builtin import BuiltInBuilder
 from shared.modules.containers.contexts import Contexts, Folders
 from shared.modules.containers.orders import Builder
+from shared.modules.containers.sending import Connections
 from shared.modules.containers.uploaded import UploadedContexts
 from shared.ports.actions import Action
 from shared.ports.contexts import ContextStore
 from shared.services.build_contexts import BuildContexts
+from shared.settings_registries import resource_manager
 from shared.wiring.foundation import Foundation
 
 
@@ -49,5 +54,23 @@ def _builder(base: Foundation) -> Builder:
     match base.settings.builder:
         case "buildah":
             return BuildahBuilder(base.repositories)
+        case "acr":
+            return AcrBuilder(_tasks(base), base.repositories)
         case _:
             return BuiltInBuilder(base.repositories)
+
+
+def _tasks(base: Foundation) -> AcrTasks:
+    """The tasks of the build registry, asked with the platform's own identity.
+
+    Raises:
+        SettingsError: the build registry is none of Azure's, or its resource is not set.
+    """
+    origin = resource_manager(base.settings)
+    outbound = OutboundTokens(base.adapters.credentials)
+    return AcrTasks(
+        Connections(base.egress, base.adapters.telemetry),
+        origin,
+        base.settings.build_registry_id,
+        lambda: outbound.own(f"{origin}/.default"),
+    )

@@ -38,7 +38,7 @@ GUARD = {
     "shared/modules/bodies.py": {"httpx"},
     **{
         f"shared/modules/containers/{name}.py": {"httpx"}
-        for name in ("answers", "authentication", "registries", "sending", "uploads")
+        for name in ("acr_tasks", "answers", "authentication", "registries", "sending", "uploads")
     },
     "shared/modules/fetching.py": {"httpx"},
     # A program of the operator's that builds images; it pulls nothing by itself.

@@ -200,15 +200,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await asyncio.shield(process.wait())
 
 
-def _until_target(context: Context) -> bytes:
-    """The Dockerfile up to the stage that is asked for, which may have no name that could be asked for."""
-    stages, last = context.recipe.dockerfile.stages, context.recipe.parts[-1].stage
-    following = stages[last.index + 1 : last.index + 2]
-    lines = context.dockerfile.splitlines(keepends=True)
-    return b"".join(lines[: following[0].origin.line - 1] if following else lines)
-
-
 def _written(context: Context, folder: Path, dockerfile: Path, bench: Bench) -> None:
     """The context's files in ``folder``, with nothing left out that is in it."""
-    dockerfile.write_bytes(_until_target(context))
+    dockerfile.write_bytes(context.dockerfile_to_target)
     write_tree(context.tree, folder, check=bench.check)

@@ -72,7 +72,10 @@ class Builds(Action):
         order, repository = _order(parameters, context), self._repository(parameters, context)
         if "building" in token:
             log = BuildLog()
-            begun = await self._builder.look(token["building"], order, log)
+            try:
+                begun = await self._builder.look(token["building"], order, log)
+            except ActionError as error:
+                raise await _told(error, order, repository, log) from error
             if isinstance(begun, Building):
                 return Pending(begun.delay, {**token, "building": begun.token})
             return await self._done(order, repository, begun, log, token["facts"])
@@ -134,16 +137,7 @@ class Builds(Action):
             try:
                 yield place
             except ActionError as error:
-                for line in f"failed: {error.message}".splitlines():
-                    place.log.write(line)
-                more = await _kept(order, repository, place.log)
-                raise ActionError(
-                    error.code,
-                    error.message,
-                    retryable=error.retryable,
-                    retry_after=error.retry_after,
-                    more={**error.more, **more},
-                ) from error
+                raise await _told(error, order, repository, place.log) from error
 
     async def _done(
         self,
@@ -199,6 +193,16 @@ def _order(parameters: BuildParameters, context: ActionContext) -> Order:
 
 def _before(built: Mapping[str, Any]) -> TagsBefore:
     return TagsBefore(built["digest"], built["tags"], built["is_new"])
+
+
+async def _told(error: ActionError, order: Order, repository: Repository, log: BuildLog) -> ActionError:
+    """The error, with the log that is kept of what led to it."""
+    for line in f"failed: {error.message}".splitlines():
+        log.write(line)
+    more = {**error.more, **await _kept(order, repository, log)}
+    return ActionError(
+        error.code, error.message, retryable=error.retryable, retry_after=error.retry_after, more=more
+    )
 
 
 async def _kept(order: Order, repository: Repository, log: BuildLog) -> Mapping[str, Any]:

@@ -182,7 +182,9 @@ def _flags(text: str, escape: str) -> tuple[dict[str, str], str]:
     flags: dict[str, str] = {}
     word = re.compile(rf"--([a-z][a-z-]*)(?:=((?:{re.escape(escape)}.|[^\s])*))?(?:\s+|$)")
     while match := word.match(text):
-        flags[match[1]] = "true" if match[2] is None else match[2].strip("\"'")
+        value = "true" if match[2] is None else match[2].strip("\"'")
+        # RUN may have several of one; where there may be but one, both together make no sense.
+        flags[match[1]] = f"{flags[match[1]]} {value}" if match[1] in flags else value
         text = text[match.end() :]
     return flags, text
 

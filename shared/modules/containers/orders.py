@@ -23,6 +23,14 @@ class Context:
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
     """What is to be told of it: of a git reference, the ``commit``."""
 
+    @property
+    def dockerfile_to_target(self) -> bytes:
+        """The Dockerfile up to the stage that is asked for, which may have no name to ask for it by."""
+        stages, last = self.recipe.dockerfile.stages, self.recipe.parts[-1].stage
+        following = stages[last.index + 1 : last.index + 2]
+        lines = self.dockerfile.splitlines(keepends=True)
+        return b"".join(lines[: following[0].origin.line - 1] if following else lines)
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

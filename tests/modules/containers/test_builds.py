@@ -1,161 +1,27 @@
 """Builds as steps do them: from a context to an image in a real registry, with what goes wrong in between."""
 
 import asyncio
-import contextlib
-import json
 import os
-import shutil
-import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from pydantic import ValidationError
 
-from shared.domain.places import Place
 from shared.modules.containers.benches import PREFIX
-from shared.modules.containers.build_registry import BuildRegistry, execution_tag
-from shared.modules.containers.buildah import BuildahBuilder
+from shared.modules.containers.build_registry import execution_tag
 from shared.modules.containers.builds import BuildContainer, BuildDockerImage
 from shared.modules.containers.builtin import BuiltInBuilder
-from shared.modules.containers.contexts import Contexts, Folders
-from shared.modules.containers.manifests import Manifest
-from shared.modules.containers.orders import Builder
+from shared.modules.containers.contexts import Contexts
 from shared.modules.containers.push import RestoreTags
-from shared.modules.containers.repositories import NO_REPOSITORIES, Operators, Repositories
+from shared.modules.containers.repositories import NO_REPOSITORIES
 from shared.modules.containers.uploaded import UploadedContexts
-from shared.ports.actions import ActionContext, ActionError, Completed, Foreseen, Pending
-from shared.ports.registries import LOCAL, RegistryPlace
-from shared.security.scope import TenantScope
-from tests.fakes.callbacks import StandingCallbacks
-from tests.fakes.children import StandingChildren
-from tests.fakes.clock import FrozenClock
-from tests.modules.containers.building import Workshop, wait_until
-from tests.registries import EGRESS, EVERY_REGISTRY, OPENINGS, RunningRegistry, needs_skopeo
-
-ACME = TenantScope("acme")
-EXECUTION = "01HF7YAT00ABCDEFGHJKMNPQRS"
-NOTHING = {"image": "web:1"}
-
-needs_buildah = pytest.mark.skipif(shutil.which("buildah") is None, reason="buildah is not installed here")
-
-
-@pytest.fixture(scope="module", params=EVERY_REGISTRY)
-def running(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningRegistry]:
-    with OPENINGS[request.param](tmp_path_factory.mktemp(request.param)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
-    with OPENINGS["local"](tmp_path_factory.mktemp("local")) as running:
-        yield running
-
-
-@dataclass
-class Yard:
-    """The action over a registry, as a step of an execution calls it."""
-
-    running: RunningRegistry
-    workshop: Workshop
-    repositories: Repositories
-    action: BuildContainer
-    context: ActionContext
-
-    @property
-    def build(self) -> BuildRegistry:
-        return self.repositories.build
-
-    @contextlib.contextmanager
-    def built_by(self, builder: Builder) -> Iterator["Yard"]:
-        yield replace(self, action=_action(self.repositories, builder, self.workshop))
-
-    def step(self, key: str = "build", execution: str = EXECUTION, scope: TenantScope = ACME) -> "Yard":
-        """The same for another step."""
-        place = Place(execution, key, 1)
-        context = replace(self.context, place=place, idempotency_key=f"{execution}/{key}", scope=scope)
-        return replace(self, context=context)
-
-    async def begin(self, **parameters: Any) -> Any:
-        """What ``run`` leaves pending."""
-        given = self.action.Parameters.model_validate({"image": "web:1", **parameters})
-        pending = await self.action.run(given, self.context)  # type: ignore[arg-type]  # of its own Parameters
-        return json.loads(json.dumps(pending.token))
-
-    async def go_on(self, token: Any, **parameters: Any) -> Completed | Pending:
-        given = self.action.Parameters.model_validate({"image": "web:1", **parameters})
-        return await self.action.poll(token, given, self.context)  # type: ignore[arg-type]  # likewise
-
-    async def done(self, **parameters: Any) -> dict[str, Any]:
-        """The outputs of a build."""
-        token = await self.begin(**parameters)
-        while isinstance(result := await self.go_on(token, **parameters), Pending):
-            token = json.loads(json.dumps(result.token))
-        return self.action.Outputs.model_validate(dict(result.outputs)).model_dump()
-
-    async def failure(self, **parameters: Any) -> ActionError:
-        with pytest.raises(ActionError) as caught:
-            await self.done(**parameters)
-        return caught.value
-
-    async def manifest(self, tag: str, name: str = "web") -> Manifest | None:
-        return await self.build.registry.manifest(f"acme/{name}", tag)
-
-    async def log(self, outputs: Mapping[str, Any]) -> str:
-        """The log that the outputs refer to."""
-        path, _, digest = outputs["log"].partition("@")
-        repository = path.partition("/")[2]
-        record = await self.build.registry.manifest(repository, digest)
-        assert record is not None
-        *_, log = record.blobs
-        return (await self.build.registry.read(repository, log, limit=2**21)).decode()
-
-
-def _action(repositories: Repositories, builder: Builder, workshop: Workshop) -> BuildContainer:
-    contexts = Contexts(UploadedContexts(repositories), Folders(workshop.context))
-    return BuildContainer(builder, contexts, repositories)
-
-
-async def _yard(running: RunningRegistry, workshop: Workshop) -> AsyncIterator[Yard]:
-    build = BuildRegistry(RegistryPlace(LOCAL, running.url, running.login), EGRESS)
-    repositories = Repositories(Operators(build, build), EGRESS)
-    place = Place(EXECUTION, "build", 1)
-    context = ActionContext(
-        ACME, place, f"{EXECUTION}/build", FrozenClock(), StandingChildren(), StandingCallbacks()
-    )
-    action = _action(repositories, BuiltInBuilder(repositories), workshop)
-    yield Yard(running, workshop, repositories, action, context)
-    await repositories.aclose()
-
-
-@pytest.fixture
-async def yard(local: RunningRegistry, workshop: Workshop) -> AsyncIterator[Yard]:
-    async for made in _yard(local, workshop):
-        yield made
-
-
-@pytest.fixture
-async def every_yard(running: RunningRegistry, workshop: Workshop) -> AsyncIterator[Yard]:
-    async for made in _yard(running, workshop):
-        yield made
-
-
-def _skopeo(yard: Yard, *command: str, image: str) -> Any:
-    login = yard.running.login
-    credentials = ["--creds", f"{login.username}:{login.password}"] if login else []
-    ran = subprocess.run(
-        ["skopeo", *command, "--tls-verify=false", *credentials, f"docker://{yard.running.host}/{image}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(ran.stdout)
+from shared.ports.actions import Completed, Foreseen, Pending
+from tests.modules.containers.building import wait_until
+from tests.modules.containers.yards import Yard, action_of, skopeo
+from tests.registries import needs_skopeo
 
 
 @needs_skopeo
@@ -163,11 +29,11 @@ async def test_what_was_built_is_an_image_to_any_tool(every_yard: Yard) -> None:
     yard = every_yard.step(execution="01HF7YAT00ABCDEFGHJKMNPQRT")
     yard.workshop.write({"app/Dockerfile": 'FROM scratch\nCOPY . /app/\nCMD ["/app/a"]\n', "app/a": "A"})
     outputs = await yard.done(image="tools:1", context="./app")
-    seen = await asyncio.to_thread(_skopeo, yard, "inspect", image="acme/tools:1")
+    seen = await asyncio.to_thread(skopeo, yard, "inspect", image="acme/tools:1")
     assert seen["Digest"] == outputs["digest"]
     assert seen["Created"] == "1970-01-01T00:00:00Z"
     assert len(seen["Layers"]) == 1
-    config = await asyncio.to_thread(_skopeo, yard, "inspect", "--config", image="acme/tools:1")
+    config = await asyncio.to_thread(skopeo, yard, "inspect", "--config", image="acme/tools:1")
     assert config["config"]["Cmd"] == ["/app/a"]
     path = f"{yard.build.place.host}/acme/tools"
     assert outputs["image"] == f"{path}:1@{outputs['digest']}"
@@ -304,7 +170,7 @@ async def test_what_cannot_be_built_fails_with_a_cause_and_nothing_is_left(
 
 
 async def test_without_a_registry_or_folders_the_operator_is_told_what_to_set(yard: Yard) -> None:
-    nowhere = replace(yard, action=_action(NO_REPOSITORIES, BuiltInBuilder(NO_REPOSITORIES), yard.workshop))
+    nowhere = replace(yard, action=action_of(NO_REPOSITORIES, BuiltInBuilder(NO_REPOSITORIES), yard.workshop))
     assert (await nowhere.failure()).code == "NO_BUILD_REGISTRY"
     contexts = Contexts(UploadedContexts(yard.repositories))
     action = BuildDockerImage(BuiltInBuilder(yard.repositories), contexts, yard.repositories)
@@ -342,82 +208,3 @@ async def test_a_build_that_nobody_waits_for_any_more_leaves_nothing_behind(
         await building
     assert not [name for name in os.listdir(tmp_path) if name.startswith(PREFIX)]  # noqa: PTH208  at once
     assert await yard.build.registry.tags("acme/broken") == []
-
-
-SHELL = Path("/bin/sh")
-
-
-def _with_shell(workshop: Workshop) -> None:
-    """A context with this machine's shell and what it needs."""
-    asked = subprocess.run(["ldd", str(SHELL)], capture_output=True, text=True, check=True).stdout
-    for path in [str(SHELL), *(word for word in asked.split() if word.startswith("/"))]:
-        target = workshop.context / path.lstrip("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, target)
-
-
-@needs_buildah
-@needs_skopeo
-async def test_buildah_runs_commands_on_images_that_we_have_pulled(yard: Yard) -> None:
-    _with_shell(yard.workshop)
-    host = yard.build.place.host
-    yard.workshop.write(
-        {
-            "Dockerfile": "FROM scratch\nCOPY bin /bin\nCOPY li[b]* /lib/\nCOPY lib64 /lib64\nCOPY kept /\n",
-            "kept": "k",
-            ".dockerignore": "left",
-            "left": "",
-            "run/Dockerfile": f"ARG V=1\nFROM {host}/acme/shell:1 AS made\nARG V\nRUN echo $V > /made\n"
-            "FROM scratch\nCOPY --from=made /made /\nFROM scratch\nRUN never\n",
-        }
-    )
-    await yard.step("shell").done(image="shell:1")
-    with yard.step("run").built_by(BuildahBuilder(yard.repositories)) as run:
-        parameters = {"image": "ran:1", "context": "run", "args": {"V": "7"}, "target": "1"}
-        outputs = await run.done(**parameters)
-        assert outputs["builder"] == "buildah"
-        manifest = await yard.manifest("1", "ran")
-        assert manifest is not None
-        assert manifest.digest == outputs["digest"]
-        log = await yard.log(outputs)
-        assert "RUN echo $V > /made" in log
-        assert "never" not in log
-        failed = await run.step("fails").failure(**parameters | {"target": "2"})
-        assert (failed.code, failed.message[:14]) == ("BUILD_FAILED", "buildah build ")
-    seen = await asyncio.to_thread(_skopeo, yard, "inspect", image="acme/ran:1")
-    assert len(seen["Layers"]) == 1
-
-
-@needs_buildah
-async def test_buildah_is_killed_with_all_that_it_has_begun_when_nobody_waits_for_it(
-    yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    _with_shell(yard.workshop)
-    mark = f"begun-{os.getpid()}"
-    yard.workshop.write({"Dockerfile": f"FROM scratch\nCOPY . /\nRUN while : {mark}; do :; done\n"})
-    with yard.built_by(BuildahBuilder(yard.repositories)) as run:
-        building = asyncio.create_task(run.begin(image="endless:1"))
-        await asyncio.to_thread(wait_until, lambda: _processes(mark))
-        building.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await building
-    assert not _processes(mark)
-    assert not [name for name in os.listdir(tmp_path) if name.startswith(PREFIX)]  # noqa: PTH208  at once
-
-
-def _processes(mark: str) -> list[int]:
-    """Those that have it in their command line."""
-    return [
-        process.pid
-        for process in psutil.process_iter(["cmdline"])
-        if process.pid != os.getpid() and any(mark in part for part in process.info["cmdline"] or ())
-    ]
-
-
-async def test_a_program_that_is_not_there_is_named(yard: Yard) -> None:
-    yard.workshop.write({"Dockerfile": "FROM scratch\nCOPY . /\n"})
-    with yard.step("absent").built_by(BuildahBuilder(yard.repositories, "no-buildah")) as run:
-        failed = await run.failure(image="absent:1")
-    assert (failed.code, failed.retryable) == ("BUILDER_UNAVAILABLE", False)
-    assert "no-buildah cannot be started on this host" in failed.message

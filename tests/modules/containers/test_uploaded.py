@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import io
 import tarfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from shared.ports.registries import LOCAL, RegistryPlace
 from shared.security.scope import TenantScope
 from tests.fakes.contexts import KeptContexts
 from tests.modules.containers.building import never
-from tests.registries import EGRESS, EVERY_REGISTRY, OPENINGS, RunningRegistry
+from tests.registries import EGRESS, RunningRegistry
 
 ACME, GLOBEX = TenantScope("acme"), TenantScope("globex")
 
@@ -87,14 +87,6 @@ def test_an_archive_with_what_no_context_has_is_refused(tmp_path: Path, packed: 
     (tmp_path / "packed").write_bytes(packed)
     with pytest.raises((ArchiveError, ContextError), match=message):
         read_archive(tmp_path / "packed", tmp_path, Bounds(files=50, bytes=1_000_000), check=never)
-
-
-@pytest.fixture(scope="module", params=EVERY_REGISTRY)
-def running(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningRegistry]:
-    with OPENINGS[request.param](tmp_path_factory.mktemp(request.param)) as running:
-        yield running
 
 
 @pytest.fixture
