@@ -28,6 +28,8 @@ VALUES_KEPT: Final = 1024
 USE_EVERY: Final = 60.0
 """Seconds in which a process records at most one use of a secret."""
 USES_KEPT: Final = 4096
+SEEN: Final = "seen"
+"""The id, and the kind, of a document that is written by who must see what others have written."""
 USE_LIFE: Final = timedelta(days=400)
 """How long the last use is known."""
 
@@ -84,8 +86,11 @@ class SecretValues:
         Raises:
             UnavailableError: as above.
         """
-        found = await asyncio.gather(*(self._resolve(scope, name) for name in sorted(set(names))))
-        return {one.name: one for one in found if one is not None}
+        found = {one.name: one for one in await self._resolved(scope, names)}
+        if missing := set(names) - found.keys():  # perhaps only this process has not seen them
+            await self._catch_up(scope)
+            found |= {one.name: one for one in await self._resolved(scope, missing)}
+        return found
 
     async def use(self, scope: TenantScope, purpose: Purpose, values: Collection[SecretValue]) -> None:
         """Record that these are used, before they are given.
@@ -101,8 +106,11 @@ class SecretValues:
         Raises:
             UnavailableError: the store cannot be reached.
         """
-        found = await asyncio.gather(*(self._document(scope, name) for name in sorted(set(names))))
-        return [document.body["name"] for document in found if document is not None]
+        found = await self._stored(scope, names)
+        if missing := set(names) - set(found):
+            await self._catch_up(scope)
+            found += await self._stored(scope, missing)
+        return found
 
     async def last_use(self, scope: TenantScope, key: str) -> SecretUse | None:
         """When the value was given out last; None: never, or longer ago than ``USE_LIFE``."""
@@ -111,6 +119,23 @@ class SecretValues:
             return None
         body = document.body
         return SecretUse(body["used_at"], body["execution_id"], body["step"])
+
+    async def _catch_up(self, scope: TenantScope) -> None:
+        """Have this process read all secrets that were put so far (see :mod:`shared.services.freshness`)."""
+        patch = Patch(SEEN, set={("seen",): True})
+        try:
+            await self._write(scope, patch)
+        except DocumentMissingError:
+            with suppress(DocumentExistsError):  # who made it this moment has seen no more than is to be seen
+                await self._write(scope, Create({"id": SEEN, "kind": SEEN}))
+
+    async def _stored(self, scope: TenantScope, names: Collection[str]) -> list[str]:
+        found = await asyncio.gather(*(self._document(scope, name) for name in sorted(set(names))))
+        return [document.body["name"] for document in found if document is not None]
+
+    async def _resolved(self, scope: TenantScope, names: Collection[str]) -> list[SecretValue]:
+        found = await asyncio.gather(*(self._resolve(scope, name) for name in sorted(set(names))))
+        return [one for one in found if one is not None]
 
     async def _resolve(self, scope: TenantScope, name: str) -> SecretValue | None:
         for _ in range(2):  # between the document and the vault it may be deleted, and made anew

@@ -29,6 +29,14 @@ def test_every_action_is_described_in_full(catalogue: BuiltInActions) -> None:
         assert catalogue.specs()[action.name].side_effect == action.side_effect
 
 
+def test_what_is_shown_with_a_secret_takes_secrets(catalogue: BuiltInActions) -> None:
+    for action in catalogue.actions():
+        properties = action.Parameters.model_json_schema()["properties"]
+        shown = {name for name, schema in properties.items() if "secret" in str(schema).lower()}
+        assert shown == action.takes_secrets, action.name
+        assert catalogue.specs()[action.name].takes_secrets == action.takes_secrets
+
+
 def test_an_unknown_action_is_a_lookup_error(catalogue: BuiltInActions) -> None:
     with pytest.raises(LookupError):
         catalogue.action("nope")

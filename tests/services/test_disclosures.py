@@ -18,9 +18,12 @@ from shared.domain.secrets import NewSecret
 from shared.domain.waiting import Waiting
 from shared.modules.http import HttpRequest
 from shared.ports.actions import ActionContext, ActionError, Completed, Pending
+from shared.ports.documents import TENANCY
 from shared.security.egress import EgressPolicy
 from shared.services.disclosures import BYTES_OF_TENANT, MEMORY
+from shared.services.secret_values import SecretValues
 from tests.fakes.actions import Scripted
+from tests.fakes.documents import LaggingDocuments
 from tests.leaks import leaks
 from tests.services.conftest import Workshop, composed
 from tests.services.running import run
@@ -96,6 +99,24 @@ async def test_a_secret_that_there_is_not_fails_the_step_and_the_message_says_wh
         "there is no secret 'TOKEN': PUT its value to /api/v1/secrets/TOKEN, and retry the execution"
     )
     assert action.given == []
+
+
+async def test_a_replica_that_is_behind_does_not_make_a_secret_missing(
+    workshop: Workshop, action: Sending
+) -> None:
+    """That there is none may only be that this process has not seen it: it writes, and looks again."""
+
+    behind = LaggingDocuments(workshop.documents)
+    await behind.lag(workshop.ada.scope, TENANCY, "secrets")
+    await put(workshop)
+    execution = await workshop.execute(STEP)
+    other = composed(behind, workshop.clock, vault=workshop.vault)
+    other.catalogue.use(action)
+    assert (await other.attempt(execution, "a", first=True))["status"] == "completed"
+    await behind.lag(workshop.ada.scope, TENANCY, "secrets")
+    await put(workshop, NEXT, "OTHER")
+    values = SecretValues(documents=behind, vault=workshop.vault, clock=workshop.clock)
+    assert await values.existing(workshop.ada.scope, ["OTHER", "NONE"]) == ["OTHER"]
 
 
 async def test_one_that_was_deleted_meanwhile_is_not_there_either(

@@ -14,6 +14,7 @@ from shared.domain.waiting import Waiting
 from shared.domain.workloads import Deployment, Rollout, Workload
 from shared.modules.containers.repositories import NO_REPOSITORIES, Repositories
 from shared.modules.kubernetes.parameters import (
+    CONFIDENTIAL,
     LABEL,
     DeployOutputs,
     DeployParameters,
@@ -40,6 +41,7 @@ class DeployToKubernetes(Action):
     name = "deploy-to-kubernetes"
     module = "kubernetes"
     side_effect = "compensatable"
+    takes_secrets = CONFIDENTIAL
     offers: ClassVar[Mapping[str, str]] = MappingProxyType({DEPLOYMENT: "deployment"})
     takes: ClassVar[Mapping[str, Taking]] = MappingProxyType(
         {"image": Taking("image", unless=frozenset({"manifests"}))}
@@ -121,6 +123,7 @@ class UndoDeployment(Action):
     name = "undo-deployment"
     module = "kubernetes"
     side_effect = "idempotent"
+    takes_secrets = CONFIDENTIAL
     takes: ClassVar[Mapping[str, Taking]] = MappingProxyType({"deployment": Taking(DEPLOYMENT)})
     Parameters: ClassVar[type[BaseModel]] = UndoParameters
     Outputs: ClassVar[type[BaseModel]] = UndoOutputs

@@ -123,6 +123,10 @@ class TargetParameters(BaseModel):
     )
 
 
+CONFIDENTIAL: Final = frozenset({"kubeconfig"})
+"""Of these, the parameters that may have secrets in them."""
+
+
 class DeployParameters(TargetParameters):
     """What to run where: an ``image``, or Kubernetes ``manifests`` as they are."""
 

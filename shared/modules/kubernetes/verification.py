@@ -13,7 +13,7 @@ from shared.domain.times import parse_rfc3339, rfc3339
 from shared.domain.waiting import Waiting
 from shared.modules.fetching import Fetcher
 from shared.modules.kubernetes.deployment import DEPLOYMENT
-from shared.modules.kubernetes.parameters import VerifyOutputs, VerifyParameters
+from shared.modules.kubernetes.parameters import CONFIDENTIAL, VerifyOutputs, VerifyParameters
 from shared.modules.kubernetes.targets import Targets, told
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Foreseen, Pending, Result
 from shared.ports.targets import Probed
@@ -40,6 +40,7 @@ class VerifyDeployment(Action):
     name = "verify-deployment"
     module = "kubernetes"
     side_effect = "idempotent"
+    takes_secrets = CONFIDENTIAL
     takes: ClassVar[Mapping[str, Taking]] = MappingProxyType(
         {"deployment": Taking(DEPLOYMENT, is_optional=True)}
     )
