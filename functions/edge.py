@@ -220,10 +220,12 @@ async def _unseal(platform: Application, call: Call) -> None:
 
 async def _identify(platform: Application, call: Call, route: Route, operation: str) -> None:
     credentials = *_, address = _credentials(platform, call)
-    member = await platform.authentication.authenticate(*credentials, suspended=route.while_suspended)
+    member = await platform.authentication.authenticate(*credentials)
     logs.add(tenant_id=member.scope.tenant_id)
     call.authenticated = caller = replace(member, request_id=call.request_id, address=address)
     await _count(platform, call, member.scope, member.principal.user)
+    if not route.while_suspended:
+        await platform.tenants.require_served(member.scope)
     asked = Resource(route.resource_id(call.request.path_params))
     call.authenticated = await platform.policies.require(caller, operation, asked)
 
@@ -235,6 +237,7 @@ async def _recognize(platform: Application, call: Call) -> None:
         logs.add(tenant_id=member.scope.tenant_id)
         call.authenticated = replace(member, request_id=call.request_id, address=address)
         await _count(platform, call, member.scope, member.principal.user)
+        await platform.tenants.require_served(member.scope)
     else:
         first = call.known.memberships[0]
         await _count(platform, call, TenantScope(first.tenant_id), first.user)

@@ -68,19 +68,13 @@ class Authentication:
         self._state = members.state
 
     async def authenticate(
-        self,
-        authorization: str | None,
-        tenant_header: str | None,
-        address: str | None = None,
-        *,
-        suspended: bool = False,
+        self, authorization: str | None, tenant_header: str | None, address: str | None = None
     ) -> Caller:
         """The caller that the ``Authorization`` and ``X-Tenant-ID`` headers of a request stand for.
 
-        With ``suspended`` it may be a member of a tenant for whose members nothing else is done.
+        Whether anything is done for its tenant's members, whoever asks this looks (``tenants.py``).
 
         Raises:
-            TenantSuspendedError: the tenant is suspended, or is being erased.
             UnauthenticatedError: no bearer token, one that is refused, or one of nobody's member.
             RateLimitedError: it is none that is taken, and neither were many before it, from ``address`` or
                 of the same identity.
@@ -89,12 +83,6 @@ class Authentication:
             UnavailableError: the store or the issuer's keys cannot be had.
         """
         identity = await self._verified(authorization, address)
-        caller = await self._caller(identity, tenant_header)
-        if not suspended:
-            await self._tenants.require_served(caller.scope)
-        return caller
-
-    async def _caller(self, identity: Identity, tenant_header: str | None) -> Caller:
         now = self._clock.now().timestamp()
         key = (identity.issuer, identity.subject, identity.kind, tenant_header)
         if (caller := self._remembered(key, now)) is not None:
@@ -115,8 +103,7 @@ class Authentication:
         """Who sends these headers; the tenant need not be named, also by a member of several.
 
         Raises:
-            UnauthenticatedError, RateLimitedError, NotFoundError, UnavailableError, TenantSuspendedError: as
-                :meth:`authenticate`.
+            UnauthenticatedError, RateLimitedError, NotFoundError, UnavailableError: as :meth:`authenticate`.
             BadRequestError: ``X-Tenant-ID`` is not a tenant's id.
         """
         identity = await self._verified(authorization, address)

@@ -31,6 +31,7 @@ from shared.ports.documents import (
 from shared.security.scope import TenantScope
 from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
+from shared.services.paging import bodies
 from shared.services.receipts import Record, once
 from shared.services.tenants import Tenants
 
@@ -135,6 +136,17 @@ class BuildContexts:
             async for found in self._expired(scope):
                 forgotten += await self._forget(scope, found)
         return forgotten
+
+    async def forget_all(self, scope: TenantScope) -> None:
+        """Forget every archive of a tenant that is erased, whose documents go then.
+
+        Raises:
+            UnavailableError: the store cannot be reached.
+        """
+        query = Query(TENANCY, KIND, partition=PARTITION, limit=BATCH)
+        async for body in bodies(self._documents, scope, query):
+            with suppress(NoContextsError):  # its registry is not set any more
+                await self._store.forget(scope, body["digest"])
 
     async def _expired(self, scope: TenantScope) -> AsyncIterator[Document]:
         query = Query(

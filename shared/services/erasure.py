@@ -37,6 +37,7 @@ from shared.ports.remains import Remains
 from shared.ports.secrets import Secrets
 from shared.security.principals import PLATFORM
 from shared.security.scope import TenantScope
+from shared.services.build_contexts import BuildContexts
 from shared.services.chains import Act
 from shared.services.directory import DIRECTORY, Directory
 from shared.services.paging import bodies, pages
@@ -68,6 +69,7 @@ class Erasure:
         runs: Runs,
         orchestrations: Orchestrations,
         secrets: Secrets,
+        contexts: BuildContexts,
         remains: Remains,
         tenants: Tenants,
         settling: TenantSettling,
@@ -77,6 +79,7 @@ class Erasure:
         self._runs = runs
         self._orchestrations = orchestrations
         self._secrets = secrets
+        self._contexts = contexts
         self._remains = remains
         self._directory = Directory(documents)
         self._tenants = tenants
@@ -134,6 +137,7 @@ class Erasure:
             return False
         async for name in self._secrets.names(scope):
             await self._secrets.delete(scope, name=name)
+        await self._contexts.forget_all(scope)
         await self._forget_identities(scope)
         await self._forget_notes(scope)
         while await self._delete_documents(scope):

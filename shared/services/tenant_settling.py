@@ -7,12 +7,19 @@ the directory). Whoever makes the change settles it at once; if it dies, the rec
 All of it is harmless when it was done before.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
-from shared.domain.errors import DocumentError, DocumentExistsError, DocumentMissingError, UnavailableError
+from shared.domain.errors import (
+    DocumentError,
+    DocumentExistsError,
+    DocumentMissingError,
+    QuantumError,
+    UnavailableError,
+)
 from shared.domain.members import NewMember
 from shared.domain.standings import PLATFORM, Administrator, standing_of
 from shared.domain.times import rfc3339
@@ -52,6 +59,9 @@ PAGE: Final = 50
 _LEFT: Final = ("untold", "administrator")
 """The fields of a tenant's document that say what is left to be done."""
 _DIRECTORY: Final = TenantScope(DIRECTORY)
+
+
+_log = logging.getLogger(__name__)
 
 
 class TenantSettling:
@@ -95,13 +105,19 @@ class TenantSettling:
         raise UnavailableError
 
     async def settle_left(self, *, before: datetime) -> int:
-        """Do what is left of changes that were noted ``before``; of how many tenants."""
+        """Do what is left of changes that were noted ``before``; of how many tenants.
+
+        One that it cannot be done of holds up no other, and is looked at again.
+        """
         query = Query(TENANCY, NOTES, partition=NOTES, limit=PAGE)
         settled = 0
         async for note in bodies(self._documents, _DIRECTORY, query):
             if note["noted_at"] < rfc3339(before):
-                await self.settle(TenantScope(note["id"]))
-                settled += 1
+                try:
+                    await self.settle(TenantScope(note["id"]))
+                    settled += 1
+                except QuantumError:
+                    _log.warning("what is left of changes of %s is not done yet", note["id"], exc_info=True)
         return settled
 
     async def _settle(self, scope: TenantScope, document: Document) -> bool:

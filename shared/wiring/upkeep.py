@@ -12,6 +12,7 @@ from shared.services.retention import Retention
 from shared.services.sealing import Fingerprints, Sealer
 from shared.services.slots import Slots
 from shared.services.warmup import WarmUp
+from shared.wiring.builds import BuildServices
 from shared.wiring.foundation import Foundation
 from shared.wiring.tenancy import TenancyServices
 
@@ -27,7 +28,9 @@ class UpkeepServices:
     warm_up: WarmUp
 
 
-def upkeep_services(base: Foundation, catalogue: Catalogue, tenancy: TenancyServices) -> UpkeepServices:
+def upkeep_services(
+    base: Foundation, catalogue: Catalogue, tenancy: TenancyServices, builds: BuildServices
+) -> UpkeepServices:
     documents, adapters = base.documents, base.adapters
     return UpkeepServices(
         recovery=Recovery(
@@ -54,6 +57,7 @@ def upkeep_services(base: Foundation, catalogue: Catalogue, tenancy: TenancyServ
             runs=base.runs,
             orchestrations=adapters.orchestrations,
             secrets=adapters.secrets,
+            contexts=builds.build_contexts,
             remains=AllRemains([adapters.remains, base.repositories]),
             tenants=base.tenants,
             settling=tenancy.tenant_settling,

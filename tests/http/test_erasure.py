@@ -1,5 +1,6 @@
 """Erasing a tenant: nothing is left of it but that it was."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from shared.services.erasure import GRACE, Erasure
 from shared.services.paging import bodies
 from shared.services.runs import Runs
 from tests.fakes.documents import Killed
-from tests.http.harness import Stage, World
+from tests.http.harness import KEPT_CONTEXTS, Stage, World
 from tests.stores import BOTH_STORES
 
 MARKER = "planted7f3a9c"
@@ -32,6 +33,7 @@ def timer(stage: Stage, remains: Remains | None = None) -> Erasure:
         runs=Runs(adapters.documents),
         orchestrations=adapters.orchestrations,
         secrets=adapters.secrets,
+        contexts=platform.build_contexts,
         remains=remains or NoRemains(),
         tenants=platform.tenants,
         settling=platform.tenant_settling,
@@ -68,6 +70,9 @@ async def furnish(stage: Stage) -> None:
     await send(world, "PUT", f"/subscriptions/{MARKER}", json=hook)
     forbids = f'forbid (principal, action == Action::"intents.archive", resource == Intent::"{MARKER}");'
     await send(world, "PUT", f"/policies/{MARKER}", json={"policy": forbids})
+    archive, media = gzip.compress(MARKER.encode()), {"Content-Type": "application/gzip"}
+    await send(world, "POST", "/contexts", content=archive, headers=media)
+    assert any(tenant == "initech" for tenant, _ in KEPT_CONTEXTS.kept)
     parked = {"id": "p", "kind": "parked", "document": f'{{"tenant_id": "initech", "x": "{MARKER}"}}'}
     soon_gone = Create({"id": "soon", "kind": "thing", "text": MARKER}, ttl=1)
     documents = world.adapters.documents
@@ -114,6 +119,7 @@ async def test_all_of_it_goes_and_that_it_was_stays(stage: Stage) -> None:
     assert await timer(stage).run() == 1
     assert await found(stage) == []
     assert [name async for name in stage.world.adapters.secrets.names(INITECH)] == []
+    assert not any(tenant == "initech" for tenant, _ in KEPT_CONTEXTS.kept)
     assert (await stage.world.send("bill", "GET", "/me")).status_code == 401
     assert (await stage.world.send("eve", "GET", "/me")).json()["tenant_id"] == "globex"
     again = await stage.world.send("eve", "GET", "/intents", headers={"X-Tenant-ID": "globex"})

@@ -110,6 +110,17 @@ def test_a_bad_option_is_named(
     assert f"  {place}: " in printed.err
 
 
+def test_the_platform_has_administrators_of_its_own_and_no_other_tenant_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = ("--user", "root", "--role", "platform-admin", "--data", str(tmp_path))
+    assert _run("token", "--tenant", "platform", *root) == 0
+    caller = asyncio.run(_enter(tmp_path, capsys.readouterr().out.strip()))
+    assert (caller.principal.name, *caller.principal.roles) == ("root@platform", "platform-admin")
+    assert _run("token", "--tenant", "acme", *root) == 1
+    assert "'platform-admin' is not a role" in capsys.readouterr().err
+
+
 def test_a_data_folder_that_cannot_be_used_is_told_without_a_traceback(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
