@@ -5,6 +5,7 @@ from quantum.contract.tenants import (
     ChangeTenant,
     CreateTenant,
     PatchTenant,
+    PutCeiling,
     Tenant,
     TenantPage,
     TenantQuery,
@@ -60,6 +61,18 @@ GET_USAGE = Route(
     summary="How much of its quotas and limits your tenant uses, or any as an administrator of the platform",
     operation="tenants.read",
     response=TenantUsage,
+)
+PUT_CEILING = Route(
+    name="put_ceiling",
+    method="PUT",
+    path="v1/tenants/{id}/ceiling",
+    summary="Say what a tenant may have at most (administrators of the platform)",
+    operation="tenants.allow",
+    body=PutCeiling,
+    response=Tenant,
+    headers=("ETag",),
+    problems=(409, 412, 422, 503),
+    durable=True,
 )
 SUSPEND_TENANT = Route(
     name="suspend_tenant",

@@ -6,8 +6,9 @@ from azurefunctions.extensions.http.fastapi import Response
 from functions import routes_tenants, triggers, wire
 from functions.edge import Call
 from functions.replies import entity_tag, if_match, reply, resource
-from quantum.contract.tenants import ChangeTenant, CreateTenant, PatchTenant, TenantQuery
+from quantum.contract.tenants import ChangeTenant, CreateTenant, PatchTenant, PutCeiling, TenantQuery
 from shared.bootstrap import Application
+from shared.domain.allowances import Allowance
 from shared.domain.standings import Administrator
 from shared.domain.tenants import Tenant
 
@@ -21,6 +22,7 @@ def blueprint(platform: Application) -> df.Blueprint:
             routes_tenants.GET_TENANT: get,
             routes_tenants.PATCH_TENANT: patch,
             routes_tenants.GET_USAGE: usage,
+            routes_tenants.PUT_CEILING: allow,
             routes_tenants.SUSPEND_TENANT: suspend,
             routes_tenants.RESUME_TENANT: resume,
             routes_tenants.ERASE_TENANT: erase,
@@ -59,6 +61,14 @@ async def patch(platform: Application, call: Call) -> Response:
 
 async def usage(platform: Application, call: Call) -> Response:
     return reply(wire.usage(await platform.usages.of(call.caller, call.id)))
+
+
+async def allow(platform: Application, call: Call) -> Response:
+    body: PutCeiling = call.body
+    ceiling = Allowance.of(body.model_dump())
+    return _shown(
+        await platform.tenant_changes.allow(call.caller, call.id, ceiling, if_match=if_match(call.headers))
+    )
 
 
 async def suspend(platform: Application, call: Call) -> Response:

@@ -92,6 +92,21 @@ class Ceiling(BaseModel):
     quotas: Quotas
 
 
+class PutCeiling(BaseModel):
+    """What a tenant may have at most, in place of what it could have before.
+
+    What is left out or null is as the operator says for every tenant.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    max_concurrent_executions: Count | None = Field(
+        default=None, description="How many executions run at a time.", examples=[50]
+    )
+    rate_limits: RateLimits = Field(default_factory=RateLimits)
+    quotas: Quotas = Field(default_factory=Quotas)
+
+
 class TenantSettings(BaseModel):
     """What a tenant's intents must keep to."""
 

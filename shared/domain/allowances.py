@@ -60,14 +60,14 @@ NO_ALLOWANCE: Final = Allowance()
 """Of who says nothing."""
 
 
-def allowance_errors(allowance: Allowance, at: str) -> Iterator[FieldError]:
-    """Everything wrong with an allowance that stands at ``at``."""
+def allowance_errors(allowance: Allowance, *at: str) -> Iterator[FieldError]:
+    """Everything wrong with an allowance, at its place below ``at``."""
     most = allowance.max_concurrent_executions
     if most is not None and not 1 <= most <= MAX_CONCURRENCY:
         message = f"it is 1 to {MAX_CONCURRENCY}, not {most}; null puts it back to what the platform has"
-        yield FieldError(pointer(at, "max_concurrent_executions"), "VALUE", message)
-    yield from limit_errors(allowance.rate_limits, at, "rate_limits")
-    yield from quota_errors(allowance.quotas, at, "quotas")
+        yield FieldError(pointer(*at, "max_concurrent_executions"), "VALUE", message)
+    yield from limit_errors(allowance.rate_limits, *at, "rate_limits")
+    yield from quota_errors(allowance.quotas, *at, "quotas")
 
 
 def ceiling_errors(asked: Allowance, before: Allowance, ceiling: Allowance, at: str) -> Iterator[FieldError]:

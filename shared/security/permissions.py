@@ -59,6 +59,7 @@ OPERATIONS: frozenset[str] = READS | {
     "secrets.manage",
     "secrets.use",
     "subscriptions.manage",
+    "tenants.allow",
     "tenants.configure",
     "tenants.create",
     "tenants.erase",

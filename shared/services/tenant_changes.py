@@ -4,10 +4,11 @@ How a tenant stands is in its own document, which decides; what follows from a c
 ``tenant_settling.py``.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
+from shared.domain.allowances import Allowance, allowance_errors
 from shared.domain.errors import (
     ConflictError,
     DocumentError,
@@ -22,6 +23,7 @@ from shared.domain.members import identity_errors, member_errors
 from shared.domain.paging import Cursors
 from shared.domain.pointers import pointer
 from shared.domain.standings import (
+    GONE,
     PLATFORM,
     Administrator,
     Standing,
@@ -117,6 +119,24 @@ class TenantChanges:
         work = self._create(caller, scope, administrator)
         return await self._once(caller, scope, work)
 
+    async def allow(
+        self, caller: Caller, tenant_id: str, ceiling: Allowance, *, if_match: IfMatch = None
+    ) -> Tenant:
+        """Allow the tenant so much, in place of what every tenant is allowed; None: as much as that.
+
+        Felt by this process at once, by others within seconds (``tenant_settings.LIFE``).
+
+        Raises:
+            NotFoundError: there is no such tenant.
+            ConflictError: it is being erased.
+            StaleError: its state is none of ``if_match``.
+            ValidationFailedError: the ceiling breaks rules; all of them are listed.
+        """
+        if errors := list(allowance_errors(ceiling)):
+            raise ValidationFailedError(errors=errors)
+        scope = scope_of(caller, tenant_id)
+        return await self._once(caller, scope, self._allow(caller, scope, ceiling.to_json(), if_match))
+
     async def suspend(
         self, caller: Caller, tenant_id: str, reason: str, *, if_match: IfMatch = None
     ) -> Tenant:
@@ -188,6 +208,29 @@ class TenantChanges:
             self._tenants.forget(scope)
         return await self._settled(scope)
 
+    async def _allow(
+        self, caller: Caller, scope: TenantScope, ceiling: Mapping[str, Any], if_match: IfMatch
+    ) -> Tenant:
+        for _ in range(ATTEMPTS):
+            before = await self._before(scope, if_match)
+            if standing_of(before.body).status in GONE:
+                raise ConflictError(f"The tenant {scope.tenant_id!r} is being erased, and stays as it is")
+            old, new = {"ceiling": before.body.get("ceiling", {})}, {"ceiling": ceiling}
+            act = Act("tenant.allow", caller.origin, old, new)
+            await self._settling.note(scope)
+            if old == new or await self._commit(scope, before, new, act):
+                await self._configuration.renew(scope)
+                return await self._settled(scope)
+        raise UnavailableError
+
+    async def _before(self, scope: TenantScope, if_match: IfMatch) -> Document:
+        """What is stored of the tenant, if it is as the caller has it."""
+        before = await self._tenants.document(scope)
+        if before is None:
+            raise NotFoundError(f"There is no tenant {scope.tenant_id!r}")
+        require_match(before, if_match)
+        return before
+
     async def _change(
         self, caller: Caller, tenant_id: str, change: _Change, reason: str, if_match: IfMatch
     ) -> Tenant:
@@ -207,29 +250,24 @@ class TenantChanges:
         self, caller: Caller, scope: TenantScope, change: _Change, reason: str | None, if_match: IfMatch
     ) -> Tenant:
         for _ in range(ATTEMPTS):
-            before = await self._tenants.document(scope)
-            if before is None:
-                raise NotFoundError(f"There is no tenant {scope.tenant_id!r}")
-            require_match(before, if_match)
-            _require_changeable(scope, standing_of(before.body), change)
+            before = await self._before(scope, if_match)
+            standing = standing_of(before.body)
+            _require_changeable(scope, standing, change)
             await self._settling.note(scope)
-            if await self._commit(caller, scope, before, change, reason):
+            why = reason or before.body.get("reason")
+            after = Standing(change.status, why, rfc3339(self._clock.now()), caller.principal.name)
+            act = Act(change.action, caller.origin, standing.audited, after.audited)
+            if await self._commit(scope, before, asdict(after), act):
                 return await self._settled(scope)
         raise UnavailableError
 
     async def _commit(
-        self, caller: Caller, scope: TenantScope, before: Document, change: _Change, reason: str | None
+        self, scope: TenantScope, before: Document, fields: Mapping[str, Any], act: Act
     ) -> bool:
-        """Store the change with its record; False if another came first.
-
-        Without a reason, it is as before.
-        """
-        now, why = self._clock.now(), reason or before.body.get("reason")
-        after = Standing(change.status, why, rfc3339(now), caller.principal.name)
-        act = Act(change.action, caller.origin, standing_of(before.body).audited, after.audited)
-        record = await self._chains.linked(self._documents, _chain(scope), act, now=now)
+        """Store the fields with the record of the act; False if another came first."""
+        record = await self._chains.linked(self._documents, _chain(scope), act, now=self._clock.now())
         left = [*before.body.get("untold", ()), untold(act, record)]
-        replace = Replace({**before.body, **asdict(after), "untold": left}, if_match=before.etag)
+        replace = Replace({**before.body, **fields, "untold": left}, if_match=before.etag)
         try:
             await self._documents.transact(
                 scope, container=TENANCY, partition=TENANT, operations=[replace, *record]

@@ -125,6 +125,10 @@ class Configuration:
             self._remembered.pop(scope.tenant_id, None)
         return (await self.allowance(scope)).max_concurrent_executions
 
+    async def renew(self, scope: TenantScope) -> None:
+        """Go by what is stored now, for this process has changed it."""
+        await self._limits.change(scope, await self.max_concurrent_executions(scope, fresh=True))
+
     async def settings(self, scope: TenantScope) -> TenantSettings:
         """What the tenant's administrators ask, as it was stored up to ``LIFE`` seconds ago."""
         return (await self._known(scope)).settings

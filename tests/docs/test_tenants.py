@@ -23,6 +23,7 @@ def test_the_commands_lead_through_the_life_of_members(host: hosting.Host) -> No
     tenant = r'"id":"initech","created_at":"[^"]+","status":"(\w+)","reason":(null|"[^"]*")'
     assert re.findall(tenant, shown) == [
         ("active", "null"),
+        ("active", "null"),
         ("suspended", '"The contract has ended."'),
         ("active", '"It was renewed."'),
         ("suspended", '"It asked to go."'),
@@ -30,6 +31,7 @@ def test_the_commands_lead_through_the_life_of_members(host: hosting.Host) -> No
         ("erasing", '"It asked to go."'),
     ]
     assert '{"id":"initech","status":"active"' in shown
+    assert shown.count('"ceiling":{"max_concurrent_executions":20') == 3
 
 
 def test_the_page_tells_of_every_role() -> None:

@@ -195,6 +195,11 @@ async def _suspend_tenant(world: World, name: str) -> Request:
     return replace(create, path=f"/tenants/{name}/suspend", body={"reason": "it must be"})
 
 
+async def _put_ceiling(world: World, name: str) -> Request:
+    suspend = await _suspend_tenant(world, name)
+    return replace(suspend, method="PUT", path=f"/tenants/{name}/ceiling", body={"quotas": {"intents": 5}})
+
+
 async def _resume_tenant(world: World, name: str) -> Request:
     suspend = await _suspend_tenant(world, name)
     assert (await world.send("root", "POST", suspend.path, json=suspend.body)).is_success
@@ -237,6 +242,7 @@ REQUESTS: Mapping[str, Callable[[World, str], Awaitable[Request]]] = {
     "upload_context": _upload,
     "patch_tenant": _patch_tenant,
     "create_tenant": _create_tenant,
+    "put_ceiling": _put_ceiling,
     "suspend_tenant": _suspend_tenant,
     "resume_tenant": _resume_tenant,
     "erase_tenant": _erase_tenant,
@@ -246,6 +252,7 @@ REQUESTS: Mapping[str, Callable[[World, str], Awaitable[Request]]] = {
 RECORDS: Mapping[str, int] = {
     "retry_execution": 2,
     "create_tenant": 3,
+    "put_ceiling": 2,
     "suspend_tenant": 2,
     "resume_tenant": 2,
     "erase_tenant": 2,
@@ -359,6 +366,7 @@ _OTHER: Mapping[str, dict[str, Any]] = {
     "put_secret": {"value": "another value"},
     "patch_tenant": {"settings": {"allowed_registries": None}},
     "create_tenant": {"id": "another"},
+    "put_ceiling": {"quotas": {"intents": 6}},
     "suspend_tenant": {"reason": "another"},
     "resume_tenant": {"reason": "another"},
 }

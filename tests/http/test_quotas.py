@@ -193,3 +193,51 @@ async def test_usage_is_told_to_who_may_read_settings(world: World) -> None:
     assert (await world.send(None, "GET", path)).status_code == 401
     assert (await world.send("viewer", "GET", path)).status_code == 403
     assert (await world.send("eve", "GET", path)).status_code == 404
+
+
+@BOTH_STORES
+async def test_an_administrator_of_the_platform_says_what_one_tenant_may_have_at_most(world: World) -> None:
+    path = "/tenants/acme/ceiling"
+    raised = {"quotas": {"policies": 30}, "rate_limits": {"hour": 7000}, "max_concurrent_executions": 9}
+    allowed = await world.send("root", "PUT", path, json=raised)
+    assert allowed.status_code == 200, allowed.text
+    ceiling = allowed.json()["ceiling"]
+    assert (ceiling["quotas"]["policies"], ceiling["quotas"]["intents"]) == (30, 10_000)
+    assert (ceiling["rate_limits"]["hour"], ceiling["max_concurrent_executions"]) == (7000, 9)
+    await configure(world, policies=30)
+    used = (await world.send("admin", "GET", "/tenants/acme/usage")).json()
+    assert used["quotas"]["policies"] == {"used": 0, "limit": 30}
+    assert used["max_concurrent_executions"] == {"used": None, "limit": 9}
+    stale = {"If-Match": '"old"'}
+    assert (await world.send("root", "PUT", path, json=raised, headers=stale)).status_code == 412
+    # What was left out is as for every tenant, and settings that are above it are held to it.
+    lowered = {"quotas": {"policies": 1}}
+    back = (await world.send("root", "PUT", path, json=lowered)).json()["ceiling"]
+    assert (back["rate_limits"]["hour"], back["quotas"]["policies"]) == (None, 1)
+    assert (await world.send("admin", "PUT", "/policies/one", json=body("policies", "one"))).is_success
+    assert (
+        await world.send("admin", "PUT", "/policies/two", json=body("policies", "two"))
+    ).status_code == 429
+    other = await world.send(
+        "admin", "PATCH", "/tenants/acme", json={"settings": {"forbidden_actions": ["assert"]}}
+    )
+    assert other.status_code == 200, "what was set before is in nobody's way"
+    for who in ("admin", "root"):
+        trail = (await world.send(who, "GET", "/audit", params={"action": "tenant.allow"})).json()["items"]
+        assert [one["principal"] for one in trail] == ["root@platform"] * 2
+        assert trail[0]["after"]["ceiling"]["quotas"]["policies"] == 1
+
+
+async def test_a_ceiling_is_the_platforms_to_say_and_is_one(world: World) -> None:
+    path, some = "/tenants/acme/ceiling", {"quotas": {"intents": 5}}
+    for user, status in ((None, 401), ("viewer", 403), ("admin", 403), ("eve", 403)):
+        assert (await world.send(user, "PUT", path, json=some)).status_code == status, user
+    assert (await world.send("root", "PUT", "/tenants/none/ceiling", json=some)).status_code == 404
+    bad = {"quotas": {"policies": 101}, "rate_limits": {"burst": 0}, "max_concurrent_executions": 0}
+    refused = await world.send("root", "PUT", path, json=bad)
+    assert (refused.status_code, [error["pointer"] for error in refused.json()["errors"]]) == (
+        422,
+        ["/max_concurrent_executions", "/rate_limits/burst", "/quotas/policies"],
+    )
+    unknown = await world.send("root", "PUT", path, json={"intents": 5})
+    assert (unknown.status_code, unknown.json()["errors"][0]["pointer"]) == (400, "/intents")

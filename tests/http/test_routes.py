@@ -54,6 +54,7 @@ BODIES: Mapping[str, Any] = {
         "id": "umbrella",
         "administrator": {"user": "ada", "issuer": LOCAL_ISSUER, "subject": "ada-of-umbrella"},
     },
+    "put_ceiling": {"quotas": {"intents": 5000}, "rate_limits": {"hour": 2000}},
     "suspend_tenant": {"reason": "for now"},
     "resume_tenant": {"reason": "again"},
 }

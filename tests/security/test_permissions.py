@@ -88,7 +88,7 @@ def test_nobody_does_anything_to_what_is_another_tenants(operation: str) -> None
     assert (theirs.allowed, theirs.policies) == (False, ("tenant-boundary",))
 
 
-MANAGED = {f"tenants.{verb}" for verb in ("configure", "create", "erase", "list", "read", "suspend")}
+MANAGED = {f"tenants.{verb}" for verb in ("allow", "configure", "create", "erase", "list", "read", "suspend")}
 """What an administrator of the platform may do to tenants that are not its own."""
 
 

@@ -355,6 +355,7 @@ BODIES: Final[Mapping[str, Callable[[Actor, Request], Json]]] = {
     "put_secret": lambda actor, _: {"value": actor.mark(), "description": actor.mark()},
     "put_member": _put_member,
     "patch_tenant": _patch_tenant,
+    "put_ceiling": lambda *_: {"quotas": {"intents": 5000}},
     "create_tenant": _create_tenant,
     "suspend_tenant": _reason,
     "resume_tenant": _reason,
