@@ -86,6 +86,7 @@ class Streams:
             try:
                 if not (await self._tenants.standing(scope)).served:
                     return
+                await self._berths.renew(scope)
                 events = await reader.read(limit=PAGE, wait=patience)
             except UnavailableError as error:
                 # The stream outlives it: browsers come back from a broken stream, but not from a 503.

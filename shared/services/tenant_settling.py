@@ -208,5 +208,5 @@ def _act(left: Mapping[str, Any]) -> Act:
 
 def _outside(scope: TenantScope, told: Mapping[str, Any] | None) -> dict[str, Any]:
     """What the platform's chain says of a tenant before or after an act."""
-    standing = {name: told[name] for name in ("status", "reason") if told and name in told}
-    return {"tenant": scope.tenant_id, **standing}
+    known = {name: told[name] for name in ("status", "reason", "ceiling") if told and name in told}
+    return {"tenant": scope.tenant_id, **known}

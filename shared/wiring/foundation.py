@@ -94,7 +94,7 @@ class Foundation:
             tenants,
             room,
             Slots(documents, tenants=tenants, room=room, clock=adapters.clock, ids=adapters.ids),
-            Berths(documents, room=room, ids=adapters.ids),
+            Berths(documents, room=room, clock=adapters.clock, ids=adapters.ids),
             Policies(
                 documents=documents,
                 chains=chains,

