@@ -26,9 +26,9 @@ from localhost.http.server import Server, bind
 from localhost.identity.token import issue_token
 from localhost.registry.service import open_registry
 from shared.modules.containers.authentication import RegistryCredentials
+from shared.modules.containers.patience import MIB, Pace
 from shared.modules.containers.registries import Registry
 from shared.modules.containers.sending import Connections
-from shared.modules.containers.uploads import MIB, Pace
 from shared.ports.registries import Login, RegistryPlace
 from shared.security.addresses import LOOPBACK
 from shared.security.egress import EgressPolicy
@@ -184,10 +184,13 @@ class Line:
     cuts: list[int] = field(default_factory=list[int])
     broken: int = 0
     refuses: bool = False
+    refusals: int = 0
+    """How many connections are refused once one was broken."""
     port: int = 0
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.refuses:
+        if self.refuses or (self.broken and self.refusals):
+            self.refusals = max(0, self.refusals - 1)
             writer.transport.abort()
             return
         there, back = await asyncio.open_connection("127.0.0.1", self.target)

@@ -1,6 +1,7 @@
 """What is pushed as a manifest, held against the image specification before it is stored."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final
 
 from localhost.registry.errors import RegistryError
@@ -81,9 +82,18 @@ def _typed(manifest: Manifest) -> Manifest:
     return Manifest(manifest.content, kind)
 
 
+def _artifact_type(document: Mapping[str, Any]) -> str | None:
+    match document:
+        case {"artifactType": str(kind)} if kind:
+            return kind
+        case {"config": {"mediaType": str(kind)}}:
+            return kind
+    return None
+
+
 def _described(stored: StoredManifest) -> dict[str, Any]:
     document = Manifest(stored.content, stored.media_type).document
-    kind = document.get("artifactType") or document.get("config", {}).get("mediaType")
+    kind = _artifact_type(document)
     annotations = document.get("annotations")
     return {
         "mediaType": stored.media_type,

@@ -366,6 +366,9 @@ class TestDiscovery:
         filtered = http.get(at, params={"artifactType": kinds[0]})
         assert filtered.headers["oci-filters-applied"] == "artifactType"
         assert [one["artifactType"] for one in filtered.json()["manifests"]] == kinds[:1]
+        odd = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [], "config": "x", "artifactType": 7}
+        put_manifest(http, json.dumps({**odd, "subject": subject}).encode(), kind=OCI_INDEX)
+        assert len(http.get(at).json()["manifests"]) == 3
         assert http.get(f"{BASE}/referrers/{ABSENT}").json()["manifests"] == []
         assert http.get(f"{BASE}/referrers/x").status_code == 400
 

@@ -13,8 +13,9 @@ from shared.domain.errors import UnavailableError
 from shared.domain.images import LATEST, MAX_NAME, REPOSITORY, REPOSITORY_RULE, ImageReference
 from shared.modules.containers.authentication import RegistryCredentials
 from shared.modules.containers.manifests import Manifest
+from shared.modules.containers.patience import Pace
 from shared.modules.containers.registries import Registry
-from shared.modules.containers.sending import Connections
+from shared.modules.containers.sending import PACE, Connections
 from shared.ports.actions import ActionError
 from shared.ports.registries import RegistryPlace
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
@@ -37,12 +38,15 @@ class BuildRegistry:
         egress: EgressPolicy,
         credentials: RegistryCredentials = None,
         telemetry: Telemetry = NO_TELEMETRY,
+        pace: Pace = PACE,
     ) -> None:
         """``egress`` is the rule for everything else; this registry may be reached beside it."""
         self.place = place
         self._connections = Connections(replace(egress, hosts=egress.hosts | place.hosts), telemetry)
         self.credentials = place.login or credentials
-        self.registry = Registry(self._connections, place.name, self.credentials, origin=place.origin)
+        self.registry = Registry(
+            self._connections, place.name, self.credentials, origin=place.origin, pace=pace
+        )
 
     def repository(self, scope: TenantScope, name: str) -> str:
         """The repository of what the tenant calls ``name``: ``acme/myapp``.

@@ -5,12 +5,11 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from shared.modules.containers.manifests import Descriptor
+from shared.modules.containers.patience import Patience
 from shared.modules.containers.sending import Sender, told_as_action_error
 from shared.ports.actions import ActionError
 
 PIECE: Final = 64 * 1024
-FAILURES: Final = 4
-"""How often in a row reading may break off, without a byte in between, before that is a failure."""
 
 
 class Downloads:
@@ -28,7 +27,7 @@ class Downloads:
         doing = f"reading {wanted.digest} of {repository} from"
         told = f"{doing} {self._sender.name}"
         check = _Check(wanted, offset, told)
-        failures = 0
+        patience = Patience(self._sender.pace)
         while not check.is_done:
             begun = check.at
             try:
@@ -37,9 +36,9 @@ class Downloads:
                     yield piece
                 check.end()
             except ActionError as error:
-                failures = 1 if check.at > begun else failures + 1
-                if not error.retryable or failures == FAILURES:
-                    raise
+                if check.at > begun:
+                    patience.renew()
+                await patience.wait(error)
 
     async def _answered(
         self, repository: str, wanted: Descriptor, offset: int, doing: str

@@ -17,8 +17,9 @@ from shared.modules.containers.answers import done_with
 from shared.modules.containers.authentication import RegistryCredentials
 from shared.modules.containers.downloads import Downloads, check_digest
 from shared.modules.containers.manifests import MANIFESTS, MAX_MANIFEST, Descriptor, Manifest
-from shared.modules.containers.sending import Connections, Sender, told_as_action_error
-from shared.modules.containers.uploads import Pace, Source, Uploads
+from shared.modules.containers.patience import Pace
+from shared.modules.containers.sending import PACE, Connections, Sender, told_as_action_error
+from shared.modules.containers.uploads import Source, Uploads
 from shared.ports.actions import ActionError
 from shared.security.origins import is_loopback
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     import httpx
 
 HUB_ORIGIN: Final = "https://registry-1.docker.io"
-PACE: Final = Pace()
 MAX_TAGS: Final = 10_000
 PAGE: Final = 1000
 
@@ -54,8 +54,8 @@ class Registry:
         """``name`` is what references have and messages tell; it says where it is, unless ``origin`` does."""
         self.name = name
         self.origin = origin or origin_of_registry(name)
-        self._sender = Sender(connections, self.origin, name, credentials)
-        self._downloads, self._uploads = Downloads(self._sender), Uploads(self._sender, pace)
+        self._sender = Sender(connections, self.origin, name, credentials, pace)
+        self._downloads, self._uploads = Downloads(self._sender), Uploads(self._sender)
 
     async def ping(self) -> None:
         """Find out whether it is a registry that lets us in.

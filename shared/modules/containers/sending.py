@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from shared.modules.containers.answers import done_with, failure
 from shared.modules.containers.authentication import Authentication, Challenge, RegistryCredentials
+from shared.modules.containers.patience import Pace, Patience
 from shared.modules.tracing import answered, outgoing
 from shared.ports.actions import ActionError
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 IDLE_SECONDS: Final = 60.0
 """How long a registry may neither send nor take a byte."""
 CONNECT_SECONDS: Final = 10.0
+
+PACE: Final = Pace()
 
 type Content = bytes | Callable[[], AsyncIterator[bytes]] | None
 """A body; what is made anew by a call can be sent again."""
@@ -59,9 +62,15 @@ class Sender:
     """Sends requests to the registry at ``origin`` (``https://ghcr.io``), which messages call ``name``."""
 
     def __init__(
-        self, connections: Connections, origin: str, name: str, credentials: RegistryCredentials = None
+        self,
+        connections: Connections,
+        origin: str,
+        name: str,
+        credentials: RegistryCredentials = None,
+        pace: Pace = PACE,
     ) -> None:
         self.origin = origin
+        self.pace = pace
         self.name = name
         self._connections = connections
         self._authentication = Authentication(origin, credentials, self._unsigned)
@@ -104,11 +113,23 @@ class Sender:
     async def expect(
         self, statuses: frozenset[int], method: str, where: str, *, doing: str, **parts: Any
     ) -> "httpx.Response":
-        """As :meth:`send`, and any other status than these is a failure.
+        """As :meth:`send`, and any other status than these is a failure; what may pass is tried again.
+
+        Only for what may be done twice.
 
         Raises:
             ActionError: as above, or the registry answered something else.
         """
+        patience = Patience(self.pace)
+        while True:
+            try:
+                return await self._expected(statuses, method, where, doing=doing, **parts)
+            except ActionError as error:
+                await patience.wait(error)
+
+    async def _expected(
+        self, statuses: frozenset[int], method: str, where: str, *, doing: str, **parts: Any
+    ) -> "httpx.Response":
         response = await self.send(method, where, doing=doing, **parts)
         if response.status_code in statuses:
             return response

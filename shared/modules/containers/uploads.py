@@ -5,57 +5,37 @@ chunk, ``GET`` tells how far the registry has come, ``PUT`` closes. Each answer 
 goes.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from shared.modules.containers.answers import done_with, failure
 from shared.modules.containers.manifests import Descriptor
+from shared.modules.containers.patience import MIB, Patience
 from shared.modules.containers.sending import Content, Sender
 from shared.ports.actions import ActionError
 
 if TYPE_CHECKING:
     import httpx
 
-MIB: Final = 1024 * 1024
 LARGEST_CHUNK: Final = 64 * MIB
-FAILURES: Final = 4
-"""How often in a row sending may fail before the upload does."""
-LONGEST_PAUSE: Final = 10.0
-"""Seconds before what failed is sent again, at most."""
+
+REFUSED: Final = "REGISTRY_REFUSED"
+"""The code of what a registry does not take as it is."""
 
 _RANGE: Final = re.compile(r"(?:bytes=)?0-(\d{1,18})")
 _BINARY: Final = {"content-type": "application/octet-stream"}
-_NO_CHUNKS: Final = frozenset({405, 501})
-_PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 type Source = Callable[[int], AsyncIterator[bytes]]
 """The bytes of a blob from an offset on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How blobs are sent.
-
-    ``at_once`` bytes are the most that one request has; what is larger goes in chunks of ``chunk`` bytes, or
-    larger ones if the registry wants them, each in memory while it is sent. What failed is sent again after
-    ``pause`` seconds, and after twice as long each further time.
-    """
-
-    at_once: int = 4 * MIB
-    chunk: int = 8 * MIB
-    pause: float = 0.2
-
-
 class Uploads:
     """Uploads to one registry."""
 
-    def __init__(self, sender: Sender, pace: Pace) -> None:
+    def __init__(self, sender: Sender) -> None:
         self._sender = sender
-        self._pace = pace
 
     async def put(
         self, repository: str, blob: Descriptor, source: Source | bytes, *, mount_from: str | None = None
@@ -66,7 +46,7 @@ class Uploads:
             ActionError: the registry does not take it.
         """
         read = _of_bytes(source) if isinstance(source, bytes) else source
-        upload = _Upload(self._sender, self._pace, repository, blob, read)
+        upload = _Upload(self._sender, repository, blob, read)
         if await upload.open(mount_from):
             return 0
         try:
@@ -81,15 +61,15 @@ class Uploads:
 class _Upload:
     """One blob on its way."""
 
-    def __init__(self, sender: Sender, pace: Pace, repository: str, blob: Descriptor, source: Source) -> None:
+    def __init__(self, sender: Sender, repository: str, blob: Descriptor, source: Source) -> None:
         self._sender = sender
-        self._pace = pace
+        self._pace = sender.pace
         self._repository = repository
         self._blob = blob
         self._source = source
         self._location = ""
-        self._chunk = pace.chunk
-        self._failures = 0
+        self._chunk = sender.pace.chunk
+        self._patience = Patience(sender.pace)
 
     async def open(self, mount_from: str | None = None) -> bool:
         """Open a session; True: there is no need to, the blob is mounted."""
@@ -113,8 +93,17 @@ class _Upload:
         return False
 
     async def send(self) -> None:
-        if self._blob.size <= self._pace.at_once or not await self._send_chunks():
-            await self._send_whole()
+        if self._blob.size > self._pace.at_once:
+            try:
+                await self._send_chunks()
+            except ActionError as error:
+                if error.code != REFUSED:
+                    raise
+                self._patience.renew()
+                await self.open()  # it takes no chunks, or none like these: registries differ
+            else:
+                return
+        await self._send_whole()
 
     async def abandon(self) -> None:
         """Have the registry forget what it has of it."""
@@ -124,44 +113,49 @@ class _Upload:
     async def _send_whole(self) -> None:
         """Send it with the request that closes the session."""
         length = {"content-length": str(self._blob.size), **_BINARY}
+        again = False
         while True:
             try:
+                if again:  # what came of the request before is not known
+                    if await self._is_there():
+                        return
+                    await self.open()
                 await self._close(content=lambda: self._source(0), headers=length)
             except ActionError as error:
-                await self._pause(error)
-                if await self._is_there():
-                    return
-                await self.open()  # what came of the request before is not known
+                await self._patience.wait(error)
+                again = True
             else:
                 return
 
-    async def _send_chunks(self) -> bool:
-        """Send it piece by piece; False: the registry takes no chunks."""
+    async def _send_chunks(self) -> None:
+        """Send it piece by piece, from where the registry stands each time."""
         at = 0
         while at < self._blob.size:
-            async with aclosing(_chunks(self._source(at), self._chunk)) as chunks:
-                async for chunk in chunks:
-                    try:
-                        reached = await self._send_chunk(chunk, at)
-                    except ActionError as error:
-                        await self._pause(error)
-                        reached = await self._standing()
-                    if reached is None:
-                        await self.open()
-                        return False
-                    expected, at = at + len(chunk), reached
-                    if at != expected:
-                        break  # read again from where the registry is
-                    self._failures = 0
-                else:
-                    if at < self._blob.size:
-                        message = f"{self._doing}: there are only {at} of its {self._blob.size} bytes to send"
-                        raise ActionError("DIGEST_MISMATCH", message, retryable=False)
+            try:
+                at = await self._send_from(at)
+            except ActionError as error:
+                at = await self._recovered(error)
         await self._close_chunks()
-        return True
 
-    async def _send_chunk(self, chunk: bytes, at: int) -> int | None:
-        """How many bytes the registry has now; None: it takes no chunks."""
+    async def _send_from(self, at: int) -> int:
+        """Send what is behind ``at`` as long as the registry follows; where it stands then."""
+        async with aclosing(_chunks(self._source(at), self._chunk)) as chunks:
+            async for chunk in chunks:
+                reached = await self._send_chunk(chunk, at)
+                if not at < reached <= at + len(chunk):
+                    message = f"{self._doing}: it says that it has {reached} bytes after {at + len(chunk)}"
+                    raise ActionError(REFUSED, message, retryable=True)
+                if reached < at + len(chunk):
+                    return reached  # to be read again from there
+                at = reached
+                self._patience.renew()
+        if at < self._blob.size:
+            message = f"{self._doing}: there are only {at} of its {self._blob.size} bytes to send"
+            raise ActionError("DIGEST_MISMATCH", message, retryable=False)
+        return at
+
+    async def _send_chunk(self, chunk: bytes, at: int) -> int:
+        """How many bytes the registry has now."""
         headers = {"content-range": f"{at}-{at + len(chunk) - 1}", **_BINARY}
         response = await self._send("PATCH", self._location, content=chunk, headers=headers)
         try:
@@ -169,16 +163,25 @@ class _Upload:
                 case 202 | 204:
                     self._go_on(response)
                     return _reached(response.headers, at + len(chunk))
-                case status if status in _NO_CHUNKS and at == 0:
-                    return None
                 case 416:  # it stands elsewhere: what was thought to be lost had arrived, or the other way
-                    raise ActionError(
-                        "REGISTRY_UNAVAILABLE", f"{self._doing}: it is elsewhere in the blob", retryable=True
-                    )
+                    raise ActionError(REFUSED, f"{self._doing}: it is elsewhere in the blob", retryable=True)
                 case _:
                     raise await failure(response, self._doing)
         finally:
             await done_with(response)
+
+    async def _recovered(self, error: ActionError) -> int:
+        """Wait, and ask where the registry stands.
+
+        Raises:
+            ActionError: it is not tried again.
+        """
+        while True:
+            await self._patience.wait(error)
+            try:
+                return await self._standing()
+            except ActionError as again:
+                error = again
 
     async def _standing(self) -> int:
         """Where the registry stands; from the beginning, in a new session, if it has lost this one."""
@@ -191,13 +194,15 @@ class _Upload:
         return _reached(response.headers, 0)
 
     async def _close_chunks(self) -> None:
+        again = False
         while True:
             try:
+                if again and await self._is_there():
+                    return
                 await self._close(headers={"content-length": "0"})
             except ActionError as error:
-                await self._pause(error)
-                if await self._is_there():
-                    return
+                await self._patience.wait(error)
+                again = True
             else:
                 return
 
@@ -222,17 +227,6 @@ class _Upload:
         response = await self._send("HEAD", f"/v2/{self._repository}/blobs/{self._blob.digest}")
         await done_with(response)
         return response.status_code == 200
-
-    async def _pause(self, error: ActionError) -> None:
-        """Wait before it is tried again.
-
-        Raises:
-            ActionError: it is not.
-        """
-        self._failures += 1
-        if not error.retryable or self._failures >= FAILURES or error.retry_after > LONGEST_PAUSE:
-            raise error
-        await asyncio.sleep(max(error.retry_after, self._pace.pause * 2 ** (self._failures - 1)))
 
     @property
     def _doing(self) -> str:

@@ -15,6 +15,7 @@ from shared.domain.errors import UnavailableError
 from shared.modules.authorization import OutboundTokens
 from shared.modules.containers.authentication import AzureIdentity
 from shared.modules.containers.build_registry import BuildRegistry
+from shared.modules.containers.patience import Pace
 from shared.modules.containers.registries import Registry
 from shared.modules.containers.repositories import ACR_SCOPE, Operators, Repositories, operators_registry
 from shared.modules.containers.sending import Connections
@@ -169,7 +170,7 @@ async def test_a_registry_that_tells_no_repositories_holds_up_nothing_and_one_th
     await build.forget(TenantScope("acme"))
     assert "images of the erased tenant acme stay" in caplog.text
     await build.aclose()
-    away = BuildRegistry(RegistryPlace("127.0.0.1:1", "http://127.0.0.1:1"), EGRESS)
+    away = BuildRegistry(RegistryPlace("127.0.0.1:1", "http://127.0.0.1:1"), EGRESS, pace=Pace(pause=0))
     with pytest.raises(UnavailableError):
         await away.forget(TenantScope("acme"))
     await away.aclose()

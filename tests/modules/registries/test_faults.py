@@ -8,9 +8,9 @@ import pytest
 from starlette.responses import Response
 
 from shared.modules.containers.manifests import OCI_LAYER, OCI_MANIFEST, Descriptor
+from shared.modules.containers.patience import FAILURES, MIB, Pace
 from shared.modules.containers.registries import Registry
 from shared.modules.containers.sending import Connections
-from shared.modules.containers.uploads import MIB
 from shared.ports.actions import ActionError
 from shared.ports.registries import Login
 from tests.modules.registries.images import new_repository, pieces_of, put_image
@@ -90,7 +90,7 @@ async def test_a_connection_that_breaks_each_time_without_a_byte_more_is_a_failu
 
 async def test_a_name_that_does_not_exist_is_said_to_be_unreachable(connections: Connections) -> None:
     with pytest.raises(ActionError, match=r"asking no\.such\.invalid: ") as caught:
-        await Registry(connections, "no.such.invalid").ping()
+        await Registry(connections, "no.such.invalid", pace=Pace(pause=0)).ping()
     assert (caught.value.code, caught.value.retryable) == ("REGISTRY_UNREACHABLE", True)
 
 
@@ -104,7 +104,7 @@ async def test_a_name_that_does_not_exist_is_said_to_be_unreachable(connections:
         (refusal(404, "NAME_UNKNOWN"), "REGISTRY_NOT_FOUND", False, "NAME_UNKNOWN"),
         (refusal(405, "UNSUPPORTED"), "REGISTRY_REFUSED", False, "UNSUPPORTED"),
         (refusal(503), "REGISTRY_UNAVAILABLE", True, "503"),
-        (refusal(429, "TOOMANYREQUESTS", retry_after="7"), "REGISTRY_BUSY", True, "429"),
+        (refusal(429, "TOOMANYREQUESTS", retry_after="70"), "REGISTRY_BUSY", True, "429"),
         (Response("x" * 100_000, 500), "REGISTRY_UNAVAILABLE", True, "500"),
         (Response(b"\x00\xff{", 400), "REGISTRY_REFUSED", False, "400"),
     ],
@@ -114,14 +114,24 @@ async def test_a_refusal_says_who_refused_what_and_why(
     registry: Registry, meddler: Meddler, answer: Response, code: str, retryable: bool, says: str
 ) -> None:
     image = await put_image(registry, repository := new_repository())
-    meddler.answers.append(("PUT", "/manifests/v1", answer))
+    meddler.answers += [("PUT", "/manifests/v1", answer)] * FAILURES
     with pytest.raises(ActionError) as caught:
         await registry.put_manifest(repository, image, "v1")
     error = caught.value
     assert (error.code, error.retryable) == (code, retryable)
     assert f"putting {repository}:v1 to 127.0.0.1" in error.message
     assert says in error.message
-    assert error.retry_after == (7 if code == "REGISTRY_BUSY" else 0)
+    assert error.retry_after == (70 if code == "REGISTRY_BUSY" else 0)
+
+
+async def test_what_may_pass_is_tried_again_before_it_is_a_failure(
+    registry: Registry, meddler: Meddler
+) -> None:
+    image = await put_image(registry, repository := new_repository())
+    for status in (502, 503, 429):
+        meddler.answers.append(("PUT", "/manifests/v1", refusal(status)))
+    await registry.put_manifest(repository, image, "v1")
+    assert await registry.digest(repository, "v1") == image.digest
 
 
 async def test_a_busy_registry_in_the_middle_of_a_blob_is_waited_for(
@@ -149,10 +159,23 @@ async def test_a_registry_that_asks_to_be_left_alone_for_long_is_left_to_the_ste
     assert meddler.asked[-1][0] == "DELETE", "the upload is abandoned, so that the registry can forget it"
 
 
-async def test_a_registry_that_knows_no_chunks_gets_it_at_once(registry: Registry, meddler: Meddler) -> None:
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [refusal(405, "UNSUPPORTED")],
+        [refusal(400, "SIZE_INVALID")],
+        [Response(status_code=202)] + [refusal(416)] * FAILURES,
+        [Response(status_code=202, headers={"range": "0-0"})] * FAILURES,
+        [Response(status_code=202, headers={"range": "0-999999999"})] * FAILURES,
+    ],
+    ids=["none", "no-ranges", "one-chunk", "no-progress", "nonsense"],
+)
+async def test_a_registry_that_knows_no_chunks_gets_it_at_once(
+    registry: Registry, meddler: Meddler, answers: list[Response]
+) -> None:
     repository, content = new_repository(), noise(3 * MIB)
     blob = Descriptor.of(content, OCI_LAYER)
-    meddler.answers.append(("PATCH", "/uploads/", refusal(405, "UNSUPPORTED")))
+    meddler.answers += [("PATCH", "/uploads/", answer) for answer in answers]
     await registry.put_blob(repository, blob, content)
     assert await read(registry, repository, blob) == content
 
@@ -163,6 +186,18 @@ async def test_a_registry_that_lost_an_upload_gets_it_anew(registry: Registry, m
     meddler.answers += [("PATCH", "/uploads/", refusal(502)), ("GET", "/uploads/", refusal(404))]
     await registry.put_blob(repository, blob, content)
     assert await read(registry, repository, blob) == content
+
+
+async def test_a_registry_that_is_away_for_a_moment_is_waited_for(
+    by_line: Registry, line: Line, local: RunningRegistry
+) -> None:
+    repository, content = new_repository(), noise(4 * MIB)
+    blob = Descriptor.of(content, OCI_LAYER)
+    line.cuts.append(2 * MIB)
+    line.refusals = 3
+    await by_line.put_blob(repository, blob, content)
+    assert (line.broken, line.refusals) == (1, 0)
+    assert await read(by_line, repository, blob) == content
 
 
 async def test_an_end_of_an_upload_whose_answer_was_lost_is_found_to_be_done(
