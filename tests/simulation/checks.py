@@ -1,5 +1,6 @@
 """Holds what came of a play against the laws."""
 
+from base64 import b64encode
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -9,7 +10,7 @@ from shared.domain.times import rfc3339
 from shared.ports.documents import EXECUTIONS, TENANCY
 from shared.services.audit import AuditFilter
 from tests.simulation.laws import Execution
-from tests.simulation.play import ACME, Play, VirtualClock, member
+from tests.simulation.play import ACME, SECRET, Play, VirtualClock, member
 from tests.simulation.scenario import intent_name
 
 
@@ -21,6 +22,7 @@ async def check(play: Play) -> None:
         execution = Execution([change.document.body for change in changes])
         execution.check()
         check_errors(execution)
+    check_secrecy(play)
     check_answers(play)
     check_jobs(play)
     await check_families(play)
@@ -39,6 +41,16 @@ def check_errors(execution: Execution) -> None:
         broken = error.get("code") == "INTERNAL" and "failed unexpectedly" not in error["message"]
         assert not broken, f"{one.step} failed of the platform: {error}"
         assert error.get("code") != "EXPRESSION", f"{one.step} could not be evaluated: {error}"
+        assert error.get("code") != "SECRET_MISSING", f"{one.step} has not seen what there is: {error}"
+
+
+def check_secrecy(play: Play) -> None:
+    """The world outside tells the secret that it is given; nobody keeps it, in no state of any document."""
+    assert play.outside.tokens <= {f"Bearer {SECRET}"}
+    states = [document.body for kept in play.documents.versions.values() for _, document in kept if document]
+    told = repr([states, play.engine.answers])
+    assert SECRET not in told
+    assert b64encode(f"Bearer {SECRET}".encode()).decode()[8:-8] not in told
 
 
 def check_answers(play: Play) -> None:

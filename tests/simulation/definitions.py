@@ -120,7 +120,8 @@ def _doing(  # noqa: PLR0911 - one for each kind
             return {"action": "approval", "on_expiry": expiry, **asked}
         case _:
             effect = random.choice(EFFECTS)
-            return {"action": f"act-{effect}", "script": _script(random), **_patience(random)}
+            token = {"token": "Bearer ${{ secrets.TOKEN }}"} if random.random() < 0.2 else {}
+            return {"action": f"act-{effect}", "script": _script(random), **_patience(random), **token}
 
 
 def _script(random: Random) -> list[str]:

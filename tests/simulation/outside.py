@@ -1,6 +1,7 @@
 """The world outside: what steps do to it, as their own definitions say, and what it remembers."""
 
 import asyncio
+import base64
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -21,11 +22,13 @@ class ActParameters(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
     script: list[str] = []
+    token: str = ""
 
 
 class ActOutputs(BaseModel):
     n: int
     text: str = ""
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Outside:
         """What was begun to go on by itself, by its attempt."""
         self.addresses: list[str] = []
         """Where it was asked to call back, and has not yet."""
+        self.tokens: set[str] = set()
+        """What it was given of secrets; it tells them in all that it answers."""
         self._said: Counter[str] = Counter()
 
     def asked_to_stop(self, job: str) -> int:
@@ -58,12 +63,15 @@ class Outside:
         place = self._said[key]
         self._said[key] += 1
         says = parameters.script[place] if place < len(parameters.script) else "well"
+        seen = base64.b64encode(parameters.token.encode()).decode()
+        if parameters.token:
+            self.tokens.add(parameters.token)
         what, _, seconds = says.partition(":")
         match what:
             case "error":
-                raise ActionError("AGAIN", "not now", retryable=True)
+                raise ActionError("AGAIN", f"not now {parameters.token}", retryable=True)
             case "fatal":
-                raise ActionError("NEVER", "not ever", retryable=False)
+                raise ActionError("NEVER", "not ever", retryable=False, more={"seen": seen})
             case "bug":
                 raise ZeroDivisionError
             case "slow":
@@ -77,10 +85,10 @@ class Outside:
                 self.addresses.append(opened.address)
                 return Pending(float(seconds), CALLED_BACK, own_time=True)
             case "large":
-                return Completed({"n": place, "text": "x" * 70_000})
+                return Completed({"n": place, "text": "x" * 70_000, "seen": seen})
             case _:
                 pass
-        return Completed({"n": place})
+        return Completed({"n": place, "seen": seen})
 
 
 type JobState = Literal["running", "stopping", "stopped", "done", "failed"]
@@ -141,6 +149,7 @@ def _job(context: ActionContext) -> str:
 
 class Act(Action):
     module = "test"
+    takes_secrets = frozenset({"token"})
     Parameters = ActParameters
     Outputs = ActOutputs
 

@@ -19,6 +19,7 @@ from shared.domain.executions import TERMINAL_STATUSES
 from shared.domain.ids import RANDOM_BYTES, ulid
 from shared.domain.intents import NewIntent
 from shared.domain.retrying import Retrial
+from shared.domain.secrets import NewSecret
 from shared.domain.steering import Verb
 from shared.modules.approvals import ApprovalAction
 from shared.modules.children import RunIntent
@@ -33,6 +34,7 @@ from shared.settings import Settings
 from tests.fakes.actions import ScriptedCatalogue
 from tests.fakes.documents import Killed
 from tests.fakes.events import FlakyEvents
+from tests.fakes.secrets import KeptSecrets
 from tests.simulation.outside import EFFECTS, Act, Job, Outside
 from tests.simulation.scenario import Deed, Scenario, intent_name
 from tests.simulation.stores import InlineDocuments, RemoteDocuments, Weather
@@ -44,6 +46,7 @@ RECOVERY = 30.0
 QUIET = 6 * 3600.0
 """Seconds, after the last deed, in which everything has to come to its end."""
 ACME = TenantScope("acme")
+SECRET = "what-only-the-outside-may-know"
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class Play:
         self.documents = InlineDocuments(folder / "documents.db", now=VirtualClock().now)
         self.engine = LiveEngine(self.chance, scenario.unreliability, recut=scenario.recut)
         self.outside = Outside()
+        self.vault = KeptSecrets(now=VirtualClock().now)
         self.acknowledged: list[str] = []
         """The executions whose callers were told that they are stored."""
         self.processes: list[Process] = []
@@ -119,6 +123,7 @@ class Play:
             clock=clock,
             ids=SeededIds(self.chance),
             cursor_key=b"k" * 32,
+            secrets=self.vault,
         )
         catalogue = ScriptedCatalogue()
         settings = Settings(adapters="localhost", host_url="http://127.0.0.1:7071")
@@ -150,6 +155,7 @@ class Play:
         if self.scenario.most is not None:
             most = {"max_concurrent_executions": self.scenario.most}
             await platform.configuration.configure(ada, "acme", most)
+        await platform.secrets.put(ada, "TOKEN", NewSecret(SECRET))
         for number, definition in reversed([*enumerate(self.scenario.definitions)]):
             await platform.intents.create(ada, NewIntent(name=intent_name(number), definition=definition))
 
