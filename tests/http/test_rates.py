@@ -245,3 +245,12 @@ async def test_who_is_asked_for_without_a_tenant_is_counted_in_the_first_of_them
         _is_refused(await world.send("both", "GET", "/me"), ["burst"], seconds=50)
         elsewhere = await world.send("both", "GET", "/me", headers={"X-Tenant-ID": "globex"})
         assert elsewhere.status_code == 200
+
+
+async def test_what_members_of_a_suspended_tenant_ask_counts_like_everything(limited: Limited) -> None:
+    async with limited(hour=2) as world:
+        reason = {"reason": "a dispute"}
+        assert (await world.send("root", "POST", "/tenants/acme/suspend", json=reason)).is_success
+        answers = [await world.send("viewer", "GET", path) for path in ("/intents", "/me", "/intents")]
+        assert [one.status_code for one in answers] == [403, 403, 429]
+        assert [one.headers["x-ratelimit-remaining"] for one in answers] == ["1", "0", "0"]

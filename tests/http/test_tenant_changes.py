@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any
 
+from shared.ports.documents import TENANCY, Create
+from shared.security.scope import TenantScope
+from shared.services.directory import DIRECTORY, TENANTS
 from shared.services.tenants import LIFE
 from tests.http.harness import Stage, World
 from tests.stores import BOTH_STORES
@@ -144,6 +147,29 @@ async def test_nothing_is_done_for_a_tenant_that_is_suspended_until_it_is_resume
         trail = (await world.send(user, "GET", "/audit?principal=root@platform")).json()["items"]
         told = [one["action"] for one in trail if one["action"] != "member.put"]
         assert told == ["tenant.resume", "tenant.suspend", "tenant.create"], user
+
+
+async def test_what_others_were_promised_is_kept_while_a_tenant_is_suspended(world: World) -> None:
+    execution, token = await world.called()
+    await suspend(world, "acme")
+    answer = {"status": "completed", "outputs": {"said": "it is done"}}
+    told = await world.send(None, "POST", f"/callbacks/{token}", json=answer)
+    assert told.is_success, told.text
+    await suspend(world, "acme", "resume")
+    events = (await world.send("viewer", "GET", f"/executions/{execution}/events")).json()["items"]
+    assert "callback_received" in [event["type"] for event in events]
+
+
+async def test_a_tenant_from_before_there_was_a_status_is_an_active_one(world: World) -> None:
+    old = {"id": "oldest", "kind": "tenancy", "created_at": "2025-01-01T00:00:00Z"}
+    await world.adapters.documents.transact(
+        TenantScope(DIRECTORY), container=TENANCY, partition=TENANTS, operations=[Create(old)]
+    )
+    every = (await world.send("root", "GET", "/tenants")).json()["items"]
+    assert {"id": "oldest", "status": "active", "created_at": old["created_at"], "changed_at": None} in every
+    assert "oldest" in [one async for one in world.platform.tenants.ids()]
+    active = (await world.send("root", "GET", "/tenants?status=active")).json()["items"]
+    assert "oldest" in [one["id"] for one in active]
 
 
 async def test_a_suspension_needs_a_reason_a_state_and_another_tenant_than_the_platforms(
