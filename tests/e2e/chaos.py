@@ -33,6 +33,7 @@ from tests.e2e.api import Api
 from tests.e2e.receiver import Receiver
 from tests.e2e.shapes import LIMIT, SHAPES
 from tests.host.running import until
+from tests.hosts import run_by_hand
 from tests.simulation.laws import Execution
 
 ACME: Final = TenantScope("acme")
@@ -87,7 +88,7 @@ class Chaos:
     def round(self, names: list[str]) -> None:
         """Start the host, ask for executions and more, and kill it somewhere in between."""
         self.start()
-        self._run_timer("fire_schedules")
+        run_by_hand(self.host, "fire_schedules")
         with ThreadPoolExecutor(AT_ONCE) as pool:
             asked = [pool.submit(self._execute, name) for name in names]
             asked += [pool.submit(self._steer) for _ in range(len(names) // 2)]
@@ -131,7 +132,7 @@ class Chaos:
     def come_to_rest(self) -> None:
         """Every execution ends, with people who decide what is left to them; then the host is stopped."""
         self.start()
-        self._run_timer("fire_schedules")
+        run_by_hand(self.host, "fire_schedules")
         with Api(self.host) as api:
             until(lambda: self._all_ended(api), seconds=120)
             until(lambda: self._counted(api), seconds=60)
@@ -142,7 +143,7 @@ class Chaos:
     def _all_ended(self, api: Api) -> bool:
         going_on = [one for one in _listed(api) if one["status"] not in TERMINAL_STATUSES]
         if going_on:
-            self._run_timer("recover_executions")
+            run_by_hand(self.host, "recover_executions")
         for one in going_on:
             # Those too that were stored and, the host being killed, not acknowledged: they wait for people.
             does = SHAPES[one["intent_id"].rpartition("-v")[0]].steered
@@ -166,11 +167,6 @@ class Chaos:
                 steps.subtract(f"steps_{step['status']}" for step in kept)
         expected = {"executions_started": len(found), **statuses, **steps}
         return all(sum(day[name] for day in days) == count for name, count in expected.items())
-
-    def _run_timer(self, function: str) -> None:
-        """Run a timer by hand, as the Functions host lets operators do; it is not waited for."""
-        answer = httpx.post(f"{self.host.url}/admin/functions/{function}", json={"input": ""}, timeout=30)
-        assert answer.status_code == 202, answer.text
 
     def check(self) -> None:
         """Look at what is stored, from behind: nothing is lost, stuck or recorded twice."""

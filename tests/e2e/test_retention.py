@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from examples import hosting
 from localhost.sqlite.documents import SqliteDocuments
 from shared.domain.times import rfc3339
@@ -20,6 +18,7 @@ from shared.security.scope import TenantScope
 from shared.services.attempts import HEAD
 from tests.e2e.api import Api
 from tests.host.running import until
+from tests.hosts import run_by_hand
 
 COUNT = 60
 STEPS = [{"id": f"s{i}", "action": "transform", "value": "x" * 400} for i in range(6)]
@@ -38,11 +37,11 @@ def test_what_ended_long_ago_is_purged_although_the_host_is_killed_meanwhile(tmp
         total = len(left_behind(data, ended))
         for share in (0.8, 0.4):
             host = hosting.start(data, log=log)
-            fire(host)
+            run_by_hand(host, "purge_executions")
             until(partial(fewer_are_left, data, ended, share * total))
             host.kill()
         host = hosting.start(data, log=log)
-        fire(host)
+        run_by_hand(host, "purge_executions")
         with Api(host) as api:
             until(lambda: all(api.client.get(f"/executions/{one}").status_code == 404 for one in ended))
             until(lambda: not left_behind(data, ended))
@@ -91,12 +90,6 @@ async def grow_old(data: Path, executions: Sequence[str]) -> None:
             )
     with closing(sqlite3.connect(data / "quantum.db")) as hub, hub:
         hub.execute("UPDATE instances SET created_at = ?", (int(long_ago.timestamp() * 1e6),))
-
-
-def fire(host: hosting.Host) -> None:
-    """Run the timer by hand, as the Functions host lets operators do; it is not waited for."""
-    answer = httpx.post(f"{host.url}/admin/functions/purge_executions", json={"input": ""})
-    assert answer.status_code == 202, answer.text
 
 
 def fewer_are_left(data: Path, executions: Sequence[str], than: float) -> bool:

@@ -29,14 +29,23 @@ def test_a_timer_can_be_run_by_hand(streaming: RunningHost, client: httpx.Client
     until(lambda: streaming.notes().count("yearly past due: False"))
     before = streaming.notes().count("yearly past due: False")
 
-    answer = client.post(f"{streaming.url}/admin/functions/yearly", json={"input": ""})
+    url, key = f"{streaming.url}/admin/functions/yearly", {"x-functions-key": streaming.keys["master"]}
+    answer = client.post(url, json={"input": ""}, headers=key)
 
     assert answer.status_code == 202
     until(lambda: streaming.notes().count("yearly past due: False") == before + 1)
 
 
 def test_an_http_function_is_not_run_by_hand(streaming: RunningHost, client: httpx.Client) -> None:
-    assert client.post(f"{streaming.url}/admin/functions/item").status_code == 400
+    key = {"x-functions-key": streaming.keys["master"]}
+    assert client.post(f"{streaming.url}/admin/functions/item", headers=key).status_code == 400
+
+
+def test_nothing_is_run_by_hand_without_the_master_key(streaming: RunningHost, client: httpx.Client) -> None:
+    """A step that a tenant has written asks from this machine, too."""
+    for name in ("yearly", "item", "nobody"):
+        answer = client.post(f"{streaming.url}/admin/functions/{name}", json={"input": ""})
+        assert answer.status_code == 401
 
 
 @pytest.mark.parametrize(
