@@ -15,12 +15,12 @@ CLASS = "TenantScope"
 
 
 def makers(path: Path, factories: frozenset[str] = frozenset()) -> Iterator[str]:
-    """The functions of a module that make a scope, whatever they call the class, or change one.
+    """The classes and functions of a module that make a scope, whatever they call the class, or change one.
 
     Who calls one of the ``factories`` makes one, too.
     """
     for place in places(path.read_text("utf-8"), factories):
-        yield f"{path.relative_to(ROOT)} {'.'.join(place) or '<module>'}"
+        yield f"{path.relative_to(ROOT)} {place[0] if place else '<module>'}"
 
 
 def places(text: str, factories: frozenset[str] = frozenset()) -> list[tuple[str, ...]]:
