@@ -18,9 +18,13 @@ from typing import Any, Final
 
 from localhost.registry.errors import RegistryError
 from localhost.registry.place import PLATFORM
-from shared.domain.errors import QuantumError
-from shared.services.authentication import Authentication
-from shared.services.policies import Policies
+from shared.domain.errors import (
+    NotFoundError,
+    RateLimitedError,
+    TenantSuspendedError,
+    UnauthenticatedError,
+)
+from shared.wiring.tenancy import TenancyServices
 
 SERVICE: Final = "quantum"
 LIFETIME: Final = 60
@@ -29,18 +33,22 @@ MAX_SCOPES: Final = 16
 
 PULL: Final = "intents.read"
 PUSH: Final = "intents.execute"
-_ALL: Final = frozenset({"pull", "push", "delete"})
+_NONE: Final = frozenset[str]()
+_PULL: Final = frozenset({"pull"})
+_PUSH: Final = frozenset({"push", "delete"})
+_ALL: Final = _PULL | _PUSH
 
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """What a token is good for: actions by repository; None: for all that there is.
+    """What a token is good for: actions by repository.
 
-    ``asked`` are the repositories that it was asked for.
+    ``asked`` are the repositories that it was asked for, ``who`` is who got it.
     """
 
     actions: Mapping[str, frozenset[str]]
     asked: frozenset[str]
+    who: str
 
     def require(self, repository: str, action: str) -> bool:
         """Whether the action is permitted there; False: by this token it is not known.
@@ -61,18 +69,12 @@ class Grants:
 class Access:
     """Gives and reads the registry's tokens. Those of another process are not known, so clients ask again."""
 
-    def __init__(
-        self,
-        key: str,
-        authentication: Authentication,
-        policies: Policies,
-        *,
-        now: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, key: str, tenancy: TenancyServices, *, now: Callable[[], float] = time.time) -> None:
         """``key`` is the platform's."""
         self._key = key
-        self._authentication = authentication
-        self._policies = policies
+        self._authentication = tenancy.authentication
+        self._tenants = tenancy.tenants
+        self._policies = tenancy.policies
         self._now = now
         self._seal = secrets.token_bytes(32)
 
@@ -85,15 +87,13 @@ class Access:
         """
         user, password = _basic(authorization)
         asked = _asked(scopes)
-        platform = user == PLATFORM and hmac.compare_digest(password.encode(), self._key.encode())
-        tenants = {} if platform else await self._tenants(password)
-        granted = {
-            repository: sorted(
-                actions & (_ALL if platform else tenants.get(_tenant(repository), frozenset()))
-            )
-            for repository, actions in asked.items()
-        }
-        token = self._sealed({"until": self._now() + LIFETIME, "granted": granted})
+        if user == PLATFORM and hmac.compare_digest(password.encode(), self._key.encode()):
+            granted = asked
+        else:
+            user, tenants = await self._known(password)
+            granted = {name: wanted & tenants.get(_tenant(name), _NONE) for name, wanted in asked.items()}
+        actions = {name: sorted(some) for name, some in granted.items()}
+        token = self._sealed({"who": user, "until": self._now() + LIFETIME, "granted": actions})
         return {"token": token, "access_token": token, "expires_in": LIFETIME}
 
     def grants(self, authorization: str | None) -> Grants | None:
@@ -103,24 +103,35 @@ class Access:
         if claims is None or claims["until"] < self._now():
             return None
         granted = {name: frozenset(actions) for name, actions in claims["granted"].items()}
-        return Grants(granted, frozenset(granted))
+        return Grants(granted, frozenset(granted), claims["who"])
 
-    async def _tenants(self, password: str) -> Mapping[str, frozenset[str]]:
-        """What the holder of a bearer token may do in its tenants' repositories."""
+    async def _known(self, password: str) -> tuple[str, Mapping[str, frozenset[str]]]:
+        """Whose bearer token that is, and what it may do in the repositories of its tenants.
+
+        Raises:
+            RegistryError: it is none that is taken.
+            UnavailableError: the store cannot be had.
+        """
         bearer = f"Bearer {password}"
         try:
-            acquaintance = await self._authentication.recognize(bearer, None)
-            found = {}
-            for one in acquaintance.memberships:
-                caller = await self._authentication.authenticate(bearer, one.tenant_id)
-                permitted = await self._policies.permitted(caller)
-                pulls = {"pull"} if PULL in permitted else set()
-                found[one.tenant_id] = frozenset(pulls | ({"push", "delete"} if PUSH in permitted else set()))
-        except QuantumError as error:
-            if error.code == "UNAVAILABLE":
-                raise
+            found = await self._authentication.recognize(bearer, None)
+        except RateLimitedError as error:
+            later = {"retry-after": str(error.retry_after)}
+            raise RegistryError("TOOMANYREQUESTS", error.message, headers=later) from error
+        except UnauthenticatedError as error:
             raise _unauthorized() from error
-        return found
+        rights = {one.tenant_id: await self._rights(bearer, one.tenant_id) for one in found.memberships}
+        return found.identity.subject, rights
+
+    async def _rights(self, bearer: str, tenant_id: str) -> frozenset[str]:
+        """What the holder of a bearer token may do in a tenant that it is a member of."""
+        try:
+            caller = await self._authentication.authenticate(bearer, tenant_id)
+            await self._tenants.require_served(caller.scope)
+        except (TenantSuspendedError, NotFoundError):  # or a member no more, since a moment
+            return _NONE
+        permitted = await self._policies.permitted(caller)
+        return (_PULL if PULL in permitted else _NONE) | (_PUSH if PUSH in permitted else _NONE)
 
     def _sealed(self, claims: Mapping[str, Any]) -> str:
         body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")

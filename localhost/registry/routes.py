@@ -1,5 +1,6 @@
 """The local registry over HTTP, under ``/v2/``: the OCI distribution specification 1.1."""
 
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
@@ -26,6 +27,8 @@ _WANTED: Final = {"pull": "pull", "push": "pull,push", "delete": "delete,pull,pu
 """What a client is told to ask for, so that it need not ask again soon."""
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _VERSION: Final = {"docker-distribution-api-version": "registry/2.0"}
+
+_log = logging.getLogger("localhost.registry")
 
 type Handler = Callable[[Request, str, str], Awaitable[Response]]
 """Answers a request about a repository and something in it."""
@@ -222,6 +225,7 @@ class _Endpoints:
         for tag in tags:
             require_tag(tag)
         await self._store.put_manifest(repository, new, tags)
+        _log.info("%r put %s of %s as %s", self._who(request), new.digest, repository, ", ".join(tags) or "-")
         response = _created(f"/v2/{repository}/manifests/{reference}", new.digest)
         if new.subject is not None:
             response.headers["oci-subject"] = new.subject
@@ -229,13 +233,18 @@ class _Endpoints:
             response.headers["oci-tag"] = ", ".join(tags)
         return response
 
-    async def _manifest_delete(self, _: Request, repository: str, reference: str) -> Response:
+    async def _manifest_delete(self, request: Request, repository: str, reference: str) -> Response:
         if ":" in reference:
             require_digest(reference)
             await self._store.delete_manifest(repository, reference)
         else:
             await self._store.delete_tag(repository, reference)
+        _log.info("%r removed %s of %s", self._who(request), reference, repository)
         return Response(status_code=202)
+
+    def _who(self, request: Request) -> str:
+        grants = self._access.grants(request.headers.get("authorization"))
+        return grants.who if grants is not None else "somebody"
 
     async def _tags(self, request: Request, repository: str, _: str) -> Response:
         text = request.query_params.get("n", str(MAX_PAGE))

@@ -29,5 +29,5 @@ def open_registry(adapters: LocalAdapters) -> LocalRegistry | None:
     if place is None or place.login is None or store is None:
         return None
     tenancy = tenancy_services(Foundation.of(adapters, adapters.settings))
-    access = Access(place.login.password, tenancy.authentication, tenancy.policies)
+    access = Access(place.login.password, tenancy)
     return LocalRegistry(registry_routes(store, access, place.origin), partial(keep_collecting, store))

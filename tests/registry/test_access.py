@@ -9,7 +9,11 @@ import pytest
 
 from localhost.adapters import build
 from localhost.registry.service import open_registry
+from localhost.sqlite.documents import SqliteDocuments
 from shared.modules.containers.manifests import digest_of
+from shared.ports.documents import TENANCY, Patch
+from shared.security.scope import TenantScope
+from shared.services.tenants import TENANT
 from shared.settings import Settings
 from tests.registries import RunningRegistry
 from tests.registry.conftest import sign_in
@@ -71,6 +75,22 @@ def test_another_tenants_images_are_out_of_reach_whether_they_exist_or_not(
     sign_in(nobody, "otto", tokens["other"], f"repository:{repository}:pull,push,delete")
     for method, path in (("GET", "manifests/v1"), ("POST", "blobs/uploads/"), ("GET", "tags/list")):
         assert nobody.request(method, f"/v2/{repository}/{path}").status_code == 403
+
+
+def test_a_suspended_tenants_images_rest_and_those_of_its_members_other_tenants_do_not(
+    nobody: httpx.Client, registry: RunningRegistry
+) -> None:
+    assert registry.settings is not None
+    registry.token(tenant="resting", user="rita", role="admin")
+    password = registry.token(tenant="working", user="rita", role="admin")
+    documents = SqliteDocuments(registry.settings.data / "documents.db")
+    suspended = Patch(TENANT, set={("status",): "suspended", ("reason",): "unpaid"})
+    scope = TenantScope("resting")
+    asyncio.run(documents.transact(scope, container=TENANCY, partition=TENANT, operations=[suspended]))
+    asyncio.run(asyncio.to_thread(documents.close))
+    sign_in(nobody, "rita", password, "repository:resting/a:pull,push", "repository:working/a:pull,push")
+    assert (begun(nobody, "resting/a"), begun(nobody, "working/a")) == (403, 202)
+    assert nobody.get("/v2/resting/a/tags/list").status_code == 403
 
 
 def test_a_blob_is_not_mounted_from_where_its_taker_may_not_read(
