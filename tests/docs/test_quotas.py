@@ -1,9 +1,11 @@
 """The page on quotas does what it says."""
 
 import json
+import re
 
 from examples import hosting
-from tests.docs.pages import commands_of, needs_curl, run
+from shared.domain.quotas import DEFAULTS
+from tests.docs.pages import commands_of, needs_curl, run, text_of
 
 COMMANDS = commands_of("quotas.md")
 
@@ -19,3 +21,9 @@ def test_the_commands_lead_to_a_refusal_and_past_it(host: hosting.Host) -> None:
     assert usage["quotas"]["intents"] == {"used": 1, "limit": 1}
     assert second["name"] == "after-that"
     assert [error["code"] for error in ceiling["errors"]] == ["CEILING"]
+
+
+def test_the_page_tells_of_every_quota() -> None:
+    told = re.findall(r"^\| `(\w+)` \| (16 MiB|[\d,]+)", text_of("quotas.md"), re.MULTILINE)
+    said = {name: text.replace(",", "").replace("16 MiB", str(16 * 1024 * 1024)) for name, text in told}
+    assert said == {name: str(number) for name, number in DEFAULTS.to_json().items()}
