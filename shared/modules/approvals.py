@@ -95,6 +95,15 @@ class ApprovalAction(Action):
     module = "core"
     side_effect = "idempotent"
     permission = "executions.approve"
+    examples = (
+        {
+            "id": "sign-off",
+            "action": "approval",
+            "message": "May release ${{ parameters.release }} go to production?",
+            "approvers": {"roles": ["approver"]},
+            "expires_in": "1d",
+        },
+    )
     Parameters = ApprovalParameters
     Outputs = ApprovalOutputs
 

@@ -1,7 +1,7 @@
 """The catalogue: every action that is built in, by name and by module."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
@@ -21,6 +21,14 @@ from shared.ports.actions import Action
 from shared.ports.approvals import Approvals
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.security.egress import EgressPolicy
+
+MODULES: Final[Mapping[str, str]] = {
+    "containers": "Building images, and bringing them to registries.",
+    "core": "Waiting, asking, checking and making values, with no outside world; and other intents.",
+    "http": "Requests to somewhere outside.",
+    "kubernetes": "Running images on clusters and on this machine, and seeing that they are well.",
+}
+"""Those that are built in; no tenant's own is called so."""
 
 
 class BuiltInActions:
@@ -68,6 +76,10 @@ class BuiltInActions:
 
     def actions(self) -> Sequence[Action]:
         return list(self._actions.values())
+
+    def modules(self) -> Mapping[str, str]:
+        """The modules that are built in, and what each is for."""
+        return MODULES
 
     def models(self) -> Mapping[str, type[BaseModel]]:
         """The models of the parameters of every action that intents may have."""

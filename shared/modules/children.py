@@ -52,6 +52,13 @@ class RunIntent(Action):
     side_effect = "idempotent"
     Parameters = RunIntentParameters
     Outputs = RunIntentOutputs
+    examples = (
+        {
+            "id": "deploy",
+            "action": "run-intent",
+            "parameters": {"intent": "deploy", "parameters": {"release": "2026.1"}},
+        },
+    )
 
     async def run(self, parameters: RunIntentParameters, context: ActionContext) -> Result:
         try:

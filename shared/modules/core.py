@@ -74,6 +74,10 @@ class Wait(Action):
     module = "core"
     side_effect = "pure"
     Parameters = WaitParameters
+    examples = (
+        {"id": "settle", "action": "wait", "duration": "1m30s"},
+        {"id": "until-night", "action": "wait", "until": "2026-01-04T22:00:00Z"},
+    )
     Outputs = WaitOutputs
 
     async def run(self, parameters: WaitParameters, context: ActionContext) -> Completed | Pending:
@@ -131,6 +135,14 @@ class Assert(Action):
     module = "core"
     side_effect = "pure"
     conditions = frozenset({"condition"})
+    examples = (
+        {
+            "id": "not-twice",
+            "action": "assert",
+            "condition": "size(parameters.regions) > 0",
+            "message": "name at least one region",
+        },
+    )
     Parameters = AssertParameters
     Outputs = NoOutputs
 
@@ -167,6 +179,13 @@ class Transform(Action):
     module = "core"
     side_effect = "pure"
     Parameters = TransformParameters
+    examples = (
+        {
+            "id": "names",
+            "action": "transform",
+            "outputs": {"image": "shop:${{ parameters.release }}", "where": "${{ target }}"},
+        },
+    )
     Outputs = TransformOutputs
 
     async def run(self, parameters: TransformParameters, context: ActionContext) -> Completed:

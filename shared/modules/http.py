@@ -61,6 +61,17 @@ class HttpRequest(Action):
     side_effect = "idempotent"
     urls = frozenset({"url"})
     takes_secrets = frozenset({"url", "headers", "body"})
+    examples = (
+        {"id": "look", "action": "http-request", "url": "https://example.com/health", "expect_status": 200},
+        {
+            "id": "announce",
+            "action": "http-request",
+            "method": "POST",
+            "url": "https://chat.example.com/hooks/releases",
+            "headers": {"Authorization": "Bearer ${{ secrets.CHAT_TOKEN }}"},
+            "body": {"text": "Release ${{ parameters.release }} is out"},
+        },
+    )
     Parameters: ClassVar[type[BaseModel]] = HttpRequestParameters
     Outputs: ClassVar[type[BaseModel]] = HttpRequestOutputs
 

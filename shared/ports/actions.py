@@ -152,6 +152,8 @@ class Action(ABC):
 
     What it leaves behind when it fails itself, it must undo itself.
     """
+    examples: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    """Steps with it, as intents may have them."""
 
     # Named as types, because that is what they are.
     Parameters: ClassVar[type[BaseModel]]
@@ -194,6 +196,16 @@ class Action(ABC):
         """Whether it can stop what it has begun."""
         return type(self).cancel is not Action.cancel
 
+    @property
+    def waits(self) -> bool:
+        """Whether it may be left pending, and is polled then."""
+        return type(self).poll is not Action.poll
+
+    @property
+    def foresees(self) -> bool:
+        """Whether a dry run tells more of it than that it would be done."""
+        return self.side_effect == "pure" or type(self).dry_run is not Action.dry_run
+
     def where(self, parameters: Mapping[str, Any]) -> str | None:
         """Where it takes effect, for whoever reads a plan: a registry, a cluster, ``local`` for this machine.
 
@@ -228,6 +240,10 @@ class Catalogue(Protocol):
 
     def actions(self) -> Sequence[Action]:
         """All that can run."""
+        ...
+
+    def modules(self) -> Mapping[str, str]:
+        """The modules that the actions are of, and what each is for."""
         ...
 
     def models(self) -> Mapping[str, type[BaseModel]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from shared.ports.actions import Catalogue
 from shared.services.intents import Intents
 from shared.services.lifecycle import Lifecycle
+from shared.services.modules import Modules
 from shared.services.plans import Plans
 from shared.services.policy_checks import PolicyChecks
 from shared.services.references import References
@@ -21,6 +22,7 @@ from shared.wiring.tenancy import TenancyServices
 class RegistryServices:
     validation: Validation
     schemas: Schemas
+    modules: Modules
     intents: Intents
     versions: Versions
     lifecycle: Lifecycle
@@ -53,6 +55,7 @@ def registry_services(
     return RegistryServices(
         validation=validation,
         schemas=Schemas(catalogue.specs(), catalogue.models()),
+        modules=Modules(catalogue=catalogue, cursors=cursors),
         intents=intents,
         versions=Versions(
             documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock

@@ -68,6 +68,9 @@ class ScriptedCatalogue:
     def actions(self) -> Sequence[Action]:
         return list(self._actions.values())
 
+    def modules(self) -> Mapping[str, str]:
+        return {"test": "What a test says."}
+
     def models(self) -> Mapping[str, type[BaseModel]]:
         return {name: action.Parameters for name, action in self._actions.items()}
 

@@ -15,6 +15,7 @@ from functions.route import Route
 from functions.routes import PUT_INTENT, PUT_SUBSCRIPTION, ROUTES
 from functions.routes_executions import RETRY_EXECUTION
 from functions.routes_members import PUT_MEMBER
+from functions.routes_modules import GET_MODULE
 from functions.routes_policies import PUT_POLICY
 from functions.routes_schedules import PUT_SCHEDULE
 from functions.routes_secrets import PUT_SECRET
@@ -74,7 +75,13 @@ OWNED = ("subscriptions", "policies", "schedules", "secrets", "members", "intent
 CLOSED = [route for route in ROUTES if route.closed]
 PLATFORMS = [route for route in CLOSED if route.operation and route.operation not in golden()["admin"]]
 """Those that administer the platform: no member of any tenant but the platform's own may."""
-PLACED = [route for route in CLOSED if "{" in route.path and route.name not in OWN and route not in PLATFORMS]
+SHARED = {GET_MODULE.name}
+"""Routes to what everybody has."""
+PLACED = [
+    route
+    for route in CLOSED
+    if "{" in route.path and route.name not in OWN | SHARED and route not in PLATFORMS
+]
 ELSEWHERE = [route for route in CLOSED if route not in PLACED and route not in PLATFORMS]
 WITH_BODY = [route for route in CLOSED if route.body is not None]
 
@@ -105,6 +112,7 @@ async def resources(world: World, route: Route | None = None) -> Mapping[str, st
     for noun, name in made.items():
         body = BODIES[MADE_BY[noun].name]
         assert (await world.send("admin", "PUT", f"/{noun}/{name}", json=body)).is_success
+    made["modules"] = "core"
     made["tenants"] = "initech" if route in PLATFORMS else "acme"
     first = BODIES["create_tenant"] | {"id": "initech"}
     assert (await world.send("root", "POST", "/tenants", json=first)).is_success

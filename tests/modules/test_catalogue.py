@@ -1,8 +1,10 @@
 import re
 
 import pytest
+from jsonschema import Draft202012Validator
 
-from shared.domain.steps import ACTION_NAME
+from shared.domain.steps import ACTION_NAME, parameters_of
+from shared.domain.templates import has_template
 from shared.modules.catalogue import BuiltInActions
 from shared.security.egress import EgressPolicy
 from tests.domain.actions import errors_of
@@ -35,6 +37,25 @@ def test_what_is_shown_with_a_secret_takes_secrets(catalogue: BuiltInActions) ->
         shown = {name for name, schema in properties.items() if "secret" in str(schema).lower()}
         assert shown == action.takes_secrets, action.name
         assert catalogue.specs()[action.name].takes_secrets == action.takes_secrets
+
+
+def test_every_action_has_examples_that_fit_it(catalogue: BuiltInActions) -> None:
+    for action in catalogue.actions():
+        assert action.examples, action.name
+        validator = Draft202012Validator(action.Parameters.model_json_schema())
+        free = action.conditions
+        for example in action.examples:
+            # What other steps would have to give is all that an example leaves open.
+            errors = errors_of({"steps": [example]}, catalogue.specs())
+            assert {one.code for one in errors} <= {"UNKNOWN_STEP"}, (action.name, errors)
+            given = parameters_of(example)
+            names = [name for name, value in given.items() if name in free or has_template(str(value))]
+            wrong = [one.message for one in validator.iter_errors(given) if one.absolute_path[0] not in names]
+            assert not wrong, action.name
+
+
+def test_every_action_is_of_a_module_that_is_described(catalogue: BuiltInActions) -> None:
+    assert {action.module for action in catalogue.actions()} <= catalogue.modules().keys()
 
 
 def test_an_unknown_action_is_a_lookup_error(catalogue: BuiltInActions) -> None:

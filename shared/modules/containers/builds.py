@@ -179,12 +179,30 @@ class BuildContainer(Builds):
     """Build a container image from a Dockerfile."""
 
     name = "build-container"
+    examples = (
+        {
+            "id": "build",
+            "action": "build-container",
+            "image": "shop:1.4",
+            "context": "./shop",
+            "args": {"VERSION": "1.4"},
+        },
+    )
 
 
 class BuildDockerImage(Builds):
     """Build a container image from a Dockerfile; another name of ``build-container``."""
 
     name = "build-docker-image"
+    examples = (
+        {
+            "id": "build",
+            "action": "build-docker-image",
+            "image": "shop:1.4",
+            "context": "./shop",
+            "args": {"VERSION": "1.4"},
+        },
+    )
 
 
 def _order(parameters: BuildParameters, context: ActionContext) -> Order:

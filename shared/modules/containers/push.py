@@ -85,7 +85,7 @@ class PushParameters(_SignIn):
     registry: Annotated[str, AfterValidator(_registry)] = Field(
         max_length=512,
         description="The registry that it goes to, with a path behind it if need be.",
-        examples=["ghcr.io/acme"],
+        examples=["ghcr.io/example"],
     )
     tags: list[Annotated[str, AfterValidator(_tag)]] = Field(
         default=[],
@@ -137,6 +137,17 @@ class PushToRegistry(Action):
         "restore-tags",
         {"repository": "repository", "digest": "digest", "tags": "tags", "is_new": "is_new"},
         same=frozenset({"username", "password"}),
+    )
+    examples = (
+        {
+            "id": "push",
+            "action": "push-to-registry",
+            "image": "shop:1.4",
+            "registry": "registry.example.com/team",
+            "tags": ["1.4", "latest"],
+            "username": "ci",
+            "password": "${{ secrets.REGISTRY_PASSWORD }}",
+        },
     )
     Parameters: ClassVar[type[BaseModel]] = PushParameters
     Outputs: ClassVar[type[BaseModel]] = PushOutputs
@@ -219,7 +230,7 @@ class RestoreParameters(_SignIn):
     """A push, as its outputs tell it."""
 
     repository: Annotated[str, AfterValidator(_image)] = Field(
-        max_length=512, description="Where it went.", examples=["ghcr.io/acme/myapp"]
+        max_length=512, description="Where it went.", examples=["ghcr.io/example/myapp"]
     )
     digest: Annotated[str, AfterValidator(_digest)] = Field(
         description="What was pushed.", examples=["sha256:" + "0" * 64]
@@ -248,6 +259,17 @@ class RestoreTags(Action):
     side_effect = "idempotent"
     takes_secrets = frozenset({"password"})
     Parameters: ClassVar[type[BaseModel]] = RestoreParameters
+    examples = (
+        {
+            "id": "take-back",
+            "action": "restore-tags",
+            "repository": "registry.example.com/team/shop",
+            "digest": "${{ steps.push.outputs.digest }}",
+            "tags": "${{ steps.push.outputs.tags }}",
+            "username": "ci",
+            "password": "${{ secrets.REGISTRY_PASSWORD }}",
+        },
+    )
     Outputs: ClassVar[type[BaseModel]] = RestoreOutputs
 
     def __init__(self, repositories: Repositories) -> None:

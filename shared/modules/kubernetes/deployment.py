@@ -47,6 +47,17 @@ class DeployToKubernetes(Action):
         {"image": Taking("image", unless=frozenset({"manifests"}))}
     )
     undone_by = Undoing("undo-deployment", {"deployment": "deployment"}, same=frozenset({"kubeconfig"}))
+    examples = (
+        {
+            "id": "deploy",
+            "action": "deploy-to-kubernetes",
+            "namespace": "production",
+            "image": "registry.example.com/team/shop:1.4",
+            "replicas": 3,
+            "ports": [8080],
+            "probes": {"readiness": {"path": "/health"}},
+        },
+    )
     Parameters: ClassVar[type[BaseModel]] = DeployParameters
     Outputs: ClassVar[type[BaseModel]] = DeployOutputs
 
@@ -125,6 +136,13 @@ class UndoDeployment(Action):
     side_effect = "idempotent"
     takes_secrets = CONFIDENTIAL
     takes: ClassVar[Mapping[str, Taking]] = MappingProxyType({"deployment": Taking(DEPLOYMENT)})
+    examples = (
+        {
+            "id": "take-back",
+            "action": "undo-deployment",
+            "deployment": "${{ steps.deploy.outputs.deployment }}",
+        },
+    )
     Parameters: ClassVar[type[BaseModel]] = UndoParameters
     Outputs: ClassVar[type[BaseModel]] = UndoOutputs
 

@@ -44,6 +44,15 @@ class VerifyDeployment(Action):
     takes: ClassVar[Mapping[str, Taking]] = MappingProxyType(
         {"deployment": Taking(DEPLOYMENT, is_optional=True)}
     )
+    examples = (
+        {
+            "id": "verify",
+            "action": "verify-deployment",
+            "health_check": "/health",
+            "expected_body": "ok",
+            "stable_for": 30,
+        },
+    )
     Parameters: ClassVar[type[BaseModel]] = VerifyParameters
     Outputs: ClassVar[type[BaseModel]] = VerifyOutputs
 

@@ -171,6 +171,7 @@ NAMES: Final[Mapping[str, Callable[[Actor], str]]] = {
     "callbacks": _callback,
     "tenants": lambda actor: actor.tenant,
     "members": _named("bo", "cy", "dee", "eli", "dee"),
+    "modules": _named("core", "http"),
     "policies": _named("keep", "rule"),
     "schedules": _named("nightly", "minutely"),
     "secrets": _named("TOKEN", "KEY"),
