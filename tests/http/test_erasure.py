@@ -274,3 +274,25 @@ async def test_no_file_has_a_byte_of_it(stage: Stage, data: Path) -> None:
     assert after["events.db"].count(marker) == 1  # of the tenant beside it
     assert b"/tenants/initech/" not in after["events.db"]
     assert (await stage.world.send("viewer", "GET", f"/intents?q={MARKER}")).json()["items"] == []
+
+
+@pytest.mark.parametrize("store", ["cosmos"], indirect=True)
+async def test_no_document_of_the_server_has_it(stage: Stage, request: pytest.FixtureRequest) -> None:
+    """Whatever the tenant or the partition: what the platform does not look for is seen, too."""
+    server = request.getfixturevalue("cosmos_server")
+
+    def having() -> int:
+        items = [
+            item.body
+            for database in server._databases
+            for collection in server.collections(database).values()
+            for physical in collection.physical
+            for item in collection.items(physical, "", "FF")
+        ]
+        return sum(MARKER in str(body) for body in items)
+
+    await furnish(stage)
+    assert having() > 12
+    await begin(stage)
+    assert await timer(stage).run() == 1
+    assert having() == 0
