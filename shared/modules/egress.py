@@ -161,7 +161,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         try:
             async with asyncio.timeout(timeout):
-                addresses = await self._allowed(host, port)
+                addresses = await allowed_addresses(self._policy, host, port, self._resolve)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(f"the name {host} was not resolved in time") from error
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
@@ -175,16 +175,6 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         await self._network.sleep(seconds)
 
-    async def _allowed(self, host: str, port: int) -> list[str]:
-        """The addresses of ``host``, all of which are allowed; one that spells itself is not looked up."""
-        if refusal := self._policy.refusal_of_host(host, port):
-            raise EgressRefusedError(refusal)
-        addresses = await self._resolve(host, port)
-        for address in addresses:
-            if refusal := self._policy.refusal(host, port, ipaddress.ip_address(address)):
-                raise EgressRefusedError(refusal)
-        return addresses
-
 
 async def system_resolver(host: str, port: int) -> list[str]:
     """The addresses that the system knows for ``host``, the preferred first.
@@ -197,3 +187,21 @@ async def system_resolver(host: str, port: int) -> list[str]:
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(f"the name {host} cannot be resolved") from error
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+async def allowed_addresses(
+    policy: EgressPolicy, host: str, port: int, resolve: Resolve = system_resolver
+) -> list[str]:
+    """The addresses of ``host``, all of which are allowed; one that spells itself is not looked up.
+
+    Raises:
+        EgressRefusedError: one of them is not.
+        httpcore.ConnectError: it has none.
+    """
+    if refusal := policy.refusal_of_host(host, port):
+        raise EgressRefusedError(refusal)
+    addresses = await resolve(host, port)
+    for address in addresses:
+        if refusal := policy.refusal(host, port, ipaddress.ip_address(address)):
+            raise EgressRefusedError(refusal)
+    return addresses

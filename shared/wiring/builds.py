@@ -10,6 +10,7 @@ from shared.modules.containers.buildah import BuildahBuilder
 from shared.modules.containers.builds import BuildContainer, BuildDockerImage
 from shared.modules.containers.builtin import BuiltInBuilder
 from shared.modules.containers.contexts import Contexts, Folders
+from shared.modules.containers.git_contexts import GitContexts
 from shared.modules.containers.orders import Builder
 from shared.modules.containers.sending import Connections
 from shared.modules.containers.uploaded import UploadedContexts
@@ -41,7 +42,9 @@ def build_services(base: Foundation, store: ContextStore | None) -> BuildService
 def build_actions(base: Foundation) -> Sequence[Action]:
     repositories, root = base.repositories, base.settings.contexts
     contexts = Contexts(
-        UploadedContexts(repositories), Folders(root, hidden=base.settings.data) if root else None
+        UploadedContexts(repositories),
+        GitContexts(base.egress),
+        Folders(root, hidden=base.settings.data) if root else None,
     )
     builder = _builder(base)
     return [

@@ -41,8 +41,9 @@ GUARD = {
         for name in ("acr_tasks", "answers", "authentication", "registries", "sending", "uploads")
     },
     "shared/modules/fetching.py": {"httpx"},
-    # A program of the operator's that builds images; it pulls nothing by itself.
-    "shared/modules/containers/buildah.py": {"asyncio.create_subprocess_exec"},
+    # buildah, which pulls nothing by itself, and git, which is pinned to addresses that were allowed.
+    "shared/modules/containers/programs.py": {"asyncio.create_subprocess_exec"},
+    "shared/modules/containers/git_contexts.py": {"httpcore"},
     "shared/modules/http.py": {"httpx"},
     "shared/modules/http_answers.py": {"httpx"},
     "shared/modules/kubernetes/api.py": {"httpx", "ssl"},

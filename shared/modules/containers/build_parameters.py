@@ -43,9 +43,9 @@ class BuildParameters(BaseModel):
         default=".",
         min_length=1,
         max_length=1024,
-        description="What it is built from: a folder of the local host (below QUANTUM_CONTEXTS) or an "
-        "uploaded archive, as POST /contexts has named it.",
-        examples=["./app", "upload:sha256:" + "0" * 64],
+        description="What it is built from: a folder of the local host (below QUANTUM_CONTEXTS), an uploaded "
+        "archive, as POST /contexts has named it, or a folder of a git repository.",
+        examples=["./app", "upload:sha256:" + "0" * 64, "https://git.example.com/app.git#v1.2:web"],
     )
     dockerfile: str = Field(
         default=DOCKERFILE,

@@ -7,9 +7,6 @@ RUN does is another matter: it runs on this machine, in a chroot, with its netwo
 
 import asyncio
 import os
-import shutil
-import signal
-from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Final, Never
@@ -22,6 +19,7 @@ from shared.modules.containers.benches import Bench
 from shared.modules.containers.build_logs import BuildLog
 from shared.modules.containers.manifests import Descriptor, Manifest
 from shared.modules.containers.orders import Built, Context, Order
+from shared.modules.containers.programs import Program
 from shared.modules.containers.recipes import EPOCH, Recipe
 from shared.modules.containers.repositories import Repositories
 from shared.modules.containers.trees import write_tree
@@ -31,7 +29,6 @@ from shared.ports.actions import ActionError
 PROGRAM: Final = "buildah"
 SHOWN_LINES: Final = 5
 """Lines of what it said last that a failure tells."""
-MAX_LINE: Final = 64 * 1024
 
 
 class BuildahBuilder:
@@ -98,16 +95,10 @@ class _Buildah:
 
     def __init__(self, bench: Bench, program: str) -> None:
         self._bench = bench
-        self._program = program
         self._home = bench.new_folder("buildah")
-        self._storage = (
-            "--root",
-            f"{self._home}/root",
-            "--runroot",
-            f"{self._home}/run",
-            "--storage-driver",
-            "vfs",
-        )
+        self._program = Program(program, self._home, {})
+        folders = ("--root", f"{self._home}/root", "--runroot", f"{self._home}/run")
+        self._storage = [*folders, *("--storage-driver", "vfs")]
 
     async def build(self, context: Context) -> str:
         """Build; the id of the image in the storage."""
@@ -133,71 +124,23 @@ class _Buildah:
         Raises:
             ActionError: it is not there, or has failed.
         """
-        try:
-            process = await asyncio.create_subprocess_exec(
-                self._program,
-                *self._storage,
-                command,
-                *arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                env=self._environment,
-                start_new_session=True,
-            )
-        except OSError as error:
-            message = f"{self._program} cannot be started on this host: {error.strerror}"
-            raise ActionError("BUILDER_UNAVAILABLE", message, retryable=False) from error
         said = BuildLog()
-        try:
-            async for line in _lines(process):
-                said.write(line)
-                self._bench.log.write(line)
-            code = await process.wait()
-        finally:
-            await _end(process)
+
+        def told(line: str) -> None:
+            said.write(line)
+            self._bench.log.write(line)
+
+        code = await self._program.run([*self._storage, command, *arguments], told)
         if code:
-            message = f"{self._program} {command} ended with {code}: {said.tail(SHOWN_LINES)}"
+            message = f"{self._program.name} {command} ended with {code}: {said.tail(SHOWN_LINES)}"
             raise ActionError("BUILD_FAILED", message, retryable=True)
         return said.text().decode()
 
     async def clear(self) -> None:
         """Take away what only it may take away: without root, files have the ids of its own name space."""
-        if os.geteuid() != 0 and shutil.which(self._program):
-            process = await asyncio.create_subprocess_exec(
-                *(self._program, "unshare", "rm", "-rf", str(self._home)),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=self._environment,
-            )
-            await process.wait()
-
-    @property
-    def _environment(self) -> Mapping[str, str]:
-        """Nothing of the host's own: it has secrets of the platform."""
-        return {"PATH": os.defpath + ":/usr/sbin:/sbin", "HOME": str(self._home), "TMPDIR": str(self._home)}
-
-
-async def _lines(process: asyncio.subprocess.Process) -> AsyncIterator[str]:
-    assert process.stdout is not None
-    left = b""
-    while piece := await process.stdout.read(MAX_LINE):
-        *lines, left = (left + piece).split(b"\n")
-        for line in lines:
-            yield line.decode(errors="replace")
-        if len(left) > MAX_LINE:
-            yield left.decode(errors="replace")
-            left = b""
-    if left:
-        yield left.decode(errors="replace")
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill what is left of its group, and wait for it."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await asyncio.shield(process.wait())
+        if os.geteuid() != 0:
+            with suppress(ActionError):
+                await self._program.run(["unshare", "rm", "-rf", str(self._home / "root")], lambda _: None)
 
 
 def _written(context: Context, folder: Path, dockerfile: Path, bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""Build contexts: a folder on the local host, or an archive that was uploaded."""
+"""Build contexts: a folder on the local host, an archive that was uploaded, or a git reference."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from shared.modules.containers.archives import ArchiveError
 from shared.modules.containers.benches import Bench
 from shared.modules.containers.dockerfiles import MAX_BYTES, DockerfileError, parse
 from shared.modules.containers.folders import folder_below
+from shared.modules.containers.git_contexts import SCHEME, GitContexts
 from shared.modules.containers.orders import Context
 from shared.modules.containers.platforms import Platform
 from shared.modules.containers.recipes import RecipeError, recipe
@@ -44,9 +45,14 @@ class Contexts:
     """Finds what steps name; without ``folders``, there are none."""
 
     def __init__(
-        self, uploads: UploadedContexts, folders: Folders | None = None, bounds: Bounds | None = None
+        self,
+        uploads: UploadedContexts,
+        git: GitContexts,
+        folders: Folders | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         self._uploads = uploads
+        self._git = git
         self._folders = folders
         self._bounds = bounds or Bounds()
 
@@ -57,8 +63,8 @@ class Contexts:
             ActionError: it is not there, or cannot be built from.
         """
         try:
-            source = await self._source(scope, wanted, bench)
-            return await bench.run(lambda: self._context(source, wanted, bench))
+            source, facts = await self._source(scope, wanted, bench)
+            return await bench.run(lambda: self._context(source, facts, wanted, bench))
         except DockerfileError as error:
             raise ActionError("DOCKERFILE", str(error), retryable=False) from error
         except (ContextError, RecipeError, ArchiveError) as error:
@@ -67,18 +73,27 @@ class Contexts:
             message = f"the context {wanted.context!r} cannot be read: {error.strerror}"
             raise ActionError("BUILD_CONTEXT", message, retryable=True) from error
 
-    async def _source(self, scope: TenantScope, wanted: Wanted, bench: Bench) -> Source:
+    async def _source(
+        self, scope: TenantScope, wanted: Wanted, bench: Bench
+    ) -> tuple[Source, Mapping[str, str]]:
+        """Its files, and what is to be told of them."""
         if wanted.context.startswith(PREFIX):
-            return await self._uploads.fetched(scope, wanted.context, bench)
+            return await self._uploads.fetched(scope, wanted.context, bench), {}
+        if "://" in wanted.context or wanted.context.startswith("git@"):
+            if not wanted.context.startswith(SCHEME):
+                raise ContextError(f"{wanted.context[:200]!r}: repositories are fetched by {SCHEME} only")
+            fetched = await self._git.fetched(wanted.context, self._bounds, bench)
+            return fetched.source, {"commit": fetched.commit}
         folders = self._folders
         if folders is None:
             raise ContextError(
                 f"{wanted.context!r} would be a folder of the host, and this one builds from none: upload "
                 "the context (POST /api/v1/contexts), or have an operator set QUANTUM_CONTEXTS"
             )
-        return await bench.run(lambda: folder_below(folders.root, wanted.context, hidden=folders.hidden))
+        folder = await bench.run(lambda: folder_below(folders.root, wanted.context, hidden=folders.hidden))
+        return folder, {}
 
-    def _context(self, source: Source, wanted: Wanted, bench: Bench) -> Context:
+    def _context(self, source: Source, facts: Mapping[str, str], wanted: Wanted, bench: Bench) -> Context:
         text = source.text(wanted.dockerfile, limit=MAX_BYTES)
         if text is None:
             raise ContextError(
@@ -87,4 +102,4 @@ class Contexts:
             )
         made = recipe(parse(text), wanted.args, target=wanted.target, platform=wanted.platform)
         tree = source.tree(ignored_by(source, wanted.dockerfile), self._bounds, check=bench.check)
-        return Context(tree, made, text)
+        return Context(tree, made, text, facts)

@@ -15,13 +15,14 @@ from shared.modules.containers.build_registry import execution_tag
 from shared.modules.containers.builds import BuildContainer, BuildDockerImage
 from shared.modules.containers.builtin import BuiltInBuilder
 from shared.modules.containers.contexts import Contexts
+from shared.modules.containers.git_contexts import GitContexts
 from shared.modules.containers.push import RestoreTags
 from shared.modules.containers.repositories import NO_REPOSITORIES
 from shared.modules.containers.uploaded import UploadedContexts
 from shared.ports.actions import Completed, Foreseen, Pending
 from tests.modules.containers.building import wait_until
 from tests.modules.containers.yards import Yard, action_of, skopeo
-from tests.registries import needs_skopeo
+from tests.registries import EGRESS, needs_skopeo
 
 
 @needs_skopeo
@@ -172,7 +173,7 @@ async def test_what_cannot_be_built_fails_with_a_cause_and_nothing_is_left(
 async def test_without_a_registry_or_folders_the_operator_is_told_what_to_set(yard: Yard) -> None:
     nowhere = replace(yard, action=action_of(NO_REPOSITORIES, BuiltInBuilder(NO_REPOSITORIES), yard.workshop))
     assert (await nowhere.failure()).code == "NO_BUILD_REGISTRY"
-    contexts = Contexts(UploadedContexts(yard.repositories))
+    contexts = Contexts(UploadedContexts(yard.repositories), GitContexts(EGRESS))
     action = BuildDockerImage(BuiltInBuilder(yard.repositories), contexts, yard.repositories)
     failed = await replace(yard, action=action).failure()  # type: ignore[arg-type]  # the same by another name
     assert "QUANTUM_CONTEXTS" in failed.message

@@ -14,6 +14,7 @@ from shared.modules.containers.build_registry import BuildRegistry
 from shared.modules.containers.builds import BuildContainer
 from shared.modules.containers.builtin import BuiltInBuilder
 from shared.modules.containers.contexts import Contexts, Folders
+from shared.modules.containers.git_contexts import GitContexts
 from shared.modules.containers.manifests import Manifest
 from shared.modules.containers.orders import Builder
 from shared.modules.containers.repositories import Operators, Repositories
@@ -94,7 +95,7 @@ class Yard:
 
 
 def action_of(repositories: Repositories, builder: Builder, workshop: Workshop) -> BuildContainer:
-    contexts = Contexts(UploadedContexts(repositories), Folders(workshop.context))
+    contexts = Contexts(UploadedContexts(repositories), GitContexts(EGRESS), Folders(workshop.context))
     return BuildContainer(builder, contexts, repositories)
 
 
