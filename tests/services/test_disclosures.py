@@ -14,8 +14,10 @@ from shared.domain.errors import ForbiddenError, UnavailableError
 from shared.domain.executions import Execution
 from shared.domain.intents import NewIntent
 from shared.domain.policies import NewPolicy
+from shared.domain.retrying import Retrial
 from shared.domain.secrets import NewSecret
 from shared.domain.waiting import Waiting
+from shared.modules.children import RunIntent
 from shared.modules.http import HttpRequest
 from shared.ports.actions import ActionContext, ActionError, Completed, Pending
 from shared.ports.documents import TENANCY
@@ -394,6 +396,27 @@ async def test_who_may_not_use_the_secret_does_not_execute_what_does(
     assert [(one.pointer, one.code) for one in preview.warnings if one.code == "FORBIDDEN"] == [
         ("/graph/nodes/0/inputs", "FORBIDDEN")
     ]
+
+
+async def test_nor_does_a_step_execute_it_in_their_name_nor_anybody_retry_it(
+    workshop: Workshop, action: Sending
+) -> None:
+    workshop.catalogue.use(RunIntent())
+    await workshop.tenants.ensure("acme")
+    await workshop.members.ensure_member(
+        "acme", user="ada", roles=["admin"], issuer="urn:test", subject="ada"
+    )
+    execution = await workshop.execute(STEP)
+    assert (await workshop.attempt(execution, "a", first=True))["error"]["code"] == "SECRET_MISSING"
+    await workshop.finish(execution, "failed", failed=["a"])
+    parent = await workshop.execute({"id": "sub", "action": "run-intent", "intent": "deploy"}, name="parent")
+    text = 'forbid (principal, action == Action::"secrets.use", resource == Secret::"TOKEN");'
+    await workshop.policies.put(workshop.ada, "not-this-one", NewPolicy(text))
+    outcome = await workshop.attempt(parent, "sub", first=True)
+    assert (outcome["status"], outcome["error"]["code"]) == ("failed", "CHILD_REFUSED")
+    assert "ada@acme may not do secrets.use" in outcome["error"]["message"]
+    with pytest.raises(ForbiddenError):
+        await workshop.retrying.retry(workshop.ada, execution.execution_id, Retrial())
 
 
 async def test_a_plan_names_secrets_and_warns_of_those_that_there_are_not(
