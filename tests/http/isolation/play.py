@@ -187,7 +187,8 @@ class Play:
             await tail.began()
             text = await tail.close()
             return Exchange(asked, tail.status, tail.headers, text)
-        body = {} if asked.body is None else {"json": asked.body}
+        body: dict[str, Any] = {} if asked.content is None else {"content": asked.content}
+        body |= {} if asked.body is None else {"json": asked.body}
         answer = await stage.http.request(route.method, f"{path}?{query}", headers=headers, **body)
         return Exchange(asked, answer.status_code, list(answer.headers.items()), answer.text)
 

@@ -5,6 +5,7 @@ has (``NAMES``), a body (``BODIES``), the parameters of its query (``QUERIES``).
 route that lacks one of them.
 """
 
+import gzip
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ class Request:
     params: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     headers: dict[str, str] = field(default_factory=dict[str, str])
     body: Json = None
+    content: bytes | None = None
+    """A file, in place of a body."""
     foreign: dict[str, str] = field(default_factory=dict[str, str])
 
     def __str__(self) -> str:
@@ -56,6 +59,9 @@ def request(actor: Actor, route: Route) -> Request:
     made = Request(route, _user(actor, route), _path(actor, route, foreign), foreign=foreign)
     if route.body is not None and not (route.body_optional and actor.happens(0.2)):
         made.body = BODIES[route.name](actor, made)
+    if route.uploads:
+        made.content = gzip.compress(actor.one(["", actor.mark()]).encode(), mtime=0)
+        made.headers["Content-Type"] = route.uploads[0]
     if route.query is not None:
         made.params = _params(actor, route, made)
     _add_headers(actor, made)

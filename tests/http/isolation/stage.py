@@ -39,6 +39,7 @@ from shared.services.watched import WatchedDocuments
 from shared.services.webhooks import ORCHESTRATOR
 from shared.settings import Settings
 from tests.fakes.clock import FrozenClock
+from tests.fakes.contexts import KeptContexts
 from tests.fakes.secrets import KeptSecrets
 from tests.fakes.telemetry import RecordedTelemetry
 from tests.fakes.webhooks import ScriptedReceiver
@@ -343,7 +344,7 @@ async def staged(
             failed_sign_ins=None,
             anonymous_requests=None,
         )
-        platform = compose(adapters, settings)
+        platform = compose(adapters, settings, contexts=KeptContexts())
         platform.webhooks._sender = receiver  # who is at the other end is no part of the composition
         engine.serve(platform)
         app = Router(http_routes(platform), _nothing)
