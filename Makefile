@@ -1,6 +1,6 @@
 # Quantum Platform. `make demo` shows it work, `make test` proves it; both set up what they need by themselves.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check audit up up-emulators down-emulators bench bench-quick format lock clean
+.PHONY: help setup demo demo-rollback test check audit up up-emulators down-emulators bench bench-quick format lock clean
 
 PYTHON := .venv/bin/python
 
@@ -13,8 +13,11 @@ help: ## what there is to make
 
 setup: .venv/installed ## the virtual environment, with everything in it
 
-demo: .venv/installed ## create an intent, execute it, watch it complete (STORE=cosmos EVENTS=eventhubs: by Azure's SDKs)
+demo: .venv/installed ## build, push and deploy a web app, and ask it (STORE=cosmos EVENTS=eventhubs: by Azure's SDKs)
 	@$(PYTHON) -m examples.demo $(if $(STORE),--store $(STORE)) $(if $(EVENTS),--events $(EVENTS))
+
+demo-rollback: .venv/installed ## release versions that are broken: they are undone, and the good one answers
+	@$(PYTHON) -m examples.rollback
 
 test: .venv/installed ## every test
 	@$(PYTHON) -m pytest -q -n auto --dist loadgroup

@@ -1,10 +1,10 @@
-"""The main job, for real: create an intent, execute it, watch it, find it completed.
+"""The main job, for real: build a web app, push it, deploy three copies of it, and look whether they answer.
 
     make demo
 
-starts the local host on a free port with a fresh data folder and a small release service beside it, signs
-in, creates the intent in ``release.json``, executes it, prints its events as they happen, and says how to go
-on by hand. It exits with 0 only if the execution completed.
+starts the local host on a free port with a fresh data folder, signs in, creates the intent in
+``deploy-web-app.json``, executes it, prints its events as they happen, asks the app that it has deployed, and
+says how to go on by hand. It exits with 0 only if the execution completed and the app answers.
 
     make demo STORE=cosmos EVENTS=eventhubs
 
@@ -17,7 +17,6 @@ import json
 import shutil
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -26,10 +25,12 @@ from typing import Any
 
 import httpx
 
-from examples import hosting, release_service
+from examples import hosting
 
 DATA = hosting.ROOT / ".quantum" / "demo"
-INTENT = Path(__file__).with_name("release.json")
+INTENT = Path(__file__).with_name("deploy-web-app.json")
+APP = Path(__file__).with_name("webapp")
+"""Where its ``./app`` is."""
 COUNT_SECONDS = 15
 """How long events may take to the counters."""
 SIGNS = {
@@ -39,6 +40,10 @@ SIGNS = {
     "step_skipped": "-",
     "step_retrying": "↻",
     "step_failed": "✗",
+    "step_cancelled": "✗",
+    "step_compensating": "↺",
+    "step_compensated": "↺",
+    "step_compensation_failed": "✗",
     "execution_completed": "✓",
     "execution_failed": "✗",
     "execution_cancelled": "✗",
@@ -71,13 +76,7 @@ def demonstrate(options: argparse.Namespace, log: Path) -> int:
     options.data.mkdir(parents=True)
     remote = [name for name in (options.store, options.events) if name != "sqlite"]
     with ExitStack() as opened:
-        service = release_service.server()
-        opened.callback(service.shutdown)
-        threading.Thread(target=service.serve_forever, daemon=True).start()
-        address = f"127.0.0.1:{service.server_port}"
-        say(f"A small release service answers on http://{address}")
-        # On one machine, steps reach what is on it: that service too.
-        settings: dict[str, str] = {}
+        settings = {"QUANTUM_CONTEXTS": str(APP)}
         if remote:
             from examples import azure  # what most demos do without
 
@@ -90,9 +89,11 @@ def demonstrate(options: argparse.Namespace, log: Path) -> int:
         headers = {"Authorization": f"Bearer {host.token()}"}
         say("Signed in as ada of the tenant acme")
         with httpx.Client(base_url=f"{host.url}/api/v1", headers=headers, timeout=30) as client:
-            status, final = run(client, options.intent, {"service": f"http://{address}"})
+            status, final = run(client, options.intent, {})
             if final is not None and remote:
                 count(client)
+        if status == 0 and final is not None:
+            status = ask(final)
         if final is not None and options.store == "sqlite":
             say(by_hand(host, final))
         return status
@@ -105,7 +106,7 @@ def run(
     intent = created(client.post("/intents", json=json.loads(intent_file.read_text())))
     if intent is None:
         return 1, None
-    say(f"Created the intent {intent['id']}: {intent['description']}\n")
+    say(f"Created the intent {intent['id']}\n")
     execution = created(client.post(f"/intents/{intent['id']}/execute", json={"parameters": parameters}))
     if execution is None:
         return 1, None
@@ -136,7 +137,9 @@ def follow(client: httpx.Client, execution_id: str) -> None:
             progress = "" if percent is None else f"{percent:3d} %"
             name = event.get("step") or "execution"
             elapsed = time.monotonic() - began
-            say(f"  {elapsed:5.2f} s  {progress:5s}  {SIGNS[event['type']]} {name:14s} {told(event)}")
+            say(
+                f"  {elapsed:5.2f} s  {progress:5s}  {SIGNS.get(event['type'], ' ')} {name:14s} {told(event)}"
+            )
 
 
 def server_sent_events(stream: httpx.Response) -> Iterator[dict[str, Any]]:
@@ -151,8 +154,31 @@ def told(event: dict[str, Any]) -> str:
     kind = event["type"].split("_", 1)[1]
     if error := event.get("error"):
         return f"{kind}: {error['message']}"
-    result = (event.get("result") or {}).get("text")
-    return f"{kind}: {result}" if result else kind
+    result = event.get("result") or {}
+    if address := result.get("address"):
+        return f"{kind}: {result['replicas']} copies on {result['target']}, at {address}"
+    made = result.get("reference") or result.get("image")
+    return f"{kind}: {made}" if made else kind
+
+
+def deployed_at(final: dict[str, Any]) -> str | None:
+    """Where what was deployed answers, by the outputs of the step that deployed it."""
+    addresses = [(step["outputs"] or {}).get("address") for step in final["steps"]]
+    return next((address for address in addresses if address), None)
+
+
+def ask(final: dict[str, Any]) -> int:
+    """Ask what was deployed, a few times over, and print what it says; 0 if it answers."""
+    address = deployed_at(final)
+    if address is None:
+        return 0  # an intent of somebody's own, which deploys nothing
+    with httpx.Client(timeout=10) as client:
+        for _ in range(3):
+            answer = client.get(address, headers={"connection": "close"})
+            say(f"  GET {address}  {answer.status_code}  {answer.text}")
+            if not answer.is_success:
+                return 1
+    return 0
 
 
 def conclude(final: dict[str, Any]) -> int:
@@ -186,15 +212,17 @@ def by_hand(host: hosting.Host, final: dict[str, Any]) -> str:
     python = ".venv/bin/python -m localhost"
     api = "http://127.0.0.1:7071/api/v1"
     events = f"{api}/executions/{final['execution_id']}/events"
+    address = deployed_at(final)
+    asked = f"\n  curl -s {address}" if address else ""
     return f"""
-Everything above was stored in {data}. To go on by hand:
+Everything above was stored in {data}. To go on by hand (what was deployed runs again, at its address):
 
   {python} serve --data {data} &
   until curl -sf {api}/health/ready >/dev/null; do sleep 0.1; done
   TOKEN=$({python} token --data {data} --tenant acme --user ada --role admin)
   curl -s -H "Authorization: Bearer $TOKEN" {api}/executions/{final["execution_id"]}
   curl -s -H "Authorization: Bearer $TOKEN" {api}/intents/{final["intent_id"]}
-  curl -sN -H "Authorization: Bearer $TOKEN" -H "Accept: text/event-stream" {events}
+  curl -sN -H "Authorization: Bearer $TOKEN" -H "Accept: text/event-stream" {events}{asked}
 """
 
 

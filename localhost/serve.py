@@ -187,6 +187,8 @@ def _tell_app(data: Path, base_url: str) -> None:
     if is_loopback(urlsplit(base_url).hostname):  # whoever asks is on this machine, and sees its folders
         os.environ.setdefault("QUANTUM_CONTEXTS", str(Path.cwd()))
     os.environ.setdefault("QUANTUM_ADAPTERS", "localhost")
+    # What is started is other programs; gRPC would say at each of them that it cannot follow.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 
 def _signals() -> asyncio.Event:

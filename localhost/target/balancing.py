@@ -16,6 +16,7 @@ class Balancer:
         self._endpoints = endpoints
         self._turns = itertools.count()
         self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
 
     async def start(self, port: int) -> int:
         """Listen on ``port``, or if it is 0 or taken on a free one; which it is."""
@@ -28,14 +29,19 @@ class Balancer:
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
-            self._server.close_clients()
+            for writer in list(self._writers):
+                writer.close()
             await self._server.wait_closed()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.closing(writer):
+        self._writers.add(writer)
+        try:
             if (copy := await self._open()) is not None:
                 with contextlib.closing(copy[1]):
                     await asyncio.gather(_pump(reader, copy[1]), _pump(copy[0], writer))
+        finally:
+            writer.close()
+            self._writers.discard(writer)
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         """A connection to the copy whose turn it is, or to the next that takes it."""

@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ssl import SSLContext
@@ -24,6 +24,10 @@ from shared.security.egress import EgressPolicy
 
 CONNECT_SECONDS: Final = 10.0
 MAX_CONNECTIONS: Final = 200
+KEPT_SECONDS: Final = 4.0
+"""How long a connection is kept that nothing goes over: many servers end theirs after five seconds."""
+REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+"""What may be sent again when a connection ends without an answer (RFC 9110, 9.2.2)."""
 MAX_ADDRESSES: Final = 4
 """How many addresses of a name are tried, one after the other: a name may have thousands."""
 
@@ -85,11 +89,22 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=certificates or _certificates(),
             max_connections=MAX_CONNECTIONS,
-            keepalive_expiry=30.0,
+            keepalive_expiry=KEPT_SECONDS,
             network_backend=backend,
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        way = _Way()
+        try:
+            return await self._answered(request, way)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            # A server may end a kept connection just when it is used again. What was read only once is gone.
+            again = request.method in REPEATABLE and isinstance(request.stream, httpx.ByteStream)
+            if way.is_new or not again:
+                raise
+        return await self._answered(request, way)
+
+    async def _answered(self, request: httpx.Request, way: "_Way") -> httpx.Response:
         assert isinstance(request.stream, httpx.AsyncByteStream)
         url = request.url
         if url.scheme not in {"http", "https"}:  # a redirect may say anything
@@ -103,7 +118,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
                     ),
                     headers=request.headers.raw,
                     content=request.stream,
-                    extensions=request.extensions,
+                    extensions={**request.extensions, "trace": way.trace},
                 )
             )
         except tuple(_ERRORS) as error:
@@ -117,6 +132,18 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._pool.aclose()
+
+
+class _Way:
+    """How a request goes: by a connection that is new, or by one that was kept."""
+
+    def __init__(self) -> None:
+        self.is_new = False
+
+    async def trace(self, event: str, _about: Mapping[str, Any]) -> None:
+        """What httpcore tells of a request ("Extensions", trace)."""
+        if event == "connection.connect_tcp.started":
+            self.is_new = True
 
 
 class _Body(httpx.AsyncByteStream):

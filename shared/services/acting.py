@@ -12,6 +12,7 @@ from shared.domain.executions import Attempt
 from shared.domain.models import places
 from shared.domain.plans import PlanStep
 from shared.domain.steering import terminated
+from shared.domain.waiting import Waiting
 from shared.ports.actions import Action, ActionError, Completed, Foreseen, Pending, Result
 from shared.ports.documents import EXECUTIONS, Documents
 from shared.security.scope import TenantScope
@@ -36,10 +37,12 @@ _log = logging.getLogger(__name__)
 
 
 class OverdueError(ActionError):
-    """The attempt has taken longer than it may."""
+    """The attempt has taken longer than it may; ``waiting`` is what it waited for then, as it was told."""
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__("TIMEOUT", f"the step took longer than its timeout of {seconds:g} s", retryable=True)
+    def __init__(self, seconds: float, waiting: Waiting | None = None) -> None:
+        message = f"the step took longer than its timeout of {seconds:g} s"
+        why = waiting.facts.get("message") if waiting is not None else None
+        super().__init__("TIMEOUT", f"{message}: {why}" if why else message, retryable=True)
 
 
 class GivenUpError(Exception):

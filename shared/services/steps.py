@@ -350,7 +350,8 @@ class _Attempt:
             return await self._outcomes.waiting(pending, delay=pending.delay)
         left = (self._outcomes.over - self._parts.clock.now()).total_seconds()
         if left <= 0:
-            return await self._overdue(OverdueError(self._step.timeout), pending.token)
+            late = OverdueError(self._step.timeout, pending.waiting)
+            return await self._overdue(late, pending.token)
         return await self._outcomes.waiting(pending, delay=min(pending.delay, left))
 
     async def _overdue(self, late: OverdueError, token: Any) -> Outcome:

@@ -29,12 +29,14 @@ def test_the_demo_completes_and_its_lines_for_going_on_work(tmp_path: Path) -> N
     ran = demo("--data", str(tmp_path / "data"))
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "100 %" in ran.stdout
-    assert "↻ smoke-tests" in ran.stdout
-    assert "completed: 8 steps" in ran.stdout
-    answered = pasted(ran.stdout.partition("by hand:")[2])
+    assert "completed: 3 copies on local, at http://127.0.0.1:" in ran.stdout
+    assert "completed: 3 steps" in ran.stdout
+    assert ran.stdout.count('200  {"hello": "world", "version": "1"}') == 3
+    answered = pasted(ran.stdout.partition("at its address):")[2])
     assert answered.count('"status":"completed"') >= 1, answered
     assert answered.count('"status":"active"') == 1, answered
     assert answered.count("event: execution_completed") == 1, answered
+    assert answered.endswith('{"hello": "world", "version": "1"}'), answered
 
 
 def pasted(lines: str) -> str:
@@ -58,15 +60,13 @@ def pasted(lines: str) -> str:
 
 
 def test_the_demo_says_which_step_failed_and_why_and_exits_with_1(tmp_path: Path) -> None:
-    intent = json.loads((hosting.ROOT / "examples" / "release.json").read_text())
-    steps = intent["definition"]["steps"]
-    next(step for step in steps if step["id"] == "build")["expect_status"] = 204
+    intent = json.loads((hosting.ROOT / "examples" / "deploy-web-app.json").read_text())
+    intent["definition"]["steps"][0]["context"] = "./nowhere"
     broken = tmp_path / "broken.json"
     broken.write_text(json.dumps(intent))
     ran = demo("--data", str(tmp_path / "data"), "--intent", str(broken))
     assert ran.returncode == 1
-    assert "failed in step build" in ran.stdout
-    assert "201" in ran.stdout
+    assert "failed in step build-docker-image-1: there is no folder './nowhere' among those" in ran.stdout
 
 
 @pytest.mark.parametrize("text", ['{"name": "x", "definition": {"steps": [{"action": "no-such"}]}}'])
@@ -91,11 +91,11 @@ def test_the_demo_shows_everything_wrong_with_an_intent_that_is_refused(tmp_path
 def test_the_demo_runs_through_azures_sdks(tmp_path: Path, stores: list[str]) -> None:
     ran = demo("--data", str(tmp_path / "data"), *stores)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "completed: 8 steps" in ran.stdout
-    assert "counted from the hub's events: 1 execution, 8 steps" in ran.stdout
+    assert "completed: 3 steps" in ran.stdout
+    assert "counted from the hub's events: 1 execution, 3 steps" in ran.stdout
     counted = dict(re.findall(r"(azure-\w+) .*: .*?(\d+) (?:batch requests|events)", ran.stdout))
     assert counted.keys() == {SDKS[name] for name in stores if name in SDKS}
-    assert all(int(count) > 20 for count in counted.values()), ran.stdout
+    assert all(int(count) > 5 for count in counted.values()), ran.stdout
 
 
 def test_an_interrupted_demo_leaves_nothing_running(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_an_interrupted_demo_leaves_nothing_running(tmp_path: Path) -> None:
         assert process.wait(60) == 1, told
     assert "✗ interrupted\n" in told
     ports = set(re.findall(r"(?:localhost|127\.0\.0\.1):(\d+)", "".join(told)))
-    assert len(ports) >= 4, told
+    assert len(ports) >= 3, told
     for port in ports:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", int(port)))
@@ -120,3 +120,12 @@ def test_a_store_that_there_is_not_is_refused_with_the_choices(option: str, choi
     ran = demo(option, "mongo")
     assert ran.returncode == 2
     assert f"choose from 'sqlite', '{choices}'" in ran.stderr
+
+
+def test_a_bad_release_is_undone_while_the_good_one_goes_on_answering(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "examples.rollback", "--data", str(tmp_path / "data")]
+    ran = subprocess.run(command, cwd=hosting.ROOT, capture_output=True, text=True, timeout=100, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "0 of 2 copies are ready; /health answered 503" in ran.stdout
+    assert "Undone of the second: build, push, deploy." in ran.stdout
+    assert "0 were not" in ran.stdout

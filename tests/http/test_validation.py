@@ -180,7 +180,7 @@ async def test_the_schema_is_for_everybody_and_is_not_sent_twice(world: World) -
 async def test_every_intent_of_the_examples_and_the_documentation_fits_the_schema(world: World) -> None:
     served = (await world.send(None, "GET", "/schemas/intent.json")).json()
     schema = Draft202012Validator(served)
-    example = json.loads((hosting.ROOT / "examples" / "release.json").read_text())
+    example = json.loads((hosting.ROOT / "examples" / "deploy-web-app.json").read_text())
     for intent in (example, *served["$defs"]["Definition"]["examples"]):
         sent = intent if "name" in intent else {"name": "example", "definition": intent}
         assert list(schema.iter_errors(sent)) == []

@@ -6,9 +6,11 @@ import socket
 from typing import Any
 
 import httpcore
+import httpx
 import pytest
 
-from shared.modules.egress import MAX_ADDRESSES, EgressRefusedError, GuardedBackend
+from shared.modules.egress import MAX_ADDRESSES, EgressRefusedError, GuardedBackend, guarded_client
+from shared.security.addresses import LOOPBACK
 from shared.security.egress import EgressPolicy
 
 REFUSED = [
@@ -133,3 +135,38 @@ async def test_the_systems_resolver_is_asked_by_default() -> None:
         backend = GuardedBackend(EgressPolicy.allowing(["127.0.0.0/8"]))
         stream = await asyncio.wait_for(backend.connect_tcp("127.0.0.1", port), 60)
         await stream.aclose()
+
+
+async def asked_of_one_that_hangs_up(method: str, *, answers: int) -> tuple[int, list[str]]:
+    """Ask twice what ends each connection after so many requests; the last status, and what was sent."""
+    seen: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(answers):
+            seen.append((await reader.readuntil(b"\r\n\r\n")).split()[0].decode())
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        if head := await reader.read(65536):
+            seen.append(f"{head.split()[0].decode()} lost")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, guarded_client(EgressPolicy.allowing(LOOPBACK)) as client:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        for _ in range(2):
+            response = await client.request(method, url)
+    return response.status_code, seen
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+async def test_what_a_kept_connection_loses_is_sent_again_if_that_changes_nothing(method: str) -> None:
+    assert await asked_of_one_that_hangs_up(method, answers=1) == (204, [method, f"{method} lost", method])
+
+
+async def test_what_may_have_been_done_is_not_sent_again() -> None:
+    with pytest.raises(httpx.RemoteProtocolError):
+        await asked_of_one_that_hangs_up("POST", answers=1)
+
+
+async def test_what_a_new_connection_loses_is_for_the_step_to_send_again() -> None:
+    with pytest.raises(httpx.RemoteProtocolError):
+        await asked_of_one_that_hangs_up("GET", answers=0)

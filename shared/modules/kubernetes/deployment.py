@@ -26,8 +26,8 @@ from shared.ports.actions import Action, ActionContext, ActionError, Completed, 
 from shared.ports.targets import Target
 
 NAME: Final = re.compile(LABEL)
-LOOK: Final = 2.0
-"""Seconds between two looks at a rollout."""
+FIRST_LOOK, LAST_LOOK = 0.25, 4.0
+"""Seconds between two looks at a rollout: each time twice as long as before, up to the last."""
 DEPLOYMENT: Final = "deployment"
 """The kind of what later steps know a deployment by."""
 
@@ -78,7 +78,8 @@ class DeployToKubernetes(Action):
     async def poll(self, token: Any, parameters: DeployParameters, context: ActionContext) -> Result:
         target = self._targets.of(parameters.kubeconfig)
         workload = replace(_workload(parameters), image=token["image"])
-        return await self._standing(target, workload, _deployment(workload, context), context)
+        deployment = _deployment(workload, context)
+        return await self._standing(target, workload, deployment, context, looks=token["looks"] + 1)
 
     async def cancel(self, token: Any, parameters: DeployParameters, context: ActionContext) -> Result | None:
         """Put back what ran before, unless the rollout is done by now."""
@@ -110,7 +111,13 @@ class DeployToKubernetes(Action):
         return replace(workload, image=f"{found.repository.path}@{found.manifest.digest}")
 
     async def _standing(
-        self, target: Target, workload: Workload, deployment: Deployment, context: ActionContext
+        self,
+        target: Target,
+        workload: Workload,
+        deployment: Deployment,
+        context: ActionContext,
+        *,
+        looks: int = 0,
     ) -> Result:
         with told():
             rollout = await target.rollout(context.scope, deployment)
@@ -122,9 +129,7 @@ class DeployToKubernetes(Action):
             )
             raise ActionError("ROLLOUT_FAILED", message, retryable=False)
         if rollout.state == "progressing":
-            facts = {"ready": rollout.ready, "replicas": rollout.replicas, "message": rollout.message}
-            token = {"image": workload.image, "ready": rollout.ready}
-            return Pending(LOOK, token, Waiting("poll", facts=facts))
+            return _later(rollout, {"image": workload.image, "looks": looks})
         return Completed(_outputs(target, workload, deployment, rollout))
 
 
@@ -153,6 +158,13 @@ class UndoDeployment(Action):
         return self._targets.where(parameters)
 
     async def run(self, parameters: UndoParameters, context: ActionContext) -> Result:
+        return await self._undone(parameters, context, looks=0)
+
+    async def poll(self, token: Any, parameters: UndoParameters, context: ActionContext) -> Result:
+        return await self._undone(parameters, context, looks=token["looks"] + 1)
+
+    async def _undone(self, parameters: UndoParameters, context: ActionContext, *, looks: int) -> Result:
+        """Undo it, which may be done again and again, and tell how that stands."""
         target, deployment = self._targets.of(parameters.kubeconfig), parameters.deployment.value
         with told():
             rollout = await target.undo(context.scope, deployment)
@@ -160,19 +172,21 @@ class UndoDeployment(Action):
             message = f"what ran before {deployment.place} does not run again: {rollout.message}"
             raise ActionError("ROLLOUT_FAILED", message, retryable=True)
         if rollout is not None and rollout.state == "progressing":
-            facts = {"ready": rollout.ready, "replicas": rollout.replicas, "message": rollout.message}
-            return Pending(LOOK, {"ready": rollout.ready}, Waiting("poll", facts=facts))
+            return _later(rollout, {"looks": looks})
         outputs = {"target": target.name, "namespace": deployment.namespace, "name": deployment.name}
         running = rollout.ready if rollout else 0
         return Completed({**outputs, "restored": rollout is not None, "replicas": running})
 
-    async def poll(self, token: Any, parameters: UndoParameters, context: ActionContext) -> Result:
-        del token  # undoing is idempotent, and tells how it stands
-        return await self.run(parameters, context)
-
     async def dry_run(self, parameters: UndoParameters, context: ActionContext) -> Foreseen:
         del context
         return Foreseen({"undo": parameters.deployment.value.place})
+
+
+def _later(rollout: Rollout, token: Mapping[str, Any]) -> Pending:
+    """Look again; those who watch see how far it is."""
+    facts = {"ready": rollout.ready, "replicas": rollout.replicas, "message": rollout.message}
+    delay = min(FIRST_LOOK * 2 ** min(token["looks"], 10), LAST_LOOK)
+    return Pending(delay, token, Waiting("poll", facts=facts))
 
 
 def _workload(parameters: DeployParameters) -> Workload:
