@@ -86,6 +86,8 @@ class ActionSpec:
     """Where it takes effect, as far as these parameters tell; they may have expressions yet."""
     takes_secrets: frozenset[str] = frozenset()
     """The parameters that may have secrets in them: nothing of them is kept."""
+    own_images: frozenset[str] = frozenset()
+    """The parameters that name images, of which those without a registry are built here."""
 
     def spelled_out(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """``parameters`` with the conditions wrapped in ``${{ }}``, so that all are read alike."""

@@ -7,6 +7,7 @@ all; to the platform's steps it is one that was built here.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -108,6 +109,20 @@ def origin_of(image: str) -> str | None:
     head, colon, tag = path.rpartition(":")
     path = head if colon and "/" not in tag else path
     return f"{registry.lower()}/{path.rstrip('/')}".rstrip("/")
+
+
+def is_own(image: str) -> bool:
+    """Whether it names no registry, which to the platform's steps is one that was built here."""
+    known, _, _ = image.strip().partition(OPEN)
+    return bool(known) and _split(known)[0] is None
+
+
+def refusal_of_origin(origin: str, allowed: Sequence[str] | None) -> str | None:
+    """Why a tenant that takes images from these registries alone (None: all) takes none of ``origin``."""
+    if allowed is None or any(origin == one or origin.startswith(f"{one}/") for one in allowed):
+        return None
+    known = ", ".join(allowed) or "none"
+    return f"images come from {origin!r}, which this tenant does not allow; it allows: {known}"
 
 
 def _split(name: str) -> tuple[str | None, str]:

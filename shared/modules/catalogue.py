@@ -104,6 +104,7 @@ def _spec(action: Action) -> ActionSpec:
         action.undone_by,
         action.where,
         action.takes_secrets,
+        action.own_images,
     )
 
 

@@ -21,6 +21,7 @@ from shared.domain.waiting import POLL, Waiting
 from shared.ports.callbacks import Callbacks
 from shared.ports.children import Children
 from shared.ports.clock import Clock
+from shared.security.redaction import NOTHING, Redactor
 from shared.security.scope import TenantScope
 
 MAX_MESSAGE: Final = 4000
@@ -103,7 +104,8 @@ class ActionContext:
     ``idempotency_key`` is the same for every attempt of the step in this execution. ``place`` is where the
     attempt stands, ``children`` is who executes other intents for it, ``callbacks`` who
     lets others call it back. ``terminated`` says, when the action is
-    to give up, that its execution ends at once, with nothing undone.
+    to give up, that its execution ends at once, with nothing undone. ``redactor`` knows the secrets that the
+    execution has been given.
     """
 
     scope: TenantScope
@@ -113,6 +115,7 @@ class ActionContext:
     children: Children
     callbacks: Callbacks
     terminated: bool = False
+    redactor: Redactor = NOTHING
 
     @property
     def execution_id(self) -> str:
@@ -152,6 +155,8 @@ class Action(ABC):
 
     What it leaves behind when it fails itself, it must undo itself.
     """
+    own_images: ClassVar[frozenset[str]] = frozenset()
+    """The parameters that name images, of which those without a registry are built here."""
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ()
     """Steps with it, as intents may have them."""
 

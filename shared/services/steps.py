@@ -298,6 +298,7 @@ class _Attempt:
             children=self._parts.children,
             callbacks=self._parts.callbacks,
             terminated=attempt.gives_up == "terminate",
+            redactor=self._disclosed.redactor,
         )
 
     async def _announce(self) -> Outcome | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shared.modules.authorization import OutboundTokens
 from shared.modules.containers.acr import AcrBuilder
 from shared.modules.containers.acr_tasks import AcrTasks
+from shared.modules.containers.bases import Bases
 from shared.modules.containers.buildah import BuildahBuilder
 from shared.modules.containers.builds import BuildContainer, BuildDockerImage
 from shared.modules.containers.builtin import BuiltInBuilder
@@ -16,6 +17,7 @@ from shared.modules.containers.sending import Connections
 from shared.modules.containers.uploaded import UploadedContexts
 from shared.ports.actions import Action
 from shared.ports.contexts import ContextStore
+from shared.security.scope import TenantScope
 from shared.services.build_contexts import BuildContexts
 from shared.settings_registries import resource_manager
 from shared.wiring.foundation import Foundation
@@ -46,21 +48,23 @@ def build_actions(base: Foundation) -> Sequence[Action]:
         GitContexts(base.egress),
         Folders(root, hidden=base.settings.data) if root else None,
     )
-    builder = _builder(base)
-    return [
-        BuildContainer(builder, contexts, repositories),
-        BuildDockerImage(builder, contexts, repositories),
-    ]
+
+    async def allowed(scope: TenantScope) -> Sequence[str] | None:
+        return (await base.configuration.settings(scope)).allowed_registries
+
+    bases = Bases(repositories, allowed)
+    builder = _builder(base, bases)
+    return [action(builder, contexts, repositories, bases) for action in (BuildContainer, BuildDockerImage)]
 
 
-def _builder(base: Foundation) -> Builder:
+def _builder(base: Foundation, bases: Bases) -> Builder:
     match base.settings.builder:
         case "buildah":
-            return BuildahBuilder(base.repositories)
+            return BuildahBuilder(base.repositories, bases)
         case "acr":
-            return AcrBuilder(_tasks(base), base.repositories)
+            return AcrBuilder(_tasks(base), base.repositories, bases)
         case _:
-            return BuiltInBuilder(base.repositories)
+            return BuiltInBuilder(base.repositories, bases)
 
 
 def _tasks(base: Foundation) -> AcrTasks:

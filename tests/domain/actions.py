@@ -18,7 +18,7 @@ def _problems(parameters: Mapping[str, Any]) -> list[ParameterProblem]:
 
 ACTIONS = {
     "deploy": ActionSpec("deploy", "kubernetes", "idempotent", _problems),
-    "build": ActionSpec("build", "containers", "idempotent", lambda _: []),
+    "build": ActionSpec("build", "containers", "idempotent", lambda _: [], own_images=frozenset({"image"})),
     "check": ActionSpec("check", "core", "pure", lambda _: [], frozenset({"condition"})),
     "run-intent": ActionSpec("run-intent", "core", "idempotent", lambda _: []),
 }

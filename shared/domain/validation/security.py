@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from shared.domain.errors import FieldError
-from shared.domain.images import origin_of
+from shared.domain.images import is_own, origin_of, refusal_of_origin
 from shared.domain.pointers import pointer
 from shared.domain.templates import OPEN
 from shared.domain.validation.secrets import secrets_in
@@ -44,21 +44,19 @@ def allowed_registries(subject: Subject) -> Iterator[FieldError]:
     allowed = subject.context.settings.allowed_registries
     for at, image in _images(subject) if allowed is not None else ():
         origin = origin_of(image)
-        if origin is not None and not any(_within(origin, registry) for registry in allowed or ()):
-            known = ", ".join(allowed or ()) or "none"
-            message = f"images come from {origin!r}, which this tenant does not allow; it allows: {known}"
-            yield FieldError(at, "FORBIDDEN_REGISTRY", message)
+        if origin is not None and (why := refusal_of_origin(origin, allowed)) is not None:
+            yield FieldError(at, "FORBIDDEN_REGISTRY", why)
 
 
 def _images(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Those that come from elsewhere: what is built here is built of images that are looked at when it is."""
     for entry in subject.acting:
+        spec = subject.context.actions.get(str(entry.step.get("action")))
+        own = spec.own_images if spec else frozenset[str]()
         for name in sorted(_IMAGES & entry.parameters.keys()):
             for path, text in texts(entry.parameters[name], (name,)):
-                yield entry.place(path), text + "/" if name == "registry" else text
-
-
-def _within(origin: str, registry: str) -> bool:
-    return origin == registry or origin.startswith(registry + "/")
+                if not (name in own and is_own(text)):
+                    yield entry.place(path), text + "/" if name == "registry" else text
 
 
 def undecided_registries(subject: Subject) -> Iterator[FieldError]:

@@ -36,10 +36,10 @@ class AcrBuilder:
 
     name: ClassVar[str] = "acr"
 
-    def __init__(self, tasks: AcrTasks, repositories: Repositories) -> None:
+    def __init__(self, tasks: AcrTasks, repositories: Repositories, bases: Bases) -> None:
         self._tasks = tasks
         self._repositories = repositories
-        self._bases = Bases(repositories)
+        self._bases = bases
 
     def refuse(self, recipe: Recipe) -> None:
         for one in recipe.instructions:

@@ -1,13 +1,13 @@
 """The images that a build begins with: pulled by digest, for one platform, and read into trees."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
-from shared.domain.images import parse_image
+from shared.domain.images import ImageReference, parse_image, refusal_of_origin
 from shared.modules.containers.archives import ArchiveError, decompressed
 from shared.modules.containers.assembly import MAX_BYTES, BaseImage
 from shared.modules.containers.benches import Bench
@@ -19,17 +19,28 @@ from shared.modules.containers.recipes import Origin
 from shared.modules.containers.repositories import Found, Repositories
 from shared.modules.containers.trees import Beneath, Tree
 from shared.ports.actions import ActionError
+from shared.security.scope import TenantScope
 
 MAX_CONFIG: Final = 4 * 1024 * 1024
 MAX_DEPTH: Final = 2
 """Indexes within indexes that are looked through."""
 
 
+type Allowed = Callable[[TenantScope], Awaitable[Sequence[str] | None]]
+"""The registries that a tenant takes images from; None: all."""
+
+
+async def everything(scope: TenantScope) -> None:
+    """Where nobody restricts anything."""
+    del scope
+
+
 class Bases:
     """Fetches them, through the client of registries."""
 
-    def __init__(self, repositories: Repositories) -> None:
+    def __init__(self, repositories: Repositories, allowed: Allowed = everything) -> None:
         self._repositories = repositories
+        self._allowed = allowed
 
     async def found(self, order: Order, origin: Origin, named_by: Instruction) -> Sequence[Found]:
         """What the image's name stands for, and what that leads to for the platform: the last is the image.
@@ -40,6 +51,7 @@ class Bases:
         try:
             # In a Dockerfile a name without a registry is Docker Hub's, as everywhere else.
             image = parse_image(origin.image).at_docker()
+            await self._check_allowed(order, image)
             found = await self._repositories.find(order.scope, image, execution_id=order.execution_id)
             return await _for_platform(found, origin)
         except ActionError as error:
@@ -47,6 +59,14 @@ class Bases:
             raise ActionError(error.code, message, retryable=error.retryable) from error
         except ValueError as error:
             raise ActionError("DOCKERFILE", str(named_by.wrong(str(error))), retryable=False) from error
+
+    async def _check_allowed(self, order: Order, image: ImageReference) -> None:
+        """Hold an image of elsewhere against what the tenant's administrators allow."""
+        if image.registry == self._repositories.build.place.host:
+            return
+        allowed = await self._allowed(order.scope)
+        if (why := refusal_of_origin(f"{image.registry}/{image.repository}", allowed)) is not None:
+            raise ActionError("FORBIDDEN_REGISTRY", why, retryable=False)
 
     async def fetched(
         self,

@@ -36,10 +36,10 @@ class BuildahBuilder:
 
     name: ClassVar[str] = "buildah"
 
-    def __init__(self, repositories: Repositories, program: str = PROGRAM) -> None:
+    def __init__(self, repositories: Repositories, bases: Bases, program: str = PROGRAM) -> None:
         self._repositories = repositories
         self._program = program
-        self._bases = Bases(repositories)
+        self._bases = bases
 
     def refuse(self, recipe: Recipe) -> None:
         """It does all that can be read."""

@@ -44,16 +44,21 @@ class Builds(Action):
     Parameters: ClassVar[type[BaseModel]] = BuildParameters
     Outputs: ClassVar[type[BaseModel]] = BuildOutputs
 
-    def __init__(self, builder: Builder, contexts: Contexts, repositories: Repositories) -> None:
+    own_images = frozenset({"image"})
+
+    def __init__(
+        self, builder: Builder, contexts: Contexts, repositories: Repositories, bases: Bases
+    ) -> None:
         self._builder = builder
         self._contexts = contexts
         self._repositories = repositories
-        self._bases = Bases(repositories)
+        self._bases = bases
 
     def warm_up(self) -> None:
         self._repositories.warm_up()
 
     async def run(self, parameters: BuildParameters, context: ActionContext) -> Pending:
+        _refuse_secrets(parameters, context)
         order, repository = _order(parameters, context), self._repository(parameters, context)
         if (known := await record_of(order, repository)) is not None:
             return Pending(0, {"built": {"digest": known.digest, "log": known.log, **known.facts}})
@@ -99,6 +104,7 @@ class Builds(Action):
 
     async def dry_run(self, parameters: BuildParameters, context: ActionContext) -> Foreseen:
         """The context is read, and registries are asked for the base images; nothing is kept."""
+        _refuse_secrets(parameters, context)
         order, repository = _order(parameters, context), self._repository(parameters, context)
         async with bench() as place:
             read = await self._contexts.read(context.scope, parameters.wanted, place)
@@ -207,6 +213,15 @@ class BuildDockerImage(Builds):
 
 def _order(parameters: BuildParameters, context: ActionContext) -> Order:
     return Order(context.scope, parameters.reference, context.execution_id, context.idempotency_key)
+
+
+def _refuse_secrets(parameters: BuildParameters, context: ActionContext) -> None:
+    if found := context.redactor.names_in(parameters.model_dump()):
+        message = (
+            f"the secret {found[0]} cannot be given to a build: whoever may pull the image could read it; "
+            "give it to what runs the image instead"
+        )
+        raise ActionError("SECRET_IN_IMAGE", message, retryable=False)
 
 
 def _before(built: Mapping[str, Any]) -> TagsBefore:

@@ -22,9 +22,9 @@ class BuiltInBuilder:
 
     name: ClassVar[str] = "builtin"
 
-    def __init__(self, repositories: Repositories) -> None:
+    def __init__(self, repositories: Repositories, bases: Bases) -> None:
         self._repositories = repositories
-        self._bases = Bases(repositories)
+        self._bases = bases
 
     def refuse(self, recipe: Recipe) -> None:
         refuse_unsupported(recipe)

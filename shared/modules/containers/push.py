@@ -133,6 +133,7 @@ class PushToRegistry(Action):
     offers = MappingProxyType({"image": "reference"})
     takes = MappingProxyType({"image": Taking("image")})
     takes_secrets = frozenset({"password"})
+    own_images = frozenset({"image"})
     undone_by = Undoing(
         "restore-tags",
         {"repository": "repository", "digest": "digest", "tags": "tags", "is_new": "is_new"},

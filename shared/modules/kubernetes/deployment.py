@@ -41,6 +41,7 @@ class DeployToKubernetes(Action):
     name = "deploy-to-kubernetes"
     module = "kubernetes"
     side_effect = "compensatable"
+    own_images = frozenset({"image"})
     takes_secrets = CONFIDENTIAL
     offers: ClassVar[Mapping[str, str]] = MappingProxyType({DEPLOYMENT: "deployment"})
     takes: ClassVar[Mapping[str, Taking]] = MappingProxyType(

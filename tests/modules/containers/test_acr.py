@@ -7,6 +7,7 @@ import pytest
 
 from shared.modules.containers.acr import AcrBuilder
 from shared.modules.containers.acr_tasks import AcrTasks
+from shared.modules.containers.bases import Bases
 from shared.modules.containers.build_registry import execution_tag
 from shared.modules.containers.manifests import OCI_CONFIG, OCI_MANIFEST, Descriptor, Manifest
 from shared.modules.containers.sending import Connections
@@ -47,7 +48,9 @@ async def azure(yard: Yard) -> AsyncIterator[Azure]:
 
     with tasks_service() as (url, service):
         connections = Connections(EGRESS)
-        builder = AcrBuilder(AcrTasks(connections, url, ID, token), yard.repositories)
+        builder = AcrBuilder(
+            AcrTasks(connections, url, ID, token), yard.repositories, Bases(yard.repositories)
+        )
         action = action_of(yard.repositories, builder, yard.workshop)
         yield Azure(replace(yard, action=action), service)
         await connections.aclose()

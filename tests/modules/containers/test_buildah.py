@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from shared.modules.containers.bases import Bases
 from shared.modules.containers.benches import PREFIX
 from shared.modules.containers.buildah import BuildahBuilder
 from tests.modules.containers.building import Workshop, wait_until
@@ -46,7 +47,7 @@ async def test_buildah_runs_commands_on_images_that_we_have_pulled(yard: Yard) -
         }
     )
     await yard.step("shell").done(image="shell:1")
-    with yard.step("run").built_by(BuildahBuilder(yard.repositories)) as run:
+    with yard.step("run").built_by(BuildahBuilder(yard.repositories, Bases(yard.repositories))) as run:
         parameters = {"image": "ran:1", "context": "run", "args": {"V": "7"}, "target": "1"}
         outputs = await run.done(**parameters)
         assert outputs["builder"] == "buildah"
@@ -70,7 +71,7 @@ async def test_buildah_is_killed_with_all_that_it_has_begun_when_nobody_waits_fo
     _with_shell(yard.workshop)
     mark = f"begun-{os.getpid()}"
     yard.workshop.write({"Dockerfile": f"FROM scratch\nCOPY . /\nRUN while : {mark}; do :; done\n"})
-    with yard.built_by(BuildahBuilder(yard.repositories)) as run:
+    with yard.built_by(BuildahBuilder(yard.repositories, Bases(yard.repositories))) as run:
         building = asyncio.create_task(run.begin(image="endless:1"))
         await asyncio.to_thread(wait_until, lambda: _processes(mark))
         building.cancel()
@@ -91,7 +92,9 @@ def _processes(mark: str) -> list[int]:
 
 async def test_a_program_that_is_not_there_is_named(yard: Yard) -> None:
     yard.workshop.write({"Dockerfile": "FROM scratch\nCOPY . /\n"})
-    with yard.step("absent").built_by(BuildahBuilder(yard.repositories, "no-buildah")) as run:
+    with yard.step("absent").built_by(
+        BuildahBuilder(yard.repositories, Bases(yard.repositories), "no-buildah")
+    ) as run:
         failed = await run.failure(image="absent:1")
     assert (failed.code, failed.retryable) == ("BUILDER_UNAVAILABLE", False)
     assert "no-buildah cannot be started on this host" in failed.message

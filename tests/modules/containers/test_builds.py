@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from shared.modules.containers.bases import Bases
 from shared.modules.containers.benches import PREFIX
 from shared.modules.containers.build_registry import execution_tag
 from shared.modules.containers.builds import BuildContainer, BuildDockerImage
@@ -20,8 +21,10 @@ from shared.modules.containers.push import RestoreTags
 from shared.modules.containers.repositories import NO_REPOSITORIES
 from shared.modules.containers.uploaded import UploadedContexts
 from shared.ports.actions import Completed, Foreseen, Pending
+from shared.security.redaction import Redactor
+from shared.security.scope import TenantScope
 from tests.modules.containers.building import wait_until
-from tests.modules.containers.yards import Yard, action_of, skopeo
+from tests.modules.containers.yards import ACME, Yard, action_of, skopeo
 from tests.registries import EGRESS, needs_skopeo
 
 
@@ -171,10 +174,16 @@ async def test_what_cannot_be_built_fails_with_a_cause_and_nothing_is_left(
 
 
 async def test_without_a_registry_or_folders_the_operator_is_told_what_to_set(yard: Yard) -> None:
-    nowhere = replace(yard, action=action_of(NO_REPOSITORIES, BuiltInBuilder(NO_REPOSITORIES), yard.workshop))
+    nowhere = replace(
+        yard,
+        action=action_of(
+            NO_REPOSITORIES, BuiltInBuilder(NO_REPOSITORIES, Bases(NO_REPOSITORIES)), yard.workshop
+        ),
+    )
     assert (await nowhere.failure()).code == "NO_BUILD_REGISTRY"
     contexts = Contexts(UploadedContexts(yard.repositories), GitContexts(EGRESS))
-    action = BuildDockerImage(BuiltInBuilder(yard.repositories), contexts, yard.repositories)
+    bases = Bases(yard.repositories)
+    action = BuildDockerImage(BuiltInBuilder(yard.repositories, bases), contexts, yard.repositories, bases)
     failed = await replace(yard, action=action).failure()  # type: ignore[arg-type]  # the same by another name
     assert "QUANTUM_CONTEXTS" in failed.message
 
@@ -209,3 +218,35 @@ async def test_a_build_that_nobody_waits_for_any_more_leaves_nothing_behind(
         await building
     assert not [name for name in os.listdir(tmp_path) if name.startswith(PREFIX)]  # noqa: PTH208  at once
     assert await yard.build.registry.tags("acme/broken") == []
+
+
+async def test_an_image_comes_from_where_the_tenants_administrators_allow_it(yard: Yard) -> None:
+    async def allowed(scope: TenantScope) -> list[str]:
+        assert scope == ACME
+        return ["ghcr.io/acme"]
+
+    bases = Bases(yard.repositories, allowed)
+    builder = BuiltInBuilder(yard.repositories, bases)
+    restricted = replace(yard, action=action_of(yard.repositories, builder, yard.workshop, bases))
+    yard.workshop.write({"Dockerfile": "FROM scratch\nWORKDIR /x\n"})
+    await restricted.step("own").done(image="own:1")
+    yard.workshop.write({"Dockerfile": f"FROM {yard.build.place.host}/acme/own:1\n"})
+    await restricted.step("upon-own").done(image="upon-own:1")
+    for image, origin in {
+        "python:3.13": "docker.io/library/python",
+        "ghcr.io/acme-evil/a": "ghcr.io/acme-evil/a",
+    }.items():
+        yard.workshop.write({"Dockerfile": f"FROM {image}\n"})
+        failed = await restricted.step(image).failure(image="no:1")
+        assert failed.code == "FORBIDDEN_REGISTRY"
+        assert failed.message.startswith(f"Dockerfile line 1: FROM: images come from '{origin}', which")
+
+
+async def test_a_secret_is_built_into_no_image(yard: Yard) -> None:
+    yard.workshop.write({"Dockerfile": "FROM scratch\nARG T\nENV T=$T\n"})
+    redactor = Redactor([("API_TOKEN", "a long secret value")])
+    told = replace(yard, context=replace(yard.context, redactor=redactor)).step("secret")
+    failed = await told.failure(image="secret:1", args={"T": "Bearer a long secret value"})
+    assert (failed.code, failed.retryable) == ("SECRET_IN_IMAGE", False)
+    assert "API_TOKEN" in failed.message
+    assert "a long secret value" not in failed.message

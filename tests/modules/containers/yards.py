@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shared.domain.places import Place
+from shared.modules.containers.bases import Bases
 from shared.modules.containers.build_registry import BuildRegistry
 from shared.modules.containers.builds import BuildContainer
 from shared.modules.containers.builtin import BuiltInBuilder
@@ -94,9 +95,11 @@ class Yard:
         return (await self.build.registry.read(repository, log, limit=2**21)).decode()
 
 
-def action_of(repositories: Repositories, builder: Builder, workshop: Workshop) -> BuildContainer:
+def action_of(
+    repositories: Repositories, builder: Builder, workshop: Workshop, bases: Bases | None = None
+) -> BuildContainer:
     contexts = Contexts(UploadedContexts(repositories), GitContexts(EGRESS), Folders(workshop.context))
-    return BuildContainer(builder, contexts, repositories)
+    return BuildContainer(builder, contexts, repositories, bases or Bases(repositories))
 
 
 async def opened_yard(running: RunningRegistry, workshop: Workshop) -> AsyncIterator[Yard]:
@@ -106,7 +109,7 @@ async def opened_yard(running: RunningRegistry, workshop: Workshop) -> AsyncIter
     context = ActionContext(
         ACME, place, f"{EXECUTION}/build", FrozenClock(), StandingChildren(), StandingCallbacks()
     )
-    action = action_of(repositories, BuiltInBuilder(repositories), workshop)
+    action = action_of(repositories, BuiltInBuilder(repositories, Bases(repositories)), workshop)
     yield Yard(running, workshop, repositories, action, context)
     await repositories.aclose()
 
