@@ -116,6 +116,9 @@ class Manifest:
             raise self._invalid("is no JSON object")
         if document.get("schemaVersion") != 2:
             raise self._invalid("is not of schema version 2")
+        if document.get("mediaType", self.media_type) != self.media_type:
+            # Readers that go by the one or by the other would see two images.
+            raise self._invalid(f"is sent as {self.media_type}, and says that it is something else")
         return document
 
     @property

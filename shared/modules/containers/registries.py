@@ -88,7 +88,7 @@ class Registry:
         Raises:
             ActionError: it cannot be had, is too large, or is not what its digest says.
         """
-        doing = f"reading {repository}:{reference} from {self.name}"
+        doing = f"reading {_named(repository, reference)} from {self.name}"
         response = await self._manifest("GET", repository, reference)
         try:
             if response.status_code == 404:
@@ -122,14 +122,16 @@ class Registry:
             "PUT",
             f"/v2/{repository}/manifests/{reference}",
             scope=push_scope(repository),
-            doing=f"putting {repository}:{reference} to",
+            doing=f"putting {_named(repository, reference)} to",
             content=manifest.content,
             headers={"content-type": manifest.media_type},
         )
         await done_with(response)
         told = response.headers.get("docker-content-digest", manifest.digest)
         if told != manifest.digest and told.startswith("sha256:"):
-            message = f"{self.name} stored {repository}:{reference} as {told}, which was {manifest.digest}"
+            message = (
+                f"{self.name} stored {_named(repository, reference)} as {told}, which was {manifest.digest}"
+            )
             raise ActionError("DIGEST_MISMATCH", message, retryable=False)
         return manifest.digest
 
@@ -144,7 +146,7 @@ class Registry:
             "DELETE",
             f"/v2/{repository}/manifests/{reference}",
             scope=f"repository:{repository}:delete,pull,push",
-            doing=f"removing {repository}:{reference} from",
+            doing=f"removing {_named(repository, reference)} from",
         )
         await done_with(response)
         return response.status_code != 404
@@ -260,7 +262,7 @@ class Registry:
             method,
             f"/v2/{repository}/manifests/{reference}",
             scope=pull_scope(repository),
-            doing=f"reading {repository}:{reference} from",
+            doing=f"reading {_named(repository, reference)} from",
             headers={"accept": ", ".join(MANIFESTS)},
         )
 
@@ -300,3 +302,7 @@ def pull_scope(repository: str) -> str:
 
 def push_scope(repository: str) -> str:
     return f"repository:{repository}:pull,push"
+
+
+def _named(repository: str, reference: str) -> str:
+    return f"{repository}{'@' if ':' in reference else ':'}{reference}"

@@ -52,23 +52,23 @@ class _Transfer:
 
     async def bring(self, manifest: Manifest) -> Transferred:
         known = await self._target.registry.digest(self._target.name, manifest.digest)
-        await self._bring(manifest)
+        await self._bring(manifest, manifest.digest)
         return Transferred(sum(self._brought.values()), self._sent, known is None)
 
-    async def _bring(self, manifest: Manifest) -> None:
-        """Bring what ``manifest`` names, then it: a registry may refuse one whose parts it has not."""
+    async def _bring(self, manifest: Manifest, digest: str) -> None:
+        """Bring what ``manifest`` names, then it by its digest: a registry wants the parts first."""
         self._manifests += 1
         if self._manifests > MAX_MANIFESTS:
             message = f"{self._source.path} names more than {MAX_MANIFESTS} images in one index"
             raise ActionError("MANIFEST_INVALID", message, retryable=False)
         for child in manifest.manifests:
             if child.digest not in self._brought:
-                await self._bring(await self._child(child))
+                await self._bring(await self._child(child), child.digest)
         wanted = {one.digest: one for one in manifest.blobs if one.digest not in self._brought}
         await _all([self._blob(one) for one in wanted.values() if not one.is_elsewhere])
-        self._brought[manifest.digest] = len(manifest.content)
+        self._brought[digest] = len(manifest.content)
         if not self._same:
-            await self._target.registry.put_manifest(self._target.name, manifest)
+            await self._target.registry.put_manifest(self._target.name, manifest, digest)
 
     async def _child(self, child: Descriptor) -> Manifest:
         found = await self._source.registry.manifest(self._source.name, child.digest)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from starlette.responses import Response
 
-from shared.modules.containers.manifests import OCI_LAYER, OCI_MANIFEST, Descriptor
+from shared.modules.containers.manifests import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor
 from shared.modules.containers.patience import FAILURES, MIB, Pace
 from shared.modules.containers.registries import Registry
 from shared.modules.containers.sending import Connections
@@ -243,6 +243,7 @@ async def test_a_manifest_that_is_not_what_its_digest_says_is_refused(
         (b"[]", OCI_MANIFEST, "is no JSON object"),
         (b'{"schemaVersion": 1}', OCI_MANIFEST, "schema version 2"),
         (b'{"schemaVersion": 2, "config": {"digest": "x"}}', OCI_MANIFEST, "a descriptor has"),
+        (b'{"schemaVersion": 2, "mediaType": "%b"}' % OCI_INDEX.encode(), OCI_MANIFEST, "something else"),
     ],
 )
 async def test_what_is_no_manifest_is_said_to_be_none(

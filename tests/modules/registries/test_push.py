@@ -1,6 +1,7 @@
 """Pushing an image, and undoing that."""
 
 import base64
+import hashlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from localhost.registry.place import local_registry as local_place
 from shared.domain.images import parse_image
 from shared.domain.places import Place
 from shared.modules.containers.build_registry import BuildRegistry, execution_tag
-from shared.modules.containers.manifests import Manifest
+from shared.modules.containers.manifests import OCI_INDEX, Manifest
 from shared.modules.containers.push import PushToRegistry, RestoreTags
 from shared.modules.containers.registries import Registry
 from shared.modules.containers.repositories import NO_REPOSITORIES, Operators, Repositories
@@ -103,13 +104,10 @@ def name_of(repository: str) -> str:
 async def everything(registry: Registry, repository: str, manifest: Manifest) -> bool:
     """Whether the repository has the manifest and all that it names."""
     found = await registry.manifest(repository, manifest.digest)
-    if found != manifest:
-        return False
-    for child in manifest.manifests:
-        image = await registry.manifest(repository, child.digest)
-        if image is None or not await everything(registry, repository, image):
-            return False
-    return all([await registry.has_blob(repository, blob.digest) for blob in manifest.blobs])
+    children = [await registry.manifest(repository, child.digest) for child in manifest.manifests]
+    blobs = [blob for one in (manifest, *children) if one is not None for blob in one.blobs]
+    there = [await registry.has_blob(repository, blob.digest) for blob in blobs]
+    return found == manifest and None not in children and all(there)
 
 
 async def test_all_platforms_of_an_index_are_pushed_and_tagged(
@@ -139,6 +137,19 @@ async def test_all_platforms_of_an_index_are_pushed_and_tagged(
     }
     again = await desk.push(**parameters)
     assert (again["sent"], again["is_new"], again["tags"]) == (0, False, {"1.4": index.digest})
+
+
+async def test_an_index_that_names_its_images_by_sha512_stays_whole(
+    desk: Desk, local: RunningRegistry, connections: Connections
+) -> None:
+    image = await put_image(desk.registry, repository := new_repository())
+    long = f"sha512:{hashlib.sha512(image.content).hexdigest()}"
+    await desk.registry.put_manifest(repository, image, long)
+    described = [{**image.descriptor.to_json(), "digest": long}]
+    index = Manifest.made({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": described})
+    await desk.registry.put_manifest(repository, index, "1")
+    await desk.push(image=f"{name_of(repository)}:1", registry=f"{local.host}/long", **sign_in(local))
+    assert await everything(local.client(connections), f"long/{name_of(repository)}", index)
 
 
 async def test_a_step_that_is_delivered_twice_sends_nothing_twice_and_ends_the_same(
