@@ -213,8 +213,8 @@ def _policies(limits: RateLimits) -> tuple[Policy, ...]:
 
 
 def _remaining(policies: Sequence[Policy], windows: Sequence[_Window]) -> list[int]:
-    """What others have left of their leases counts as used, for it is not ours."""
+    """What others have left of their leases counts as used, for it is not ours. Never over the limit."""
     return [
-        max(0, policy.limit - window.taken) + window.left
+        min(policy.limit, max(0, policy.limit - window.taken) + window.left)
         for policy, window in zip(policies, windows, strict=True)
     ]
