@@ -68,11 +68,12 @@ def build(settings: Settings) -> LocalAdapters:
     secret = secret_store(settings, clock)
     orchestrations = HubOrchestrations()
     place, images = _registry(settings)
+    target = LocalTarget(data / "target") if settings.local_target else None
     adapters = LocalAdapters(
         documents=documents.port,
         events=events.port,
         orchestrations=orchestrations,
-        remains=LocalRemains(documents.port, events.port, secret.port, orchestrations, images),
+        remains=LocalRemains(documents.port, events.port, secret.port, orchestrations, images, target),
         tokens=JwtTokens(trusted_issuers(settings), keys=JwksSource(), clock=clock),
         clock=clock,
         ids=RandomIds(clock),
@@ -82,7 +83,7 @@ def build(settings: Settings) -> LocalAdapters:
         telemetry=telemetry,
         local_registry=place,
         registry=images,
-        target=LocalTarget(data / "target") if settings.local_target else None,
+        target=target,
         closers=(
             telemetry.close,
             *documents.closers,

@@ -10,6 +10,7 @@ from localhost.registry.store import Store as RegistryStore
 from localhost.sqlite.documents import SqliteDocuments
 from localhost.sqlite.events import SqliteEvents
 from localhost.sqlite.secrets import SqliteSecrets
+from localhost.target.target import LocalTarget
 from shared.security.scope import TenantScope
 
 
@@ -23,7 +24,7 @@ class LocalRemains:
         """See :meth:`shared.ports.remains.Remains.forget`."""
         for adapter in self._adapters:
             match adapter:
-                case SqliteDocuments() | SqliteEvents() | RegistryStore():
+                case SqliteDocuments() | SqliteEvents() | RegistryStore() | LocalTarget():
                     await adapter.forget(scope)
                 case SqliteSecrets() | HubOrchestrations():
                     await adapter.compact()

@@ -21,6 +21,7 @@ from shared.ports.targets import TargetError
 from shared.security.scope import TenantScope
 
 MAX_CONFIG: Final = 4 * 1024 * 1024
+DRAFT: Final = ".pulling-"
 _MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 """What Python calls machines, and what images do."""
 
@@ -58,8 +59,8 @@ class Images(Protocol):
         """
         ...
 
-    async def keep(self, images: Collection[str]) -> None:
-        """Let go of all but these, references with digests; nothing else may be in use."""
+    async def keep(self, images: Collection[str], *, drafts: bool = True) -> None:
+        """Let go of all but these, references with digests, and what is being pulled if ``drafts``."""
         ...
 
 
@@ -98,17 +99,17 @@ class PulledImages:
                     await self._pull(repository.registry, repository.name, manifest, folder)
         return await asyncio.to_thread(_unpacked, reference.digest, folder)
 
-    async def keep(self, images: Collection[str]) -> None:
+    async def keep(self, images: Collection[str], *, drafts: bool = True) -> None:
         """See :meth:`Images.keep`."""
         kept = {_folder_name(image.rpartition("@")[2]) for image in images}
-        await asyncio.to_thread(_remove_all_but, self._folder, kept)
+        await asyncio.to_thread(_remove_all_but, self._folder, kept, drafts=drafts)
 
     async def _pull(self, registry: Registry, repository: str, manifest: Manifest, folder: Path) -> None:
         """Make ``folder``, whole or not at all."""
         config, *layers = manifest.blobs
         described = await registry.read(repository, config, limit=MAX_CONFIG)
         await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
-        draft = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=".pulling-", dir=self._folder))
+        draft = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=DRAFT, dir=self._folder))
         try:
             root = draft / "root"
             root.mkdir()
@@ -170,10 +171,9 @@ def _folder_name(digest: str) -> str:
     return digest.replace(":", "-")
 
 
-def _remove_all_but(folder: Path, kept: Collection[str]) -> None:
-    """Those of before a crash, half made, go too."""
+def _remove_all_but(folder: Path, kept: Collection[str], *, drafts: bool) -> None:
     for one in folder.iterdir() if folder.is_dir() else ():
-        if one.name not in kept:
+        if one.name not in kept and not (drafts and one.name.startswith(DRAFT)):
             shutil.rmtree(one, ignore_errors=True)
 
 

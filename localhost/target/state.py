@@ -130,6 +130,8 @@ class State:
         with self._transaction() as connection:
             for statement in _FORGET:
                 connection.execute(statement, (tenant_id,))
+        self._connection.execute("VACUUM")  # which leaves none of its bytes in the file
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _transaction(self) -> "_Transaction":
         return _Transaction(self._connection)

@@ -6,6 +6,7 @@ on loopback, it ends with the host, however that ends, and comes back with it.
 """
 
 import asyncio
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +51,7 @@ class LocalTarget:
 
     async def start(self) -> None:
         """Run again what ran when the host ended."""
-        await self._images.keep(await self._within(self._state.images))
+        await self._images.keep(await self._within(self._state.images), drafts=False)
         for place in await self._within(self._state.places):
             self._run(place)
 
@@ -117,10 +118,12 @@ class LocalTarget:
         return Probed(status, body)
 
     async def forget(self, scope: TenantScope) -> None:
-        """End all that a tenant has here, and keep nothing of it but images, which may be others' too."""
+        """End all that a tenant has here, and keep nothing of it; images stay that others run, too."""
         await self._within(self._state.forget, scope.tenant_id)
         own = [place for place in self._running if place.tenant_id == scope.tenant_id]
         await asyncio.gather(*(self._running.pop(place).stop() for place in own))
+        await self._images.keep(await self._within(self._state.images))
+        await asyncio.to_thread(shutil.rmtree, self._logs / scope.tenant_id, ignore_errors=True)
 
     def _run(self, place: Place) -> RunningWorkload:
         if (running := self._running.get(place)) is None:

@@ -42,5 +42,5 @@ class FolderImages:
     async def get(self, scope: TenantScope, image: str) -> Image:
         return Image(image, self.root, (), ["python3", "/app/server.py"], {"IMAGE": image}, "/app", [8080])
 
-    async def keep(self, images: Collection[str]) -> None:
+    async def keep(self, images: Collection[str], *, drafts: bool = True) -> None:
         pass

@@ -179,6 +179,7 @@ async def test_what_a_tenant_had_is_forgotten_whole(target: LocalTarget, tmp_pat
     _, process = await answer(address)
     await target.forget(ACME)
     assert not _lives(process)
+    assert not list((tmp_path / "target" / "logs").rglob("*.log"))
     with pytest.raises(TargetError, match="no such deployment"):
         await target.rollout(ACME, deployment)
 

@@ -13,22 +13,15 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import (
-    AzureError,
-    ClientAuthenticationError,
-    HttpResponseError,
-    ResourceNotFoundError,
-)
-from azure.core.rest import HttpRequest
-
 from shared.adapters.keyvault.names import of_vault, vault_name
 from shared.domain.causes import FAILING, FORBIDDEN, REFUSED, SLOW, THROTTLED, UNREACHABLE, Cause
 from shared.domain.errors import UnavailableError
 from shared.ports.secrets import require_storable
 from shared.security.scope import TenantScope
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what a start does without: it is loaded with the client, and where that is used
     from azure.core.credentials_async import AsyncTokenCredential
+    from azure.core.exceptions import AzureError, HttpResponseError
     from azure.keyvault.secrets.aio import SecretClient
 
 API_VERSION: Final = "7.6"
@@ -86,6 +79,8 @@ class KeyVaultSecrets:
 
     async def put(self, scope: TenantScope, *, name: str, value: str) -> str:
         """See :meth:`shared.ports.secrets.Secrets.put`."""
+        from azure.core.exceptions import HttpResponseError
+
         require_storable(name, value)
         place = vault_name(scope.tenant_id, name)
         async with self._asking() as vault:
@@ -99,6 +94,8 @@ class KeyVaultSecrets:
 
     async def resolve(self, scope: TenantScope, *, name: str, version: str | None = None) -> str | None:
         """See :meth:`shared.ports.secrets.Secrets.resolve`."""
+        from azure.core.exceptions import ResourceNotFoundError
+
         async with self._asking() as vault:
             try:
                 return (await vault.get_secret(vault_name(scope.tenant_id, name), version)).value
@@ -107,6 +104,8 @@ class KeyVaultSecrets:
 
     async def delete(self, scope: TenantScope, *, name: str) -> None:
         """See :meth:`shared.ports.secrets.Secrets.delete`. The vault keeps it for as long as it is set to."""
+        from azure.core.rest import HttpRequest
+
         # The SDK's own method waits, for seconds, until it could be recovered or purged.
         request = HttpRequest("DELETE", f"/secrets/{vault_name(scope.tenant_id, name)}")
         async with self._asking() as vault:
@@ -132,8 +131,10 @@ class KeyVaultSecrets:
                 if found is not None and found[0] == scope.tenant_id:
                     yield found[1]
 
-    async def _make_way(self, vault: "SecretClient", place: str, error: HttpResponseError) -> None:
+    async def _make_way(self, vault: "SecretClient", place: str, error: "HttpResponseError") -> None:
         """Wait for, or recover, what was deleted under the name that is to be put."""
+        from azure.core.rest import HttpRequest
+
         match _conflict(error):
             case "ObjectIsDeletedButRecoverable":
                 answer = await vault.send_request(HttpRequest("POST", f"/deletedsecrets/{place}/recover"))
@@ -148,6 +149,8 @@ class KeyVaultSecrets:
     @asynccontextmanager
     async def _asking(self) -> "AsyncIterator[SecretClient]":
         """The client, for what may take ``patience``; its errors become ours."""
+        from azure.core.exceptions import AzureError
+
         try:
             async with asyncio.timeout(self._patience):
                 yield self._opened()
@@ -179,13 +182,15 @@ class KeyVaultSecrets:
         return self._client
 
 
-def _conflict(error: HttpResponseError) -> str | None:
+def _conflict(error: "HttpResponseError") -> str | None:
     """Why a name cannot be put now (``innererror`` of a 409)."""
     inner: Mapping[str, Any] = (error.error and error.error.innererror) or {}
     return inner.get("code") if error.status_code == 409 else None
 
 
-def _cause(error: AzureError) -> Cause:
+def _cause(error: "AzureError") -> Cause:
+    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+
     if isinstance(error, ClientAuthenticationError):  # also where the identity has no token
         return REFUSED
     if not isinstance(error, HttpResponseError):

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from shared.domain.urls import url_problem
 from shared.ports.targets import TargetError
 
@@ -82,6 +80,8 @@ def parse_kubeconfig(text: str) -> ClusterAccess:
     Raises:
         TargetError: it cannot be used; the message says why, and what to do.
     """
+    import yaml  # for cold start: most processes never read one
+
     try:
         config = yaml.safe_load(text)
     except yaml.YAMLError as error:

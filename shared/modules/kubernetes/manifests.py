@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import yaml
-
 from shared.domain.workloads import Probe, Workload
 from shared.ports.targets import TargetError
 
@@ -150,18 +148,6 @@ def checked(manifests: Sequence[Any], namespace: str) -> list[Manifest]:
             raise _invalid(f"{at} is a second {own_id}")
         made[own_id] = made_one
     return list(made.values())
-
-
-def parse_manifests(text: str) -> list[Any]:
-    """The documents of a YAML text.
-
-    Raises:
-        TargetError: it is no YAML.
-    """
-    try:
-        return [document for document in yaml.safe_load_all(text) if document is not None]
-    except yaml.YAMLError as error:
-        raise _invalid(f"they are no YAML: {error}") from error
 
 
 def _invalid(why: str) -> TargetError:
