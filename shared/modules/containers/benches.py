@@ -1,17 +1,22 @@
 """Room for builds: a temporary folder each, and threads for what blocks, told to stop when nobody waits."""
 
 import asyncio
+import os
+import re
 import shutil
+import signal
 import tempfile
 import threading
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from shared.modules.containers.build_logs import BuildLog
 
 PREFIX: Final = "quantum-build-"
+_NAME: Final = re.compile(rf"{PREFIX}(\d+)-\w+")
+_PROCESSES: Final = Path("/proc")
 
 
 class GivenUpError(Exception):
@@ -57,9 +62,43 @@ class Bench:
 
 @asynccontextmanager
 async def bench() -> AsyncGenerator[Bench]:
-    """A bench of its own, which is cleared when the block is left, however that is."""
-    made = Bench(Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=PREFIX)))
+    """A bench of its own, which is cleared when the block is left, however that is.
+
+    Those of processes that were killed are cleared first, with what still works there.
+    """
+    await asyncio.to_thread(clear_abandoned, Path(tempfile.gettempdir()))
+    made = Bench(Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=f"{PREFIX}{os.getpid()}-")))
     try:
         yield made
     finally:
         await asyncio.shield(made.clear())
+
+
+def clear_abandoned(folder: Path) -> None:
+    """Clear the benches in ``folder`` whose processes are no more."""
+    for path in folder.glob(f"{PREFIX}*"):
+        match = _NAME.fullmatch(path.name)
+        with suppress(OSError):
+            if match and path.stat().st_uid == os.getuid() and not _lives(int(match[1])):
+                _end_all(path)
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _end_all(bench_folder: Path) -> None:
+    """Kill the programs that have their home there, where the system says who does."""
+    home = f"HOME={bench_folder}".encode()
+    for process in _PROCESSES.glob("[0-9]*"):
+        with suppress(OSError):
+            environment = (process / "environ").read_bytes().split(b"\0")
+            if any(value == home or value.startswith(home + b"/") for value in environment):
+                os.kill(int(process.name), signal.SIGKILL)

@@ -15,10 +15,11 @@ from shared.modules.containers.trees import Beneath, Node, Tree, open_beneath
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A context in the folder ``root``."""
+    """A context in the folder ``root``; of the modes of its files, ``git`` knows who may execute them."""
 
     root: Path
     hidden: frozenset[str] = frozenset()
+    of_git: bool = False
 
     def text(self, path: str, *, limit: int) -> bytes | None:
         path = inside(path)
@@ -70,6 +71,8 @@ class Folder:
             raise ContextError(f"the name {path!r} is not in UTF-8") from error
         found = entry.stat(follow_symlinks=False)
         mode = stat.S_IMODE(found.st_mode)
+        if self.of_git:
+            mode = 0o755 if mode & stat.S_IXUSR else 0o644
         if stat.S_ISLNK(found.st_mode):
             target = os.readlink(self.root / path)  # noqa: PTH115  as it is written, which Path may change
             return Node("link", 0o777, target=link_target(path, target))

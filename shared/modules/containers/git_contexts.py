@@ -9,7 +9,7 @@ of it is written.
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -147,7 +147,8 @@ class GitContexts:
         await git.count(reference.folder)
         files = ("--work-tree", str(git.files), "checkout", "--quiet", "--force", "FETCH_HEAD")
         await git.run(*files, "--", reference.folder)
-        return Fetched(await bench.run(lambda: folder_below(git.files, reference.folder)), commit)
+        folder = await bench.run(lambda: folder_below(git.files, reference.folder))
+        return Fetched(replace(folder, of_git=True), commit)
 
     async def _allowed(self, reference: GitReference) -> Sequence[str]:
         """The addresses of its host, all of which the egress rule has allowed."""

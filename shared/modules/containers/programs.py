@@ -12,7 +12,6 @@ from typing import Final
 from shared.ports.actions import ActionError
 
 MAX_LINE: Final = 64 * 1024
-UMASK: Final = 0o022
 PATH: Final = f"{os.defpath}:/usr/local/bin:/usr/sbin:/sbin"
 
 
@@ -53,7 +52,6 @@ class Program:
                 stderr=asyncio.subprocess.STDOUT,
                 env={**own, **self.environment},  # the host's has secrets of the platform
                 cwd=self.home,
-                umask=UMASK,
                 start_new_session=True,
             )
         except OSError as error:
