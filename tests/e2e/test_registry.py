@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+import signal
+import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -29,15 +33,15 @@ async def registry_of(place: RegistryPlace) -> AsyncIterator[Registry]:
     await connections.aclose()
 
 
-def built(host: hosting.Host, name: str, tag: str = "latest") -> Manifest:
+def built(host: hosting.Host, name: str, *, layers: int = 2) -> Manifest:
     """A new image that ``acme`` has in the host's registry."""
-    return put(place_of(host.data, host.url), f"acme/{name}", tag)
+    return put(place_of(host.data, host.url), f"acme/{name}", "latest", layers=layers)
 
 
-def put(place: RegistryPlace, repository: str, *tags: str) -> Manifest:
+def put(place: RegistryPlace, repository: str, *tags: str, layers: int = 2) -> Manifest:
     async def work() -> Manifest:
         async with registry_of(place) as registry:
-            return await put_image(registry, repository, *tags)
+            return await put_image(registry, repository, *tags, layers=layers)
 
     return asyncio.run(work())
 
@@ -193,3 +197,40 @@ def signed_in(host: hosting.Host) -> Iterator[httpx.Client]:
         token = client.get("/v2/token", params=scope, auth=login).json()["token"]
         client.headers["authorization"] = f"Bearer {token}"
         yield client
+
+
+def test_a_host_that_is_asked_to_stop_in_the_middle_of_a_push_ends_it_when_it_is_back(
+    tmp_path: Path, target: tuple[RunningRegistry, Meddler]
+) -> None:
+    running, meddler = target
+    with ExitStack() as hosts:
+        host = started(tmp_path, hosts)
+        image = built(host, "stopped", layers=12)
+
+        def stop() -> None:
+            host.process.send_signal(signal.SIGTERM)
+            wait_until_refused(host)
+
+        meddler.before["PUT", "/uploads/"] = stop
+        with Api(host) as api:
+            login = keep_password(api, running)
+            execution = api.execute(api.create([push("stopped", f"{running.host}/shop", **login)]))
+            host.process.wait(30)
+        with Api(started(tmp_path, hosts)) as api:
+            list(api.events(execution))
+            (step,) = api.get(execution)["steps"]
+    assert (step["status"], step["attempts"]) == ("completed", 1), step
+    assert digest(running.place, "shop/stopped", "latest") == image.digest
+
+
+def wait_until_refused(host: hosting.Host) -> None:
+    """Return once the host takes no connections any more."""
+    deadline = time.monotonic() + 30
+    parts = urlsplit(host.url)
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((parts.hostname or "", parts.port or 0), timeout=1).close()
+        except OSError:
+            return
+        time.sleep(0.02)
+    raise AssertionError("the host goes on taking connections")

@@ -31,7 +31,7 @@ class Downloads:
         while not check.is_done:
             begun = check.at
             try:
-                async for piece in self._answered(repository, wanted, check.at, doing):
+                async for piece in self._answered(repository, wanted, check.at, doing, patience):
                     check.take(piece)
                     yield piece
                 check.end()
@@ -41,7 +41,7 @@ class Downloads:
                 await patience.wait(error)
 
     async def _answered(
-        self, repository: str, wanted: Descriptor, offset: int, doing: str
+        self, repository: str, wanted: Descriptor, offset: int, doing: str, patience: Patience
     ) -> AsyncIterator[bytes]:
         """What one answer has of it, from ``offset`` on."""
         response = await self._sender.expect(
@@ -50,6 +50,7 @@ class Downloads:
             f"/v2/{repository}/blobs/{wanted.digest}",
             scope=f"repository:{repository}:pull",
             doing=doing,
+            patience=patience,
             headers={"range": f"bytes={offset}-"} if offset else {},
         )
         skip = offset if response.status_code == 200 else 0  # it knows no ranges

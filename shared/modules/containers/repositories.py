@@ -14,11 +14,12 @@ from shared.modules.authorization import NO_TOKENS, OutboundTokens
 from shared.modules.containers.authentication import AzureIdentity, RegistryCredentials
 from shared.modules.containers.build_registry import BuildRegistry
 from shared.modules.containers.manifests import Manifest
+from shared.modules.containers.patience import Pace
 from shared.modules.containers.registries import Registry, origin_of_registry
-from shared.modules.containers.sending import Connections
+from shared.modules.containers.sending import PACE, Connections
 from shared.ports.actions import ActionError
 from shared.ports.credentials import Credentials
-from shared.ports.registries import Login, RegistryPlace
+from shared.ports.registries import LOCAL, Login, RegistryPlace
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.security.egress import EgressPolicy
 from shared.security.scope import TenantScope
@@ -236,7 +237,10 @@ def operators_registry(
     identity = None
     if place.login is None and place.host.endswith(_AZURE):
         identity = AzureIdentity(lambda: OutboundTokens(credentials).own(ACR_SCOPE))
-    return BuildRegistry(place, egress, identity, telemetry)
+    # A local host that stops stops being a registry first: what is under way then is to outlast the host, and
+    # to be done again by the next, not to fail.
+    pace = Pace(failures=9) if place.name == LOCAL else PACE
+    return BuildRegistry(place, egress, identity, telemetry, pace)
 
 
 def parse_destination(text: str) -> tuple[str, str]:

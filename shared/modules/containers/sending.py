@@ -111,16 +111,23 @@ class Sender:
         return response
 
     async def expect(
-        self, statuses: frozenset[int], method: str, where: str, *, doing: str, **parts: Any
+        self,
+        statuses: frozenset[int],
+        method: str,
+        where: str,
+        *,
+        doing: str,
+        patience: Patience | None = None,
+        **parts: Any,
     ) -> "httpx.Response":
         """As :meth:`send`, and any other status than these is a failure; what may pass is tried again.
 
-        Only for what may be done twice.
+        Only for what may be done twice. ``patience`` is that of whoever tries more than this again.
 
         Raises:
             ActionError: as above, or the registry answered something else.
         """
-        patience = Patience(self.pace)
+        patience = patience or Patience(self.pace)
         while True:
             try:
                 return await self._expected(statuses, method, where, doing=doing, **parts)

@@ -31,6 +31,14 @@ type Source = Callable[[int], AsyncIterator[bytes]]
 """The bytes of a blob from an offset on."""
 
 
+class SourceError(Exception):
+    """What is to be sent cannot be read; that has been tried often enough."""
+
+    def __init__(self, error: ActionError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
 class Uploads:
     """Uploads to one registry."""
 
@@ -45,15 +53,17 @@ class Uploads:
         Raises:
             ActionError: the registry does not take it.
         """
-        read = _of_bytes(source) if isinstance(source, bytes) else source
+        read = _of_bytes(source) if isinstance(source, bytes) else _told(source)
         upload = _Upload(self._sender, repository, blob, read)
         if await upload.open(mount_from):
             return 0
         try:
             await upload.send()
-        except BaseException:
+        except BaseException as error:
             with suppress(ActionError):
                 await upload.abandon()
+            if isinstance(error, SourceError):
+                raise error.error from error
             raise
         return blob.size
 
@@ -313,5 +323,18 @@ def _reached(headers: Mapping[str, str], otherwise: int) -> int:
 def _of_bytes(content: bytes) -> Source:
     async def read(offset: int) -> AsyncIterator[bytes]:
         yield content[offset:]
+
+    return read
+
+
+def _told(source: Source) -> Source:
+    """``source``, whose failures are told from those of the registry that it goes to."""
+
+    async def read(offset: int) -> AsyncIterator[bytes]:
+        try:
+            async for piece in source(offset):
+                yield piece
+        except ActionError as error:
+            raise SourceError(error) from error
 
     return read

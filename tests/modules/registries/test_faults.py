@@ -2,19 +2,22 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 from starlette.responses import Response
 
 from shared.modules.containers.manifests import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor
-from shared.modules.containers.patience import FAILURES, MIB, Pace
+from shared.modules.containers.patience import MIB, Pace
 from shared.modules.containers.registries import Registry
 from shared.modules.containers.sending import Connections
 from shared.ports.actions import ActionError
 from shared.ports.registries import Login
 from tests.modules.registries.images import new_repository, pieces_of, put_image
 from tests.registries import Line, Meddler, RunningRegistry, noise
+
+TRIES = Pace().failures
 
 
 @pytest.fixture
@@ -88,6 +91,33 @@ async def test_a_connection_that_breaks_each_time_without_a_byte_more_is_a_failu
     assert (caught.value.code, caught.value.retryable) == ("REGISTRY_UNREACHABLE", True)
 
 
+async def test_a_source_that_fails_is_not_asked_again_and_again(registry: Registry, meddler: Meddler) -> None:
+    content = noise(3 * MIB)
+    asked: list[int] = []
+
+    async def source(offset: int) -> AsyncIterator[bytes]:
+        asked.append(offset)
+        yield content[:1000]
+        raise ActionError("REGISTRY_UNREACHABLE", "the source is away", retryable=True)
+
+    for size in (len(content), 2 * MIB, MIB - 1):
+        blob = Descriptor.of(content[:size], OCI_LAYER)
+        with pytest.raises(ActionError, match="the source is away"):
+            await registry.put_blob(new_repository(), blob, source)
+        assert meddler.asked[-1][0] == "DELETE"
+    assert asked == [0, 0, 0]
+
+
+async def test_a_blob_that_is_away_is_asked_for_some_times(registry: Registry, meddler: Meddler) -> None:
+    repository, content = new_repository(), noise(100)
+    blob = Descriptor.of(content, OCI_LAYER)
+    await registry.put_blob(repository, blob, content)
+    meddler.answers += [("GET", blob.digest, refusal(503))] * 20
+    with pytest.raises(ActionError, match="503"):
+        await read(registry, repository, blob)
+    assert len(meddler.answers) == 20 - TRIES
+
+
 async def test_a_name_that_does_not_exist_is_said_to_be_unreachable(connections: Connections) -> None:
     with pytest.raises(ActionError, match=r"asking no\.such\.invalid: ") as caught:
         await Registry(connections, "no.such.invalid", pace=Pace(pause=0)).ping()
@@ -114,7 +144,7 @@ async def test_a_refusal_says_who_refused_what_and_why(
     registry: Registry, meddler: Meddler, answer: Response, code: str, retryable: bool, says: str
 ) -> None:
     image = await put_image(registry, repository := new_repository())
-    meddler.answers += [("PUT", "/manifests/v1", answer)] * FAILURES
+    meddler.answers += [("PUT", "/manifests/v1", answer)] * TRIES
     with pytest.raises(ActionError) as caught:
         await registry.put_manifest(repository, image, "v1")
     error = caught.value
@@ -164,9 +194,9 @@ async def test_a_registry_that_asks_to_be_left_alone_for_long_is_left_to_the_ste
     [
         [refusal(405, "UNSUPPORTED")],
         [refusal(400, "SIZE_INVALID")],
-        [Response(status_code=202)] + [refusal(416)] * FAILURES,
-        [Response(status_code=202, headers={"range": "0-0"})] * FAILURES,
-        [Response(status_code=202, headers={"range": "0-999999999"})] * FAILURES,
+        [Response(status_code=202)] + [refusal(416)] * TRIES,
+        [Response(status_code=202, headers={"range": "0-0"})] * TRIES,
+        [Response(status_code=202, headers={"range": "0-999999999"})] * TRIES,
     ],
     ids=["none", "no-ranges", "one-chunk", "no-progress", "nonsense"],
 )
