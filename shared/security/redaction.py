@@ -25,7 +25,7 @@ SHORTEST: Final = 4
 SHORTEST_WORD: Final = 16
 """Of a value of several lines, words that are as long are redacted by themselves, too: the lines of a key, or
 what follows a name in a file of settings; but not the name, which ends in a colon."""
-_BEGUN: Final = re.compile(rb"(?:%[0-9a-fA-F]?|&[#A-Za-z0-9]{0,8})$")
+_BEGUN: Final = re.compile(rb"(?:%[0-9a-fA-F]?|&(?:\#[0-9]{0,6})?)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ class Redactor:
         self._plain.append(_Needle(value.encode(), name))
         self._dumped.append(_Needle(orjson.dumps(value)[1:-1], name))
         found: dict[bytes, _Needle] = {}
-        for part in _parts(value):
-            sought = _whole(part)
-            found.setdefault(sought, _Needle(sought, name))
+        for sought in map(_whole, _parts(value)):
+            if len(sought) >= SHORTEST:
+                found.setdefault(sought, _Needle(sought, name))
         for form in _forms(value):
             for needle in _encoded(form, name):
                 found.setdefault(needle.sought, needle)
@@ -126,7 +126,7 @@ NOTHING: Final = Redactor()
 
 def is_redactable(value: str) -> bool:
     """Whether the value is long enough to be told from what stands anywhere."""
-    return len(normal(value.encode())) >= SHORTEST
+    return len(_whole(normal(value.encode()))) >= SHORTEST
 
 
 def _parts(value: str) -> Iterator[bytes]:
@@ -145,8 +145,7 @@ def _parts(value: str) -> Iterator[bytes]:
 
 def _whole(part: bytes) -> bytes:
     """``part`` without what begins an escape at its end: with what stands behind it, it may be one."""
-    whole = _BEGUN.sub(b"", part)
-    return whole if len(whole) >= SHORTEST else part
+    return _BEGUN.sub(b"", part)
 
 
 def _forms(value: str) -> Iterator[bytes]:

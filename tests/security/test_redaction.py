@@ -1,15 +1,19 @@
 """Redaction: no value of a secret is left, whatever encoding it stands in, and nothing else is touched."""
 
 import json
+import os
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.security.escapes import undone
 from shared.security.redaction import Redactor, is_redactable
 from tests.leaks import ENCODINGS, leaks
 
+MANY = int(os.environ.get("QUANTUM_TEST_SECRECY", "0"))
+"""So many new examples, where this is given, in place of some that are always the same."""
 DIFFICULT = [
     "hunter2-hunter2",
     "s3cr3t/with+all=the&usual%stuff",
@@ -50,10 +54,12 @@ def test_a_value_is_found_in_every_encoding(value: str, encoding: str) -> None:
     assert cleaned.endswith('after "it"')
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=MANY or 150, deadline=None, derandomize=not MANY, database=None)
 @given(data=st.data(), value=VALUES)
 def test_whatever_the_value_and_wherever_it_stands_nothing_is_left(data: Any, value: str) -> None:
-    drawn = data.draw(st.lists(st.sampled_from(sorted(ENCODINGS)), min_size=1, max_size=3))
+    # What is folded in the middle of an escape of its own, and then escaped, nobody can tell.
+    known = sorted(ENCODINGS.keys() - ({"folded"} if undone(value.encode()) != value.encode() else set()))
+    drawn = data.draw(st.lists(st.sampled_from(known), min_size=1, max_size=3))
     text = "".join(data.draw(AROUND) + ENCODINGS[name](value) for name in drawn) + data.draw(AROUND)
     outputs = {"body": [{"text": text, text: 1}], "echo": {value: text}, "json": json.dumps({"in": text})}
     cleaned = redactor(value).json(outputs)
@@ -61,7 +67,7 @@ def test_whatever_the_value_and_wherever_it_stands_nothing_is_left(data: Any, va
     assert not leaks(redactor(value).text(text), [value]), drawn
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=MANY or 100, deadline=None, derandomize=not MANY, database=None)
 @given(st.recursive(st.none() | st.integers(-999, 999) | st.text(max_size=30), st.lists), VALUES)
 def test_what_has_no_value_in_it_is_the_same_object(outputs: Any, value: str) -> None:
     clean = redactor(value)
@@ -73,6 +79,12 @@ def test_the_name_stands_where_the_value_was() -> None:
     clean = Redactor([("TOKEN", "s3cr3t-token"), ("KEY", "other-key-9")])
     assert clean.text("Bearer s3cr3t-token, other-key-9.") == "Bearer ***TOKEN***, ***KEY***."
     assert clean.text('{"a": "s3cr3t-token"}') == '{"a": "***TOKEN***"}'
+
+
+def test_nothing_but_the_value_goes() -> None:
+    clean = Redactor([("PAIR", "admin&pass1234"), ("RATE", "interest 50%2")])
+    assert clean.text("the admin has admin&pass1234") == "the admin has ***PAIR***"
+    assert clean.text("an interest of 50, interest 50%2") == "an interest of 50, ***RATE***"
 
 
 def test_of_values_within_each_other_the_longer_one_is_named() -> None:
@@ -109,7 +121,7 @@ def test_the_long_words_of_a_value_with_several_lines_go_by_themselves_and_its_s
         assert clean.text(text) == text
 
 
-@pytest.mark.parametrize("value", ["", "abc", "'\"\"'", "\n\n\n\n\n", "a\\b\nc"])
+@pytest.mark.parametrize("value", ["", "abc", "abc%0", "'\"\"'", "\n\n\n\n\n", "a\\b\nc"])
 def test_what_is_too_short_to_be_told_from_other_texts_is_not_redactable(value: str) -> None:
     assert not is_redactable(value)
     assert not Redactor([("S", value)])
