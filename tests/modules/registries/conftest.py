@@ -44,9 +44,9 @@ def registry(running: RunningRegistry, connections: Connections) -> Registry:
 
 
 @pytest.fixture
-def line(local: RunningRegistry) -> Iterator[Line]:
-    """A bad line to the local registry."""
-    with line_to(local.host) as made:
+def line(running: RunningRegistry) -> Iterator[Line]:
+    """A bad line to each kind of registry."""
+    with line_to(running.host) as made:
         yield made
 
 

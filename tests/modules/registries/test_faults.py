@@ -15,15 +15,15 @@ from shared.modules.containers.sending import Connections
 from shared.ports.actions import ActionError
 from shared.ports.registries import Login
 from tests.modules.registries.images import new_repository, pieces_of, put_image
-from tests.registries import Line, Meddler, RunningRegistry, noise
+from tests.registries import Line, Meddler, RunningRegistry, line_to, noise
 
 TRIES = Pace().failures
 
 
 @pytest.fixture
-def by_line(local: RunningRegistry, line: Line, connections: Connections) -> Registry:
-    """The local registry, at the other end of a bad line."""
-    return replace(local, host=f"127.0.0.1:{line.port}").client(connections)
+def by_line(running: RunningRegistry, line: Line, connections: Connections) -> Registry:
+    """The registry at the other end of a bad line."""
+    return replace(running, host=f"127.0.0.1:{line.port}").client(connections)
 
 
 @pytest.fixture
@@ -45,21 +45,35 @@ async def read(registry: Registry, repository: str, blob: Descriptor) -> bytes:
     return b"".join([piece async for piece in registry.blob(repository, blob)])
 
 
-async def test_an_upload_goes_on_where_the_connection_broke(by_line: Registry, line: Line) -> None:
+async def test_an_upload_whose_connection_breaks_arrives(by_line: Registry, line: Line) -> None:
+    """Debian's has forgotten the whole upload after a chunk that broke off, and gets it anew."""
     repository, content = new_repository(), noise(6 * MIB)
     blob = Descriptor.of(content, OCI_LAYER)
     line.cuts += [3 * MIB + 5, 1_500_000]
+    await by_line.put_blob(repository, blob, pieces_of(content))
+    assert line.broken == 2
+    assert await read(by_line, repository, blob) == content
+
+
+async def test_an_upload_goes_on_where_the_connection_broke(
+    local: RunningRegistry, connections: Connections
+) -> None:
+    repository, content = new_repository(), noise(6 * MIB)
+    blob = Descriptor.of(content, OCI_LAYER)
     asked: list[int] = []
 
-    def source(offset: int) -> object:
+    def source(offset: int) -> AsyncIterator[bytes]:
         asked.append(offset)
         return pieces_of(content)(offset)
 
-    await by_line.put_blob(repository, blob, source)  # type: ignore[arg-type]  # as pieces_of
-    assert line.broken == 2
+    with line_to(local.host) as line:
+        line.cuts += [3 * MIB + 5, 1_500_000]
+        registry = replace(local, host=f"127.0.0.1:{line.port}").client(connections)
+        await registry.put_blob(repository, blob, source)
+        assert line.broken == 2
     assert len(asked) >= 2
     assert all(offset > 0 for offset in asked[1:]), asked
-    assert await read(by_line, repository, blob) == content
+    assert await read(local.client(connections), repository, blob) == content
 
 
 async def test_a_small_blob_whose_connection_broke_is_sent_again(by_line: Registry, line: Line) -> None:
@@ -72,11 +86,11 @@ async def test_a_small_blob_whose_connection_broke_is_sent_again(by_line: Regist
 
 
 async def test_a_download_goes_on_where_the_connection_broke(
-    by_line: Registry, line: Line, local: RunningRegistry, connections: Connections
+    by_line: Registry, line: Line, running: RunningRegistry, connections: Connections
 ) -> None:
     repository, content = new_repository(), noise(6 * MIB)
     blob = Descriptor.of(content, OCI_LAYER)
-    await local.client(connections).put_blob(repository, blob, content)
+    await running.client(connections).put_blob(repository, blob, content)
     line.cuts += [-2 * MIB, -3 * MIB]
     assert await read(by_line, repository, blob) == content
     assert line.broken == 2
@@ -218,9 +232,7 @@ async def test_a_registry_that_lost_an_upload_gets_it_anew(registry: Registry, m
     assert await read(registry, repository, blob) == content
 
 
-async def test_a_registry_that_is_away_for_a_moment_is_waited_for(
-    by_line: Registry, line: Line, local: RunningRegistry
-) -> None:
+async def test_a_registry_that_is_away_for_a_moment_is_waited_for(by_line: Registry, line: Line) -> None:
     repository, content = new_repository(), noise(4 * MIB)
     blob = Descriptor.of(content, OCI_LAYER)
     line.cuts.append(2 * MIB)
