@@ -208,8 +208,12 @@ class Line:
             writer.transport.abort()
             back.transport.abort()
 
-        with contextlib.suppress(ConnectionError):
-            await asyncio.gather(carry(reader, back, 1), carry(there, writer, -1))
+        try:
+            with contextlib.suppress(ConnectionError):
+                await asyncio.gather(carry(reader, back, 1), carry(there, writer, -1))
+        finally:  # also when the line is taken down
+            writer.transport.abort()
+            back.transport.abort()
 
 
 @contextmanager
