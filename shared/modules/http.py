@@ -171,7 +171,7 @@ class HttpRequest(Action):
         import httpx  # loaded with the client
 
         from shared.modules.egress import EgressRefusedError
-        from shared.modules.redirects import follow
+        from shared.modules.redirects import SecretElsewhereError, follow
 
         place = asked.place
         try:
@@ -188,6 +188,9 @@ class HttpRequest(Action):
                     await response.aclose()
         except EgressRefusedError as error:
             raise ActionError("EGRESS_REFUSED", f"{place}: {error}", retryable=False) from error
+        except SecretElsewhereError as error:
+            message = f"{place} redirects to another origin, where no secret goes: call that one itself"
+            raise ActionError("SECRET_ELSEWHERE", message, retryable=False) from error
         except httpx.TooManyRedirects as error:
             raise ActionError("HTTP_REDIRECTS", f"{place} redirects too often", retryable=False) from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:

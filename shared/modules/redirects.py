@@ -4,6 +4,8 @@ from typing import Final
 
 import httpx
 
+from shared import logs
+
 MAX_REDIRECTS: Final = 5
 
 _KEPT: Final = frozenset(
@@ -16,6 +18,10 @@ _KEPT: Final = frozenset(
 """What another origin is sent too: any other header may be a secret."""
 
 
+class SecretElsewhereError(Exception):
+    """A redirect would take a secret that is in the body to another origin."""
+
+
 async def follow(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
     """What is answered to ``request`` where redirects have led it; its body is still to be read.
 
@@ -24,13 +30,17 @@ async def follow(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Res
     Raises:
         httpx.TooManyRedirects: it is sent on and on.
         httpx.HTTPError, EgressRefusedError: what a hop fails with.
+        SecretElsewhereError: the body has what is hidden here (:class:`shared.logs.hiding`).
     """
+    confidential = _has_hidden(request)
     for _ in range(MAX_REDIRECTS + 1):
         response = await client.send(request, stream=True, follow_redirects=False)
         if response.next_request is None:
             return response
         await response.aclose()  # unread: it may be without end
-        request = _next(request, response.next_request)
+        before, request = request, _next(request, response.next_request)
+        if confidential and "content-length" in request.headers and not _is_same(before.url, request.url):
+            raise SecretElsewhereError
     raise httpx.TooManyRedirects("redirected too often", request=request)
 
 
@@ -40,6 +50,14 @@ def _next(before: httpx.Request, request: httpx.Request) -> httpx.Request:
         for name in set(request.headers) - _KEPT:
             del request.headers[name]
     return request
+
+
+def _has_hidden(request: httpx.Request) -> bool:
+    try:
+        body = request.content.decode("utf-8", "replace")
+    except httpx.RequestNotRead:
+        return False  # a stream, and none of a step's parameters
+    return logs.hidden(body) != body
 
 
 def _is_same(one: httpx.URL, other: httpx.URL) -> bool:

@@ -140,6 +140,10 @@ KINDS: dict[str, tuple[Telling, dict[str, Any]]] = {
     "retried": (lambda texts, _, count: Told(200 if count else 503, saying(texts)), {"retry": QUICK}),
     "failed": (lambda texts, *_: Told(404, saying(texts)), {}),
     "redirected": (redirecting, {}),
+    "redirected elsewhere": (
+        lambda texts, asked, _: Told(308, saying(texts), {"Location": "http://127.0.0.1:1/"}),
+        {},
+    ),
     "polled": (accepting, {"poll": True}),
     "polled where it may not": (accepting_with_it, {"poll": True}),
     "called back": (lambda texts, asked, _: calling_back(texts, asked, failed=False), {"callback": {}}),
@@ -156,6 +160,7 @@ KINDS: dict[str, tuple[Telling, dict[str, Any]]] = {
 OUTCOMES = {
     "retried": "completed",
     "failed": "HTTP_STATUS",
+    "redirected elsewhere": "SECRET_ELSEWHERE",
     "polled where it may not": "SECRET_KEPT",
     "in a bad address": "PARAMETERS",
     "in a closed address": "HTTP_CONNECTION",

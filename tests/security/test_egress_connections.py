@@ -6,9 +6,11 @@ import httpcore
 import httpx
 import pytest
 
+from shared import logs
 from shared.modules.egress import EgressRefusedError, GuardedBackend, guarded_client
-from shared.modules.redirects import follow
+from shared.modules.redirects import SecretElsewhereError, follow
 from shared.security.egress import EgressPolicy
+from shared.security.redaction import Redactor
 from tests.security.corpora import records
 
 SECRETS = {
@@ -37,13 +39,18 @@ class Wire(httpcore.AsyncMockStream):
         answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
         if internet.locations:
             location = internet.locations.pop(0).encode()
-            answer = b"HTTP/1.1 302 Found\r\ntransfer-encoding: chunked\r\nlocation: " + location
+            answer = (
+                f"HTTP/1.1 {internet.status} Elsewhere\r\n".encode()
+                + b"transfer-encoding: chunked\r\nlocation: "
+                + location
+            )
             answer += b"\r\n\r\n" + b"4\r\nbody\r\n"  # which has no end
         super().__init__([answer, b""])
         self._internet = internet
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         self._internet.sent += buffer
+        self._internet.ever_sent += buffer
 
     async def start_tls(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
         return self
@@ -52,8 +59,10 @@ class Wire(httpcore.AsyncMockStream):
 class Internet(httpcore.AsyncNetworkBackend):
     """Connects to whatever it is told, and remembers where to, and what was sent last."""
 
-    def __init__(self, *locations: str) -> None:
+    def __init__(self, *locations: str, status: int = 302) -> None:
         self.locations = list(locations)
+        self.status = status
+        self.ever_sent = b""
         self.connected: list[str] = []
         self.sent = b""
 
@@ -107,6 +116,32 @@ async def test_redirects_lead_nowhere_inside_and_take_no_secrets_along(record: d
             with pytest.raises(ENDS[record["ends"]]):
                 await follow(client, request)
     assert set(internet.connected) <= {"8.8.8.8", "1.1.1.1"}
+
+
+@pytest.mark.parametrize(
+    ("location", "hidden", "refused"),
+    [
+        ("http://example.org/", True, True),
+        ("http://example.org/", False, False),
+        ("http://example.com/other", True, False),
+    ],
+    ids=["elsewhere", "nothing secret", "same origin"],
+)
+async def test_no_redirect_takes_a_body_with_a_secret_to_another_origin(
+    location: str, hidden: bool, refused: bool
+) -> None:
+    internet, policy = Internet(location, status=307), EgressPolicy()
+    backend = GuardedBackend(policy, resolve=names, network=internet)
+    with logs.hiding(Redactor([("TOKEN", "s3cr3t-token")])):
+        async with guarded_client(policy, backend=backend) as client:
+            told = "s3cr3t-token" if hidden else "nothing"
+            request = client.build_request("POST", "http://example.com/", json={"token": told})
+            if refused:
+                with pytest.raises(SecretElsewhereError):
+                    await follow(client, request)
+            else:
+                await (await follow(client, request)).aclose()
+    assert internet.ever_sent.count(told.encode()) == (1 if refused else 2)
 
 
 async def test_the_way_from_http_to_https_keeps_what_was_meant_for_the_host() -> None:
