@@ -132,22 +132,30 @@ def local_registry(data: Path, meddler: Meddler | None = None) -> Iterator[Runni
 @contextmanager
 def debians_registry(folder: Path) -> Iterator[RunningRegistry]:
     """Debian's docker-registry, which keeps what it has in ``folder``."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    config = folder / "registry.yml"
-    config.write_text(
-        f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
-        f"storage: {{filesystem: {{rootdirectory: {folder / 'files'}}}, delete: {{enabled: true}}}}\n"
-        f'http: {{addr: "127.0.0.1:{port}"}}\n'
-    )
-    with (folder / "registry.log").open("wb") as log:
-        process = subprocess.Popen(["docker-registry", "serve", str(config)], stdout=log, stderr=log)
+    process, port = _started(folder)
     try:
-        _wait_for(port)
         yield RunningRegistry(f"127.0.0.1:{port}")
     finally:
         process.terminate()
         process.wait(START_SECONDS)
+
+
+def _started(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """Debian's registry, and its port: another one is tried if somebody takes it first."""
+    for _ in range(5):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        config = folder / "registry.yml"
+        config.write_text(
+            f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
+            f"storage: {{filesystem: {{rootdirectory: {folder / 'files'}}}, delete: {{enabled: true}}}}\n"
+            f'http: {{addr: "127.0.0.1:{port}"}}\n'
+        )
+        with (folder / "registry.log").open("wb") as log:
+            process = subprocess.Popen(["docker-registry", "serve", str(config)], stdout=log, stderr=log)
+        if _answers(process, port):
+            return process, port
+    raise AssertionError((folder / "registry.log").read_text())
 
 
 @contextmanager
@@ -237,16 +245,17 @@ def line_to(host: str) -> Iterator[Line]:
     thread.join()
 
 
-def _wait_for(port: int) -> None:
+def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Whether the process comes to listen there; False: it has ended."""
     deadline = time.monotonic() + START_SECONDS
-    while True:
+    while time.monotonic() < deadline and process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
-            assert time.monotonic() < deadline
             time.sleep(0.02)
         else:
-            return
+            return process.poll() is None
+    return False
 
 
 def noise(size: int) -> bytes:
