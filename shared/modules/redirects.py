@@ -12,7 +12,7 @@ _KEPT: Final = frozenset(
     {
         *("host", "connection", "accept", "accept-encoding", "accept-language", "user-agent"),
         *("content-type", "content-length", "transfer-encoding", "idempotency-key"),
-        *("traceparent", "tracestate"),
+        *("traceparent", "tracestate", "range"),
     }
 )
 """What another origin is sent too: any other header may be a secret."""

@@ -6,8 +6,12 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
+from localhost.http.server import bind
 from shared.modules.containers.manifests import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor
 from shared.modules.containers.patience import MIB, Pace
 from shared.modules.containers.registries import Registry
@@ -15,7 +19,7 @@ from shared.modules.containers.sending import Connections
 from shared.ports.actions import ActionError
 from shared.ports.registries import Login
 from tests.modules.registries.images import new_repository, pieces_of, put_image
-from tests.registries import Line, Meddler, RunningRegistry, line_to, noise
+from tests.registries import Line, Meddler, RunningRegistry, line_to, noise, served
 
 TRIES = Pace().failures
 
@@ -265,6 +269,33 @@ async def test_a_blob_that_is_not_what_it_should_be_fails_before_its_end(
     with pytest.raises(ActionError) as caught:
         await read(registry, repository, blob)
     assert (caught.value.code, caught.value.retryable) == ("DIGEST_MISMATCH", False)
+
+
+async def test_blobs_may_be_elsewhere_where_they_are_read_on_and_nobody_gets_the_token(
+    registry: Registry, meddler: Meddler
+) -> None:
+    """Clouds keep blobs in their storage, and send whoever reads them there."""
+    repository, content = new_repository(), noise(1000)
+    blob = Descriptor.of(content, OCI_LAYER)
+    await registry.put_blob(repository, blob, content)
+    seen: list[dict[str, str]] = []
+
+    async def storage(request: Request) -> Response:
+        seen.append(dict(request.headers))
+        first = int(request.headers.get("range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        return Response(content[first:], 206 if first else 200)
+
+    listener = bind("127.0.0.1", 0)
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}/signed"
+    with served(Starlette(routes=[Route("/signed", storage)]), listener):
+        meddler.answers += [
+            ("GET", blob.digest, Response(status_code=307, headers={"location": address}))
+        ] * 2
+        assert await read(registry, repository, blob) == content
+        rest = [piece async for piece in registry.blob(repository, blob, 900)]
+    assert b"".join(rest) == content[900:]
+    assert [headers.get("range") for headers in seen] == [None, "bytes=900-"]
+    assert not any("authorization" in headers for headers in seen)
 
 
 async def test_a_manifest_that_is_not_what_its_digest_says_is_refused(
