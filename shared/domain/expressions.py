@@ -10,7 +10,7 @@ exactly one ``${{ }}`` yields the expression's value with its type; otherwise va
 import json
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -127,7 +127,7 @@ def condition(source: str, names: Mapping[str, Any]) -> bool:
         ExpressionError: it cannot be evaluated, or its value is neither true nor false.
     """
     try:
-        return _truth(source, evaluate(_bare(source), names))
+        return _truth(source, evaluate(bare_source(source), names))
     except ExpressionError as error:
         raise error.within("when") from error
 
@@ -172,7 +172,7 @@ class _Resolving:
             raise error.within(key) from error
 
     def _text(self, text: str) -> Any:
-        pieces = _pieces(text)
+        pieces = pieces_of(text)
         if len(pieces) == 1:
             return self._value(pieces[0][1])
         made: list[str] = []
@@ -230,44 +230,6 @@ def _reason(message: str) -> str:
     return message if len(message) <= MAX_REASON else message[: MAX_REASON - 1] + "…"
 
 
-def expressions_in(value: Any) -> Iterator[str]:
-    """The sources of every ``${{ }}`` in ``value``, at any depth.
-
-    Raises:
-        ExpressionError: a ``${{`` has no ``}}``.
-    """
-    match value:
-        case str() if has_template(value):
-            yield from (piece for is_expression, piece in _pieces(value) if is_expression)
-        case Mapping():
-            for item in value.values():
-                yield from expressions_in(item)
-        case list():
-            for item in value:
-                yield from expressions_in(item)
-        case _:
-            pass
-
-
-def secrets_in(value: Any) -> frozenset[str]:
-    """The secrets that ``${{ }}`` in ``value`` are."""
-    return frozenset(name for source in expressions_in(value) if (name := secret_of(source)) is not None)
-
-
-def references(value: Any, known: Collection[str]) -> frozenset[str]:
-    """The steps that the ``${{ }}`` in ``value`` name (of ``known`` ids the longest that fits)."""
-    found: set[str] = set()
-    for source in expressions_in(value):
-        found |= named_steps(source, known)
-    return frozenset(found)
-
-
-def named_steps(source: str, known: Collection[str]) -> frozenset[str]:
-    """The steps that one expression names."""
-    _, accesses = name_steps(_bare(source), known)
-    return frozenset(access.step for access in accesses if access.step is not None)
-
-
 def check(source: str, known: frozenset[str]) -> Use:
     """Read an expression without evaluating it.
 
@@ -282,7 +244,7 @@ _NO_STEPS: Final = frozenset[str]()
 
 @lru_cache(maxsize=PROGRAMS_KEPT)
 def _use(source: str, known: frozenset[str]) -> Use:
-    bare = _bare(source)
+    bare = bare_source(source)
     program, accesses, _ = _compiled(bare, known)
     if (reason := effort.excess(bare, _shape(bare), {})) is not None:
         raise ExpressionError(source, reason)
@@ -303,16 +265,16 @@ def _use(source: str, known: frozenset[str]) -> Use:
     )
 
 
-def _bare(source: str) -> str:
+def bare_source(source: str) -> str:
     """A ``when`` may be wrapped in ``${{ }}`` as well: the habit of other systems costs nothing."""
     if has_template(source):
-        pieces = _pieces(source.strip())
+        pieces = pieces_of(source.strip())
         if len(pieces) == 1 and pieces[0][0]:
             return pieces[0][1]
     return source
 
 
-def _pieces(text: str) -> list[tuple[bool, str]]:
+def pieces_of(text: str) -> list[tuple[bool, str]]:
     try:
         return split(text)
     except TemplateError as error:

@@ -13,8 +13,8 @@ from typing import Any
 from shared.domain.actions import ActionSpec, SideEffect
 from shared.domain.canonical import content_hash
 from shared.domain.definitions import Concurrency, Definition
-from shared.domain.expressions import named_steps, references, secrets_in
 from shared.domain.handovers import handovers
+from shared.domain.mentions import named_steps, references, secrets_in
 from shared.domain.steps import Retry, Step
 
 

@@ -12,9 +12,10 @@ from typing import Any, Final
 from shared.domain.actions import ActionSpec
 from shared.domain.canonical import content_hash
 from shared.domain.errors import FieldError
-from shared.domain.expressions import ExpressionError, check, condition, expressions_in, resolve
+from shared.domain.expressions import ExpressionError, check, condition, resolve
 from shared.domain.graphs import topological
 from shared.domain.intents import Intent
+from shared.domain.mentions import expressions_in
 from shared.domain.plans import Plan, PlanStep
 from shared.domain.pointers import pointer, pointer_along
 from shared.domain.steps import MAX_ITEMS, RUN_INTENT

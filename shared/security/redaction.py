@@ -12,7 +12,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 from urllib.parse import quote_plus
 
@@ -32,7 +32,7 @@ _BEGUN: Final = re.compile(rb"(?:%[0-9a-fA-F]?|&(?:\#[0-9]{0,6})?)$")
 class _Needle:
     """What to look for; ``before`` and ``after`` say how many characters beside it know some of its bits."""
 
-    sought: bytes
+    sought: bytes = field(repr=False)
     name: str
     before: int = 0
     after: int = 0

@@ -67,7 +67,7 @@ class Disclosed:
 class _Known:
     """The values of one tenant that were given out, the last time last."""
 
-    values: OrderedDict[_Pair, float] = field(default_factory=OrderedDict[_Pair, float])
+    values: OrderedDict[_Pair, float] = field(default_factory=OrderedDict[_Pair, float], repr=False)
     bytes: int = 0
     redactor: Redactor = NOTHING
 

@@ -10,7 +10,8 @@ from shared import logs
 from shared.domain.dry_runs import unknown_in
 from shared.domain.errors import DocumentExistsError, DocumentStaleError, UnavailableError
 from shared.domain.executions import STEP_TERMINAL_STATUSES, TerminalStatus
-from shared.domain.expressions import ExpressionError, expressions_in, resolve
+from shared.domain.expressions import ExpressionError, resolve
+from shared.domain.mentions import expressions_in
 from shared.domain.metrics import EXECUTIONS_FINISHED
 from shared.domain.steering import stopped_because
 from shared.domain.times import rfc3339

@@ -13,7 +13,7 @@ import orjson
 
 from shared.domain.errors import UnavailableError
 from shared.domain.executions import STEP_TERMINAL_STATUSES
-from shared.domain.expressions import references
+from shared.domain.mentions import references
 from shared.domain.places import Place
 from shared.domain.plans import Plan, PlanStep
 from shared.ports.documents import EXECUTIONS, Documents, Query

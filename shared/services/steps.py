@@ -17,6 +17,7 @@ from shared import logs
 from shared.domain import expressions
 from shared.domain.dry_runs import UNDECIDED, pointers_of
 from shared.domain.executions import Attempt, Outcome
+from shared.domain.mentions import expressions_in
 from shared.domain.models import places
 from shared.domain.plans import PlanStep
 from shared.ports.actions import (
@@ -172,9 +173,9 @@ class _Attempt:
                 if not expressions.condition(when, names):
                     return await self._outcomes.ended("skipped")
             if self._spreads:
-                self._foresight.require("items", expressions.expressions_in(self._step.foreach), names)
+                self._foresight.require("items", expressions_in(self._step.foreach), names)
                 return await self._spread()
-            self._foresight.require("parameters", expressions.expressions_in(self._step.parameters), names)
+            self._foresight.require("parameters", expressions_in(self._step.parameters), names)
             await self._resolve(names)
         except UnforeseenError as error:
             return await self._outcomes.ended("skipped", error=error.told, foreseen={"unknown": UNDECIDED})

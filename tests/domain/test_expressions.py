@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.expressions import ExpressionError, condition, named_steps, references, resolve
+from shared.domain.expressions import ExpressionError, condition, resolve
+from shared.domain.mentions import named_steps, references
 from shared.domain.templates import split
 
 NAMES: dict[str, Any] = {

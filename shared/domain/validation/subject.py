@@ -11,8 +11,9 @@ from typing import Any, Final
 from shared.domain.actions import ActionSpec
 from shared.domain.definitions import MAX_DEFINITION_BYTES, MAX_STEPS
 from shared.domain.errors import FieldError
-from shared.domain.expressions import ExpressionError, Use, check, expressions_in
+from shared.domain.expressions import ExpressionError, Use, check
 from shared.domain.intents import IntentStatus
+from shared.domain.mentions import expressions_in
 from shared.domain.pointers import pointer, pointer_along
 from shared.domain.steps import RUN_INTENT, compensation_of, long_form, parameters_of
 from shared.domain.templates import OPEN
