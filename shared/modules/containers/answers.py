@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from shared.domain.urls import url_problem
 from shared.modules.bodies import BodyEncodingError, BodyTooLargeError, read_body
 from shared.ports.actions import ActionError
 
@@ -45,6 +46,24 @@ async def failure(response: "httpx.Response", doing: str) -> ActionError:
         return ActionError(code, told, retryable=True, retry_after=_retry_after(response))
     code, advice = _FINAL.get(status, ("REGISTRY_REFUSED", ""))
     return ActionError(code, told + advice, retryable=False)
+
+
+def led_to(response: "httpx.Response", location: str, doing: str) -> str:
+    """The URL that a registry sends on to, which may be a path of its own.
+
+    Raises:
+        ActionError: it is none that is asked.
+    """
+    import httpx  # loaded with the client
+
+    try:
+        where = str(response.url.join(location))
+    except httpx.InvalidURL:
+        where = location
+    if problem := url_problem(where, instead="they are not sent"):
+        message = f"{doing}: the registry leads to {location[:MAX_TOLD]!r}: {problem}"
+        raise ActionError("REGISTRY_REFUSED", message, retryable=False)
+    return where
 
 
 async def done_with(response: "httpx.Response") -> None:

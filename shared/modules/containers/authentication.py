@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from shared.domain.urls import url_problem
 from shared.modules.bodies import BodyEncodingError, BodyTooLargeError, read_body
 from shared.modules.containers.answers import done_with, failure
 from shared.ports.actions import ActionError
@@ -164,6 +165,9 @@ class Authentication:
 
     def _check_realm(self, realm: str, doing: str) -> None:
         """A password goes over TLS, or to a registry of this machine's own."""
+        if problem := url_problem(realm, instead="they are not sent"):
+            message = f"{doing}: the registry wants a token from {realm[:200]!r}: {problem}"
+            raise ActionError("REGISTRY_TOKEN", message, retryable=False)
         parts = urlsplit(realm)
         own = is_loopback(urlsplit(self._origin).hostname) and is_loopback(parts.hostname)
         if parts.scheme != "https" and not (parts.scheme == "http" and own):

@@ -13,7 +13,7 @@ import orjson
 
 from shared.domain.images import DIGEST, DOCKER_HUB
 from shared.modules.bodies import BodyTooLargeError, read_body
-from shared.modules.containers.answers import done_with
+from shared.modules.containers.answers import done_with, led_to
 from shared.modules.containers.authentication import RegistryCredentials
 from shared.modules.containers.downloads import Downloads, check_digest
 from shared.modules.containers.manifests import MANIFESTS, MAX_MANIFEST, Descriptor, Manifest
@@ -277,7 +277,7 @@ class Registry:
                 return
             yield await self._page(response, key, f"{doing} {self.name}")
             following = response.links.get("next", {}).get("url")
-            following = str(response.url.join(following)) if following else None
+            following = led_to(response, following, f"{doing} {self.name}") if following else None
 
     async def _page(self, response: "httpx.Response", key: str, doing: str) -> list[str]:
         try:

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Final
 
-from shared.modules.containers.answers import done_with, failure
+from shared.modules.containers.answers import done_with, failure, led_to
 from shared.modules.containers.manifests import Descriptor
 from shared.modules.containers.patience import MIB, Patience
 from shared.modules.containers.sending import Content, Sender
@@ -293,7 +293,7 @@ class _Upload:
         """Go on where the answer says."""
         location = response.headers.get("location")
         if location:
-            self._location = str(response.url.join(location))
+            self._location = led_to(response, location, self._doing)
         if not self._location:
             message = f"{self._doing}: it did not say where to send it"
             raise ActionError("REGISTRY_REFUSED", message, retryable=False)

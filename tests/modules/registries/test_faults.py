@@ -352,14 +352,34 @@ async def test_a_wrong_password_is_said_to_be_wrong_and_told_to_nobody(
 
 
 @pytest.mark.parametrize(
-    "realm", ["http://tokens.example/token", "ftp://127.0.0.1/", "", "file:///etc/passwd"]
+    "location", ["http://127.0.0.1:99999999/", "http://[", "ftp://x/y", "http://u:p@127.0.0.1/"]
+)
+async def test_a_registry_that_leads_to_nowhere_is_said_to(
+    registry: Registry, meddler: Meddler, location: str
+) -> None:
+    content = noise(100)
+    blob = Descriptor.of(content, OCI_LAYER)
+    meddler.answers.append(("POST", "/uploads/", Response(status_code=202, headers={"location": location})))
+    with pytest.raises(ActionError, match="the registry leads to") as caught:
+        await registry.put_blob(new_repository(), blob, content)
+    assert (caught.value.code, caught.value.retryable) == ("REGISTRY_REFUSED", False)
+    meddler.answers.append(
+        ("GET", "/tags/list", Response("{}", headers={"link": f'<{location}>; rel="next"'}))
+    )
+    with pytest.raises(ActionError, match="the registry leads to"):
+        await registry.tags(new_repository())
+
+
+@pytest.mark.parametrize(
+    "realm",
+    ["http://tokens.example/token", "ftp://127.0.0.1/", "", "file:///etc/passwd", "https://x:99999999/"],
 )
 async def test_no_password_goes_anywhere_without_tls(
     registry: Registry, meddler: Meddler, realm: str
 ) -> None:
     challenge = f'Bearer realm="{realm}",service="x"'
     meddler.answers.append(("GET", "/v2/", refusal(401, www_authenticate=challenge)))
-    with pytest.raises(ActionError, match="which is not https") as caught:
+    with pytest.raises(ActionError, match="the registry wants a token from") as caught:
         await registry.ping()
     assert caught.value.code == "REGISTRY_TOKEN"
 
