@@ -33,7 +33,8 @@ from shared.ports.clock import Clock
 from shared.ports.credentials import Credentials, NoCredentials
 from shared.ports.registries import RegistryPlace
 from shared.security.origins import is_loopback
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
+from shared.settings_values import SettingsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

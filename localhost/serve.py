@@ -28,7 +28,8 @@ from localhost.terminal import announce, set_up_logging
 from localhost.triggers.feeds import Source
 from shared.domain.errors import UnavailableError
 from shared.security.origins import is_loopback
-from shared.settings import SettingsError, log_format
+from shared.settings import log_format
+from shared.settings_values import SettingsError
 
 REQUEST_GRACE, HUB_GRACE = 5.0, 10.0
 """Seconds for requests in flight and for work in flight, once the host is told to stop."""

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from shared.domain.rates import DEFAULTS, MOST, RateLimits
 from shared.domain.strangers import FAILURES, REQUESTS
 from shared.ports.resources import COSMOS_CONNECTION, EVENT_HUB_CONNECTION
 from shared.security.origins import is_loopback
+from shared.settings_values import SettingsError, choice, days, key, number, required, whole
 
 ADAPTERS = {"azure": "shared.adapters.azure", "localhost": "localhost.adapters"}
 """The parts lists that ``QUANTUM_ADAPTERS`` can name, and the module of each (its ``build(settings)``)."""
@@ -39,16 +40,9 @@ MOST_CONTEXT_BYTES = 99_999_999
 HEARTBEAT_SECONDS = 15.0
 WEBHOOK_ATTEMPTS = 12
 WEBHOOK_FIRST_DELAY = 5.0
-KEY_BYTES = 32
 MAX_PROXIES = 9
 EXECUTION_RETENTION_DAYS = 90
 MAX_CONCURRENT_EXECUTIONS = 100_000
-MAX_RETENTION_DAYS = 20_000
-"""As a time to live, in seconds, this fits what Cosmos DB takes (2**31 - 1)."""
-
-
-class SettingsError(ValueError):
-    """A setting is missing or bad: the message names the key, says what it may be and shows what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,43 +182,43 @@ class Settings:
         adapters = _adapters(values)
         azure = adapters == "azure"
         telemetry, insights = _telemetry(values)
-        documents = _choice(values, "QUANTUM_DOCUMENTS", DOCUMENTS)
-        events = _choice(values, "QUANTUM_EVENTS", EVENTS)
+        documents = choice(values, "QUANTUM_DOCUMENTS", DOCUMENTS)
+        events = choice(values, "QUANTUM_EVENTS", EVENTS)
         cosmos, hubs = azure or documents == "cosmos", azure or events == "eventhubs"
         return cls(
             adapters=adapters,
-            data=Path() if azure else Path(_required(values, "QUANTUM_DATA")),
+            data=Path() if azure else Path(required(values, "QUANTUM_DATA")),
             documents=documents,
             events=events,
             cosmos=_connection(values, COSMOS_CONNECTION, "accountEndpoint", needed=cosmos),
             event_hubs=_connection(values, EVENT_HUB_CONNECTION, "fullyQualifiedNamespace", needed=hubs),
             key_vault=values.get("QUANTUM_KEY_VAULT", "").strip(),
-            sealing_key=_key(values, "QUANTUM_SEALING_KEY") if azure else b"",
-            host_url=_required(values, "QUANTUM_HOST_URL").rstrip("/"),
+            sealing_key=key(values, "QUANTUM_SEALING_KEY") if azure else b"",
+            host_url=required(values, "QUANTUM_HOST_URL").rstrip("/"),
             egress_allow=_networks(values.get("QUANTUM_EGRESS_ALLOW", "")),
             egress_loopback=_loopback(values, local=not azure),
             local_target=_local_target(values, local=not azure),
             cors_origins=_origins(values.get("QUANTUM_CORS_ORIGINS", "")),
-            max_body_bytes=int(_number(values, "QUANTUM_MAX_BODY_BYTES", MAX_BODY_BYTES)),
-            max_output_bytes=_whole(
+            max_body_bytes=int(number(values, "QUANTUM_MAX_BODY_BYTES", MAX_BODY_BYTES)),
+            max_output_bytes=whole(
                 values, "QUANTUM_MAX_OUTPUT_BYTES", MAX_OUTPUT_BYTES, least=1024, most=MOST_OUTPUT_BYTES
             ),
-            heartbeat_seconds=_number(values, "QUANTUM_HEARTBEAT_SECONDS", HEARTBEAT_SECONDS),
-            webhook_attempts=int(_number(values, "QUANTUM_WEBHOOK_ATTEMPTS", WEBHOOK_ATTEMPTS)),
-            webhook_first_delay=_number(values, "QUANTUM_WEBHOOK_FIRST_DELAY", WEBHOOK_FIRST_DELAY),
-            trusted_proxies=_whole(values, "QUANTUM_TRUSTED_PROXIES", 1 if azure else 0, most=MAX_PROXIES),
-            audit_retention=_days(values, "QUANTUM_AUDIT_RETENTION_DAYS"),
-            execution_retention=_days(
+            heartbeat_seconds=number(values, "QUANTUM_HEARTBEAT_SECONDS", HEARTBEAT_SECONDS),
+            webhook_attempts=int(number(values, "QUANTUM_WEBHOOK_ATTEMPTS", WEBHOOK_ATTEMPTS)),
+            webhook_first_delay=number(values, "QUANTUM_WEBHOOK_FIRST_DELAY", WEBHOOK_FIRST_DELAY),
+            trusted_proxies=whole(values, "QUANTUM_TRUSTED_PROXIES", 1 if azure else 0, most=MAX_PROXIES),
+            audit_retention=days(values, "QUANTUM_AUDIT_RETENTION_DAYS"),
+            execution_retention=days(
                 values, "QUANTUM_EXECUTION_RETENTION_DAYS", EXECUTION_RETENTION_DAYS, least=0
             ),
-            max_concurrent_executions=_whole(
+            max_concurrent_executions=whole(
                 values, "QUANTUM_MAX_CONCURRENT_EXECUTIONS", most=MAX_CONCURRENT_EXECUTIONS
             )
             or None,
             rate_limits=_rate_limits(values),
             quotas=values.get("QUANTUM_QUOTAS", ""),
-            failed_sign_ins=_whole(values, "QUANTUM_FAILED_SIGN_INS", FAILURES, most=MOST) or None,
-            anonymous_requests=_whole(values, "QUANTUM_ANONYMOUS_REQUESTS", REQUESTS, most=MOST) or None,
+            failed_sign_ins=whole(values, "QUANTUM_FAILED_SIGN_INS", FAILURES, most=MOST) or None,
+            anonymous_requests=whole(values, "QUANTUM_ANONYMOUS_REQUESTS", REQUESTS, most=MOST) or None,
             token_issuers=values.get("QUANTUM_TOKEN_ISSUERS", ""),
             platform_admins=values.get("QUANTUM_PLATFORM_ADMINS", ""),
             credentials=values.get("QUANTUM_CREDENTIALS", ""),
@@ -234,10 +228,10 @@ class Settings:
             build_registry_user=values.get("QUANTUM_BUILD_REGISTRY_USER", "").strip(),
             build_registry_password=values.get("QUANTUM_BUILD_REGISTRY_PASSWORD", ""),
             registry_aliases=values.get("QUANTUM_REGISTRY_ALIASES"),
-            builder=_choice(values, "QUANTUM_BUILDER", BUILDERS if not azure else BUILDERS_OF_AZURE),
+            builder=choice(values, "QUANTUM_BUILDER", BUILDERS if not azure else BUILDERS_OF_AZURE),
             build_registry_id=values.get("QUANTUM_BUILD_REGISTRY_ID", "").strip(),
             contexts=_contexts(values, local=not azure),
-            max_context_bytes=_whole(
+            max_context_bytes=whole(
                 values, "QUANTUM_MAX_CONTEXT_BYTES", MAX_CONTEXT_BYTES, least=1024, most=MOST_CONTEXT_BYTES
             ),
             telemetry=telemetry,
@@ -256,7 +250,7 @@ def _contexts(values: Mapping[str, str], *, local: bool) -> Path | None:
 
 
 def _adapters(values: Mapping[str, str]) -> str:
-    adapters = _required(values, "QUANTUM_ADAPTERS")
+    adapters = required(values, "QUANTUM_ADAPTERS")
     if adapters not in ADAPTERS:
         raise SettingsError(
             f"QUANTUM_ADAPTERS is {adapters!r}: it must be one of {', '.join(map(repr, ADAPTERS))}"
@@ -270,12 +264,12 @@ def log_format(values: Mapping[str, str]) -> str:
     Raises:
         SettingsError: it is neither.
     """
-    return _choice(values, "QUANTUM_LOG_FORMAT", LOG_FORMATS)
+    return choice(values, "QUANTUM_LOG_FORMAT", LOG_FORMATS)
 
 
 def _telemetry(values: Mapping[str, str]) -> tuple[str, str]:
     """What ``QUANTUM_TELEMETRY`` names, and the connection string that ``azure-monitor`` needs."""
-    named = _choice(values, "QUANTUM_TELEMETRY", TELEMETRY)
+    named = choice(values, "QUANTUM_TELEMETRY", TELEMETRY)
     insights = values.get("APPLICATIONINSIGHTS_CONNECTION_STRING", "").strip()
     if named == "azure-monitor" and not insights:
         raise SettingsError(
@@ -291,24 +285,6 @@ def _telemetry(values: Mapping[str, str]) -> tuple[str, str]:
     return named, insights
 
 
-def _choice(values: Mapping[str, str], key: str, choices: Sequence[str]) -> str:
-    """The value of ``key``, by default the first of ``choices``."""
-    value = values.get(key, "").strip() or choices[0]
-    if value not in choices:
-        raise SettingsError(f"{key} is {value!r}: it must be one of {', '.join(map(repr, choices))}")
-    return value
-
-
-def _required(values: Mapping[str, str], key: str) -> str:
-    value = values.get(key, "").strip()
-    if not value:
-        raise SettingsError(
-            f"{key} is not set; the local host sets it itself (python -m localhost serve), "
-            "elsewhere it belongs in the application settings"
-        )
-    return value
-
-
 def _connection(values: Mapping[str, str], name: str, address: str, *, needed: bool) -> Connection:
     found = Connection(
         string=values.get(name, "").strip(),
@@ -321,49 +297,6 @@ def _connection(values: Mapping[str, str], name: str, address: str, *, needed: b
             "connection string with a key, and not both"
         )
     return found
-
-
-def _key(values: Mapping[str, str], name: str) -> bytes:
-    text = _required(values, name)
-    if text.startswith("@Microsoft.KeyVault("):
-        # What the app gets to see if Azure could not resolve the reference.
-        raise SettingsError(f"{name} is {text!r}: the vault did not give the secret to the app's identity")
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) < KEY_BYTES:
-        raise SettingsError(  # the value is not shown, for logs are read by many
-            f"{name} cannot be used: it must be {KEY_BYTES} random bytes or more, as hexadecimal digits "
-            "(openssl rand -hex 32)"
-        )
-    return key
-
-
-def _number(values: Mapping[str, str], key: str, default: float) -> float:
-    text = values.get(key, "").strip()
-    try:
-        number = float(text) if text else float(default)
-    except ValueError as error:
-        raise SettingsError(f"{key} is {text!r}: it must be a number") from error
-    if number <= 0:
-        raise SettingsError(f"{key} is {text!r}: it must be greater than 0")
-    return number
-
-
-def _days(values: Mapping[str, str], key: str, default: int = 0, *, least: int = 1) -> timedelta | None:
-    """So many days; None: for ever, which is what 0 stands for."""
-    if not values.get(key, "").strip():
-        return timedelta(days=default) if default else None
-    days = _whole(values, key, default, least=least, most=MAX_RETENTION_DAYS)
-    return timedelta(days=days) if days else None
-
-
-def _whole(values: Mapping[str, str], key: str, default: int = 0, *, least: int = 0, most: int) -> int:
-    text = values.get(key, "").strip() or str(default)
-    if not (text.isascii() and text.isdecimal() and len(text) < 9 and least <= int(text) <= most):
-        raise SettingsError(f"{key} is {text!r}: it must be a whole number, {least} to {most}")
-    return int(text)
 
 
 def _origins(text: str) -> frozenset[bytes]:
@@ -381,7 +314,7 @@ def _loopback(values: Mapping[str, str], *, local: bool) -> bool:
     """Whether actions reach this machine: unless something is said, only of a host that is its own alone."""
     if not values.get("QUANTUM_EGRESS_LOOPBACK", "").strip():
         return local and is_loopback(urlsplit(values.get("QUANTUM_HOST_URL", "").strip()).hostname)
-    allowed = _choice(values, "QUANTUM_EGRESS_LOOPBACK", LOOPBACK) == "allow"
+    allowed = choice(values, "QUANTUM_EGRESS_LOOPBACK", LOOPBACK) == "allow"
     if allowed and not local:
         raise SettingsError(
             "QUANTUM_EGRESS_LOOPBACK is 'allow': in Azure it must be 'refuse' or left out, for on loopback "
@@ -395,7 +328,7 @@ def _local_target(values: Mapping[str, str], *, local: bool) -> bool:
     can = local and is_loopback(urlsplit(values.get("QUANTUM_HOST_URL", "").strip()).hostname)
     if not values.get("QUANTUM_LOCAL_TARGET", "").strip():
         return can
-    allowed = _choice(values, "QUANTUM_LOCAL_TARGET", LOOPBACK) == "allow"
+    allowed = choice(values, "QUANTUM_LOCAL_TARGET", LOOPBACK) == "allow"
     if allowed and not can:
         raise SettingsError(
             "QUANTUM_LOCAL_TARGET is 'allow': only a local host that nobody else reaches runs what steps "
@@ -406,8 +339,8 @@ def _local_target(values: Mapping[str, str], *, local: bool) -> bool:
 
 def _rate_limits(values: Mapping[str, str]) -> RateLimits:
     return RateLimits(
-        hour=_whole(values, "QUANTUM_RATE_LIMIT_HOUR", DEFAULTS.hour or 0, most=MOST) or None,
-        burst=_whole(values, "QUANTUM_RATE_LIMIT_BURST", DEFAULTS.burst or 0, most=MOST) or None,
+        hour=whole(values, "QUANTUM_RATE_LIMIT_HOUR", DEFAULTS.hour or 0, most=MOST) or None,
+        burst=whole(values, "QUANTUM_RATE_LIMIT_BURST", DEFAULTS.burst or 0, most=MOST) or None,
     )
 
 

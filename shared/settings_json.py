@@ -11,7 +11,8 @@ from shared.domain.members import identity_errors, member_errors
 from shared.domain.platform_admins import PlatformAdmin, PlatformAdmins
 from shared.domain.quotas import DEFAULTS, Quotas, quota_errors
 from shared.security.outbound import OutboundScope
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
+from shared.settings_values import SettingsError
 
 _WORDS: Final = {"missing": "it is needed", "extra_forbidden": "there is no such key"}
 

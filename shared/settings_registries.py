@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from shared.domain.images import parse_registry
 from shared.ports.registries import LOCAL, Login, RegistryPlace
 from shared.security.origins import protected_origin
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
+from shared.settings_values import SettingsError
 
 ADDRESS: Final = "QUANTUM_BUILD_REGISTRY"
 ALIASES: Final = "QUANTUM_REGISTRY_ALIASES"

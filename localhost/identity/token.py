@@ -31,7 +31,8 @@ from shared.services.chains import Chains
 from shared.services.members import Members
 from shared.services.quotas import Room
 from shared.services.tenants import Tenants
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
+from shared.settings_values import SettingsError
 
 if TYPE_CHECKING:
     # What add_subparsers returns has no public name, and is generic to type checkers only.

@@ -20,7 +20,8 @@ from shared.adapters.system import RandomIds, SystemClock
 from shared.ports.adapters import Adapters, Closer
 from shared.ports.resources import COSMOS_CONNECTION, DATABASE, EVENT_HUB_CONNECTION, HUB
 from shared.ports.secrets import NoSecrets, Secrets
-from shared.settings import Connection, Settings, SettingsError
+from shared.settings import Connection, Settings
+from shared.settings_values import SettingsError
 
 
 def build(settings: Settings) -> Adapters:

@@ -10,8 +10,9 @@ from shared.adapters.msal.configured import configured_credentials
 from shared.adapters.msal.credentials import MsalCredentials
 from shared.ports.credentials import NoCredentials
 from shared.security.origins import protected_origin
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
 from shared.settings_json import outbound_scopes
+from shared.settings_values import SettingsError
 from tests.credentials.issuer import ENTRA, OTHER
 from tests.security.forge import FrozenClock
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import pytest
 
 from shared.bootstrap import compose, load_adapters
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
+from shared.settings_values import SettingsError
 from tests.worker.settings import IN_AZURE
 
 WRONG = [

@@ -7,7 +7,8 @@ import pytest
 
 from localhost.adapters import trusted_issuers
 from localhost.identity.issuer import LOCAL_ISSUER
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
+from shared.settings_values import SettingsError
 from tests.security.entra import CLIENT_ID, HOME, issuer_name
 from tests.security.forge import AUDIENCE, ISSUER
 

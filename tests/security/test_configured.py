@@ -11,7 +11,7 @@ from shared.adapters.jwt.issuers import ASYMMETRIC
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
 from shared.domain.errors import UnauthenticatedError
-from shared.settings import SettingsError
+from shared.settings_values import SettingsError
 from tests.security.entra import APP_ID_URI, CLIENT_ID, HOME, LOGIN, PARTNER
 from tests.security.forge import AUDIENCE, ISSUER, Forge
 

@@ -10,8 +10,9 @@ import pytest
 
 from localhost.sqlite.documents import SqliteDocuments
 from localhost.sqlite.events import SqliteEvents
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
 from shared.settings_json import platform_admins
+from shared.settings_values import SettingsError
 from tests.http.harness import Identity, World, build, people
 
 ISSUERS = {"https://login.example.com", "urn:quantum:local"}

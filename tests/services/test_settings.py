@@ -17,8 +17,9 @@ from shared.adapters.system import SystemClock
 from shared.domain.quotas import DEFAULTS
 from shared.domain.rates import RateLimits
 from shared.ports.secrets import NoSecrets
-from shared.settings import Connection, Settings, SettingsError
+from shared.settings import Connection, Settings
 from shared.settings_json import allowance
+from shared.settings_values import SettingsError
 
 GOOD = {
     "QUANTUM_ADAPTERS": "localhost",

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
 from shared.settings_registries import resource_manager
+from shared.settings_values import SettingsError
 from tests.services.test_settings import GOOD, IN_AZURE
 
 ID = "/subscriptions/1-2/resourceGroups/my.rg/providers/Microsoft.ContainerRegistry/registries/acme1"

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from shared.ports.registries import LOCAL, Login, RegistryPlace
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
 from shared.settings_registries import build_registry, registry_aliases
+from shared.settings_values import SettingsError
 
 HERE = RegistryPlace(LOCAL, "http://127.0.0.1:7071", Login("platform", "key"))
 

@@ -18,8 +18,8 @@ from pydantic import (
 from shared.adapters.jwt.entra import CLOUDS, GUID, Version, entra_issuer
 from shared.adapters.jwt.issuers import ASYMMETRIC, SECRET_BYTES, SYMMETRIC, Issuer, by_name
 from shared.security.origins import is_loopback
-from shared.settings import SettingsError
 from shared.settings_json import parse_json_setting
+from shared.settings_values import SettingsError
 
 KEY: Final = "QUANTUM_TOKEN_ISSUERS"
 

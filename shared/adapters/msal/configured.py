@@ -9,8 +9,9 @@ from shared.adapters.jwt.entra import CLOUDS
 from shared.adapters.msal.credentials import ClientIdentity, ManagedIdentity, MsalCredentials
 from shared.ports.clock import Clock
 from shared.ports.credentials import Credentials, NoCredentials
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
 from shared.settings_json import parse_json_setting
+from shared.settings_values import SettingsError
 
 KEY: Final = "QUANTUM_CREDENTIALS"
 SECRET: Final = "QUANTUM_CREDENTIALS_SECRET"  # noqa: S105 - a setting's name

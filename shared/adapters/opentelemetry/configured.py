@@ -3,7 +3,8 @@
 import os
 
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
+from shared.settings_values import SettingsError
 
 
 def configured_telemetry(settings: Settings) -> Telemetry:
