@@ -10,13 +10,25 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import cold, decisions, edge, executions, inside, lists, recovery, replay, rest, search
+from benchmarks import (
+    cold,
+    decisions,
+    deploying,
+    edge,
+    executions,
+    inside,
+    lists,
+    recovery,
+    replay,
+    rest,
+    search,
+)
 from benchmarks.client import Api
 from benchmarks.report import line, spread
 from benchmarks.usage import Usage
 from examples import hosting
 
-WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "F1", "R1", "K1", "A", "E1", "R", "C1", "S1", "Z1")
+WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "F1", "R1", "K1", "A", "E1", "R", "C1", "S1", "Z1", "D1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,8 @@ class Size:
     rest_seconds: float
     killed: tuple[int, int]
     """How many executions run, and of how many steps, when the power is cut."""
+    deployments: tuple[int, int]
+    """How many versions of an application, and the MiB of a large image."""
 
 
 FULL = Size(
@@ -61,6 +75,7 @@ FULL = Size(
     waiting=1000,
     rest_seconds=60,
     killed=(500, 50),
+    deployments=(20, 256),
 )
 QUICK = Size(
     latency_runs=10,
@@ -80,6 +95,7 @@ QUICK = Size(
     waiting=300,
     rest_seconds=3,
     killed=(50, 20),
+    deployments=(3, 16),
 )
 
 
@@ -98,6 +114,8 @@ async def run(size: Size, only: list[str], folder: Path) -> None:
     if "W5" in only:
         crashed = hosting.start(folder / "crash", log=folder / "crash.log")
         await recovery.crash(crashed, size.at_once)
+    if "D1" in only:
+        await deploying.deployments(*size.deployments, folder / "deploying")
     if "K1" in only:
         killed = hosting.start(folder / "killed", log=folder / "killed.log")
         await recovery.recovery(killed, *size.killed)
