@@ -1,4 +1,4 @@
-"""The documentation does what it says: its intents run, its commands work, its links lead somewhere."""
+"""The documentation does what it says: its intents run, its commands work, what it names is there."""
 
 import re
 from pathlib import Path
@@ -18,22 +18,6 @@ def test_the_commands_of_the_readme_lead_to_a_completed_execution(host: hosting.
     ran = run(script, host)
     assert "event: execution_completed" in ran.stdout, ran.stdout + ran.stderr
     assert "hello, Ada" in ran.stdout
-
-
-@pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(hosting.ROOT)))
-def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
-        if "://" not in target:
-            assert (page.parent / target).exists(), target
-
-
-@pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(hosting.ROOT)))
-def test_every_link_to_a_section_leads_to_one(page: Path) -> None:
-    for target, section in re.findall(r"\]\(([^)#\s]*)#([^)]+)\)", page.read_text()):
-        if "://" not in target:
-            text = (page.parent / target if target else page).read_text()
-            titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-            assert section in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(hosting.ROOT)))
