@@ -5,7 +5,7 @@ import pytest
 
 from tests.modules.containers.building import Workshop
 from tests.modules.containers.yards import Yard, opened_yard
-from tests.registries import EVERY_REGISTRY, OPENINGS, RunningRegistry
+from tests.registries import EVERY_REGISTRY, OPENINGS, Line, RunningRegistry, line_to
 
 
 @pytest.fixture
@@ -36,4 +36,11 @@ async def yard(local: RunningRegistry, workshop: Workshop) -> AsyncIterator[Yard
 @pytest.fixture
 async def every_yard(running: RunningRegistry, workshop: Workshop) -> AsyncIterator[Yard]:
     async for made in opened_yard(running, workshop):
+        yield made
+
+
+@pytest.fixture
+def line(local: RunningRegistry) -> Iterator[Line]:
+    """A bad line to the local registry."""
+    with line_to(local.host) as made:
         yield made

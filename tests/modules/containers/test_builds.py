@@ -23,9 +23,9 @@ from shared.modules.containers.uploaded import UploadedContexts
 from shared.ports.actions import Completed, Foreseen, Pending
 from shared.security.redaction import Redactor
 from shared.security.scope import TenantScope
-from tests.modules.containers.building import wait_until
-from tests.modules.containers.yards import ACME, Yard, action_of, skopeo
-from tests.registries import EGRESS, needs_skopeo
+from tests.modules.containers.building import Workshop, wait_until
+from tests.modules.containers.yards import ACME, Yard, action_of, opened_yard, skopeo
+from tests.registries import EGRESS, Line, RunningRegistry, needs_skopeo, noise
 
 
 @needs_skopeo
@@ -250,3 +250,23 @@ async def test_a_secret_is_built_into_no_image(yard: Yard) -> None:
     assert (failed.code, failed.retryable) == ("SECRET_IN_IMAGE", False)
     assert "API_TOKEN" in failed.message
     assert "a long secret value" not in failed.message
+
+
+async def test_a_registry_that_breaks_off_half_way_through_a_blob_gets_the_rest_and_one_that_is_gone_is_told(
+    local: RunningRegistry, line: Line, workshop: Workshop, yard: Yard
+) -> None:
+    (workshop.context / "noise").write_bytes(noise(900_000))
+    workshop.write({"Dockerfile": "FROM scratch\nCOPY noise /\n"})
+    bad = replace(local, host=f"127.0.0.1:{line.port}")
+    async for over in opened_yard(bad, workshop):
+        line.cuts = [300_000]
+        built = await over.step("line").done(image="line:1")
+        assert line.broken == 1
+    line.refuses = True
+    async for over in opened_yard(bad, workshop):
+        failed = await over.step("gone").failure(image="gone:2")
+    assert (failed.code, failed.retryable) == ("REGISTRY_UNREACHABLE", True)
+    manifest = await yard.manifest("1", "line")
+    assert manifest is not None
+    assert manifest.digest == built["digest"]
+    assert await yard.build.registry.tags("acme/gone") == []
