@@ -1,0 +1,176 @@
+"""The client: plain requests in the platform's shape, and typed resources beside them."""
+
+import os
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, Self
+
+import httpx
+
+from quantum.client.addresses import base_address, path
+from quantum.client.answers import Answer
+from quantum.client.resources.approvals import Approvals
+from quantum.client.resources.audit import Audit
+from quantum.client.resources.executions import Executions
+from quantum.client.resources.intents import Intents
+from quantum.client.resources.members import Members
+from quantum.client.resources.modules import Modules
+from quantum.client.resources.policies import Policies
+from quantum.client.resources.schedules import Schedules
+from quantum.client.resources.secrets import Secrets
+from quantum.client.resources.subscriptions import Subscriptions
+from quantum.client.resources.tenants import Tenants
+from quantum.client.retries import Retries
+from quantum.client.streams import events
+from quantum.client.tokens import EnvironmentToken, StaticToken, TokenProvider
+from quantum.client.transport import KEY, Transport
+from quantum.contract.health import Health
+from quantum.contract.stats import Stats
+
+LOCAL = "http://127.0.0.1:7071"
+SECONDS = 60.0
+"""How long a connection, or a part of an answer, is waited for."""
+
+
+class Client:
+    """One platform, as one user, in one tenant at a time.
+
+    ::
+
+        async with Client("https://quantum.example.com", token="…") as client:
+            await client.intents.execute_and_wait("deploy-web-app")
+
+    A refusal raises an :class:`~quantum.client.errors.ApiError` of its code. What may pass is tried again,
+    and nothing is done twice: each change carries an ``Idempotency-Key`` of its own.
+    """
+
+    def __init__(
+        self,
+        url: str = LOCAL,
+        *,
+        token: str | TokenProvider | None = None,
+        tenant: str | None = None,
+        retries: Retries | None = None,
+        timeout: float = SECONDS,
+        allow_http: bool = False,
+        http: httpx.AsyncClient | None = None,
+    ) -> None:
+        """Reach the platform at ``url``.
+
+        Args:
+            url: its address; a path behind the host is left out.
+            token: a bearer token, or what gives one: see :mod:`quantum.client.tokens`.
+            tenant: its id; members of one tenant need not name it.
+            retries: how patient to be.
+            timeout: seconds that a connection or a part of an answer may take.
+            allow_http: send the token without encryption, and not only on this machine.
+            http: what to send with, in place of a client of our own; it is closed with this one.
+        """
+        self.url = base_address(url, allow_http=allow_http)
+        sender = http or httpx.AsyncClient(timeout=timeout)
+        sender.base_url = httpx.URL(self.url)
+        provider = StaticToken(token) if isinstance(token, str) else token
+        self._transport = Transport(sender, token=provider, tenant=tenant, retries=retries or Retries())
+        self.executions = Executions(self._transport)
+        self.intents = Intents(self._transport, self.executions)
+        self.approvals = Approvals(self._transport, self.executions)
+        self.schedules = Schedules(self._transport)
+        self.subscriptions = Subscriptions(self._transport)
+        self.policies = Policies(self._transport)
+        self.members = Members(self._transport)
+        self.tenants = Tenants(self._transport)
+        self.modules = Modules(self._transport)
+        self.secrets = Secrets(self._transport)
+        self.audit = Audit(self._transport)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """By ``QUANTUM_URL``, ``QUANTUM_TOKEN`` and ``QUANTUM_TENANT``."""
+        return cls(
+            environment.get("QUANTUM_URL") or LOCAL,
+            token=EnvironmentToken(environment=environment),
+            tenant=environment.get("QUANTUM_TENANT") or None,
+        )
+
+    @property
+    def tenant(self) -> str | None:
+        """The tenant that requests are for; None: your only one."""
+        return self._transport.tenant
+
+    def set_tenant(self, tenant: str | None) -> None:
+        """What is asked from now on is for that tenant."""
+        self._transport.tenant = tenant
+
+    async def get(
+        self, path: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        return Answer(await self._transport.send("GET", path, params=params, headers=headers))
+
+    async def post(self, path: str, *, json: Any = None, **parts: Any) -> Answer:
+        """POST; ``parts`` as of :meth:`request`."""
+        return await self.request("POST", path, json=json, **parts)
+
+    async def put(self, path: str, *, json: Any = None, **parts: Any) -> Answer:
+        """PUT; ``parts`` as of :meth:`request`."""
+        return await self.request("PUT", path, json=json, **parts)
+
+    async def patch(self, path: str, *, json: Any = None, **parts: Any) -> Answer:
+        """PATCH; ``parts`` as of :meth:`request`."""
+        return await self.request("PATCH", path, json=json, **parts)
+
+    async def delete(self, path: str, **parts: Any) -> Answer:
+        """DELETE; ``parts`` as of :meth:`request`."""
+        return await self.request("DELETE", path, **parts)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        content: bytes | None = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Answer:
+        """Any request to a path such as ``/api/v1/intents``; a key is made if none is given.
+
+        Raises:
+            ApiError: the platform refused.
+            UnreachableError: no answer came.
+            SignInError: there is no token to send.
+        """
+        sent = {**(headers or {}), **({KEY: idempotency_key} if idempotency_key else {})}
+        response = await self._transport.send(
+            method, path, json=json, content=content, params=params, headers=sent
+        )
+        return Answer(response)
+
+    def stream(self, path: str, *, after: str | None = None) -> AsyncGenerator[dict[str, Any]]:
+        """The events at ``/api/v1/executions/{id}/events``, live, each once, to the terminal one.
+
+        ``after`` is the ``cursor`` of the last that you have seen.
+        """
+        return events(self._transport, path, after=after)
+
+    async def health(self) -> Health:
+        """Whether the platform is ready.
+
+        Raises:
+            UnavailableError: it is not.
+        """
+        answer = await self.get(path("health", "ready"))
+        return Health.model_validate_json(answer.content)
+
+    async def stats(self, *, since: str | None = None, until: str | None = None) -> Stats:
+        """Counts of the tenant's days; the last 30 if nothing is said."""
+        asked = {name: day for name, day in (("since", since), ("until", until)) if day}
+        return Stats.model_validate_json((await self.get(path("stats"), params=asked)).content)
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
