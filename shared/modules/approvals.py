@@ -72,20 +72,18 @@ class ApprovalParameters(BaseModel):
 class Comment(BaseModel):
     model_config = _STRICT
 
-    by: str
-    comment: str
+    by: str = Field(description="Who says it.")
+    comment: str = Field(description="What.")
 
 
 class ApprovalOutputs(BaseModel):
     model_config = _STRICT
 
-    decision: Literal["approved"]
-    decided_by: list[str]
-    """Who approved; nobody, if it expired."""
-    comments: list[Comment]
-    at: str
-    expired: bool
-    """Whether it was approved because nobody decided in time."""
+    decision: Literal["approved"] = Field(description="A rejection fails the step.")
+    decided_by: list[str] = Field(description="Who approved; nobody, if it expired.")
+    comments: list[Comment] = Field(description="What they had to say.")
+    at: str = Field(description="When it was decided (RFC 3339).")
+    expired: bool = Field(description="Whether it was approved because nobody decided in time.")
 
 
 class ApprovalAction(Action):

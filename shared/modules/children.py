@@ -37,11 +37,9 @@ class RunIntentParameters(BaseModel):
 class RunIntentOutputs(BaseModel):
     model_config = _STRICT
 
-    execution_id: str
-    """The child's."""
-    status: str
-    outputs: dict[str, Any]
-    """What the child came to."""
+    execution_id: str = Field(description="The child's.")
+    status: str = Field(description="How it ended: `completed`, or the step fails.")
+    outputs: dict[str, Any] = Field(description="What it came to: the outputs of its steps.")
 
 
 class RunIntent(Action):

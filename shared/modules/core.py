@@ -63,8 +63,7 @@ def _moment(text: str) -> datetime | None:
 class WaitOutputs(BaseModel):
     model_config = _STRICT
 
-    until: str
-    """When the wait was over."""
+    until: str = Field(description="When the wait was over (RFC 3339).")
 
 
 class Wait(Action):

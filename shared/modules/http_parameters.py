@@ -153,10 +153,9 @@ class HttpRequestParameters(BaseModel):
 class HttpRequestOutputs(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    status: int
-    headers: dict[str, str]
-    """Names in lower case."""
-    body: Any
-    """JSON where the response is JSON, otherwise text."""
-    callback: dict[str, Any] | None = None
-    """What was said when it was called back; headers and body are not kept then."""
+    status: int = Field(description="What was answered.")
+    headers: dict[str, str] = Field(description="With it; their names are in lower case.")
+    body: Any = Field(description="JSON where the response is JSON, otherwise a text.")
+    callback: dict[str, Any] | None = Field(
+        default=None, description="What was said by the call back; headers and body are not kept then."
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from shared.domain.workloads import Change, Deployment, Rollout, Workload
 from shared.ports.targets import Probed, TargetError
@@ -88,6 +89,18 @@ class FakeTarget:
         if not ready:
             raise TargetError("NO_ANSWER", f"{deployment.place} does not answer", retryable=True)
         return Probed(200, ready[0].workload.env.get("VERSION", "").encode())
+
+    def standing(self, scope: TenantScope) -> dict[str, Any]:
+        """What the tenant's workloads are, by their names: those that run."""
+        return {
+            f"{namespace}/{name}": self._asked[tenant, namespace, name][key].workload.to_json()
+            for (tenant, namespace, name), key in self._current.items()
+            if tenant == scope.tenant_id
+        }
+
+    def asked(self, scope: TenantScope) -> list[str]:
+        """The keys of all deployments that the tenant has ever asked for."""
+        return [key for place, asked in self._asked.items() if place[0] == scope.tenant_id for key in asked]
 
     def _stands(self, place: _Place, asked: _Asked) -> Rollout:
         replicas, revision = asked.workload.replicas, str(asked.revision)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -141,9 +141,13 @@ class Workshop:
         return dict(document.body)
 
     def forgetful(
-        self, documents: Documents | None = None, *, max_output_bytes: int = MAX_OUTPUT_BYTES
+        self,
+        documents: Documents | None = None,
+        *,
+        max_output_bytes: int = MAX_OUTPUT_BYTES,
+        **others: Any,
     ) -> Steps:
-        """The same service in a process that has seen nothing of the execution."""
+        """The same service in a process that has seen nothing of the execution; with ``others`` as parts."""
         store = documents or self.documents
         allowance = Allowance(quotas=Quotas(output_bytes=max_output_bytes))
         configuration = Configuration(
@@ -160,7 +164,7 @@ class Workshop:
             self.disclosures,
             Room(store, configuration),
         )
-        return Steps(parts)
+        return Steps(replace(parts, **others))
 
 
 @pytest.fixture

@@ -87,19 +87,15 @@ class BuildParameters(BaseModel):
 class BuildOutputs(BaseModel):
     model_config = _STRICT
 
-    image: str
-    """Exactly what was built, for whoever pulls it: ``127.0.0.1:7071/acme/myapp:1.2.3@sha256:…``."""
-    digest: str
-    size: int
-    """Bytes of all that the image is made of, compressed."""
-    log: str
-    """The artifact in the build registry whose one layer is the log."""
-    builder: str
-    """``builtin``, ``buildah`` or ``acr``."""
-    commit: str | None
-    """Of a git reference, what it stood for."""
-    repository: str
-    tags: dict[str, str | None]
-    """What each tag that was set stood for before."""
-    is_new: bool
-    """Whether the repository had no such image before."""
+    image: str = Field(
+        description="Exactly what was built, for whoever pulls it.",
+        examples=["127.0.0.1:7071/acme/myapp:1.2.3@sha256:" + "0" * 64],
+    )
+    digest: str = Field(description="Of the image.")
+    size: int = Field(description="Bytes of all that the image is made of, compressed.")
+    log: str = Field(description="The artifact in the build registry whose one layer is the log.")
+    builder: str = Field(description="`builtin`, `buildah` or `acr`.")
+    commit: str | None = Field(description="Of a git reference, what it stood for.")
+    repository: str = Field(description="Where the image is.")
+    tags: dict[str, str | None] = Field(description="What each tag that was set stood for before.")
+    is_new: bool = Field(description="Whether the repository had no such image before.")

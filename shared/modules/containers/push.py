@@ -102,22 +102,20 @@ class PushParameters(_SignIn):
 class PushOutputs(BaseModel):
     model_config = _STRICT
 
-    reference: str
-    """Exactly what was pushed, for whoever pulls it: ``ghcr.io/acme/myapp:1.4.2@sha256:…``."""
-    digest: str
-    size: int
-    """Bytes of all that the image is made of."""
-    sent: int
-    """Bytes of it that the registry had not yet."""
-    registry: str
-    """Where it went: ``local`` is this machine's own registry."""
-    instead_of: str | None
-    """The registry that the step named, where the operator has another take its place."""
-    repository: str
-    tags: dict[str, str | None]
-    """What each tag stood for before."""
-    is_new: bool
-    """Whether the repository had no such image before."""
+    reference: str = Field(
+        description="Exactly what was pushed, for whoever pulls it.",
+        examples=["ghcr.io/acme/myapp:1.4.2@sha256:" + "0" * 64],
+    )
+    digest: str = Field(description="Of the image.")
+    size: int = Field(description="Bytes of all that the image is made of.")
+    sent: int = Field(description="Bytes of it that the registry had not yet.")
+    registry: str = Field(description="Where it went: `local` is this machine's own registry.")
+    instead_of: str | None = Field(
+        description="The registry that the step named, where the operator has another take its place."
+    )
+    repository: str = Field(description="Where it is there.")
+    tags: dict[str, str | None] = Field(description="What each tag stood for before.")
+    is_new: bool = Field(description="Whether the repository had no such image before.")
 
 
 class PushToRegistry(Action):
@@ -247,9 +245,10 @@ class RestoreParameters(_SignIn):
 class RestoreOutputs(BaseModel):
     model_config = _STRICT
 
-    tags: dict[str, str]
-    """What became of each: ``restored``, ``removed``, ``kept`` (it stood for the same), or ``left`` (somebody
-    has set it since)."""
+    tags: dict[str, str] = Field(
+        description="What became of each: `restored`, `removed`, `kept` (it stood for the same), or `left` "
+        "(somebody has set it since)."
+    )
 
 
 class RestoreTags(Action):

@@ -54,7 +54,7 @@ class TagsBefore:
             raise
 
     async def restore(self, repository: Repository) -> dict[str, Any]:
-        """Put the tags back that still stand for ``digest``; what became of each.
+        """Put the tags back that still stand for ``digest``; how each stands then, asked once or twice.
 
         Raises:
             ActionError: one could not be put back.
@@ -64,8 +64,11 @@ class TagsBefore:
     async def _restored(self, repository: Repository, tag: str) -> str:
         registry, name = repository.registry, repository.name
         previous = self.previous[tag]
-        if await registry.digest(name, tag) != self.digest:
-            return "left"  # it was never set, or somebody has set it since
+        current = await registry.digest(name, tag)
+        if current is None:
+            return "removed"
+        if current != self.digest:
+            return "restored" if current == previous else "left"  # left: somebody has set it since
         if previous == self.digest:
             return "kept"
         before = await registry.manifest(name, previous) if previous else None

@@ -167,12 +167,17 @@ def _tag(digest: str) -> str:
 
 
 def file_pieces(path: Path) -> Pieces:
-    """The bytes of a file from an offset on, as registries are sent them."""
+    """The bytes of a file from an offset on, as registries are sent them; it stays open for none of them."""
 
     async def pieces(offset: int) -> AsyncIterator[bytes]:
-        with await asyncio.to_thread(path.open, "rb") as file:
-            file.seek(offset)
-            while piece := await asyncio.to_thread(file.read, PIECE):
-                yield piece
+        while piece := await asyncio.to_thread(_piece, path, offset):
+            yield piece
+            offset += len(piece)
 
     return pieces
+
+
+def _piece(path: Path, offset: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(PIECE)

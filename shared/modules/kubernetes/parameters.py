@@ -191,18 +191,14 @@ class DeploymentReference(BaseModel):
 class DeployOutputs(BaseModel):
     model_config = _STRICT
 
-    target: str
-    """Where it runs: ``local`` is the machine of the platform itself."""
-    namespace: str
-    name: str
-    image: str | None
-    replicas: int
-    """How many copies take requests."""
-    revision: str | None
-    address: str | None
-    """Where it answers, if that is known."""
-    deployment: DeploymentReference
-    """What later steps know it by."""
+    target: str = Field(description="Where it runs: `local` is the machine of the platform itself.")
+    namespace: str = Field(description="Where it belongs.")
+    name: str = Field(description="What it is called.")
+    image: str | None = Field(description="What runs; of manifests, that is theirs to say.")
+    replicas: int = Field(description="How many copies take requests.")
+    revision: str | None = Field(description="Which deployment of its name it is, as the target counts.")
+    address: str | None = Field(description="Where it answers, if that is known.")
+    deployment: DeploymentReference = Field(description="What later steps know it by.")
 
 
 class UndoParameters(TargetParameters):
@@ -214,12 +210,13 @@ class UndoParameters(TargetParameters):
 class UndoOutputs(BaseModel):
     model_config = _STRICT
 
-    target: str
-    namespace: str
-    name: str
-    restored: bool
-    """Whether something ran before that runs again; otherwise nothing runs under the name."""
-    replicas: int
+    target: str = Field(description="Where it was.")
+    namespace: str = Field(description="Where it belonged.")
+    name: str = Field(description="What it was called.")
+    restored: bool = Field(
+        description="Whether something ran before that runs again; otherwise nothing runs under the name."
+    )
+    replicas: int = Field(description="How many copies of that take requests.")
 
 
 def _statuses(value: Any) -> Any:
@@ -261,11 +258,8 @@ class VerifyParameters(TargetParameters):
 class VerifyOutputs(BaseModel):
     model_config = _STRICT
 
-    target: str | None
-    """Of what was verified; None: a URL was."""
-    health_check: str
-    status: int
-    checks: int
-    """How often it was asked."""
-    failures: int
-    """How often the answer was bad before it was well."""
+    target: str | None = Field(description="Of what was verified; null: a URL was.")
+    health_check: str = Field(description="What was asked for.")
+    status: int = Field(description="What was answered in the end.")
+    checks: int = Field(description="How often it was asked.")
+    failures: int = Field(description="How often the answer was bad before it was well.")
