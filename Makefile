@@ -1,6 +1,6 @@
 # Quantum Platform. `make demo` shows it work, `make test` proves it; both set up what they need by themselves.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-rollback test check audit docs up up-emulators down-emulators bench bench-quick format lock clean
+.PHONY: help setup demo demo-rollback test check audit docs reference up up-emulators down-emulators bench bench-quick format lock clean
 
 PYTHON := .venv/bin/python
 
@@ -11,11 +11,7 @@ help: ## what there is to make
 .venv/installed: requirements-dev.txt scripts/setup .python-version
 	@sh scripts/setup
 
-setdocs: .venv/installed ## the documentation as a site in dist/docs, every link of it checked
-	@$(PYTHON) -m sphinx -q -W --keep-going -c docs -d dist/docs/.pages . dist/docs
-	@echo "dist/docs/index.html: open it, it needs no server"
-
-up: .venv/installed ## the virtual environment, with everything in it
+setup: .venv/installed ## the virtual environment, with everything in it
 
 demo: .venv/installed ## build, push and deploy a web app, and ask it (STORE=cosmos EVENTS=eventhubs: by Azure's SDKs)
 	@$(PYTHON) -m examples.demo $(if $(STORE),--store $(STORE)) $(if $(EVENTS),--events $(EVENTS))
@@ -39,6 +35,9 @@ audit: .venv/installed ## known vulnerabilities of what is locked (STRICT=1: fai
 docs: .venv/installed ## the documentation as a site in dist/docs, every link of it checked
 	@$(PYTHON) -m sphinx -q -W --keep-going -c docs -d dist/docs/.pages . dist/docs
 	@echo "dist/docs/index.html: open it, it needs no server"
+
+reference: .venv/installed ## docs/api, out of the routes and the models
+	@$(PYTHON) scripts/reference.py
 
 up: .venv/installed ## serve the platform on http://127.0.0.1:7071 with its data in .quantum
 	@$(PYTHON) -m localhost serve
