@@ -18,6 +18,7 @@ from functions.routes import ROUTES
 from quantum.contract.problems import Problem
 from shared.domain.ids import ULID
 from shared.domain.intents import NAME
+from shared.domain.manifests import MODULE_NAME
 from shared.domain.members import USER
 from shared.domain.secrets import SECRET_NAME
 from shared.domain.steps import STEP_ID
@@ -42,6 +43,7 @@ _STRING = {"type": "string"}
 _SLUG = {"type": "string", "pattern": f"^{NAME.pattern}$"}
 _TENANT = {"type": "string", "pattern": f"^{TENANT_ID.pattern}$"}
 _PATH_SCHEMAS: Mapping[str, Any] = {
+    "modules/{name}": {"type": "string", "pattern": f"^{MODULE_NAME.pattern}$"},
     "secrets/{name}": {"type": "string", "pattern": f"^{SECRET_NAME.pattern}$"},
     "{name}": _SLUG,
     "{step}": {"type": "string", "pattern": f"^{STEP_ID}$"},

@@ -155,6 +155,7 @@ def _planned(value: Preview, step: PlanStep, inputs: Inputs) -> dict[str, Any]:
         "timeout": step.timeout,
         "retry": step.retry.model_dump(),
         "side_effect": step.side_effect,
+        "module_version": step.version,
         "where": inputs.where,
         "permission": value.permissions[step.action],
         "runs": {"intent_id": child.id, "status": child.status} if child else None,

@@ -2,15 +2,40 @@
 
 from typing import Any
 
-from shared.domain.modules import ActionManual, Module
+from functions.replies import entity_tag
+from shared.domain.modules import ActionManual, Module, Standing
+from shared.domain.times import rfc3339
 
 
-def module(value: Module) -> dict[str, Any]:
+def module(value: Module, secret: str | None = None) -> dict[str, Any]:
     return {
         "name": value.name,
         "description": value.description,
-        "built_in": True,
+        "built_in": value.standing is None,
         "actions": [_action(one) for one in value.actions],
+        **(_standing(value.standing) if value.standing else _BUILT_IN),
+        **({"secret": secret} if secret else {}),
+    }
+
+
+def headers(value: Module) -> dict[str, str]:
+    """Of an answer with a tenant's own; what is built in has no state."""
+    return {"ETag": entity_tag(value.standing.etag)} if value.standing else {}
+
+
+_OWN = ("version", "endpoint", "timeouts", "created_at", "created_by", "updated_at", "updated_by")
+_BUILT_IN = dict.fromkeys((*_OWN, "circuit", "key"))
+
+
+def _standing(value: Standing) -> dict[str, Any]:
+    return {
+        **{name: getattr(value, name) for name in _OWN},
+        "circuit": {
+            "state": value.circuit,
+            "failures": value.failures,
+            "until": rfc3339(value.until) if value.until else None,
+        },
+        "key": {"number": value.key, "previous_until": value.previous_key_until},
     }
 
 

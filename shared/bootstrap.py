@@ -17,6 +17,7 @@ from shared.wiring.builds import BuildServices, build_services
 from shared.wiring.delivery import DeliveryServices, delivery_services
 from shared.wiring.executions import ExecutionServices, execution_services
 from shared.wiring.foundation import Foundation
+from shared.wiring.modules import ModuleServices, module_services
 from shared.wiring.registry import RegistryServices, registry_services
 from shared.wiring.secrets import SecretServices, secret_services
 from shared.wiring.tenancy import TenancyServices, tenancy_services
@@ -27,6 +28,7 @@ from shared.wiring.upkeep import UpkeepServices, upkeep_services
 class Application(
     TenancyServices,
     SecretServices,
+    ModuleServices,
     RegistryServices,
     BuildServices,
     ExecutionServices,
@@ -66,12 +68,14 @@ def compose(
     catalogue = catalogue or built_in_actions(base, approvals)
     tenancy = tenancy_services(base)
     secrets = secret_services(base)
-    registry = registry_services(base, catalogue, tenancy, secrets)
+    modules = module_services(base, catalogue)
+    actions = modules.tenant_actions
+    registry = registry_services(base, catalogue, tenancy, secrets, actions)
     builds = build_services(base, contexts)
-    executions = execution_services(base, catalogue, approvals, tenancy, registry, secrets)
+    executions = execution_services(base, actions, approvals, tenancy, registry, secrets)
     delivery = delivery_services(base)
     upkeep = upkeep_services(base, catalogue, tenancy, builds)
     # Each group has its own services under their own names, which its dataclass holds it to.
-    groups = (tenancy, secrets, registry, builds, executions, delivery, upkeep)
+    groups = (tenancy, secrets, modules, registry, builds, executions, delivery, upkeep)
     parts = {name: service for group in groups for name, service in vars(group).items()}
     return Application(settings=settings, adapters=adapters, **parts)

@@ -5,10 +5,12 @@ from azurefunctions.extensions.http.fastapi import Response
 
 from functions import routes_modules, triggers, wire_modules
 from functions.edge import Call
-from functions.replies import reply
+from functions.replies import if_match, no_content, reply
 from functions.wire import page
+from quantum.contract.modules import PutModule
 from quantum.contract.pages import Paging
 from shared.bootstrap import Application
+from shared.domain.manifests import Manifest, NewModule
 
 
 def blueprint(platform: Application) -> df.Blueprint:
@@ -17,6 +19,9 @@ def blueprint(platform: Application) -> df.Blueprint:
         {
             routes_modules.LIST_MODULES: list_,
             routes_modules.GET_MODULE: get,
+            routes_modules.PUT_MODULE: put,
+            routes_modules.ROTATE_MODULE_KEY: rotate,
+            routes_modules.DELETE_MODULE: delete,
         },
     )
 
@@ -28,4 +33,22 @@ async def list_(platform: Application, call: Call) -> Response:
 
 
 async def get(platform: Application, call: Call) -> Response:
-    return reply(wire_modules.module(await platform.modules.get(call.caller, call.name)))
+    found = await platform.modules.get(call.caller, call.name)
+    return reply(wire_modules.module(found), headers=wire_modules.headers(found))
+
+
+async def put(platform: Application, call: Call) -> Response:
+    body: PutModule = call.body
+    new = NewModule(body.endpoint, Manifest.of(body.manifest.model_dump()))
+    made, key = await platform.modules.put(call.caller, call.name, new, if_match=if_match(call.headers))
+    return reply(wire_modules.module(made, key), headers=wire_modules.headers(made))
+
+
+async def rotate(platform: Application, call: Call) -> Response:
+    made, key = await platform.modules.rotate(call.caller, call.name)
+    return reply(wire_modules.module(made, key), headers=wire_modules.headers(made))
+
+
+async def delete(platform: Application, call: Call) -> Response:
+    await platform.modules.delete(call.caller, call.name, if_match=if_match(call.headers))
+    return no_content()

@@ -75,6 +75,9 @@ class PlannedAction(BaseModel):
         description="`pure`: changes nothing outside. `idempotent`: doing it twice is doing it once. "
         "`compensatable`: can be undone. `irreversible`: none of these."
     )
+    module_version: int | None = Field(
+        description="Of a tenant's own action: the version of its module that runs, whatever becomes of it."
+    )
     where: str | None = Field(
         description="Where it takes effect, if its action says: a registry, a cluster; `local` is the "
         "machine of the platform itself."

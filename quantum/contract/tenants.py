@@ -49,6 +49,7 @@ class Quotas(BaseModel):
     policies: Count | None = Field(default=None, description="Disabled ones too.", examples=[20])
     members: Count | None = Field(default=None, description="Services too.", examples=[1000])
     secrets: Count | None = Field(default=None, description="By name.", examples=[200])
+    modules: Count | None = Field(default=None, description="Of its own.", examples=[20])
 
 
 class Used(BaseModel):

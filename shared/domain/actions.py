@@ -84,6 +84,8 @@ class ActionSpec:
     """What undoes it; None: only what its step says."""
     where: Callable[[Mapping[str, Any]], str | None] = lambda _: None
     """Where it takes effect, as far as these parameters tell; they may have expressions yet."""
+    version: int | None = None
+    """Which version of its module it is of, if that is a tenant's own."""
     takes_secrets: frozenset[str] = frozenset()
     """The parameters that may have secrets in them: nothing of them is kept."""
     own_images: frozenset[str] = frozenset()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
 from shared.domain.errors import FieldError
+from shared.domain.manifests import named_modules
 from shared.domain.pointers import pointer
 from shared.domain.secrets import secrets_named
 
@@ -172,7 +173,7 @@ def search_fields(
     """What an intent's head is searched by, beside its status, author and times.
 
     ``search`` is what words are looked for in: one field, because a query's conditions must all hold.
-    ``secrets`` is for whoever asks of a secret where it is used.
+    ``secrets`` and ``modules`` are for whoever asks of one where it is used.
     """
     actions = actions_of(definition)
     pairs = [f"{key}:{value}" for key, value in sorted(labels.items())]
@@ -182,6 +183,7 @@ def search_fields(
         "label_pairs": pairs,
         "search": search,
         "secrets": secrets_named(definition),
+        "modules": named_modules(definition),
     }
 
 

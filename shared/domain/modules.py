@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from shared.domain.actions import SideEffect, Taking, Undoing
@@ -31,9 +32,38 @@ class ActionManual:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How a tenant's own module stands.
+
+    Attributes:
+        timeouts: seconds that a call of each action may take.
+        circuit: ``closed`` as long as its endpoint answers; as this process has found it.
+        failures: in a row.
+        until: when an open circuit lets a call through.
+        key: which it is of those that there have been, from 1.
+        previous_key_until: until when calls are signed with the one before, too.
+    """
+
+    version: int
+    endpoint: str
+    timeouts: Mapping[str, float]
+    circuit: str
+    failures: int
+    until: datetime | None
+    key: int
+    previous_key_until: str | None
+    created_at: str
+    created_by: str
+    updated_at: str
+    updated_by: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
-    """A module with its actions."""
+    """A module with its actions; ``standing`` None: it is built in."""
 
     name: str
     description: str
     actions: Sequence[ActionManual]
+    standing: Standing | None = None

@@ -8,7 +8,7 @@ language (``patterns.py``), never ones that backtrack; and a ``$schema`` in a pa
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from shared.domain.actions import did_you_mean
 from shared.domain.errors import FieldError
@@ -46,7 +46,9 @@ def schema_errors(schema: Mapping[str, Any], at: str) -> list[FieldError]:
         for error in dialect(dialect.META_SCHEMA).iter_errors(dict(schema))
     ]
     if not errors and schema.get("type", "object") != "object":
-        errors.append(FieldError(f"{at}/type", "SCHEMA", "parameters are an object: its type is 'object'"))
+        errors.append(
+            FieldError(f"{at}/type", "SCHEMA", "what it describes is an object: its type is 'object'")
+        )
     seconds = sum(size_of(pattern).seconds(0) for pattern in _patterns(schema))
     if seconds > MOST_SECONDS:
         message = (
@@ -83,14 +85,18 @@ def validate_parameters(
     completed = {**defaults, **values}
     errors = [
         FieldError(pointer_along(ROOT, path), code, message)
-        for path, code, message in _violations(schema, completed)
+        for path, code, message in violations(schema, completed, of="the intent's parameter schema")
     ]
     return completed, errors
 
 
-def _violations(
-    schema: Mapping[str, Any], values: Mapping[str, Any]
+def violations(
+    schema: Mapping[str, Any], values: Mapping[str, Any], *, of: str
 ) -> Iterator[tuple[list[str | int], str, str]]:
+    """Everything that a schema without errors has against values: where, a code, and a message.
+
+    It costs no more than is bounded, whatever both are. ``of`` is how messages name the schema.
+    """
     # jsonschema and what it needs take 0.1 s to import, and most executions declare no parameters.
     from referencing import Registry
     from referencing.exceptions import Unresolvable
@@ -101,21 +107,30 @@ def _violations(
     _matching.set(Matching())
     try:
         for error in validator.iter_errors(values):
-            path = list(error.absolute_path)
-            if error.validator == "required":
-                missing = error.message.split("'")[1]
-                yield [*path, missing], "REQUIRED", f"'{missing}' is required"
-            else:
-                yield path, "TYPE" if error.validator == "type" else "VALUE", error.message
+            yield from _found(error)
     except Unresolvable as error:
-        yield [], "SCHEMA", f"the intent's parameter schema refers to {error.ref!r}, which it does not have"
+        yield [], "SCHEMA", f"{of} refers to {error.ref!r}, which it does not have"
     except (RecursionError, _EndlessError):
-        yield [], "SCHEMA", "the intent's parameter schema refers to itself without an end"
+        yield [], "SCHEMA", f"{of} refers to itself without an end"
     except _TooLongError:
         yield [], "TOO_LARGE", "to match the schema's regular expressions with these values may take too long"
     finally:
         _followed.set(None)
         _matching.set(None)
+
+
+def _found(error: "ValidationError") -> Iterator[tuple[list[str | int], str, str]]:
+    path = list(error.absolute_path)
+    if error.validator == "required":
+        missing = error.message.split("'")[1]
+        yield [*path, missing], "REQUIRED", f"'{missing}' is required"
+    elif error.validator == "additionalProperties" and error.validator_value is False:
+        schema, given = cast("Mapping[str, Any]", error.schema), cast("Mapping[str, Any]", error.instance)
+        known: Mapping[str, Any] = schema.get("properties", {})
+        for name in sorted(given.keys() - known.keys()):
+            yield [*path, name], "UNKNOWN_PARAMETER", f"there is no '{name}'{did_you_mean(name, known)}"
+    else:
+        yield path, "TYPE" if error.validator == "type" else "VALUE", error.message
 
 
 @cache

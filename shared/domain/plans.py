@@ -36,9 +36,16 @@ class PlanStep:
     side_effect: SideEffect
     compensate: "PlanStep | None" = None
     """What undoes it, under its id."""
+    version: int | None = None
+    """Of the tenant's module that the action is of: it is this one that runs, whatever there is by then."""
     foreach: Any = None
     """The items to run it for, or the expression that yields them; None: it runs once."""
     concurrency: int = 0
+
+    @property
+    def module(self) -> str:
+        """The name of the tenant's module that the action is of."""
+        return self.action.partition("/")[0]
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -57,6 +64,7 @@ class PlanStep:
             "retry": self.retry.to_json(),
             "continue_on_error": self.continue_on_error,
             "side_effect": self.side_effect,
+            **({} if self.version is None else {"version": self.version}),
             **(
                 {"foreach": self.foreach, "concurrency": self.concurrency} if self.foreach is not None else {}
             ),
@@ -76,6 +84,7 @@ class PlanStep:
             retry=Retry.model_validate(data["retry"]),
             continue_on_error=data["continue_on_error"],
             side_effect=data["side_effect"],
+            version=data.get("version"),
             compensate=cls.from_json(data["compensate"]) if "compensate" in data else None,
             foreach=data.get("foreach"),
             concurrency=data.get("concurrency", 0),
@@ -123,6 +132,13 @@ class Plan:
         """Every action that it may come to."""
         undone = (step.compensate.action for step in self.every_step if step.compensate)
         return frozenset(step.action for step in self.every_step).union(undone)
+
+    @cached_property
+    def modules(self) -> Mapping[str, int]:
+        """The tenant's modules that it may come to, and which version of each."""
+        undone = (step.compensate for step in self.every_step if step.compensate)
+        pinned = (step for step in (*self.every_step, *undone) if step.version is not None)
+        return {step.module: step.version for step in pinned if step.version is not None}
 
     @cached_property
     def secrets(self) -> frozenset[str]:
@@ -280,6 +296,7 @@ def _plan_step(
         retry=step.retry,
         continue_on_error=step.continue_on_error,
         side_effect=spec.side_effect,
+        version=spec.version,
         compensate=compensate,
         foreach=step.foreach,
         concurrency=step.concurrency if step.foreach is not None else 0,

@@ -31,6 +31,7 @@ class Quotas:
         policies: disabled ones too.
         members: of whatever kind.
         secrets: by name.
+        modules: of its own.
     """
 
     intents: int | None = None
@@ -43,6 +44,7 @@ class Quotas:
     policies: int | None = None
     members: int | None = None
     secrets: int | None = None
+    modules: int | None = None
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "Quotas":
@@ -65,6 +67,7 @@ DEFAULTS: Final = Quotas(
     policies=20,
     members=1000,
     secrets=200,
+    modules=20,
 )
 """Of the product, unless its operator says otherwise."""
 MOST: Final = Quotas(
@@ -78,6 +81,7 @@ MOST: Final = Quotas(
     policies=MOST_POLICIES,
     members=100_000,
     secrets=10_000,
+    modules=200,
 )
 """What the platform can do, whoever asks for more."""
 _LEAST: Final = {"versions": 1, "definition_bytes": 1024, "output_bytes": 1024, "members": 1}

@@ -103,8 +103,8 @@ def _spec(action: Action) -> ActionSpec:
         action.takes,
         action.undone_by,
         action.where,
-        action.takes_secrets,
-        action.own_images,
+        takes_secrets=action.takes_secrets,
+        own_images=action.own_images,
     )
 
 

@@ -31,7 +31,7 @@ from shared.services.attempts import HEAD, OUTPUTS
 from shared.services.callers import Caller
 from shared.services.chains import Act, Chain, Chains
 from shared.services.estimates import Estimates
-from shared.services.heads import new_head
+from shared.services.heads import modules_in, new_head
 from shared.services.intents import Intents
 from shared.services.launching import Launcher
 from shared.services.plans import Plans
@@ -159,6 +159,7 @@ class Executions:
             "parameters": dict(parameters),
             "plan_hash": plan_hash(intent.id, plan, parameters),
             "dry_run": dry_run,
+            **modules_in(plan),
         }
         match caller.occasion:
             case Firing() as firing:

@@ -29,8 +29,10 @@ _LEFT_OUT: Final = frozenset({RECEIPT})
 _SEALED: Final[Mapping[str, frozenset[str]]] = {
     "subscription": frozenset({"secret"}),
     "secret": frozenset({"key", "reference"}),
+    "module": frozenset({"keys"}),
 }
-"""Fields that are of use to the platform alone: a webhook's sealed secret, what the vault calls a value."""
+"""Fields that are of use to the platform alone: sealed keys of webhooks and modules, what the vault calls a
+value."""
 
 type Exported = tuple[Container, Mapping[str, Any]]
 

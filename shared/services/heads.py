@@ -4,8 +4,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from shared.domain.plans import Plan
 from shared.domain.times import rfc3339
 from shared.services.attempts import HEAD
+
+
+def modules_in(plan: Plan) -> dict[str, Any]:
+    """Which versions of tenants' modules an execution of this plan may run, for whoever would delete them."""
+    return {"modules": sorted(map(pin, plan.modules.items()))} if plan.modules else {}
+
+
+def pin(module: tuple[str, int]) -> str:
+    """A version of a module, as the heads of executions name it."""
+    return f"{module[0]}:{module[1]}"
 
 
 def new_head(

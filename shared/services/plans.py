@@ -15,12 +15,12 @@ from shared.domain.parameters import validate_parameters
 from shared.domain.plans import Plan, make_plan
 from shared.domain.previews import Preview, make_preview
 from shared.domain.validation.subject import Sent, named_intents
-from shared.ports.actions import Catalogue
 from shared.security.authorization import Resource
 from shared.services.callers import Caller
 from shared.services.intents import Intents
 from shared.services.policies import EXECUTE, USE, Policies, intent_resource
 from shared.services.secret_values import SecretValues
+from shared.services.tenant_actions import Known, Pins, TenantActions
 from shared.services.validation import FEW_STEPS, Validation
 
 KEPT: Final = 512
@@ -33,17 +33,17 @@ class Plans:
         *,
         intents: Intents,
         validation: Validation,
-        catalogue: Catalogue,
+        actions: TenantActions,
         policies: Policies,
         secrets: SecretValues,
     ) -> None:
         self._intents = intents
         self._validation = validation
-        self._catalogue = catalogue
+        self._actions = actions
         self._policies = policies
         self._secrets = secrets
-        # By the hash of the definition: a plan follows from that alone.
-        self._kept: OrderedDict[str, Plan] = OrderedDict()
+        # A plan follows from the definition, and from which modules' versions its actions are of.
+        self._kept: OrderedDict[tuple[str, Pins], Plan] = OrderedDict()
 
     async def executable(self, caller: Caller, intent: Intent) -> tuple[Caller, Plan]:
         """The plan of an intent that may be executed as it stands, and the caller as that may execute it.
@@ -55,14 +55,16 @@ class Plans:
         """
         caller = await self._policies.require(caller, EXECUTE, intent_resource(intent))
         require_executable(intent)
-        if (plan := self._kept.get(intent.content_hash)) is None:
-            self._validation.require_executable(intent.definition)
-            plan = self._planned(intent)
+        known = await self._actions.known(caller.scope, intent.definition)
+        key = (intent.content_hash, known.pins)
+        if (plan := self._kept.get(key)) is None:
+            self._validation.require_executable(intent.definition, known.specs)
+            plan = _planned(intent, known)
             _require_steps(intent, plan)
-            self._kept[intent.content_hash] = plan
+            self._kept[key] = plan
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        self._kept.move_to_end(intent.content_hash)
+        self._kept.move_to_end(key)
         await self._validation.require_permitted(caller.scope, plan)
         for name in sorted(plan.secrets):
             await self._policies.require(caller, USE, Resource(name))
@@ -84,8 +86,9 @@ class Plans:
         values, errors = validate_parameters(intent.definition.get("parameters"), parameters)
         if errors:
             raise ValidationFailedError("The parameters do not fit the intent", errors=errors)
-        plan = self._kept.get(intent.content_hash) or self._planned(intent)
-        look = partial(make_preview, intent, plan, values, self._catalogue.specs())
+        known = await self._actions.known(caller.scope, intent.definition)
+        plan = self._kept.get((intent.content_hash, known.pins)) or _planned(intent, known)
+        look = partial(make_preview, intent, plan, values, known.specs)
         # On a thread, if it takes long, so that other requests go on meanwhile.
         preview = look() if len(plan.every_step) <= FEW_STEPS else await asyncio.to_thread(look)
         # What declared parameters lack is for the author, who was told.
@@ -135,8 +138,9 @@ class Plans:
             found.append(FieldError("", error.code, error.message))
         return found
 
-    def _planned(self, intent: Intent) -> Plan:
-        return make_plan(parse_definition(intent.definition), actions=self._catalogue.specs())
+
+def _planned(intent: Intent, known: Known) -> Plan:
+    return make_plan(parse_definition(intent.definition), actions=known.specs)
 
 
 def _require_steps(intent: Intent, plan: Plan) -> None:

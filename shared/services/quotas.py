@@ -31,6 +31,7 @@ STOCKS: Final[Mapping[str, Stock]] = {
     "policies": Stock("policies", "policy"),
     "members": Stock("members", "member"),
     "secrets": Stock("secrets", "secret"),
+    "modules": Stock("modules", "module"),
 }
 """By the name of the quota."""
 

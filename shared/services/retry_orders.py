@@ -182,7 +182,14 @@ class RetryOrders:
         total = old["progress"]["total"]
         head = new_head(
             order.new,
-            {"intent": old["intent"], **same, "retry_of": order.old, "keeping": True, "audit": entry.link},
+            {
+                "intent": old["intent"],
+                **same,
+                "retry_of": order.old,
+                "keeping": True,
+                "audit": entry.link,
+                **({"modules": old["modules"]} if "modules" in old else {}),
+            },
             steps=total,
             now=order.at,
             created_by=order.origin.principal,

@@ -96,7 +96,7 @@ class Schedules:
         try:
             intent = await self._intents.get(caller, wanted.intent)
             require_executable(intent)
-            self._validation.require_executable(intent.definition)
+            await self._validation.require_executable_by(caller.scope, intent.definition)
         except NotFoundError:
             message = f"there is no intent {wanted.intent!r}; name one, or a version of one as 'deploy-v2'"
             return [FieldError("/intent", "UNKNOWN", message)]

@@ -24,7 +24,6 @@ from shared.ports.actions import (
     Action,
     ActionContext,
     ActionError,
-    Catalogue,
     Completed,
     Foreseen,
     Pending,
@@ -46,6 +45,7 @@ from shared.services.outcomes import Outcomes, Tried
 from shared.services.quotas import Room
 from shared.services.runs import Run, Runs
 from shared.services.secret_values import Purpose
+from shared.services.tenant_actions import TenantActions
 from shared.services.tenants import Tenants
 
 HELD_SECONDS: Final = 30.0
@@ -60,7 +60,7 @@ class Parts:
 
     documents: Documents
     runs: Runs
-    catalogue: Catalogue
+    actions: TenantActions
     clock: Clock
     children: Children
     callbacks: Callbacks
@@ -91,52 +91,62 @@ class Steps:
             if run is None:
                 raise LookupError(f"there is no execution {attempt.execution_id}")
             if not attempt.gives_up and not (await self._parts.tenants.standing(scope)).served:
-                return self._held(run, attempt).to_json()
+                return (await self._held(scope, run, attempt)).to_json()
             return (await self._observed(scope, run, attempt)).to_json()
 
-    def _held(self, run: Run, attempt: Attempt) -> Outcome:
+    async def _held(self, scope: TenantScope, run: Run, attempt: Attempt) -> Outcome:
         """While nothing is done for the tenant, nothing is begun nor polled: the attempt is made later."""
-        action = self._parts.catalogue.action(_step(run.plan.step(attempt.step), attempt).action)
+        action = await self._parts.actions.action(scope, _step(run.plan.step(attempt.step), attempt))
         begun = attempt.token is not None
         return Outcome("pending", delay=HELD_SECONDS, token=attempt.token, gives_up=begun and action.gives_up)
 
     async def _observed(self, scope: TenantScope, run: Run, attempt: Attempt) -> Outcome:
-        action = _step(run.plan.step(attempt.step), attempt).action
+        step = _step(run.plan.step(attempt.step), attempt)
         about: Attributes = {
             "tenant_id": attempt.tenant_id,
             "execution_id": attempt.execution_id,
             "step": attempt.step,
             "attempt": attempt.attempt,
-            "action": action,
+            "action": step.action,
         }
         what = "compensate" if attempt.compensates else "step"
-        with self._parts.telemetry.span(f"{what} {action}", parent=run.trace, attributes=about) as span:
-            most = await self._parts.room.limit(scope, "output_bytes")
-            disclosed = await self._parts.disclosures.of(scope, run)
-            with logs.hiding(disclosed.redactor):
-                outcome = await _Attempt(self._parts, scope, run, attempt, disclosed, most).perform()
+        with self._parts.telemetry.span(f"{what} {step.action}", parent=run.trace, attributes=about) as span:
+            means = _Means(
+                await self._parts.actions.action(scope, step),
+                await self._parts.disclosures.of(scope, run),
+                await self._parts.room.limit(scope, "output_bytes"),
+            )
+            with logs.hiding(means.disclosed.redactor):
+                outcome = await _Attempt(self._parts, scope, run, attempt, means).perform()
             span.set({"status": outcome.status})
             if outcome.status in {"failed", "retry"}:
                 span.fail(outcome.error["code"] if outcome.error else outcome.status)
             return outcome
 
 
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """What an attempt does its work with, and how many bytes may come of it."""
+
+    action: Action
+    disclosed: Disclosed
+    most: int
+
+
 class _Attempt:
     """One delivery of one attempt."""
 
-    def __init__(
-        self, parts: Parts, scope: TenantScope, run: Run, attempt: Attempt, disclosed: Disclosed, most: int
-    ) -> None:
-        self._disclosed = disclosed
+    def __init__(self, parts: Parts, scope: TenantScope, run: Run, attempt: Attempt, means: _Means) -> None:
+        self._disclosed = disclosed = means.disclosed
         self._parts = parts
-        self._max_output_bytes = most
+        self._max_output_bytes = most = means.most
         self._scope = scope
         self._run = run
         self._attempt = attempt
         self._planned = run.plan.step(attempt.step)
         self._step = _step(self._planned, attempt)
         """What is to be done: the planned step, or what undoes it."""
-        self._action: Action = parts.catalogue.action(self._step.action)
+        self._action = means.action
         self._names = Names(parts.runs, scope, run, attempt, self._step)
         self._acting = Acting(parts.documents, scope, attempt, self._step, self._action, most)
         tried = Tried(scope, run, attempt, self._step, self._action)

@@ -4,16 +4,17 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from shared.domain.actions import ActionSpec
 from shared.domain.definitions import MAX_DEFINITION_BYTES
 from shared.domain.errors import NotExecutableError, ValidationFailedError
 from shared.domain.intents import HEAD, Reference, version_document_id
 from shared.domain.plans import Plan
 from shared.domain.validation.report import Report
 from shared.domain.validation.subject import MAX_TARGETS, Context, Sent, Target, named_intents
-from shared.ports.actions import Catalogue
 from shared.ports.documents import REGISTRY, Document, Documents
 from shared.security.scope import TenantScope
 from shared.services.callers import Caller
+from shared.services.tenant_actions import TenantActions
 from shared.services.tenant_settings import Configuration
 
 FEW_STEPS: Final = 20
@@ -27,19 +28,19 @@ class Validation:
         self,
         *,
         documents: Documents,
-        catalogue: Catalogue,
+        actions: TenantActions,
         configuration: Configuration,
         url_refusal: Callable[[str], str | None],
     ) -> None:
         self._documents = documents
-        self._catalogue = catalogue
+        self._actions = actions
         self._configuration = configuration
         self._url_refusal = url_refusal
 
     async def report(self, caller: Caller, sent: Sent) -> Report:
         """Everything that is wrong with an intent, and advice; nothing is stored."""
         context = Context(
-            actions=self._catalogue.specs(),
+            actions=(await self._actions.known(caller.scope, sent.definition)).specs,
             settings=await self._configuration.settings(caller.scope),
             url_refusal=self._url_refusal,
             intents=await self._targets(caller.scope, named_intents(sent.definition)),
@@ -60,13 +61,23 @@ class Validation:
             raise ValidationFailedError(errors=report.errors)
         return report
 
-    def require_executable(self, definition: Mapping[str, Any]) -> None:
-        """Let a stored definition pass that this release can execute; later rules of storing are not asked.
+    async def require_executable_by(self, scope: TenantScope, definition: Mapping[str, Any]) -> None:
+        """Let a stored definition pass that the tenant can execute now.
+
+        Raises:
+            NotExecutableError: it has what this release, or the tenant's modules, do not know.
+        """
+        self.require_executable(definition, (await self._actions.known(scope, definition)).specs)
+
+    def require_executable(self, definition: Mapping[str, Any], actions: Mapping[str, ActionSpec]) -> None:
+        """Let a stored definition pass that can be executed with these ``actions``.
+
+        Later rules of storing are not asked.
 
         Raises:
             NotExecutableError: it has what this release does not know.
         """
-        report = _validate(Sent(definition), Context(actions=self._catalogue.specs()))
+        report = _validate(Sent(definition), Context(actions=actions))
         unknown = [error for error in report.errors if error.stage == "schema"]
         if unknown:
             raise NotExecutableError(errors=unknown)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from shared.ports.actions import Catalogue
 from shared.services.agenda import Agenda
 from shared.services.approvals import Approvals
 from shared.services.bulk import Bulk
@@ -21,6 +20,7 @@ from shared.services.schedules import Schedules
 from shared.services.sealing import Addresses
 from shared.services.steering import Steering
 from shared.services.steps import Parts, Steps
+from shared.services.tenant_actions import TenantActions
 from shared.wiring.foundation import Foundation
 from shared.wiring.registry import RegistryServices
 from shared.wiring.secrets import SecretServices
@@ -49,7 +49,7 @@ class ExecutionServices:
 
 def execution_services(
     base: Foundation,
-    catalogue: Catalogue,
+    actions: TenantActions,
     approvals: Approvals,
     tenancy: TenancyServices,
     registry: RegistryServices,
@@ -73,7 +73,7 @@ def execution_services(
             Parts(
                 documents,
                 base.runs,
-                catalogue,
+                actions,
                 adapters.clock,
                 children,
                 callbacks,

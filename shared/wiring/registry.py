@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from shared.ports.actions import Catalogue
 from shared.services.intents import Intents
 from shared.services.lifecycle import Lifecycle
-from shared.services.modules import Modules
 from shared.services.plans import Plans
 from shared.services.policy_checks import PolicyChecks
 from shared.services.references import References
 from shared.services.registry import Registry
 from shared.services.schemas import Schemas
+from shared.services.tenant_actions import TenantActions
 from shared.services.validation import Validation
 from shared.services.versions import Versions
 from shared.wiring.foundation import Foundation
@@ -22,7 +22,6 @@ from shared.wiring.tenancy import TenancyServices
 class RegistryServices:
     validation: Validation
     schemas: Schemas
-    modules: Modules
     intents: Intents
     versions: Versions
     lifecycle: Lifecycle
@@ -31,12 +30,16 @@ class RegistryServices:
 
 
 def registry_services(
-    base: Foundation, catalogue: Catalogue, tenancy: TenancyServices, secrets: SecretServices
+    base: Foundation,
+    catalogue: Catalogue,
+    tenancy: TenancyServices,
+    secrets: SecretServices,
+    actions: TenantActions,
 ) -> RegistryServices:
     documents, chains, cursors, clock = base.documents, base.chains, base.cursors, base.adapters.clock
     validation = Validation(
         documents=documents,
-        catalogue=catalogue,
+        actions=actions,
         configuration=base.configuration,
         url_refusal=base.egress.refusal_of_url,
     )
@@ -55,7 +58,6 @@ def registry_services(
     return RegistryServices(
         validation=validation,
         schemas=Schemas(catalogue.specs(), catalogue.models()),
-        modules=Modules(catalogue=catalogue, cursors=cursors),
         intents=intents,
         versions=Versions(
             documents=documents, registry=registry, validation=validation, cursors=cursors, clock=clock
@@ -70,7 +72,7 @@ def registry_services(
         plans=Plans(
             intents=intents,
             validation=validation,
-            catalogue=catalogue,
+            actions=actions,
             policies=base.policies,
             secrets=secrets.secret_values,
         ),

@@ -30,7 +30,7 @@ def test_every_error_is_found_with_its_place() -> None:
         ("/parameters/replicas", "TYPE"),
         ("/parameters/name", "REQUIRED"),
         ("/parameters/tags/a", "TYPE"),
-        ("/parameters", "VALUE"),
+        ("/parameters/more", "UNKNOWN_PARAMETER"),
     }
 
 

@@ -1,6 +1,6 @@
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +93,12 @@ def vault(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def options() -> Mapping[str, Any]:
+    """Settings that the tests of a module want otherwise."""
+    return {}
+
+
+@pytest.fixture
 def opening(
     request: pytest.FixtureRequest,
     store: str,
@@ -100,6 +106,7 @@ def opening(
     data: Path,
     identity: Identity,
     vault: str,
+    options: Mapping[str, Any],
 ) -> Opening:
     """Opens the platform in whatever event loop it is to live in; see ``world``."""
 
@@ -108,7 +115,7 @@ def opening(
         async with (
             opened(store, request, data / FILE, now=SystemClock().now, seed=begun) as documents,
             opened_vault(vault, request, data, SystemClock()) as secrets,
-            _open(documents, data, identity, secrets=secrets) as made,
+            _open(documents, data, identity, secrets=secrets, **options) as made,
         ):
             if store != "sqlite" and begun is None:
                 await people(made.platform, identity.issuer.url)

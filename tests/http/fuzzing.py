@@ -28,6 +28,7 @@ from shared.domain.quotas import DEFAULTS
 from shared.domain.rates import MOST
 from shared.security.permissions import ROLES
 from tests.http.harness import Opening, World
+from tests.http.modules import MODULE
 
 YAML = "application/yaml"
 CONFIG = Path(__file__).with_name("schemathesis.toml")
@@ -38,12 +39,13 @@ DEFINITIONS: Sequence[dict[str, Any]] = (
 )
 """What can be executed: hardly anything that is made of the contract alone can."""
 FIT: Mapping[str, Any] = {
+    **MODULE,
     "labels": {"team": "web"},
     "url": "https://hooks.example.com/",
     "events": ["*"],
     "secret": None,
     "value": "a value made by chance",
-    "policy": 'forbid (principal, action == Action::"modules.manage", resource);',
+    "policy": 'forbid (principal, action == Action::"modules.manage", resource == Module::"no");',
     "cron": "@daily",
     "timezone": "UTC",
     "catch_up": 1,
@@ -162,6 +164,7 @@ def aim(app: Served, config: SchemathesisConfig) -> None:
         send("admin", "PUT", "/subscriptions/hook", hook)
         send("admin", "PUT", "/schedules/nightly", {"intent": "deploy", "cron": "@daily"})
         send("admin", "PUT", "/secrets/TOKEN", {"value": FIT["value"]})
+        send("admin", "PUT", "/modules/scanner", MODULE)
         bo = {"roles": ["viewer"], "issuer": LOCAL_ISSUER, "subject": "bo"}
         send("admin", "PUT", "/members/bo", bo)
         execution, held = (
@@ -183,6 +186,7 @@ def aim(app: Served, config: SchemathesisConfig) -> None:
         r"/members/\{user\}": {"path.user": "bo", "header.If-Match": "*"},
         r"/schedules/\{name\}": {"path.name": "nightly"},
         r"/secrets/\{name\}": {"path.name": "TOKEN"},
+        r"/modules/\{name\}": {"path.name": "scanner"},
     }
     for path, parameters in targets.items():
         pinned = {"include-path-regex": path, "parameters": parameters}

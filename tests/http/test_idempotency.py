@@ -22,6 +22,7 @@ from shared.security.scope import TenantScope
 from shared.services.idempotency import LEASE, LIFE, TURN
 from tests.fakes.documents import Killed, Moment
 from tests.http.harness import Stage, World
+from tests.http.modules import MODULE
 from tests.stores import BOTH_STORES
 
 STEPS = [{"id": "a", "action": "assert", "condition": "true"}]
@@ -163,6 +164,22 @@ async def _delete_secret(world: World, name: str) -> Request:
     return Request("DELETE", put.path)
 
 
+async def _put_module(world: World, name: str) -> Request:
+    return Request("PUT", f"/modules/m{name[-20:]}", MODULE)
+
+
+async def _rotate_key(world: World, name: str) -> Request:
+    put = await _put_module(world, name)
+    assert (await world.send("admin", "PUT", put.path, json=put.body)).is_success
+    return Request("POST", f"{put.path}/rotate-key")
+
+
+async def _delete_module(world: World, name: str) -> Request:
+    put = await _put_module(world, name)
+    assert (await world.send("admin", "PUT", put.path, json=put.body)).is_success
+    return Request("DELETE", put.path)
+
+
 async def _put_member(world: World, name: str) -> Request:
     identity = {"issuer": world.identity.issuer.url, "subject": name}
     return Request("PUT", f"/members/{name}", {"roles": ["viewer"], **identity})
@@ -237,6 +254,9 @@ REQUESTS: Mapping[str, Callable[[World, str], Awaitable[Request]]] = {
     "delete_policy": _delete_policy,
     "put_secret": _put_secret,
     "delete_secret": _delete_secret,
+    "put_module": _put_module,
+    "rotate_module_key": _rotate_key,
+    "delete_module": _delete_module,
     "put_member": _put_member,
     "delete_member": _delete_member,
     "upload_context": _upload,
@@ -347,6 +367,7 @@ async def test_another_request_with_its_key_is_refused(stage: Stage, route: Rout
 
 
 _OTHER: Mapping[str, dict[str, Any]] = {
+    "put_module": {"endpoint": "https://modules.example.com/another"},
     "create_intent": {"description": "another"},
     "put_intent": {"message": "another"},
     "patch_intent": {"description": "another"},

@@ -7,6 +7,7 @@ import pytest
 
 from localhost.identity.issuer import LOCAL_ISSUER
 from tests.http.harness import World
+from tests.http.modules import MODULE
 from tests.stores import BOTH_STORES
 
 STEPS = [{"id": "a", "action": "assert", "condition": "true"}]
@@ -15,6 +16,7 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "subscriptions": {"url": "https://hooks.example.com/x", "events": ["*"]},
     "policies": {"policy": 'permit (principal, action == Action::"audit.read", resource);'},
     "secrets": {"value": "a value made by chance"},
+    "modules": MODULE,
     "members": {"issuer": LOCAL_ISSUER, "roles": ["viewer"]},
 }
 """What is made by ``PUT``."""
@@ -35,7 +37,8 @@ async def test_there_are_as_many_as_there_may_be_and_one_that_is_given_up_makes_
     world: World, quota: str
 ) -> None:
     await world.intent()
-    there = len((await world.send("admin", "GET", f"/{quota}")).json()["items"])
+    listed = (await world.send("admin", "GET", f"/{quota}")).json()["items"]
+    there = len([one for one in listed if not one.get("built_in")])
     await configure(world, **{quota: there + 2})
 
     async def put(name: str, **more: Any) -> Any:
@@ -172,6 +175,7 @@ async def test_usage_tells_what_is_used_of_everything_that_is_allowed(world: Wor
         "policies": {"used": 0, "limit": 20},
         "members": {"used": members, "limit": 1000},
         "secrets": {"used": 0, "limit": 200},
+        "modules": {"used": 0, "limit": 20},
     }
 
 

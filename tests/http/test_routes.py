@@ -15,7 +15,7 @@ from functions.route import Route
 from functions.routes import PUT_INTENT, PUT_SUBSCRIPTION, ROUTES
 from functions.routes_executions import RETRY_EXECUTION
 from functions.routes_members import PUT_MEMBER
-from functions.routes_modules import GET_MODULE
+from functions.routes_modules import PUT_MODULE
 from functions.routes_policies import PUT_POLICY
 from functions.routes_schedules import PUT_SCHEDULE
 from functions.routes_secrets import PUT_SECRET
@@ -23,6 +23,7 @@ from functions.routes_tenants import ERASE_TENANT, RESUME_TENANT
 from localhost.identity.issuer import LOCAL_ISSUER
 from shared.security.permissions import PLATFORM_ROLES, ROLES
 from tests.http.harness import World
+from tests.http.modules import MODULE
 from tests.security.test_permissions import golden
 
 DEFINITION = {"steps": [{"id": "a", "action": "assert", "condition": "true"}]}
@@ -49,6 +50,7 @@ BODIES: Mapping[str, Any] = {
     "check_policies": {"operation": "intents.read"},
     "put_policy": {"policy": FORBIDS, "description": "for a while"},
     "put_secret": {"value": "a value made by chance", "description": "for the registry"},
+    "put_module": MODULE,
     "put_member": {"roles": ["viewer"], "issuer": LOCAL_ISSUER, "subject": "bo"},
     "patch_tenant": {"settings": {"forbidden_actions": []}},
     "create_tenant": {
@@ -61,27 +63,29 @@ BODIES: Mapping[str, Any] = {
 }
 """A valid body for each route that has one."""
 
-OWN = {PUT_MEMBER.name, PUT_POLICY.name, PUT_SCHEDULE.name, PUT_SECRET.name, PUT_SUBSCRIPTION.name}
+OWN = {
+    PUT_MEMBER.name,
+    PUT_MODULE.name,
+    PUT_POLICY.name,
+    PUT_SCHEDULE.name,
+    PUT_SECRET.name,
+    PUT_SUBSCRIPTION.name,
+}
 """Routes that make something of the caller's own where another tenant has one of that name."""
 
 MADE_BY = {
     "members": PUT_MEMBER,
+    "modules": PUT_MODULE,
     "policies": PUT_POLICY,
     "schedules": PUT_SCHEDULE,
     "secrets": PUT_SECRET,
     "subscriptions": PUT_SUBSCRIPTION,
 }
-OWNED = ("subscriptions", "policies", "schedules", "secrets", "members", "intents")
+OWNED = ("modules", "subscriptions", "policies", "schedules", "secrets", "members", "intents")
 CLOSED = [route for route in ROUTES if route.closed]
 PLATFORMS = [route for route in CLOSED if route.operation and route.operation not in golden()["admin"]]
 """Those that administer the platform: no member of any tenant but the platform's own may."""
-SHARED = {GET_MODULE.name}
-"""Routes to what everybody has."""
-PLACED = [
-    route
-    for route in CLOSED
-    if "{" in route.path and route.name not in OWN | SHARED and route not in PLATFORMS
-]
+PLACED = [route for route in CLOSED if "{" in route.path and route.name not in OWN and route not in PLATFORMS]
 ELSEWHERE = [route for route in CLOSED if route not in PLACED and route not in PLATFORMS]
 WITH_BODY = [route for route in CLOSED if route.body is not None]
 
@@ -108,11 +112,11 @@ async def resources(world: World, route: Route | None = None) -> Mapping[str, st
         "secrets": "TOKEN",
         "policies": "keep",
         "members": "bo",
+        "modules": "scanner",
     }
     for noun, name in made.items():
         body = BODIES[MADE_BY[noun].name]
         assert (await world.send("admin", "PUT", f"/{noun}/{name}", json=body)).is_success
-    made["modules"] = "core"
     made["tenants"] = "initech" if route in PLATFORMS else "acme"
     first = BODIES["create_tenant"] | {"id": "initech"}
     assert (await world.send("root", "POST", "/tenants", json=first)).is_success

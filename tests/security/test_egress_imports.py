@@ -48,6 +48,7 @@ GUARD = {
     "shared/modules/http_answers.py": {"httpx"},
     "shared/modules/kubernetes/api.py": {"httpx", "ssl"},
     "shared/modules/kubernetes/kubeconfig.py": {"ssl"},
+    "shared/modules/remote/calls.py": {"httpx"},
     "shared/modules/webhooks.py": {"httpx"},
 }
 OPENING = {"AsyncClient", "Client", "get", "post", "put", "request", "stream", "AsyncHTTPTransport"}

@@ -156,7 +156,7 @@ class Workshop:
         parts = Parts(
             store,
             Runs(store),
-            self.catalogue,
+            self.platform.tenant_actions,
             self.clock,
             self.children,
             self.callbacks,

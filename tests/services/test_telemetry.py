@@ -23,7 +23,7 @@ def steps(workshop: Workshop, telemetry: RecordedTelemetry) -> Steps:
         Parts(
             workshop.documents,
             runs,
-            workshop.catalogue,
+            workshop.platform.tenant_actions,
             workshop.clock,
             workshop.children,
             workshop.callbacks,

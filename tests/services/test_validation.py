@@ -77,6 +77,7 @@ async def test_what_is_refused_names_the_stage_of_each_error(workshop: Workshop)
 
 async def test_what_was_stored_under_older_rules_of_sense_can_still_be_executed(workshop: Workshop) -> None:
     workshop.catalogue.add("act", lambda *_: Completed({}))
-    workshop.validation.require_executable({"steps": [{"id": "a", "action": "act", "when": "false"}]})
+    scope, require = workshop.ada.scope, workshop.validation.require_executable_by
+    await require(scope, {"steps": [{"id": "a", "action": "act", "when": "false"}]})
     with pytest.raises(NotExecutableError):
-        workshop.validation.require_executable({"steps": [{"id": "a", "action": "gone"}]})
+        await require(scope, {"steps": [{"id": "a", "action": "gone"}]})

@@ -87,7 +87,7 @@ DEFINITIONS = (
         REGISTRY,
         fields=[
             *[("status",), ("label_pairs", ELEMENTS), ("search",), ("actions", ELEMENTS), ("created_by",)],
-            ("secrets", ELEMENTS),
+            *[("secrets", ELEMENTS), ("modules", ELEMENTS)],
             *_AUDIT,
         ],
         orders=_by("name", "created_at", "updated_at", "version"),
@@ -96,6 +96,7 @@ DEFINITIONS = (
         EXECUTIONS,
         fields=[
             *[("status",), ("load",), ("intent",), ("intent_id",), ("parent", "execution_id"), ("dry_run",)],
+            ("modules", ELEMENTS),
             *_AUDIT,
         ],
         orders=_by("created_at"),

@@ -15,6 +15,7 @@ from functions import routes
 from functions.route import EVENT_STREAM, NDJSON, Route
 from functions.routes_executions import EXECUTE_INTENT
 from functions.routes_members import GET_ME
+from functions.routes_modules import PUT_MODULE
 from functions.routes_policies import PUT_POLICY
 from functions.routes_schedules import PUT_SCHEDULE
 from shared.security.permissions import OPERATIONS, ROLES
@@ -177,7 +178,7 @@ NAMES: Final[Mapping[str, Callable[[Actor], str]]] = {
     "callbacks": _callback,
     "tenants": lambda actor: actor.tenant,
     "members": _named("bo", "cy", "dee", "eli", "dee"),
-    "modules": _named("core", "http"),
+    "modules": _named("core", "scanner", "scanner", "builder"),
     "policies": _named("keep", "rule"),
     "schedules": _named("nightly", "minutely"),
     "secrets": _named("TOKEN", "KEY"),
@@ -189,6 +190,7 @@ CHOICES: Final[Mapping[str, Callable[[Actor], str]]] = {
     "execute_intent": _named("asks", "asks", "asks", "shop", "fails", "nests-v1"),
     "get_outputs": _done,
     "get_step_outputs": _done,
+    "delete_module": _named("builder"),
     "delete_policy": _named("rule"),
     "delete_schedule": _named("nightly"),
     "delete_subscription": lambda actor: f"own-{actor.secret}",
@@ -299,6 +301,19 @@ def _put_subscription(actor: Actor, _: Request) -> Json:
     }
 
 
+def _put_module(actor: Actor, _: Request) -> Json:
+    act = {
+        "description": actor.mark(),
+        "side_effect": "idempotent",
+        "parameters": {"type": "object", "description": actor.mark()},
+        "outputs": {"type": "object"},
+    }
+    return {
+        "endpoint": f"https://modules.example.com/{actor.mark()}",
+        "manifest": {"description": actor.mark(), "actions": {"act": act}},
+    }
+
+
 def _put_policy(actor: Actor, _: Request) -> Json:
     rule = f'forbid (principal, action == Action::"intents.archive", resource == Intent::"{actor.mark()}");'
     return {"policy": f"// {actor.mark()}\n{rule}", "description": actor.mark()}
@@ -357,6 +372,7 @@ BODIES: Final[Mapping[str, Callable[[Actor, Request], Json]]] = {
     "call_back": _call_back,
     "put_schedule": _put_schedule,
     "put_subscription": _put_subscription,
+    "put_module": _put_module,
     "put_policy": _put_policy,
     "check_policies": _check,
     "put_secret": lambda actor, _: {"value": actor.mark(), "description": actor.mark()},
@@ -440,6 +456,7 @@ def opening(actor: Actor) -> Iterator[Request]:
         yield Request(routes.CREATE_INTENT, "ada", "/intents", body=body)
     for name, route in {
         "hook": routes.PUT_SUBSCRIPTION,
+        "scanner": PUT_MODULE,
         "keep": PUT_POLICY,
         "minutely": PUT_SCHEDULE,
     }.items():
