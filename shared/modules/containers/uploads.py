@@ -166,13 +166,22 @@ class _Upload:
 
     async def _send_chunk(self, chunk: bytes, at: int) -> int:
         """How many bytes the registry has now."""
-        headers = {"content-range": f"{at}-{at + len(chunk) - 1}", **_BINARY}
-        response = await self._send("PATCH", self._location, content=chunk, headers=headers)
+        size = len(chunk)
+        sent = {"content-length": str(size), "content-range": f"{at}-{at + size - 1}", **_BINARY}
+        # An answer knows its request, in a cycle: the bytes would stay until garbage is collected.
+        held = [chunk]
+        del chunk
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield held[0]
+
+        response = await self._send("PATCH", self._location, content=pieces, headers=sent)
+        held.clear()
         try:
             match response.status_code:
                 case 202 | 204:
                     self._go_on(response)
-                    return _reached(response.headers, at + len(chunk))
+                    return _reached(response.headers, at + size)
                 case 416:  # it stands elsewhere: what was thought to be lost had arrived, or the other way
                     raise ActionError(REFUSED, f"{self._doing}: it is elsewhere in the blob", retryable=True)
                 case _:

@@ -1,6 +1,8 @@
 """The client of registries, against the local host's and Debian's."""
 
+import gc
 import hashlib
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -158,3 +160,20 @@ async def test_an_erased_tenants_images_go_from_a_build_registry_elsewhere(
         }
         assert [len(tags) for tags in left.values()] == [0, 0, 2, 2]
         await repositories.aclose()
+
+
+async def test_what_was_sent_does_not_stay_in_memory_until_garbage_is_collected(
+    local: RunningRegistry, connections: Connections
+) -> None:
+    registry, repository, content = local.client(connections), new_repository(), noise(24 * MIB)
+    blob = Descriptor.of(content, "application/octet-stream")
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        assert await registry.put_blob(repository, blob, pieces_of(content)) == len(content)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert held < 8 * MIB
