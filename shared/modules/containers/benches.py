@@ -1,6 +1,7 @@
 """Room for builds: a temporary folder each, and threads for what blocks, told to stop when nobody waits."""
 
 import asyncio
+import contextvars
 import os
 import re
 import shutil
@@ -8,12 +9,16 @@ import signal
 import tempfile
 import threading
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from shared.modules.containers.build_logs import BuildLog
 
+AT_A_TIME: Final = 4
+"""Builds of a process that are at work on this machine at a time; more wait for their turn."""
 PREFIX: Final = "quantum-build-"
 _NAME: Final = re.compile(rf"{PREFIX}(\d+)-\w+")
 _PROCESSES: Final = Path("/proc")
@@ -30,7 +35,7 @@ class Bench:
         self.folder = folder
         self.log = BuildLog()
         self._stopped = threading.Event()
-        self._threads: set[asyncio.Task[Any]] = set()
+        self._threads: set[asyncio.Future[Any]] = set()
 
     def check(self) -> None:
         """To be called now and then by what takes long.
@@ -43,7 +48,8 @@ class Bench:
 
     async def run[T](self, work: Callable[[], T]) -> T:
         """What ``work`` comes to, on a thread, so that the event loop goes on meanwhile."""
-        running = asyncio.create_task(asyncio.to_thread(work))
+        within = contextvars.copy_context()  # what is logged there is of this step
+        running = asyncio.get_running_loop().run_in_executor(_threads(), lambda: within.run(work))
         self._threads.add(running)
         running.add_done_callback(self._threads.discard)
         return await asyncio.shield(running)
@@ -58,6 +64,12 @@ class Bench:
         self._stopped.set()
         await asyncio.gather(*self._threads, return_exceptions=True)
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Of builds alone: they take long, and everything else would wait for those of the event loop."""
+    return ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="build")
 
 
 @asynccontextmanager
