@@ -116,11 +116,12 @@ class Handler(BaseHTTPRequestHandler):
     """HTTP around a :class:`Provisioner`: who may ask, and what is a question at all."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: "Server"
 
     def do_GET(self) -> None:
         answers: dict[str, Callable[[], Any]] = {
-            "/manifest": lambda: MANIFEST,
+            "/manifest": lambda: self.server.manifest,
             "/state": self.server.module.state,
         }
         made = answers.get(self.path)
@@ -133,7 +134,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(401, {"error": "this is not signed by the platform, or not just now"})
             return
         verb = self.path.removeprefix("/actions/")
-        if verb not in MANIFEST["actions"]:
+        if verb not in self.server.manifest["actions"]:
             self._send(404, {"error": f"there is no action {verb!r}"})
             return
         try:
@@ -160,6 +161,7 @@ class Server(ThreadingHTTPServer):
     """Serves a module; ``keys`` are the newest first, and one before while the key is being changed."""
 
     daemon_threads = True
+    manifest = MANIFEST
 
     def __init__(self, keys: Sequence[str], *, port: int = 0, module: Provisioner | None = None) -> None:
         super().__init__(("127.0.0.1", port), Handler)
