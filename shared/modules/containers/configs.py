@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import orjson
+
 from shared.domain.times import rfc3339
 from shared.modules.containers.dockerfiles import Instruction
 from shared.modules.containers.platforms import Platform
-from shared.modules.containers.trees import parts_of
+from shared.modules.containers.trees import is_too_long, parts_of
 from shared.modules.containers.words import WordError, expanded
 
 DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -21,6 +23,8 @@ _SHELL: Final = ("/bin/sh", "-c")
 _PORT: Final = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 MAX_PORTS: Final = 1000
+MAX_CONFIGURATION: Final = 1024 * 1024
+"""Bytes, as JSON."""
 
 
 @dataclass(slots=True)
@@ -68,6 +72,8 @@ class Configuration:
         change = _CHANGES.get(one.name)
         if change is not None:
             change(self, one)
+            if len(orjson.dumps(self.config)) > MAX_CONFIGURATION:
+                raise one.wrong(f"the image's configuration is larger than {MAX_CONFIGURATION} bytes")
         return change is not None
 
     def workdir(self, one: Instruction) -> str:
@@ -76,6 +82,8 @@ class Configuration:
         if not where:
             raise one.wrong("the folder is empty")
         path = where if where.startswith("/") else f"{self.folder}/{where}"
+        if is_too_long(path):
+            raise one.wrong("the path is too long, or leads through too many folders")
         self.config["WorkingDir"] = "/" + "/".join(_without_dots(path))
         return self.folder
 

@@ -9,7 +9,7 @@ from typing import Final
 from shared.modules.containers.configs import Configuration
 from shared.modules.containers.dockerfiles import Instruction
 from shared.modules.containers.globs import Glob, GlobError
-from shared.modules.containers.trees import FOLDER, Node, Tree, TreeError, joined, parts_of
+from shared.modules.containers.trees import FOLDER, Node, Tree, TreeError, is_too_long, joined, parts_of
 
 MAX_ACCOUNTS: Final = 1024 * 1024
 """Bytes of an image's list of users, or of groups."""
@@ -72,6 +72,8 @@ class Copying:
         words = [self.stage.expand(self.one, word) for word in words]
         if len(words) < 2:
             raise self.one.wrong("it is a source, or several, and then a destination")
+        if any(is_too_long(word) for word in words):
+            raise self.one.wrong("a path is too long, or leads through too many folders")
         for word in words[:-1]:
             if self.one.name == "ADD" and _ELSEWHERE.match(word):
                 raise self.one.wrong(

@@ -71,7 +71,7 @@ class Instruction:
             return None
         try:
             values = json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not all(isinstance(value, str) for value in values):
             raise self.wrong("the list must have strings in double quotes only")

@@ -10,7 +10,7 @@ from pathlib import Path
 from shared.modules.containers.archives import Check
 from shared.modules.containers.ignoring import Ignored
 from shared.modules.containers.sources import IGNORE, Bounds, ContextError, inside, link_target
-from shared.modules.containers.trees import Beneath, Node, Tree, open_beneath
+from shared.modules.containers.trees import Beneath, Node, Tree, is_too_long, open_beneath
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ class Folder:
             entries = sorted(found, key=lambda entry: entry.name)
         for entry in entries:
             path = posixpath.join(folder, entry.name)
+            if is_too_long(path):
+                raise ContextError(f"the path {path[:100]!r}… leads through too many folders")
             left_out = ignored(path)
             if not left_out:
                 yield path, entry

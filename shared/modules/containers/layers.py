@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from shared.modules.containers.archives import GZIP, PIECE, ArchiveError, Check
-from shared.modules.containers.trees import Content, Kind, Node, Part, Tree, joined, parts_of
+from shared.modules.containers.trees import Content, Kind, Node, Part, Tree, is_too_long, joined, parts_of
 
 LAYER: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 TAR: Final = "application/vnd.oci.image.layer.v1.tar"
@@ -171,6 +171,8 @@ def _node(member: tarfile.TarInfo, path: Path, read: Mapping[str, Node], linked:
     if kind == "folder":
         return Node("folder", mode, uid, gid)
     if kind == "link":
+        if is_too_long(member.linkname):
+            raise ArchiveError(f"the link {member.name!r} leads through too many folders")
         return Node("link", 0o777, uid, gid, target=member.linkname)
     if kind == "other" or member.issparse():
         return Node("other", mode, uid, gid)
@@ -184,6 +186,8 @@ def safe_name(name: str) -> str:
         ArchiveError: it leads out of it.
     """
     parts = parts_of(name)
+    if is_too_long(name):
+        raise ArchiveError(f"the path {name[:100]!r}… is too long or leads through too many folders")
     if ".." in parts or "\0" in name:
         raise ArchiveError(f"the entry {name!r} leads out of the archive")
     return "/".join(parts)

@@ -8,6 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Protocol, Self
 
+MAX_PATH: Final = 4096
+"""Characters of a path, and of where a link leads, as in Linux."""
+MAX_DEPTH: Final = 200
+"""Folders that a path leads through."""
 MAX_LINKS: Final = 40
 """Links that a path may lead through, as in Linux."""
 
@@ -199,6 +203,11 @@ class Tree:
                 done = ""
             left = [*parts_of(node.target), *left]
         return done
+
+
+def is_too_long(path: str) -> bool:
+    """Whether no image has such a path."""
+    return len(path) > MAX_PATH or path.count("/") > MAX_DEPTH
 
 
 def parts_of(path: str) -> list[str]:

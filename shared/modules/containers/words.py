@@ -7,6 +7,8 @@ name that is not known is empty, what is in single quotes is left alone, and quo
 from collections.abc import Mapping
 from typing import Final
 
+MAX_EXPANDED: Final = 128 * 1024
+"""Characters of a word with its names put in: as long as Linux takes an argument or a variable."""
 _MODIFIERS: Final = frozenset("-+?")
 _SPECIAL: Final = frozenset("@*#?-$!")
 
@@ -19,9 +21,12 @@ def expanded(text: str, names: Mapping[str, str], escape: str = "\\") -> str:
     """``text`` with its names put in and its quotes taken off.
 
     Raises:
-        WordError: a quote or a brace is not closed, or ``${NAME:?why}`` has no value.
+        WordError: a quote or a brace is not closed, ``${NAME:?why}`` has no value, or it would be too long.
     """
-    return _Reader(text, names, escape).until("")
+    try:
+        return _Reader(text, names, escape).until("")
+    except RecursionError as error:
+        raise WordError(f"{_shown(text)} is nested too deeply") from error
 
 
 class _Reader:
@@ -32,6 +37,7 @@ class _Reader:
         self._names = names
         self._escape = escape
         self._at = 0
+        self._left = MAX_EXPANDED
 
     def until(self, stop: str) -> str:
         """What stands before ``stop``, which is read too; the end of the text is one only for ``""``."""
@@ -88,6 +94,13 @@ class _Reader:
 
     def _name(self) -> str:
         """The value of what stands behind a ``$``."""
+        value = self._value()
+        self._left -= len(value)
+        if self._left < 0:
+            raise WordError(f"with its names put in, {_shown(self._text)} is longer than {MAX_EXPANDED}")
+        return value
+
+    def _value(self) -> str:
         if self._peek() != "{":
             name = self._plain_name()
             return self._names.get(name, "") if name else "$"

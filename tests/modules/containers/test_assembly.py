@@ -247,6 +247,12 @@ def test_what_dockerignore_leaves_out_cannot_be_copied(workshop: Workshop) -> No
         ("ARG 1=2", "line 2: ARG: '1' is no name"),
         ("USER --x y", "line 2: USER: --x is not supported"),
         ("COPY a /x\nWORKDIR /x", "line 3: WORKDIR: /x is no folder in the image"),
+        ("WORKDIR " + "/x" * 5000, "line 2: WORKDIR: the path is too long"),
+        ("WORKDIR /" + "x/" * 300, "line 2: WORKDIR: the path is too long"),
+        ("COPY a " + "/x" * 5000, "line 2: COPY: a path is too long"),
+        ("ENV A=0123456789\n" + "ENV A=$A$A\n" * 60, "line 16: ENV: with its names put in, '$A$A' is longer"),
+        ("ENV A=" + "x" * 100_000 + "\n" + "".join(f"ENV B{n}=$A\n" for n in range(60)), "line 12: ENV: the"),
+        ("ENV A=" + "${A:-" * 50_000, "line 2: ENV: "),
         ("COPY a /x\nWORKDIR /x/y", "line 3: WORKDIR: a part of /x/y is no folder in the image"),
     ],
 )

@@ -99,6 +99,7 @@ def test_a_list_of_something_else_than_strings_is_refused_and_what_is_no_list_is
     assert [commands[0].listed(), commands[2].listed()] == [None, None]
     with pytest.raises(DockerfileError, match="line 3: CMD: the list must have strings"):
         commands[1].listed()
+    assert _all("FROM x\nCMD " + "[" * 100_000)[1].listed() is None
 
 
 _ORACLE = """

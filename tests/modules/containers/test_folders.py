@@ -78,6 +78,12 @@ def test_a_context_that_is_too_large_is_refused_unless_what_is_too_much_is_left_
     assert len(_read(workshop, Bounds(files=5, bytes=40)).nodes) == 4
 
 
+def test_a_context_that_is_too_deep_is_refused(workshop: Workshop) -> None:
+    (workshop.context / "/".join(["d"] * 300)).mkdir(parents=True)
+    with pytest.raises(ContextError, match="leads through too many folders"):
+        _read(workshop)
+
+
 def test_what_no_image_can_have_is_refused(workshop: Workshop) -> None:
     os.mkfifo(workshop.context / "pipe")
     with pytest.raises(ContextError, match="'pipe' is neither file, folder nor link"):

@@ -57,7 +57,11 @@ def test_a_layer_adds_replaces_and_takes_away(tmp_path: Path) -> None:
         (_entry("a/../../out", tarfile.DIRTYPE), "leads out of the archive"),
         (_entry("x", tarfile.LNKTYPE, "../out"), "leads out of the archive"),
         (_entry("x", tarfile.LNKTYPE, "none"), "which is not there"),
+        (_entry("x/" * 1000, tarfile.DIRTYPE), "leads through too many folders"),
+        (_entry("x" * 5000, tarfile.REGTYPE), "is too long"),
+        (_entry("x", tarfile.SYMTYPE, "y/" * 1000), "leads through too many folders"),
     ],
+    ids=["up", "up-within", "hard-link-up", "hard-link-nowhere", "deep", "long", "deep-link"],
 )
 def test_what_leads_out_of_an_archive_is_refused(
     tmp_path: Path, entry: tarfile.TarInfo, message: str
