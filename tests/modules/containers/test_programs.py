@@ -12,6 +12,7 @@ import uvloop
 
 from shared.modules.containers.benches import PREFIX, clear_abandoned
 from shared.modules.containers.programs import Program
+from tests.modules.containers.building import wait_until
 
 
 def test_a_program_runs_on_the_event_loop_of_the_local_host_with_nothing_of_its_environment(
@@ -44,7 +45,12 @@ def test_a_program_whose_output_is_refused_is_ended_with_all_that_it_has_begun(t
         pytest.raises(ValueError, match="go"),
     ):
         runner.run(run())
-    assert not [one for one in psutil.process_iter(["cmdline"]) if str(mark) in str(one.info["cmdline"])]
+    wait_until(lambda: not [one for one in psutil.process_iter(["cmdline"]) if _has(one, str(mark))])
+    assert not mark.exists()
+
+
+def _has(process: psutil.Process, text: str) -> bool:
+    return any(text in part for part in process.info["cmdline"] or ())
 
 
 def test_what_a_host_that_was_killed_has_left_is_cleared_with_what_still_works_there(tmp_path: Path) -> None:
