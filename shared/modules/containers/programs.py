@@ -12,6 +12,7 @@ from typing import Final
 from shared.ports.actions import ActionError
 
 MAX_LINE: Final = 64 * 1024
+END_SECONDS: Final = 1.0
 PATH: Final = f"{os.defpath}:/usr/local/bin:/usr/sbin:/sbin"
 
 
@@ -37,9 +38,7 @@ class Program:
                 told(line)
             return await process.wait()
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await asyncio.shield(process.wait())
+            await asyncio.shield(_end(process))
 
     async def _started(self, arguments: Sequence[str]) -> asyncio.subprocess.Process:
         own = {"PATH": PATH, "HOME": str(self.home), "TMPDIR": str(self.home), "LC_ALL": "C.UTF-8"}
@@ -57,6 +56,18 @@ class Program:
         except OSError as error:
             message = f"{self.name} cannot be started on this host: {error.strerror}"
             raise ActionError("BUILDER_UNAVAILABLE", message, retryable=False) from error
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill what is left of its group, and wait for it and for the end of what it said."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+    assert process.stdout is not None
+    with suppress(TimeoutError):  # somebody who has left the group may still have the pipe
+        async with asyncio.timeout(END_SECONDS):
+            while await process.stdout.read(MAX_LINE):
+                pass
 
 
 async def _lines(process: asyncio.subprocess.Process) -> AsyncIterator[str]:
