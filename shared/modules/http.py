@@ -15,7 +15,8 @@ from shared.domain.times import rfc3339
 from shared.domain.waiting import Waiting
 from shared.modules.authorization import NO_TOKENS, OutboundTokens
 from shared.modules.http_answers import Answer, outputs_of, read
-from shared.modules.http_parameters import HttpAuth, HttpRequestOutputs, HttpRequestParameters
+from shared.modules.http_auth import REDACTED, HttpAuth
+from shared.modules.http_parameters import HttpRequestOutputs, HttpRequestParameters
 from shared.modules.tracing import answered, outgoing
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Foreseen, Pending
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
@@ -31,7 +32,6 @@ POLL_EVERY: Final = 10.0
 """Seconds between two looks, where no ``Retry-After`` says otherwise."""
 CALLBACK_HEADER: Final = "x-quantum-callback"
 
-REDACTED: Final = "(redacted)"
 _SHOWN: Final = frozenset({"accept", "content-type", "idempotency-key", "user-agent"})
 """The headers whose values a dry run tells: any other may be a secret."""
 
@@ -60,7 +60,7 @@ class HttpRequest(Action):
     module = "http"
     side_effect = "idempotent"
     urls = frozenset({"url"})
-    takes_secrets = frozenset({"url", "headers", "body"})
+    takes_secrets = frozenset({"url", "headers", "body", "auth"})
     examples = (
         {"id": "look", "action": "http-request", "url": "https://example.com/health", "expect_status": 200},
         {
@@ -68,7 +68,7 @@ class HttpRequest(Action):
             "action": "http-request",
             "method": "POST",
             "url": "https://chat.example.com/hooks/releases",
-            "headers": {"Authorization": "Bearer ${{ secrets.CHAT_TOKEN }}"},
+            "auth": {"bearer": "${{ secrets.CHAT_TOKEN }}"},
             "body": {"text": "Release ${{ parameters.release }} is out"},
         },
     )
@@ -178,7 +178,7 @@ class HttpRequest(Action):
             request = client.build_request(
                 asked.method, asked.url, headers=asked.headers, content=asked.content
             )
-            token = await self._authorize(request, asked.auth, context)
+            token = await self._authorize(request, asked, context)
             with outgoing(self._telemetry, asked.method, asked.url, request.headers) as call:
                 response = await follow(client, request)
                 answered(call, response.status_code)
@@ -210,20 +210,25 @@ class HttpRequest(Action):
             "headers": {name: value if name in _SHOWN else REDACTED for name, value in headers.items()},
             "body_bytes": 0 if content is None else len(content),
             "expect_status": parameters.expect_status,
-            **({"auth": parameters.auth.model_dump()} if parameters.auth else {}),
+            **({"auth": parameters.auth.shown()} if parameters.auth else {}),
             **({"callback": parameters.callback.model_dump()} if parameters.callback else {}),
             **({"poll": True} if parameters.poll else {}),
         }
         return Foreseen(would, {"status": int(status)} if (status := parameters.exact_status) else {})
 
     async def _authorize(
-        self, request: "httpx.Request", auth: HttpAuth | None, context: ActionContext
+        self, request: "httpx.Request", asked: "_Request", context: ActionContext
     ) -> str | None:
-        """Put the platform's token on the request, if one is wanted; the token.
+        """Put on the request what authorizes it; the platform's token, if it is that.
 
-        Where a redirect leads to another origin, httpx takes the header off again.
+        Where a redirect leads to another origin, it is taken off again. A tenant's own secrets are kept out
+        of what is answered as all of them are.
         """
+        auth = asked.auth
         if auth is None:
+            return None
+        if auth.scope is None:
+            request.headers.update(auth.headers(asked.content, context.clock.now()))
             return None
         # As the request has it: what it is compared with and where it goes cannot be two things.
         origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"

@@ -8,13 +8,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from shared.domain.urls import url_problem
 from shared.modules.durations import Lasting, seconds_of
+from shared.modules.http_auth import HttpAuth
+from shared.modules.http_headers import HEADER_NAME, HEADER_VALUE, OWN_HEADERS
 
-OWN_HEADERS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade"})
-"""What the request itself decides."""
-
-
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _STATUS: Final = re.compile(r"[1-5](?:xx|\d\d)")
 
 
@@ -26,7 +22,7 @@ def _url(text: str) -> str:
 
 def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+        if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(value):
             raise ValueError(f"{name!r} is not a header that can be sent")
         if name.lower() in OWN_HEADERS:
             raise ValueError(f"the header {name!r} is made by the request itself; leave it out")
@@ -52,16 +48,6 @@ type _Expected = Annotated[
 ]
 _Expectation = int | str | list[int | str]
 """An expected status or several, as they may be written."""
-
-
-class HttpAuth(BaseModel):
-    """A token of the platform's own identity to send along."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    scope: str = Field(
-        max_length=512, pattern=r"^\S+$", description="Whom it is for.", examples=["api://x/.default"]
-    )
 
 
 class HttpCallback(BaseModel):
@@ -116,9 +102,11 @@ class HttpRequestParameters(BaseModel):
         description="The statuses that are well: `204`, `2xx`, or a list of such.",
     )
     auth: HttpAuth | None = Field(
-        default=None, description="A token of the platform's own identity to send along."
+        default=None,
+        description="How it is authorized: by one of `scope` (a token of the platform's own identity), "
+        "`bearer`, `basic` and `hmac`.",
+        examples=[{"bearer": "${{ secrets.API_TOKEN }}"}],
     )
-
     callback: HttpCallback | None = Field(
         default=None,
         description="Wait until the address in the header `X-Quantum-Callback` is called.",
@@ -136,8 +124,9 @@ class HttpRequestParameters(BaseModel):
 
     @model_validator(mode="after")
     def _authorized_once(self) -> Self:
-        if self.auth is not None and any(name.lower() == "authorization" for name in self.headers):
-            raise ValueError("give either 'auth' or the header 'Authorization'")
+        for name in self.headers if self.auth is not None else ():
+            if self.auth is not None and name.lower() in self.auth.names:
+                raise ValueError(f"give either 'auth' or the header '{name}'")
         return self
 
     @property

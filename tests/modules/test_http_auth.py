@@ -1,16 +1,19 @@
 """The platform's own token on a request: for whom, to where, and nowhere else."""
 
+import hmac
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from shared.domain.models import places
 from shared.modules.authorization import OutboundTokens
 from shared.modules.http import HttpRequest
+from shared.modules.http_auth import REDACTED
 from shared.modules.http_parameters import HttpRequestParameters
 from shared.ports.actions import ActionContext, ActionError, Completed
 from shared.ports.credentials import Credentials, CredentialsError, NoCredentials
@@ -179,3 +182,77 @@ async def test_a_failure_does_not_tell_the_token(call: Caller) -> None:
 def test_auth_that_makes_no_sense_is_refused(parameters: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         HttpRequest.Parameters.model_validate({"url": "https://x.example", **parameters})
+
+
+BASIC = "Basic Y2k6aHVudGVyMiBodW50ZXIy"
+OWN: Mapping[str, tuple[dict[str, Any], str]] = {
+    "bearer": ({"bearer": "t0ken-of_acme=="}, "Bearer t0ken-of_acme=="),
+    "basic": ({"basic": {"username": "ci", "password": "hunter2 hunter2"}}, BASIC),
+}
+
+
+@pytest.mark.parametrize("kind", OWN)
+async def test_a_secret_of_the_tenants_own_authorizes_and_goes_to_no_other_origin(
+    call: Caller, kind: str
+) -> None:
+    auth, sent = OWN[kind]
+    await call("/json", auth=auth)
+    assert call.server.seen.headers["authorization"] == sent
+    await call("/redirect//json", auth=auth)
+    assert call.server.seen.headers["authorization"] == sent
+    for away in (f"/redirect/{call.elsewhere}/json", f"/redirect/{call.elsewhere}/redirect/{call.at}/json"):
+        await call(away, auth=auth)
+        assert "authorization" not in call.server.seen.headers
+    assert call.purse.asked == [], "the platform's own identity has nothing to do with it"
+
+
+async def test_a_signature_is_of_the_time_and_the_body_under_the_tenants_key(call: Caller) -> None:
+    now = int(call.context.clock.now().timestamp())
+    for algorithm, headers in (("sha256", {}), ("sha512", {"signature_header": "X-Sum"})):
+        auth = {"hmac": {"key": "a key that both have", "algorithm": algorithm, **headers}}
+        await call("/json", auth=auth, method="POST", body={"text": "größe"})
+        seen = call.server.seen
+        assert seen.headers["x-timestamp"] == str(now)
+        content = f"{now}.".encode() + seen.body
+        expected = hmac.new(b"a key that both have", content, algorithm).hexdigest()
+        assert seen.headers["x-sum" if headers else "x-signature"] == expected
+        assert "authorization" not in seen.headers
+    await call(f"/redirect/{call.elsewhere}/json", auth=auth)
+    assert not {"x-sum", "x-timestamp"} & call.server.seen.headers.keys()
+
+
+@pytest.mark.parametrize("auth", [*(one for one, _ in OWN.values()), {"hmac": {"key": "a key of ours"}}])
+async def test_a_dry_run_tells_how_it_would_be_authorized_and_with_nothing_of_it(
+    call: Caller, auth: dict[str, Any]
+) -> None:
+    parameters = HttpRequestParameters.model_validate({"url": "https://x.example", "auth": auth})
+    foreseen = await call.action.dry_run(parameters, call.context)
+    told = json.dumps(dict(foreseen.would))
+    assert REDACTED in told
+    assert not [text for text in ("t0ken", "hunter2", "a key of ours") if text in told]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"auth": {"bearer": "two words"}},
+        {"auth": {"bearer": "line\nbreak"}},
+        {"auth": {"bearer": "x", "scope": SCOPE}},
+        {"auth": {"basic": {"username": "a:b", "password": "x"}}},
+        {"auth": {"basic": {"username": "a"}}},
+        {"auth": {"basic": {"username": "a", "password": "x\r\nEvil: 1"}}},
+        {"auth": {"hmac": {"key": ""}}},
+        {"auth": {"hmac": {"key": "k", "algorithm": "md5"}}},
+        {"auth": {"hmac": {"key": "k", "signature_header": "Host"}}},
+        {"auth": {"hmac": {"key": "k", "signature_header": "x-time", "timestamp_header": "X-Time"}}},
+        {"auth": {"hmac": {"key": "k"}}, "headers": {"x-signature": "mine"}},
+        {"auth": {"bearer": "x"}, "headers": {"Authorization": "Bearer x"}},
+    ],
+)
+def test_a_tenants_auth_that_makes_no_sense_is_refused_and_told_without_it(
+    parameters: dict[str, Any],
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        HttpRequest.Parameters.model_validate({"url": "https://x.example", **parameters})
+    told = places(caught.value, "parameters")
+    assert not [text for text in ("two words", "break", "Evil") if text in told]
