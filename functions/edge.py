@@ -18,7 +18,7 @@ from typing import Any
 from azurefunctions.extensions.http.fastapi import Request, Response
 
 from functions import addresses, bodies, headers, idempotency, inputs, problems, rates, uploads
-from functions.route import PREFIX, Route
+from functions.route import Route
 from shared import logs
 from shared.bootstrap import Application
 from shared.domain.causes import SLOW
@@ -148,12 +148,12 @@ def _observed(platform: Application, call: Call, route: Route) -> AbstractContex
     """The span of the request, in the caller's trace if it names one."""
     given = {name: value for name in TRACE_FIELDS if (value := call.header(name.encode())) is not None}
     return platform.adapters.telemetry.span(
-        f"{route.method} {PREFIX}{route.path}",
+        f"{route.method} {route.template}",
         kind="server",
         parent=given,
         attributes={
             "http.request.method": route.method,
-            "http.route": PREFIX + route.path,
+            "http.route": route.template,
             "url.path": _path(call, route),
             "url.scheme": call.request.scope.get("scheme", "http"),
             "request_id": call.request_id,
@@ -264,7 +264,7 @@ def _credentials(platform: Application, call: Call) -> tuple[str | None, str | N
 
 def _path(call: Call, route: Route) -> str:
     """The path as it may be told: of a sealed route, whoever knows the end of it has its right."""
-    return PREFIX + route.path if route.sealed else str(call.request.scope["path"])
+    return route.template if route.sealed else str(call.request.scope["path"])
 
 
 async def _served(platform: Application, call: Call, route: Route, handler: Handler) -> Response:

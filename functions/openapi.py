@@ -13,7 +13,7 @@ from functions import rates
 from functions.idempotency import HEADER, REPLAYED
 from functions.links import following, links
 from functions.problems import MEDIA_TYPE, STATUSES
-from functions.route import EVENT_STREAM, NDJSON, PREFIX, Route
+from functions.route import EVENT_STREAM, NDJSON, Route
 from functions.routes import ROUTES
 from quantum.contract.problems import Problem
 from shared.domain.ids import ULID
@@ -80,7 +80,7 @@ def document() -> dict[str, Any]:
     """The OpenAPI document of every route in the table."""
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:
-        paths.setdefault(PREFIX + route.path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(route.template, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
         "info": {

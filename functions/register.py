@@ -11,6 +11,7 @@ from functions.http import (
     audit,
     bulk,
     callbacks,
+    console,
     contexts,
     executions,
     exports,
@@ -56,6 +57,7 @@ HTTP = (
     secrets,
     contexts,
     stats,
+    console,
     system,
 )
 DURABLE = (durable_executions, durable_webhooks)

@@ -14,7 +14,8 @@ from shared.security.authorization import ANY
 from shared.security.permissions import READS
 
 PREFIX = "/api/"
-"""What the Functions host puts before every route (host.json, ``extensions.http.routePrefix``)."""
+"""What the routes of the contract begin with. The Functions host adds nothing (host.json, ``routePrefix``):
+the console stands beside them."""
 
 EVENT_STREAM = "text/event-stream"
 NDJSON = "application/x-ndjson"
@@ -25,7 +26,7 @@ class Route:
     """One route. ``name`` is the function's name and the contract's operationId.
 
     Attributes:
-        path: the template behind ``/api/``.
+        path: the template behind the prefix.
         operation: what a role must permit; None: no token is needed, if it is not personal.
         personal: it is about whoever asks: that takes a token of a member, but no tenant and no permission.
         sealed: the end of the path is a right by itself, which the platform has made and given to somebody:
@@ -63,11 +64,17 @@ class Route:
     while_suspended: bool = False
     max_body: int = sys.maxsize
     uploads: Sequence[str] = ()
+    prefix: str = PREFIX
+
+    @property
+    def template(self) -> str:
+        """The whole path, as a template."""
+        return self.prefix + self.path
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What paths the route answers, with ``/api/``."""
-        template = re.escape(PREFIX + self.path).replace(r"\{", "{").replace(r"\}", "}")
+        """What paths the route answers."""
+        template = re.escape(self.template).replace(r"\{", "{").replace(r"\}", "}")
         return re.compile(re.sub(r"\{\w+\}", "[^/]+", template), re.IGNORECASE)
 
     @property

@@ -19,7 +19,7 @@ def blueprint(platform: Application, handlers: Mapping[Route, Handler]) -> df.Bl
     made = df.Blueprint()
     for route, handler in handlers.items():
         serve = _durable(platform, route, handler) if route.durable else _plain(platform, route, handler)
-        add(made, serve, name=route.name, path=route.path, methods=[route.method], durable=route.durable)
+        add(made, serve, name=route.name, path=route.template, methods=[route.method], durable=route.durable)
     return made
 
 
@@ -29,7 +29,10 @@ def add(
     """Register ``serve`` as the function ``name``, called with ``request`` (and ``starter`` if durable)."""
     # Said for each function: registering a blueprint puts the app's own level in place of the blueprint's.
     anonymous = func.AuthLevel.ANONYMOUS
-    builder = made.route(route=path, methods=methods, trigger_arg_name="request", auth_level=anonymous)(serve)
+    template = path.removeprefix("/")
+    builder = made.route(route=template, methods=methods, trigger_arg_name="request", auth_level=anonymous)(
+        serve
+    )
     if durable:
         # The client binding proper would open a channel per invocation. `durableRequiresGrpc` is what the
         # SDK's own binding (decorators/metadata.py, DurableClient) tells the host.

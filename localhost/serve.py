@@ -187,6 +187,8 @@ def _tell_app(data: Path, base_url: str) -> None:
     os.environ["QUANTUM_HOST_URL"] = base_url
     if is_loopback(urlsplit(base_url).hostname):  # whoever asks is on this machine, and sees its folders
         os.environ.setdefault("QUANTUM_CONTEXTS", str(Path.cwd()))
+        # The local issuer, which signs nobody in elsewhere (localhost.identity.issuer).
+        os.environ.setdefault("QUANTUM_CONSOLE_ISSUER", f"{base_url}/identity")
     os.environ.setdefault("QUANTUM_ADAPTERS", "localhost")
     # What is started is other programs; gRPC would say at each of them that it cannot follow.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")

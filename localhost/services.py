@@ -99,4 +99,7 @@ def _identity(data: Path, base_url: str) -> tuple[Sequence[BaseRoute], Sequence[
     except NotLocalError as error:
         _log.warning("nobody can sign in here: %s", error)
         return (), ()
-    return routes, [("code", f"{sign_in_code(data)} signs users in at {base_url}/identity/device")]
+    return routes, [
+        ("console", f"{base_url}/console"),
+        ("code", f"{sign_in_code(data)} signs users in there, and at {base_url}/identity/device"),
+    ]

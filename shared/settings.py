@@ -13,7 +13,7 @@ from shared.domain.quotas import MOST_OUTPUT_BYTES
 from shared.domain.rates import DEFAULTS, MOST, RateLimits
 from shared.domain.strangers import FAILURES, REQUESTS
 from shared.ports.resources import COSMOS_CONNECTION, EVENT_HUB_CONNECTION
-from shared.security.origins import is_loopback
+from shared.security.origins import is_loopback, protected_origin
 from shared.settings_values import SettingsError, choice, days, key, number, required, whole
 
 ADAPTERS = {"azure": "shared.adapters.azure", "localhost": "localhost.adapters"}
@@ -33,6 +33,8 @@ LOG_FORMATS = ("text", "json")
 
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
 
+CONSOLE_CLIENT_ID, CONSOLE_SCOPES = "quantum-console", "api://quantum/.default openid offline_access"
+"""What the console is called by the local issuer, and asks it for."""
 MAX_BODY_BYTES = 1024 * 1024
 MAX_CONTEXT_BYTES = 90 * 1024 * 1024
 MOST_CONTEXT_BYTES = 99_999_999
@@ -93,6 +95,13 @@ class Settings:
     cors_origins: frozenset[bytes] = frozenset()
     """``QUANTUM_CORS_ORIGINS``: the origins whose pages may ask the platform, as browsers send them,
     separated by commas; ``*`` for all; none by default."""
+    console_issuer: str | None = None
+    """``QUANTUM_CONSOLE_ISSUER``: where people sign in to the web console, the address of an OpenID Connect
+    issuer; the local host's own by default there, and otherwise nobody can."""
+    console_client_id: str = CONSOLE_CLIENT_ID
+    """``QUANTUM_CONSOLE_CLIENT_ID``: what the console is called there."""
+    console_scopes: str = CONSOLE_SCOPES
+    """``QUANTUM_CONSOLE_SCOPES``: what it asks for there, separated by spaces."""
     max_body_bytes: int = MAX_BODY_BYTES
     """``QUANTUM_MAX_BODY_BYTES``: the largest request body."""
     max_output_bytes: int = MAX_OUTPUT_BYTES
@@ -199,6 +208,9 @@ class Settings:
             egress_loopback=_loopback(values, local=not azure),
             local_target=_local_target(values, local=not azure),
             cors_origins=_origins(values.get("QUANTUM_CORS_ORIGINS", "")),
+            console_issuer=_issuer(values, "QUANTUM_CONSOLE_ISSUER"),
+            console_client_id=values.get("QUANTUM_CONSOLE_CLIENT_ID", "").strip() or CONSOLE_CLIENT_ID,
+            console_scopes=values.get("QUANTUM_CONSOLE_SCOPES", "").strip() or CONSOLE_SCOPES,
             max_body_bytes=int(number(values, "QUANTUM_MAX_BODY_BYTES", MAX_BODY_BYTES)),
             max_output_bytes=whole(
                 values, "QUANTUM_MAX_OUTPUT_BYTES", MAX_OUTPUT_BYTES, least=1024, most=MOST_OUTPUT_BYTES
@@ -308,6 +320,17 @@ def _origins(text: str) -> frozenset[bytes]:
                 "http://localhost:5173, in lower case and without a path; * stands alone"
             )
     return frozenset(entry.encode() for entry in entries)
+
+
+def _issuer(values: Mapping[str, str], key: str) -> str | None:
+    text = values.get(key, "").strip().rstrip("/")
+    if not text:
+        return None
+    try:
+        protected_origin("/".join(text.split("/")[:3]))
+    except ValueError as error:
+        raise SettingsError(f"{key} is {text!r}: {error}") from error
+    return text
 
 
 def _loopback(values: Mapping[str, str], *, local: bool) -> bool:

@@ -27,7 +27,7 @@ def blueprint(platform: Application) -> df.Blueprint:
     async def unknown_route(request: Request) -> Response:
         return await handle(platform, request, routes.UNKNOWN, unknown)
 
-    triggers.add(made, unknown_route, name=routes.UNKNOWN.name, path=routes.UNKNOWN.path, methods=METHODS)
+    triggers.add(made, unknown_route, name=routes.UNKNOWN.name, path=routes.UNKNOWN.template, methods=METHODS)
     return made
 
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from functions import openapi, routes
 from functions.register import register
+from functions.routes_console import PREFIX as CONSOLE
 from localhost.http.router import Route, Router
 from localhost.identity.issuer import local_issuer
 from localhost.identity.keystore import KeyStore
@@ -280,7 +281,7 @@ def _http_functions() -> Sequence[tuple[str, frozenset[str], Callable[..., Any],
         if trigger := bindings.get("httpTrigger"):
             methods = frozenset(str(method) for method in trigger["methods"])
             extra = {"starter": STARTER} if "durableClient" in bindings else {}
-            made.append(("api/" + trigger["route"], methods, function.get_user_function(), extra))
+            made.append((trigger["route"], methods, function.get_user_function(), extra))
     return made
 
 
@@ -309,6 +310,12 @@ async def conforms(response: httpx.Response) -> None:
         assert len(response.headers.get_list(name)) == 1, f"{name} of {response.request.url}"
     if "authorization" in response.request.headers and response.request.url.path not in PUBLIC:
         assert response.headers["cache-control"] == "no-store", response.request.url
+    if not response.request.url.path.startswith(CONSOLE):  # of those files, the contract says nothing
+        await _agrees(response)
+
+
+async def _agrees(response: httpx.Response) -> None:
+    """Hold a response against the contract of its route."""
     request = response.request
     found = [route for route in routes.ROUTES if route.pattern.fullmatch(request.url.path)]
     route = next((route for route in found if route.method == request.method), None)

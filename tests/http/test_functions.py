@@ -8,6 +8,7 @@ import pytest
 from functions.http.system import METHODS
 from functions.route import PREFIX, Route
 from functions.routes import ROUTES, UNKNOWN
+from functions.routes_console import CONSOLE
 from tests.http.harness import World, functions
 from tests.http.test_routes import BODIES, path_of, resources
 from tests.security.listing import listed
@@ -25,7 +26,7 @@ def triggers() -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 HTTP = {name: trigger for name, trigger in triggers() if trigger["type"] == "httpTrigger"}
-PATHS = sorted({trigger["route"] for trigger in HTTP.values()} - {UNKNOWN.path})
+PATHS = sorted({route.path for route in ROUTES})
 
 
 def taker(path: str, method: str) -> str | None:
@@ -39,8 +40,8 @@ def taker(path: str, method: str) -> str | None:
 def test_every_function_that_takes_requests_is_a_route_of_the_table() -> None:
     """So what is asked of every route of the table is asked of every function."""
     doors = {name: (one["route"], [str(method) for method in one["methods"]]) for name, one in HTTP.items()}
-    table = {route.name: (route.path, [route.method]) for route in ROUTES}
-    assert doors == table | {UNKNOWN.name: (UNKNOWN.path, METHODS)}
+    table = {route.name: (route.template.removeprefix("/"), [route.method]) for route in (*ROUTES, *CONSOLE)}
+    assert doors == table | {UNKNOWN.name: (UNKNOWN.template.removeprefix("/"), METHODS)}
 
 
 def test_a_function_asks_for_a_token_or_has_a_reason_not_to() -> None:

@@ -13,6 +13,7 @@ from functions import openapi
 from functions.docs import page
 from functions.problems import STATUSES
 from functions.routes import ROUTES, UNKNOWN
+from functions.routes_console import CONSOLE
 from shared import logs
 from shared.domain.errors import QuantumError
 from shared.domain.intents import NAME, name_errors
@@ -28,8 +29,11 @@ def test_the_app_has_exactly_the_routes_of_the_table() -> None:
             durable = bindings.get("durableClient", {}).get("durableRequiresGrpc", False)
             found[function.get_function_name()] = (trigger["route"], methods, durable)
     unknown = found.pop(UNKNOWN.name)
-    assert found == {route.name: (route.path, [route.method], route.durable) for route in ROUTES}
-    assert unknown[0] == UNKNOWN.path
+    assert found == {
+        route.name: (route.template.removeprefix("/"), [route.method], route.durable)
+        for route in (*ROUTES, *CONSOLE)
+    }
+    assert unknown[0] == UNKNOWN.template.removeprefix("/")
 
 
 def test_every_trigger_is_open_to_the_host_because_the_edge_authenticates() -> None:

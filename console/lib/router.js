@@ -1,0 +1,31 @@
+// Where in the console one is: the part of the address behind #, which no server sees.
+import { useEffect, useState } from "../vendor/preact.js";
+
+/** @typedef {{path: string[], query: URLSearchParams}} Place */
+
+/** @returns {Place} */
+export function place() {
+  const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
+  return { path: path.split("/").filter(Boolean).map(decodeURIComponent), query: new URLSearchParams(query) };
+}
+
+export function usePlace() {
+  const [now, set] = useState(place());
+  useEffect(() => {
+    const changed = () => set(place());
+    addEventListener("hashchange", changed);
+    return () => removeEventListener("hashchange", changed);
+  }, []);
+  return now;
+}
+
+/** An address in the console. @param {string[]} path @param {Record<string, any>} [query] */
+export function to(path, query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== "" && value != null);
+  const behind = given.length ? `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}` : "";
+  return `#/${path.map(encodeURIComponent).join("/")}${behind}`;
+}
+
+export const go = (/** @type {string} */ address) => { location.hash = address; };
+/** Without a new entry in the history: for filters. */
+export const replace = (/** @type {string} */ address) => { history.replaceState(null, "", address); dispatchEvent(new HashChangeEvent("hashchange")); };

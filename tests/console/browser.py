@@ -1,0 +1,70 @@
+"""A real browser on the console of a real host, and what a person does there."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page
+
+from examples.hosting import Host
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FOLDER = Path(__file__).parent
+SHOTS = FOLDER / "screenshots"
+AXE = (FOLDER / "vendor" / "axe.min.js").read_text()
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PATIENCE = 15_000
+
+
+class Visitor:
+    """Somebody with a browser of their own. What the page logs is kept: it should be nothing."""
+
+    def __init__(self, browser: Browser, host: Host, **options: Any) -> None:
+        self.host = host
+        options = {"viewport": {"width": 1280, "height": 860}, "reduced_motion": "reduce"} | options
+        self.context = browser.new_context(**options)
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+
+    def sign_in(self, user: str) -> None:
+        self.page.goto(f"{self.host.url}/console")
+        self.page.get_by_role("button", name="Sign in").click()
+        code = (self.host.data / "identity" / "sign-in-code").read_text().strip()
+        self.page.get_by_label("User").fill(user)
+        self.page.get_by_label("Sign-in code").fill(code)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.locator("main#main").wait_for()
+
+    def go(self, path: str) -> None:
+        self.page.evaluate("path => { location.hash = path; }", path)
+
+    def api(self, method: str, path: str, body: Any = None) -> Any:
+        """Ask the platform as who has signed in, for what a test needs and the console is not about."""
+        access = json.loads(self.page.evaluate("sessionStorage.getItem('quantum.session')"))["access"]
+        headers = {"Authorization": f"Bearer {access}"}
+        answer = self.context.request.fetch(
+            f"{self.host.url}/api/v1{path}", method=method, headers=headers, data=body
+        )
+        assert answer.ok, answer.text()
+        return answer.json()
+
+    def shot(self, name: str) -> None:
+        SHOTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+    def faults(self) -> list[str]:
+        """What axe finds wrong with the page as it is."""
+        self.page.evaluate(AXE)
+        found = self.page.evaluate(
+            "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES
+        )
+        return [
+            f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes']][:3]}"
+            for one in found["violations"]
+        ]

@@ -1,0 +1,163 @@
+"""What people do in the console, in a real browser."""
+
+import re
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from examples import hosting
+from tests.console.conftest import Visit
+
+pytestmark = pytest.mark.xdist_group("console")
+
+STEPS: list[dict[str, Any]] = [
+    {"id": "build", "action": "transform", "outputs": {"image": "shop:${{ parameters.tag }}"}},
+    {"id": "scan", "action": "assert", "condition": "true", "depends_on": ["build"]},
+    {"id": "test", "action": "assert", "condition": "true", "depends_on": ["build"]},
+    {
+        "id": "ask",
+        "action": "approval",
+        "message": "Release <b>${{ parameters.tag }}</b>?",
+        "approvers": {"roles": ["approver"]},
+        "depends_on": ["scan", "test"],
+    },
+    {
+        "id": "smoke",
+        "action": "assert",
+        "condition": "parameters.tag != 'bad'",
+        "message": "The shop answered 500",
+        "depends_on": ["ask"],
+    },
+    {"id": "announce", "action": "assert", "condition": "true", "depends_on": ["smoke"]},
+]
+DEFINITION = {
+    "parameters": {"type": "object", "properties": {"tag": {"type": "string", "default": "bad"}}},
+    "steps": STEPS,
+}
+TOKEN = re.compile(r"eyJ[\w-]+\.")
+
+
+def test_people_sign_in_with_pkce_and_no_token_is_in_an_address(
+    visit: Visit, console_host: hosting.Host
+) -> None:
+    ada = visit("ada")
+    asked = next(url for url in ada.asked if "/identity/authorize?" in url)
+    query = parse_qs(urlsplit(asked).query)
+    assert (query["code_challenge_method"], query["response_type"]) == (["S256"], ["code"])
+    assert ada.page.url.rstrip("#/") == f"{console_host.url}/console"
+    assert not [url for url in ada.asked if TOKEN.search(url)]
+    assert {urlsplit(url).netloc for url in ada.asked} == {urlsplit(console_host.url).netloc}
+    assert ada.page.evaluate("localStorage.length") == 0
+    assert ada.said == []
+
+
+def test_an_execution_is_watched_decided_on_and_mended_and_no_other_tenant_sees_it(visit: Visit) -> None:
+    ada, bob, eve = visit("ada"), visit("bob"), visit("eve")
+    ada.api("POST", "/intents", {"name": "shop", "definition": DEFINITION})
+    begun = ada.api("POST", "/intents/shop/execute", {})["execution_id"]
+    for visitor in (ada, bob):
+        visitor.go(f"/executions/{begun}")
+    asks = bob.page.get_by_role("status").filter(has_text="Step ask asks for an approval")
+    expect(asks).to_contain_text("Release <b>bad</b>?")  # as text, whatever it looks like
+    expect(ada.page.get_by_text("You executed this, so somebody else has to decide.")).to_be_visible()
+    assert bob.faults() == []
+    bob.shot("waiting")
+
+    bob.page.get_by_role("button", name="Approve", exact=True).click()
+    bob.page.get_by_label("Comment (optional)").fill("Looks good")
+    bob.page.get_by_role("button", name="Approve it").click()
+
+    # Ada did nothing: what she watches went on.
+    failure = ada.page.get_by_role("status").filter(has_text="Step smoke failed")
+    expect(failure).to_contain_text("The shop answered 500")
+    events = ada.page.get_by_role("log", name="Events")
+    expect(events).to_contain_text("approval decided")
+    expect(events).to_contain_text("execution failed")
+    expect(ada.page.get_by_role("button", name="announce")).to_contain_text("skipped")
+    assert ada.faults() == []
+    ada.shot("failed")
+
+    ada.page.get_by_role("button", name="Retry from here").click()
+    ada.page.get_by_label("Why (optional)").fill("the shop was down")
+    ada.page.get_by_role("button", name="Retry", exact=True).last.click()
+    expect(ada.page.get_by_role("link", name="retry of an earlier one")).to_be_visible()
+    expect(failure).to_be_visible()
+    assert begun not in ada.page.url
+
+    eve.go("/executions")
+    expect(eve.page.get_by_text("No executions yet.")).to_be_visible()
+    eve.go(f"/executions/{begun}")
+    expect(eve.page.get_by_role("alert")).to_contain_text("This could not be loaded")
+    expect(eve.page.get_by_text("shop")).to_have_count(0)
+
+
+def test_the_list_is_filtered_and_fits_a_phone(visit: Visit) -> None:
+    ada = visit("ada")
+    ada.go("/executions")
+    rows = ada.page.get_by_role("row")
+    expect(rows.nth(2)).to_contain_text("failed")
+    ada.page.get_by_label("Status").select_option("completed")
+    expect(ada.page.get_by_text("No executions that fit.")).to_be_visible()
+    ada.page.get_by_label("Status").select_option("")
+    expect(rows.nth(2)).to_be_visible()
+    ada.page.set_viewport_size({"width": 390, "height": 844})
+    assert ada.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert ada.faults() == []
+    ada.shot("phone")
+    menu = ada.page.get_by_role("button", name="Menu")
+    menu.press("Enter")
+    expect(menu).to_have_attribute("aria-expanded", "true")
+    ada.page.set_viewport_size({"width": 1280, "height": 860})
+
+
+def test_dark_and_light_can_be_chosen_and_both_can_be_read(visit: Visit) -> None:
+    ada = visit("ada")
+    ada.go("/executions")
+    for theme in ("dark", "light"):
+        ada.page.get_by_label("Theme").select_option(theme)
+        assert ada.faults() == [], theme
+        ada.shot(theme)
+    ada.page.reload()
+    expect(ada.page.locator("html")).to_have_attribute("data-theme", "light")
+    ada.page.get_by_label("Theme").select_option("")
+
+
+def test_a_broken_stream_goes_on_where_it_broke_off(visit: Visit) -> None:
+    """The second request names the last event that was seen, and shows none of them twice."""
+    ada = visit("ada")
+    steps = [{"id": "ask", "action": "approval", "allow_self": True}]
+    ada.api("POST", "/intents", {"name": "patient", "definition": {"steps": steps}})
+    begun = ada.api("POST", "/intents/patient/execute", {})["execution_id"]
+    # The first answer is cut off behind its first event, as by a network that goes away.
+    cut = ada.api("GET", f"/executions/{begun}/events")["items"][0]
+    sent: list[str | None] = []
+
+    def stream(route: Any) -> None:
+        sent.append(route.request.headers.get("last-event-id"))
+        if len(sent) > 1:
+            route.continue_()
+            return
+        text = f'id: {cut["cursor"]}\ndata: {{"type": "execution_started", "time": "{cut["time"]}"}}\n\n'
+        route.fulfill(status=200, headers={"Content-Type": "text/event-stream"}, body=text)
+
+    ada.page.route("**/events", stream)
+    ada.go(f"/executions/{begun}")
+    events = ada.page.get_by_role("log", name="Events")
+    expect(events).to_contain_text("approval requested")
+    expect(events.get_by_text("execution started")).to_have_count(1)
+    assert sent == [None, cut["cursor"]]
+    ada.page.unroute("**/events")
+    ada.page.get_by_role("button", name="Approve", exact=True).click()
+    ada.page.get_by_role("button", name="Approve it").click()
+    expect(ada.page.locator(".page-head .status")).to_have_text("completed")
+
+
+def test_who_has_signed_out_has_to_sign_in_again(visit: Visit) -> None:
+    bob = visit("bob")
+    bob.page.get_by_role("button", name="Sign out").click()
+    expect(bob.page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert bob.page.evaluate("sessionStorage.getItem('quantum.session')") is None
+    assert bob.faults() == []
+    bob.shot("sign-in")
