@@ -10,6 +10,9 @@ from typing import Any, override
 import pytest
 
 from examples.modules.provisioner import MANIFEST, Server
+from shared.ports.documents import TENANCY, Delete
+from shared.security.scope import TenantScope
+from shared.services.module_uses import ModuleUses
 from tests.http.harness import Opening, Stage, World
 from tests.stores import BOTH_STORES
 
@@ -386,3 +389,41 @@ async def test_an_endpoint_that_fails_again_and_again_is_left_alone_for_a_while(
     assert (outcome["status"], faulty.asked) == ("retry", 5)
     assert outcome["delay"] > 3
     assert (await step_of(world, execution))["error"]["code"] == "MODULE_CIRCUIT_OPEN"
+
+
+async def test_a_step_whose_module_is_gone_fails_and_says_so(world: World, provisioner: Server) -> None:
+    """It was deleted at the same moment as the execution was stored, which nobody saw."""
+    await register(world, provisioner)
+    execution = await execute(world, LEASE)
+    assert (await world.send("admin", "DELETE", "/intents/uses")).is_success
+    head = ModuleUses(world.adapters.documents)
+    scope = TenantScope("acme")
+    (version,) = await head.versions(scope, "provisioner")
+    await world.adapters.documents.transact(
+        scope, container=TENANCY, partition="modules", operations=[Delete(version.body["id"])]
+    )
+    world.platform.tenant_actions._store.kept.clear()
+    assert (await attempt(world, execution, "a", first=True))["status"] == "failed"
+    error = (await step_of(world, execution))["error"]
+    assert (error["code"], "provisioner/lease" in error["message"]) == ("MODULE_GONE", True)
+
+
+async def test_calls_tell_where_they_belong_and_which_version_asks(world: World, provisioner: Server) -> None:
+    seen: list[Mapping[str, Any]] = []
+    answer = provisioner.module.answer
+
+    def listening(call: Mapping[str, Any], key: str) -> Any:
+        seen.append({**call, "key": key})
+        return answer(call, key)
+
+    provisioner.module.answer = listening  # type: ignore[method-assign]  # to see what is sent
+    await register(world, provisioner)
+    execution = await execute(world, {**LEASE, "foreach": ["a", "b"], "environment": "${{ item }}"})
+    assert (await attempt(world, execution, "a", first=True))["status"] == "items"
+    for item in (0, 1):
+        assert (await attempt(world, execution, "a", item=item))["status"] == "completed"
+    assert [one["item"] for one in seen] == [0, 1]
+    assert len({one["key"] for one in seen}) == 2
+    assert {(one["execution"], one["step"], one["attempt"], one["version"]) for one in seen} == {
+        (execution, "a", 1, 1)
+    }
