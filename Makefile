@@ -36,9 +36,10 @@ docs: .venv/installed ## the documentation as a site in dist/docs, every link of
 	@$(PYTHON) -m sphinx -q -W --keep-going -c docs -d dist/docs/.pages . dist/docs
 	@echo "dist/docs/index.html: open it, it needs no server"
 
-reference: .venv/installed ## docs/api out of the routes and the models, docs/actions.md out of the actions
+reference: .venv/installed ## docs/api out of the routes and the models, docs/actions.md out of the actions, docs/cli-reference.md
 	@$(PYTHON) scripts/reference.py
 	@$(PYTHON) -m scripts.actions
+	@$(PYTHON) -m quantum.cli.reference > docs/cli-reference.md
 
 up: .venv/installed ## serve the platform on http://127.0.0.1:7071 with its data in .quantum
 	@$(PYTHON) -m localhost serve

@@ -2,29 +2,32 @@
 
 import os
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
 from quantum.client.addresses import base_address, path
 from quantum.client.answers import Answer
-from quantum.client.resources.approvals import Approvals
-from quantum.client.resources.audit import Audit
-from quantum.client.resources.executions import Executions
-from quantum.client.resources.intents import Intents
-from quantum.client.resources.members import Members
-from quantum.client.resources.modules import Modules
-from quantum.client.resources.policies import Policies
-from quantum.client.resources.schedules import Schedules
-from quantum.client.resources.secrets import Secrets
-from quantum.client.resources.subscriptions import Subscriptions
-from quantum.client.resources.tenants import Tenants
 from quantum.client.retries import Retries
 from quantum.client.streams import events
 from quantum.client.tokens import EnvironmentToken, StaticToken, TokenProvider
 from quantum.client.transport import KEY, Transport
 from quantum.contract.health import Health
 from quantum.contract.stats import Stats
+
+if TYPE_CHECKING:
+    from quantum.client.resources.approvals import Approvals
+    from quantum.client.resources.audit import Audit
+    from quantum.client.resources.executions import Executions
+    from quantum.client.resources.intents import Intents
+    from quantum.client.resources.members import Members
+    from quantum.client.resources.modules import Modules
+    from quantum.client.resources.policies import Policies
+    from quantum.client.resources.schedules import Schedules
+    from quantum.client.resources.secrets import Secrets
+    from quantum.client.resources.subscriptions import Subscriptions
+    from quantum.client.resources.tenants import Tenants
 
 LOCAL = "http://127.0.0.1:7071"
 SECONDS = 60.0
@@ -70,17 +73,6 @@ class Client:
         sender.base_url = httpx.URL(self.url)
         provider = StaticToken(token) if isinstance(token, str) else token
         self._transport = Transport(sender, token=provider, tenant=tenant, retries=retries or Retries())
-        self.executions = Executions(self._transport)
-        self.intents = Intents(self._transport, self.executions)
-        self.approvals = Approvals(self._transport, self.executions)
-        self.schedules = Schedules(self._transport)
-        self.subscriptions = Subscriptions(self._transport)
-        self.policies = Policies(self._transport)
-        self.members = Members(self._transport)
-        self.tenants = Tenants(self._transport)
-        self.modules = Modules(self._transport)
-        self.secrets = Secrets(self._transport)
-        self.audit = Audit(self._transport)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -99,6 +91,74 @@ class Client:
     def set_tenant(self, tenant: str | None) -> None:
         """What is asked from now on is for that tenant."""
         self._transport.tenant = tenant
+
+    # Each noun is loaded when it is first used: the models of all take longer than most programs run.
+
+    @cached_property
+    def intents(self) -> "Intents":
+        from quantum.client.resources.intents import Intents
+
+        return Intents(self._transport, self.executions)
+
+    @cached_property
+    def executions(self) -> "Executions":
+        from quantum.client.resources.executions import Executions
+
+        return Executions(self._transport)
+
+    @cached_property
+    def approvals(self) -> "Approvals":
+        from quantum.client.resources.approvals import Approvals
+
+        return Approvals(self._transport, self.executions)
+
+    @cached_property
+    def schedules(self) -> "Schedules":
+        from quantum.client.resources.schedules import Schedules
+
+        return Schedules(self._transport)
+
+    @cached_property
+    def subscriptions(self) -> "Subscriptions":
+        from quantum.client.resources.subscriptions import Subscriptions
+
+        return Subscriptions(self._transport)
+
+    @cached_property
+    def policies(self) -> "Policies":
+        from quantum.client.resources.policies import Policies
+
+        return Policies(self._transport)
+
+    @cached_property
+    def members(self) -> "Members":
+        from quantum.client.resources.members import Members
+
+        return Members(self._transport)
+
+    @cached_property
+    def tenants(self) -> "Tenants":
+        from quantum.client.resources.tenants import Tenants
+
+        return Tenants(self._transport)
+
+    @cached_property
+    def modules(self) -> "Modules":
+        from quantum.client.resources.modules import Modules
+
+        return Modules(self._transport)
+
+    @cached_property
+    def secrets(self) -> "Secrets":
+        from quantum.client.resources.secrets import Secrets
+
+        return Secrets(self._transport)
+
+    @cached_property
+    def audit(self) -> "Audit":
+        from quantum.client.resources.audit import Audit
+
+        return Audit(self._transport)
 
     async def get(
         self, path: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None

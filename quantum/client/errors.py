@@ -32,10 +32,12 @@
 """
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from quantum.contract.executions import Execution
 from quantum.contract.problems import Problem
+
+if TYPE_CHECKING:  # its models take longer to make than most programs run
+    from quantum.contract.executions import Execution
 
 
 class QuantumError(Exception):
@@ -57,7 +59,7 @@ class WaitTimeoutError(QuantumError):
 class ExecutionFailedError(QuantumError):
     """An execution ended otherwise than completed."""
 
-    def __init__(self, execution: Execution) -> None:
+    def __init__(self, execution: "Execution") -> None:
         error = execution.error or {}
         place = f" in step {error['step']}" if error.get("step") else ""
         why = error.get("message", "no reason was recorded")

@@ -1,0 +1,3 @@
+from quantum.cli.main import main
+
+main()

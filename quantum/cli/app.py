@@ -1,0 +1,66 @@
+"""All commands, and the options before them."""
+
+from typing import Annotated
+
+import typer
+
+from quantum.cli.commands import (
+    audit,
+    executions,
+    intents,
+    members,
+    modules,
+    policies,
+    profile,
+    schedules,
+    secrets,
+    sign_in,
+    subscriptions,
+)
+from quantum.cli.session import Session
+
+EXITS = (
+    "Exit status: 0 it is done, 1 an execution failed or the platform could not be asked, 2 the command or a "
+    "file is wrong, 3 sign in, or you may not, 4 not found, 5 conflict, 130 interrupted."
+)
+app = typer.Typer(
+    name="quantum",
+    no_args_is_help=True,
+    help="Say what should happen, and see it happen.",
+    epilog=EXITS,
+    pretty_exceptions_show_locals=False,  # they may have a token in them
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+@app.callback()
+def begin(
+    context: typer.Context,
+    profile: Annotated[
+        str | None, typer.Option(envvar="QUANTUM_PROFILE", help="The profile that is meant.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(envvar="QUANTUM_URL", help="The platform, for this once.")
+    ] = None,
+    tenant: Annotated[
+        str | None, typer.Option(envvar="QUANTUM_TENANT", help="The tenant, for this once.")
+    ] = None,
+) -> None:
+    """Say what should happen, and see it happen."""
+    if not context.resilient_parsing:
+        context.obj = Session.begin(profile=profile, url=url, tenant=tenant)
+
+
+RUN, SEE, WHO = "Run", "Resources", "Who and where"
+app.command(rich_help_panel=RUN, epilog="Example: quantum plan deploy -p region=westus")(intents.plan)
+app.command(rich_help_panel=RUN, epilog="Example: quantum execute deploy -p replicas=3 --watch")(
+    intents.execute
+)
+app.command("dry-run", rich_help_panel=RUN, epilog="Example: quantum dry-run deploy")(intents.dry_run)
+for noun in (intents, executions, schedules, secrets, members, policies, modules, subscriptions, audit):
+    app.add_typer(noun.app, name=noun.__name__.rpartition(".")[2], rich_help_panel=SEE)
+app.command(rich_help_panel=WHO, epilog="Example: quantum login http://127.0.0.1:7071")(sign_in.login)
+app.command(rich_help_panel=WHO, epilog="Example: quantum logout")(sign_in.logout)
+app.command(rich_help_panel=WHO, epilog="Example: quantum whoami -o json")(sign_in.whoami)
+app.add_typer(sign_in.tenant, name="tenant", rich_help_panel=WHO)
+app.add_typer(profile.app, name="profile", rich_help_panel=WHO)

@@ -1,0 +1,250 @@
+"""Executions: what runs and has run."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from quantum.cli import inputs, watching
+from quantum.cli.exits import Exit
+from quantum.cli.output import Format, Output, detail, field, moment, show
+from quantum.cli.session import each, fail, run
+
+if TYPE_CHECKING:  # loaded when it is needed
+    from quantum.client import Client
+
+app = typer.Typer(no_args_is_help=True, help="What runs and has run.")
+Id = Annotated[str, typer.Argument(help="Of the execution.")]
+Reason = Annotated[str | None, typer.Option(help="Why; it is told in the audit trail.")]
+Comment = Annotated[str | None, typer.Option(help="Why.")]
+Step = Annotated[str | None, typer.Argument(help="The step; if left out, the one that asks.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it to its end.")]
+COLUMNS = {
+    "ID": field("execution_id"),
+    "INTENT": field("intent_id"),
+    "STATUS": field("status"),
+    "DONE": lambda one: f"{one['progress']['percent']} %",
+    "CREATED": moment("created_at"),
+    "BY": field("created_by"),
+}
+STEP_COLUMNS = {
+    "STEP": field("id"),
+    "ACTION": field("action"),
+    "STATUS": field("status"),
+    "ATTEMPTS": field("attempts"),
+    "SECONDS": lambda step: None if step["duration"] is None else f"{step['duration']:.1f}",
+    "WHY": lambda step: (step["error"] or {}).get("message") or _waiting(step),
+}
+
+
+@app.command("list", epilog="Example: quantum executions list --intent deploy --status failed")
+def list_(
+    context: typer.Context,
+    *,
+    intent: Annotated[str | None, typer.Option(help="Its name, or the id of a version.")] = None,
+    status: Annotated[str | None, typer.Option(help="running, waiting, completed, failed, …")] = None,
+    since: Annotated[str | None, typer.Option(help="Created at or after, as 2024-01-04T10:00:00Z.")] = None,
+    until: Annotated[str | None, typer.Option(help="Created before.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    output: Output = Format.TABLE,
+) -> None:
+    """List executions, the newest first."""
+
+    async def find(client: "Client") -> list[dict[str, Any]]:
+        asked: Any = {"intent": intent, "status": status, "since": since, "until": until}
+        found = client.executions.list(**asked, limit=min(limit, 200))
+        return await first(limit, found)
+
+    show(run(context, find), output, COLUMNS)
+
+
+@app.command(epilog="Example: quantum executions get 01HKAJ5W1QZ5M5V7YB4W6N8T2C")
+def get(context: typer.Context, execution: Id, output: Output = Format.TABLE) -> None:
+    """How an execution stands, with each step."""
+
+    async def read(client: "Client") -> dict[str, Any]:
+        return (await client.executions.get(execution)).model_dump(mode="json", by_alias=True)
+
+    found = run(context, read)
+    if output is not Format.TABLE:
+        show(found, output, COLUMNS)
+        return
+    more = {"ERROR": field("error", "message")} if found["error"] else {}
+    detail(found, output, COLUMNS | more | ({"OUTPUTS": field("outputs")} if found["outputs"] else {}))
+    print()
+    show(found["steps"], output, STEP_COLUMNS)
+
+
+@app.command(epilog="Example: quantum executions watch 01HKAJ5W1QZ5M5V7YB4W6N8T2C")
+def watch(context: typer.Context, execution: Id) -> None:
+    """Follow an execution to its end. Ctrl-C detaches; the execution goes on."""
+    watching.watch(context, execution)
+
+
+@app.command(epilog="Example: quantum executions events 01HKAJ5W1QZ5M5V7YB4W6N8T2C -o json")
+def events(
+    context: typer.Context,
+    execution: Id,
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Until it ends; else what there is.")
+    ] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """What has happened in an execution; as JSON, an event a line."""
+    import json
+
+    def tell(event: dict[str, Any]) -> None:
+        print(
+            json.dumps(event, ensure_ascii=False) if output is Format.JSON else watching.line(event),
+            flush=True,
+        )
+
+    async def read(client: "Client") -> None:
+        there = watching.events_of(execution)
+        cursor: str | None = None
+        while not follow:
+            page = await client.get(there, params={"limit": 200} | ({"cursor": cursor} if cursor else {}))
+            for event in page["items"]:
+                tell(event)
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+        async for event in client.stream(there):
+            tell(event)
+
+    run(context, read, quiet=True)
+
+
+@app.command(epilog="Example: quantum executions list --status running -o ids | quantum executions cancel -")
+def cancel(context: typer.Context, executions: inputs.Ids, reason: Reason = None) -> None:
+    """End executions; what they have completed is undone where it says how."""
+    _steer(context, executions, lambda client, one: client.executions.cancel(one, reason=reason))
+
+
+@app.command(epilog="Example: quantum executions terminate 01HKAJ5W1QZ5M5V7YB4W6N8T2C --reason 'it hangs'")
+def terminate(context: typer.Context, executions: inputs.Ids, reason: Reason = None) -> None:
+    """End executions at once; nothing is undone."""
+    _steer(context, executions, lambda client, one: client.executions.terminate(one, reason=reason))
+
+
+@app.command(epilog="Example: quantum executions pause 01HKAJ5W1QZ5M5V7YB4W6N8T2C --reason maintenance")
+def pause(context: typer.Context, executions: inputs.Ids, reason: Reason = None) -> None:
+    """Let no further step begin."""
+    _steer(context, executions, lambda client, one: client.executions.pause(one, reason=reason))
+
+
+@app.command(epilog="Example: quantum executions resume 01HKAJ5W1QZ5M5V7YB4W6N8T2C")
+def resume(context: typer.Context, executions: inputs.Ids, reason: Reason = None) -> None:
+    """Have what is paused go on."""
+    _steer(context, executions, lambda client, one: client.executions.resume(one, reason=reason))
+
+
+@app.command(epilog="Example: quantum executions retry 01HKAJ5W1QZ5M5V7YB4W6N8T2C --from build --watch")
+def retry(
+    context: typer.Context,
+    execution: Id,
+    *,
+    steps: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="STEP", help="Run it again although it ended well. Repeat it."),
+    ] = None,
+    repeat_irreversible: Annotated[bool, typer.Option(help="Also what cannot be undone.")] = False,
+    reason: Reason = None,
+    watch: Watch = False,
+) -> None:
+    """Run again what did not end well, as a new execution; what did is kept."""
+
+    async def begin(client: "Client") -> str:
+        repeat: Literal[True] | None = True if repeat_irreversible else None
+        retried = await client.executions.retry(
+            execution, steps=steps, repeat_irreversible=repeat, reason=reason
+        )
+        return retried.execution_id
+
+    started(context, run(context, begin), watch=watch)
+
+
+@app.command(
+    epilog="Example: quantum executions approve 01HKAJ5W1QZ5M5V7YB4W6N8T2C --comment 'tests are green'"
+)
+def approve(context: typer.Context, execution: Id, step: Step = None, comment: Comment = None) -> None:
+    """Approve what a step asks for."""
+    _decide(context, execution, step, comment, approve=True)
+
+
+@app.command(
+    epilog="Example: quantum executions reject 01HKAJ5W1QZ5M5V7YB4W6N8T2C --comment 'not on a Friday'"
+)
+def reject(context: typer.Context, execution: Id, step: Step = None, comment: Comment = None) -> None:
+    """Reject it."""
+    _decide(context, execution, step, comment, approve=False)
+
+
+@app.command(epilog="Example: quantum executions approvals")
+def approvals(context: typer.Context, output: Output = Format.TABLE) -> None:
+    """What waits for people in the tenant."""
+
+    async def find(client: "Client") -> list[dict[str, Any]]:
+        return [
+            {"execution_id": one.execution_id, "intent_id": one.intent_id, "step": one.step}
+            | {"approval": one.approval.model_dump(mode="json")}
+            async for one in client.approvals.pending()
+        ]
+
+    columns = {"EXECUTION": field("execution_id"), "INTENT": field("intent_id"), "STEP": field("step")}
+    columns |= {"ASKS": field("approval", "message"), "SINCE": lambda one: moment("since")(one["approval"])}
+    columns |= {"HAS": lambda one: f"{one['approval']['have']} of {one['approval']['required']}"}
+    show(run(context, find), output, columns)
+
+
+def started(context: typer.Context, execution: str, *, watch: bool) -> None:
+    """Print the id of what was started, or follow it."""
+    if not watch:
+        print(execution)
+        return
+    watching.watch(context, execution)
+
+
+async def first(limit: int, found: Any) -> list[dict[str, Any]]:
+    """As many of a listing as are wanted."""
+    shown: list[dict[str, Any]] = []
+    async for one in found:
+        shown.append(one.model_dump(mode="json", by_alias=True))
+        if len(shown) == limit:
+            break
+    return shown
+
+
+def _steer(
+    context: typer.Context, executions: list[str], steer: "Callable[[Client, str], Awaitable[Any]]"
+) -> None:
+    async def one_of(client: "Client", execution: str) -> str:
+        return f"{execution} {(await steer(client, execution)).status}"
+
+    each(context, inputs.ids(executions), one_of)
+
+
+def _decide(
+    context: typer.Context, execution: str, step: str | None, comment: str | None, *, approve: bool
+) -> None:
+    async def decide(client: "Client") -> str:
+        asking = step or await _asking(client, execution)
+        say = client.approvals.approve if approve else client.approvals.reject
+        decided = await say(execution, asking, comment=comment)
+        return f"{execution} {asking} {decided.approval.status}"
+
+    print(run(context, decide))
+
+
+async def _asking(client: "Client", execution: str) -> str:
+    steps = (await client.executions.get(execution)).steps
+    asking = [step.id for step in steps if step.approval and step.approval.status == "waiting"]
+    if len(asking) != 1:
+        which = ", ".join(asking) or "none"
+        fail(f"name the step of {execution}: those that ask now are: {which}", Exit.CONFLICT)
+    return asking[0]
+
+
+def _waiting(step: dict[str, Any]) -> str:
+    return ", ".join(f"waits for {one['for']}" for one in step["waiting"])

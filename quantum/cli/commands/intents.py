@@ -1,0 +1,263 @@
+"""Intents: what should happen."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quantum.cli import applying, inputs
+from quantum.cli.commands.executions import first, started
+from quantum.cli.exits import Exit
+from quantum.cli.output import Format, Output, as_yaml, detail, field, joined, moment, show
+from quantum.cli.session import each, run
+
+if TYPE_CHECKING:  # loaded when it is needed
+    from quantum.client import Client
+
+app = typer.Typer(no_args_is_help=True, help="What should happen.")
+Name = Annotated[str, typer.Argument(help="Of the intent.")]
+Id = Annotated[str, typer.Argument(help="A name, or the id of a version such as deploy-v2.")]
+Files = Annotated[
+    list[Path], typer.Option("--file", "-f", help="A file or a folder; `-`: standard input. Repeat it.")
+]
+COLUMNS = {
+    "ID": field("id"),
+    "STATUS": field("status"),
+    "LABELS": joined("labels"),
+    "UPDATED": moment("updated_at"),
+    "BY": field("created_by"),
+    "DESCRIPTION": field("description"),
+}
+PLAN_COLUMNS = {
+    "STEP": field("id"),
+    "ACTION": field("action"),
+    "WHERE": field("where"),
+    "EFFECT": field("side_effect"),
+    "AFTER": joined("depends_on"),
+    "WHEN": field("when"),
+}
+
+
+@app.command(epilog="Example: quantum intents validate deploy.yaml")
+def validate(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="Files or folders; `-` is standard input.")],
+) -> None:
+    """Say all that is wrong with intents, and store nothing."""
+    given = [(path, document) for path in inputs.files(files) for document in inputs.documents(path)]
+
+    async def look(client: "Client") -> list[Any]:
+        return [await client.intents.validate(document) for _, document in given]
+
+    reports = run(context, look)
+    for (path, document), report in zip(given, reports, strict=True):
+        name = f"{path} ({document['name']})" if document.get("name") else str(path)
+        print(f"{'✓' if report.valid else '✗'} {name}")
+        for mark, places in (("error", report.errors), ("advice", report.warnings)):
+            for place in places:
+                print(f"  {mark} {place.pointer or '/'}: {place.message}")
+    if not all(report.valid for report in reports):
+        raise typer.Exit(Exit.USAGE)
+
+
+@app.command(epilog="Example: quantum intents apply -f intents/ --yes")
+def apply(
+    context: typer.Context,
+    files: Files,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    plan_only: Annotated[bool, typer.Option("--plan", help="Only show what would change.")] = False,
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", help="What the new versions are about.")
+    ] = None,
+) -> None:
+    """Have the platform's intents be as files say: shows what would change, asks, and does it."""
+    documents = [document for path in inputs.files(files) for document in inputs.documents(path)]
+    changes = run(context, lambda client: applying.plan(client, documents))
+    for change in changes:
+        print(change.told())
+    if applying.refused(changes):
+        raise typer.Exit(Exit.USAGE)
+    todo = [change for change in changes if change.verb != "unchanged"]
+    if plan_only or not todo:
+        return
+    if not yes:
+        applying.confirm(len(todo))
+    for line in run(context, lambda client: applying.apply(client, todo, message)):
+        print(line)
+
+
+@app.command("list", epilog="Example: quantum intents list -q deploy --label team:web")
+def list_(
+    context: typer.Context,
+    *,
+    q: Annotated[
+        str | None, typer.Option("--query", "-q", help="Words that must all be somewhere in it.")
+    ] = None,
+    status: Annotated[str | None, typer.Option(help="draft, active, deprecated or archived.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="KEY:VALUE. Repeat it.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only those that use it.")] = None,
+    sort: Annotated[
+        str, typer.Option(help="name, created_at or updated_at; with - before it, turned round.")
+    ] = "name",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    output: Output = Format.TABLE,
+) -> None:
+    """List and search intents."""
+
+    async def find(client: "Client") -> list[dict[str, Any]]:
+        asked: Any = {"q": q, "status": status, "label": label, "action": action, "sort": sort}
+        return await first(limit, client.intents.list(**asked, limit=min(limit, 200)))
+
+    show(run(context, find), output, COLUMNS)
+
+
+@app.command(epilog="Example: quantum intents get deploy -o yaml")
+def get(context: typer.Context, intent: Id, output: Output = Format.TABLE) -> None:
+    """An intent with its definition."""
+
+    async def read(client: "Client") -> dict[str, Any]:
+        return (await client.intents.get(intent)).model_dump(mode="json", exclude_unset=True)
+
+    found = run(context, read)
+    detail(found, output, COLUMNS)
+    if output is Format.TABLE:
+        print(f"\n{as_yaml(found['definition'])}", end="")
+
+
+@app.command(epilog="Example: quantum intents versions deploy")
+def versions(context: typer.Context, name: Name, output: Output = Format.TABLE) -> None:
+    """The history of an intent, newest first."""
+
+    async def read(client: "Client") -> list[dict[str, Any]]:
+        return [one.model_dump(mode="json") async for one in client.intents.versions(name)]
+
+    columns = {"ID": field("id"), "STATE": field("state"), "CREATED": moment("created_at")}
+    show(run(context, read), output, columns | {"BY": field("created_by"), "MESSAGE": field("message")})
+
+
+@app.command(epilog="Example: quantum intents diff deploy --from 1 --to 3")
+def diff(
+    context: typer.Context,
+    name: Name,
+    *,
+    old: Annotated[int | None, typer.Option("--from", min=1, help="The version before.")] = None,
+    new: Annotated[
+        int | None, typer.Option("--to", min=1, help="The version after; the latest if left out.")
+    ] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """What changed between two versions of an intent, in words; as JSON or YAML, with a JSON Patch."""
+
+    async def read(client: "Client") -> dict[str, Any]:
+        found = await client.intents.diff(name, old=old, new=new)
+        return found.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    found = run(context, read)
+    if output is Format.TABLE:
+        print(f"{name}, version {found['from']} to {found['to']}\n{found['text'] or 'nothing changed'}")
+    else:
+        show(found, output, {"NAME": field("name")})
+
+
+@app.command(epilog="Example: quantum intents rollback deploy 2 -m 'version 3 was too slow'")
+def rollback(
+    context: typer.Context,
+    name: Name,
+    version: Annotated[int, typer.Argument(min=1, help="The version that it shall be again.")],
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", help="What the new version is about.")
+    ] = None,
+) -> None:
+    """Make an intent what it was, as a new version."""
+    print(run(context, lambda client: client.intents.rollback(name, version, message=message)).id)
+
+
+@app.command(epilog="Example: quantum intents list --label old:true -o ids | quantum intents archive -")
+def archive(context: typer.Context, intents: inputs.Ids) -> None:
+    """Retire intents; what runs of them goes on."""
+
+    async def one_of(client: "Client", intent: str) -> str:
+        name = (await client.intents.get(intent)).name
+        await client.intents.archive(name)
+        return f"{name} archived"
+
+    each(context, inputs.ids(intents), one_of)
+
+
+def plan(
+    context: typer.Context,
+    intent: Id,
+    *,
+    values: inputs.Set = None,
+    file: inputs.SetFile = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """What executing an intent would do, before anything is done. Status 1: it would be refused."""
+    given = inputs.parameters(values, file)
+
+    async def read(client: "Client") -> dict[str, Any]:
+        return (await client.intents.plan(intent, given)).model_dump(mode="json", by_alias=True)
+
+    found = run(context, read)
+    if output is Format.TABLE:
+        show(found["graph"]["nodes"], output, PLAN_COLUMNS)
+        for mark, places in (("refused", found["blockers"]), ("advice", found["warnings"])):
+            for place in places:
+                print(f"{mark}: {place['pointer']}: {place['message']}")
+        print(f"\nTo execute exactly this: quantum execute {found['intent_id']} --plan {found['plan_hash']}")
+    else:
+        show(found, output, {"PLAN": field("plan_hash")})
+    if found["blockers"]:
+        raise typer.Exit(Exit.FAILED)
+
+
+def execute(
+    context: typer.Context,
+    intent: Id,
+    *,
+    values: inputs.Set = None,
+    file: inputs.SetFile = None,
+    plan: Annotated[str | None, typer.Option(help="Only if it is still this plan, by its hash.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Of your own: the same is one execution, however often.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it to its end.")] = False,
+) -> None:
+    """Execute an intent, and print the execution's id or follow it."""
+    given = inputs.parameters(values, file)
+
+    async def begin(client: "Client") -> str:
+        begun = await client.intents.execute(intent, given, plan_hash=plan, idempotency_key=key)
+        return begun.execution_id
+
+    started(context, run(context, begin), watch=watch)
+
+
+def dry_run(
+    context: typer.Context,
+    intent: Id,
+    *,
+    values: inputs.Set = None,
+    file: inputs.SetFile = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Walk through an intent with every decision, do nothing, and say what each step would do."""
+    given = inputs.parameters(values, file)
+
+    async def walk(client: "Client") -> dict[str, Any]:
+        begun = await client.intents.execute(intent, given, dry_run=True)
+        ended = await client.executions.wait(begun.execution_id)
+        return ended.model_dump(mode="json", by_alias=True)
+
+    found = run(context, walk)
+    columns = {
+        "STEP": field("id"),
+        "ACTION": field("action"),
+        "STATUS": field("status"),
+        "WOULD": field("would"),
+    }
+    show(found["steps"] if output is Format.TABLE else found, output, columns)
+    if found["status"] != "completed":
+        print(f"it would have {found['status']}: {(found['error'] or {}).get('message')}")
+        raise typer.Exit(Exit.FAILED)

@@ -1,0 +1,63 @@
+"""Schedules: intents that are executed by themselves."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quantum.cli import inputs
+from quantum.cli.commands.kept import kept
+from quantum.cli.output import field, moment, second
+from quantum.cli.session import each, run
+
+if TYPE_CHECKING:  # loaded when it is needed
+    from quantum.client import Client
+
+COLUMNS = {"NAME": field("name"), "INTENT": field("intent"), "CRON": field("cron"), "ZONE": field("timezone")}
+COLUMNS |= {"STATUS": field("status"), "NEXT": lambda one: second(next(iter(one["next_fire_times"]), None))}
+COLUMNS |= {"LAST": lambda one: moment("started_at")(one.get("last_execution") or {})}
+app = kept("schedules", COLUMNS, example="nightly", help="Intents that are executed by themselves.")
+REPLACED = ("intent", "cron", "timezone", "parameters", "overlap", "catch_up", "start", "end", "description")
+
+
+@app.command(
+    "set", epilog="Example: quantum schedules set nightly backup --cron '30 2 * * *' --timezone Europe/Berlin"
+)
+def put(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Of the schedule.")],
+    intent: Annotated[str, typer.Argument(help="What is executed: a name, or the id of a version.")],
+    *,
+    cron: Annotated[str, typer.Option(help="Minute, hour, day, month, weekday; or @daily and such.")],
+    timezone: Annotated[str, typer.Option(help="In which the times are.")] = "UTC",
+    values: inputs.Set = None,
+    file: inputs.SetFile = None,
+    overlap: Annotated[str, typer.Option(help="skip, queue or allow, when the last goes on.")] = "skip",
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+) -> None:
+    """Have an intent executed at times, in your name."""
+    given: Any = {"intent": intent, "cron": cron, "timezone": timezone, "overlap": overlap}
+    given |= {"parameters": inputs.parameters(values, file), "description": description}
+    stored = run(context, lambda client: client.schedules.put(name, **given))
+    print(f"{name} is {stored.status}; next: {', '.join(stored.next_fire_times[:3])}")
+
+
+@app.command(epilog="Example: quantum schedules pause nightly")
+def pause(context: typer.Context, names: inputs.Ids) -> None:
+    """Have schedules rest; no time of the meantime is made up."""
+    _rest(context, names, paused=True)
+
+
+@app.command(epilog="Example: quantum schedules resume nightly")
+def resume(context: typer.Context, names: inputs.Ids) -> None:
+    """Have them go on, in your name."""
+    _rest(context, names, paused=False)
+
+
+def _rest(context: typer.Context, names: list[str], *, paused: bool) -> None:
+    async def one_of(client: "Client", name: str) -> str:
+        answer = await client.get(f"/api/v1/schedules/{name}")
+        there: Any = {key: value for key, value in answer.json().items() if key in REPLACED}
+        stored = await client.schedules.put(name, **there | {"paused": paused}, if_match=answer.etag)
+        return f"{name} {stored.status}"
+
+    each(context, inputs.ids(names), one_of)

@@ -1,0 +1,32 @@
+"""Secrets: what steps may use and nobody may read."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from quantum.cli.commands.kept import kept
+from quantum.cli.exits import Exit
+from quantum.cli.output import field, moment
+from quantum.cli.session import fail, run
+
+COLUMNS = {"NAME": field("name"), "VERSION": field("version"), "UPDATED": moment("updated_at")}
+COLUMNS |= {"BY": field("updated_by"), "DESCRIPTION": field("description")}
+app = kept("secrets", COLUMNS, example="REGISTRY_TOKEN", help="What steps may use and nobody may read.")
+
+
+@app.command("set", epilog="Example: openssl rand -hex 16 | quantum secrets set REGISTRY_TOKEN")
+def put(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Steps have it as ${{ secrets.NAME }}.")],
+    description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+) -> None:
+    """Put a secret, or its next value, from standard input or by typing it unseen; never as an argument."""
+    if sys.stdin.isatty():
+        value = typer.prompt("Value", hide_input=True, confirmation_prompt=True)
+    else:
+        value = sys.stdin.read().removesuffix("\n")
+    if not value:
+        fail("there is no value on standard input", Exit.USAGE)
+    stored = run(context, lambda client: client.secrets.put(name, value, description=description))
+    print(f"{stored.name} has version {stored.version}")

@@ -1,0 +1,138 @@
+"""Who you are: login, logout, whoami, and the tenant in use."""
+
+import os
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from quantum.cli import profiles, session
+from quantum.cli.exits import Exit
+from quantum.cli.output import Format, Output, detail, field, joined, show
+from quantum.cli.session import fail, of, run
+
+if TYPE_CHECKING:  # loaded when it is needed
+    from quantum.client import Client
+    from quantum.client.sign_in import SignedIn
+
+tenant = typer.Typer(no_args_is_help=True, help="Which of your tenants is meant.")
+
+
+def login(
+    context: typer.Context,
+    url: Annotated[
+        str | None, typer.Argument(help="The platform's address; that of the profile if left out.")
+    ] = None,
+    *,
+    name: Annotated[
+        str | None, typer.Option("--as", metavar="PROFILE", help="The profile to keep it as.")
+    ] = None,
+    authority: Annotated[
+        str | None,
+        typer.Option(
+            help="Who signs in there: https://login.microsoftonline.com/<tenant>, or another issuer."
+        ),
+    ] = None,
+    client_id: Annotated[str | None, typer.Option(help="This command's registration there.")] = None,
+    scope: Annotated[str | None, typer.Option(help="The platform's scope there.")] = None,
+    device: Annotated[
+        bool | None,
+        typer.Option("--device/--browser", help="By a code for any browser, or this machine's browser."),
+    ] = None,
+) -> None:
+    """Sign in to a platform, and use it from then on."""
+    began = of(context)
+    kept = name or began.name
+    known = profiles.load(profiles.folder())
+    before = known.get(kept)
+    address = (url or began.profile.url).rstrip("/")
+    said = {"url": address, "authority": authority, "client_id": client_id, "scope": scope}
+    if before.url != address:
+        before = replace(before, authority=None, tenant=None)
+    profile = replace(before, **{key: value for key, value in said.items() if value})
+    if profile.authority is None and urlsplit(address).scheme == "https":
+        fail(
+            "say who signs in there, with --authority: https://login.microsoftonline.com/<tenant>", Exit.USAGE
+        )
+    there = session.Session(kept, profile, os.environ)
+    there.client()  # an address that no token may be sent to is refused before anybody signs in
+    _sign_in(there, device=_no_browser() if device is None else device)
+    profiles.save(profiles.folder(), known.put(kept, profile, use=True))
+    context.obj = there
+    me = run(context, _me)
+    if me["tenant_id"] is None and me["tenants"]:
+        print("You are a member of several tenants: quantum tenant use", me["tenants"][0]["id"])
+    print(f"Signed in to {address} as {me['principal'] or me['subject']}")
+
+
+def logout(context: typer.Context) -> None:
+    """Forget who is signed in to this platform, with all tokens."""
+    from quantum.client.sign_in import SignedIn
+
+    count = SignedIn(of(context).issuer()).sign_out()
+    print("Signed out" if count else "Nobody was signed in")
+
+
+def whoami(context: typer.Context, output: Output = Format.TABLE) -> None:
+    """Who you are to the platform, in which tenants, and what you may do."""
+    url = of(context).profile.url
+    columns = {"PRINCIPAL": lambda me: me["principal"] or me["subject"], "TENANT": field("tenant_id")}
+    columns |= {"ROLES": joined("roles"), "TENANTS": lambda me: " ".join(t["id"] for t in me["tenants"])}
+    columns |= {"PLATFORM": lambda _: url, "MAY": joined("operations")}
+    detail(run(context, _me), output, columns)
+
+
+@tenant.command("list", epilog="Example: quantum tenant list")
+def list_tenants(context: typer.Context, output: Output = Format.TABLE) -> None:
+    """The tenants that you are a member of."""
+    me = run(context, _me)
+    used = of(context).profile.tenant or me["tenant_id"]
+    columns = {"TENANT": field("id"), "YOU": field("user"), "ROLES": joined("roles")}
+    show(me["tenants"], output, columns | {"IN USE": lambda one: one["id"] == used})
+
+
+@tenant.command("use", epilog="Example: quantum tenant use acme")
+def use_tenant(context: typer.Context, name: Annotated[str, typer.Argument(help="Its id.")]) -> None:
+    """Mean this tenant from now on, in this profile."""
+    began = of(context)
+    mine = [one["id"] for one in run(context, _me)["tenants"]]
+    if name not in mine:
+        fail(f"you are no member of {name!r}; you are of: {', '.join(mine) or 'none'}", Exit.NOT_FOUND)
+    known = profiles.load(profiles.folder())
+    changed = replace(known.get(began.name), url=began.profile.url, tenant=name)
+    profiles.save(profiles.folder(), known.put(began.name, changed))
+    print(f"{name} is meant from now on")
+
+
+async def _me(client: "Client") -> dict[str, Any]:
+    return (await client.members.me()).model_dump(mode="json")
+
+
+def _sign_in(there: session.Session, *, device: bool) -> None:
+    from quantum.client.errors import SignInError
+    from quantum.client.sign_in import Browser, DeviceCode
+
+    def code(url: str, code: str) -> None:
+        print(f"Open {url}\nand type the code {code}", file=sys.stderr, flush=True)
+
+    def address(url: str) -> None:
+        print(f"Open {url}", file=sys.stderr, flush=True)
+
+    issuer = there.issuer()
+    asking: SignedIn = DeviceCode(issuer, show=code) if device else Browser(issuer, show=address)
+    try:
+        with session.spinner("waiting until you have signed in; Ctrl-C gives up"):
+            asking.sign_in()
+    except SignInError as error:
+        fail(str(error), Exit.AUTHENTICATION)
+    except KeyboardInterrupt:
+        raise typer.Exit(Exit.INTERRUPTED) from None
+
+
+def _no_browser() -> bool:
+    """Whether there is no screen that a browser could be on."""
+    if sys.platform in {"win32", "darwin"}:
+        return "SSH_CONNECTION" in os.environ
+    return not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("BROWSER"))

@@ -1,0 +1,14 @@
+"""The `quantum` command. Nothing but typer is loaded before a command runs."""
+
+import sys
+
+
+def main() -> None:
+    """Run it; what it needs beyond the client is the extra ``cli``."""
+    try:
+        import typer  # noqa: F401  # only whether it is there
+    except ImportError:
+        sys.exit("quantum: the command needs its extra: pip install 'quantum-platform[cli]'")
+    from quantum.cli.app import app
+
+    app(prog_name="quantum")

@@ -1,0 +1,168 @@
+"""One run of the command: who asks which platform, and what becomes of an error."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from quantum.cli import profiles
+from quantum.cli.exits import Exit
+from quantum.cli.profiles import Profile
+
+if TYPE_CHECKING:  # what talks to the platform is loaded when it is talked to
+    from quantum.client import Client
+    from quantum.client.errors import QuantumError
+    from quantum.client.sign_in import Issuer
+    from quantum.client.tokens import TokenProvider
+
+SECRET = "QUANTUM_CLIENT_SECRET"  # noqa: S105  # the name of it
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the options before the command and the environment have said."""
+
+    name: str
+    profile: Profile
+    environment: Mapping[str, str]
+
+    @classmethod
+    def begin(cls, *, profile: str | None, url: str | None, tenant: str | None) -> "Session":
+        """The profile that is meant, with what was said otherwise for this once."""
+        try:
+            known = profiles.load(profiles.folder())
+        except ValueError as error:
+            fail(str(error), Exit.USAGE)
+        name = profile or known.current
+        if profile and profile not in known.named and profile != profiles.DEFAULT:
+            fail(f"there is no profile {profile!r}: quantum profile list", Exit.USAGE)
+        found = known.get(name)
+        if url:
+            found = Profile(url, None, None, found.client_id, found.scope) if url != found.url else found
+        return cls(name, replace(found, tenant=tenant or found.tenant), os.environ)
+
+    def client(self) -> "Client":
+        from quantum.client import Client
+
+        try:
+            return Client(self.profile.url, token=self._token(), tenant=self.profile.tenant)
+        except ValueError as error:
+            fail(str(error), Exit.USAGE)
+
+    def issuer(self) -> "Issuer":
+        """Who signs in here; a platform on this machine does so itself."""
+        from quantum.client.sign_in import Issuer
+
+        authority = self.profile.authority or f"{self.profile.url.rstrip('/')}/identity"
+        return Issuer(authority, self.profile.client_id, self.profile.scope)
+
+    def _token(self) -> "TokenProvider":
+        if self.environment.get("QUANTUM_TOKEN"):
+            from quantum.client.tokens import EnvironmentToken
+
+            return EnvironmentToken()
+        from quantum.client.sign_in import ClientCredentials, SignedIn
+
+        if secret := self.environment.get(SECRET):
+            return ClientCredentials(self.issuer(), secret)
+        return SignedIn(self.issuer())
+
+
+def of(context: typer.Context) -> Session:
+    """The session of a command."""
+    session = context.obj
+    assert isinstance(session, Session)
+    return session
+
+
+def run[Result](
+    context: typer.Context, work: "Callable[[Client], Awaitable[Result]]", *, quiet: bool = False
+) -> Result:
+    """What ``work`` comes to with a client; with a spinner while a person waits, unless it shows more itself.
+
+    Errors become a message and an exit status.
+    """
+    from quantum.client.errors import QuantumError
+
+    async def whole() -> Result:
+        async with of(context).client() as client:
+            return await work(client)
+
+    try:
+        with nullcontext() if quiet else spinner("asking the platform"):
+            return asyncio.run(whole())
+    except QuantumError as error:
+        refuse(error)
+    except KeyboardInterrupt:
+        raise typer.Exit(Exit.INTERRUPTED) from None
+
+
+def each(
+    context: typer.Context, names: Iterable[str], work: "Callable[[Client, str], Awaitable[str]]"
+) -> None:
+    """Do the same to each, one after the other, and say what came of it; one that fails stops no other."""
+    from quantum.client.errors import QuantumError
+
+    async def all_of(client: "Client") -> Exit:
+        worst = Exit.OK
+        for name in names:
+            try:
+                print(await work(client, name), flush=True)
+            except QuantumError as error:
+                tell(f"{name}: {error}")
+                worst = worst or status_of(error)
+        return worst
+
+    if worst := run(context, all_of, quiet=True):
+        raise typer.Exit(worst)
+
+
+def refuse(error: "QuantumError") -> NoReturn:
+    """Say what went wrong and what to do, and end."""
+    from quantum.client.errors import ApiError, SignInError
+
+    message = str(error)
+    if isinstance(error, SignInError):
+        message += "\n  sign in with: quantum login"
+    elif isinstance(error, ApiError) and error.status == 401:
+        message += "\n  sign in again with: quantum login"
+    elif isinstance(error, ApiError) and error.status >= 500:
+        message += f"\n  when you ask for help, quote the request {error.request_id}"
+    fail(message, status_of(error))
+
+
+def status_of(error: "QuantumError") -> Exit:
+    from quantum.client.errors import ApiError, SignInError
+
+    if isinstance(error, SignInError):
+        return Exit.AUTHENTICATION
+    if not isinstance(error, ApiError):
+        return Exit.FAILED
+    by_status = {401: Exit.AUTHENTICATION, 403: Exit.AUTHENTICATION, 404: Exit.NOT_FOUND}
+    by_status |= {409: Exit.CONFLICT, 412: Exit.CONFLICT}
+    usage = error.status in {400, 413, 415, 422, 428}
+    return by_status.get(error.status, Exit.USAGE if usage else Exit.FAILED)
+
+
+def fail(message: str, status: Exit = Exit.FAILED) -> NoReturn:
+    """End with a message on standard error."""
+    tell(message)
+    raise typer.Exit(status)
+
+
+def tell(message: str) -> None:
+    print(f"quantum: {message}", file=sys.stderr, flush=True)
+
+
+def spinner(what: str) -> AbstractContextManager[object]:
+    """That something goes on, for who looks at a terminal."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console  # a twentieth of a second, only for people
+
+    return Console(stderr=True).status(f"[dim]{what}[/]")
