@@ -12,6 +12,8 @@ from typing import Final
 
 MAX_PATTERN: Final = 1000
 """Characters of a pattern."""
+_TAIL: Final = re.compile(r"[^*?\[\]\\]*\Z")
+"""What stands behind all that has a meaning, and so behind all that matches."""
 _NAME, _ANY = re.compile("[^/]"), re.compile("(?s:.)")
 
 
@@ -25,6 +27,9 @@ class Glob:
     def __init__(self, pattern: str) -> None:
         if len(pattern) > MAX_PATTERN:
             raise GlobError(f"it has more than {MAX_PATTERN} characters")
+        tail = match[0] if (match := _TAIL.search(pattern)) else ""
+        self._is_plain = tail == pattern
+        self._tail = tail if self._is_plain else tail.removeprefix("/")  # which may be part of a **/
         self._steps: list[tuple[int, re.Pattern[str]]] = []
         """Places that one character leads on from, and which."""
         self._stays: list[tuple[int, re.Pattern[str]]] = []
@@ -50,6 +55,8 @@ class Glob:
         return place << 1
 
     def __call__(self, path: str) -> bool:
+        if self._is_plain or not path.endswith(self._tail):  # most paths are told apart by their ends
+            return path == self._tail
         at = self._reached(1)
         for character in path:
             steps, stays = self._moves.get(character) or self._moved(character)

@@ -35,19 +35,27 @@ class Ignored:
         self._hidden = hidden
         self._patterns = [*_patterns(text, name)]
         self._takes_back = any(pattern.takes_back for pattern in self._patterns)
+        self._above: dict[str, int] = {"": -1}
 
     def __call__(self, path: str) -> bool:
-        parents = _with_parents(path)
-        if not self._hidden.isdisjoint(parents):
+        if self._hidden and not self._hidden.isdisjoint(_with_parents(path)):
             return True
-        for pattern in reversed(self._patterns):
-            if any(pattern.matches(one) for one in parents):
-                return not pattern.takes_back
-        return False
+        last = self._last(path)
+        return last >= 0 and not self._patterns[last].takes_back
+
+    def _last(self, path: str) -> int:
+        """The number of the last pattern that matches the path or a folder that it is in; -1: none does."""
+        folder = posixpath.dirname(path)
+        if (above := self._above.get(folder)) is None:
+            above = self._above[folder] = self._last(folder)
+        for number in range(len(self._patterns) - 1, above, -1):
+            if self._patterns[number].matches(path):
+                return number
+        return above
 
     def prunes(self, folder: str) -> bool:
         """Whether nothing below the folder can be in the context, so that nobody need look."""
-        if not self._hidden.isdisjoint(_with_parents(folder)):
+        if self._hidden and not self._hidden.isdisjoint(_with_parents(folder)):
             return True
         return not self._takes_back and self(folder)
 
