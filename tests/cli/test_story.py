@@ -184,12 +184,25 @@ def test_what_a_tenant_keeps_is_set_and_deleted(quantum: Command, tmp_path: Path
     assert quantum.ok("members", "set", "zoe", "--role", "viewer", *member) == "zoe is viewer\n"
     assert json.loads(quantum.ok("members", "get", "zoe", "-o", "json"))["attributes"] == {"on_call": True}
     assert quantum("policies", "check", "intents.execute", "--user", "zoe").exit_code == Exit.FAILED
+    action = {
+        "description": "Scans.",
+        "side_effect": "pure",
+        "parameters": {"type": "object"},
+        "outputs": {"type": "object"},
+    }
+    manifest = tmp_path / "manifest.yaml"
+    manifest.write_text(yaml.safe_dump({"description": "Scans images.", "actions": {"scan": action}}))
+    assert "signed with whsec_" in quantum.ok(
+        "modules", "set", "cli-scanner", "https://8.8.8.8/scanner", str(manifest)
+    )
+    assert "signed with whsec_" in quantum.ok("modules", "rotate-key", "cli-scanner")
     for noun, name in (
         ("secrets", "CLI_TOKEN"),
         ("schedules", "cli-nightly"),
         ("policies", "cli-banned"),
         ("subscriptions", "cli-ops"),
         ("members", "zoe"),
+        ("modules", "cli-scanner"),
     ):
         assert name in quantum.ok(noun, "list", "-o", "ids").split()
         assert quantum.ok(noun, "delete", name) == f"{name} deleted\n"

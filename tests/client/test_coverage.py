@@ -17,6 +17,9 @@ from quantum.client.resources.resource import Resource
 
 APART = {
     "call_back": "what a step waits for calls it, not the platform's users",
+    "console_config": "for the web console",
+    "console_file": "as above",
+    "console_page": "as above",
     "docs": "a page for people",
     "openapi": "the contract itself",
     "intent_schema": "for editors",
@@ -32,6 +35,7 @@ GIVEN = {
     "intent": {},
     "settings": {},
     "ceiling": {},
+    "manifest": {},
 }
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # loaded when it is needed
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
 
 
-def kept(plural: str, columns: Columns, *, example: str, help: str, deleted: bool = True) -> typer.Typer:
+def kept(plural: str, columns: Columns, *, example: str, help: str) -> typer.Typer:
     """The commands ``list``, ``get`` and ``delete`` of ``client.<plural>``; more may be put beside them."""
     app = typer.Typer(no_args_is_help=True, help=help)
 
@@ -44,8 +44,7 @@ def kept(plural: str, columns: Columns, *, example: str, help: str, deleted: boo
     delete.__doc__ = f"Delete {plural}."
     app.command("list", epilog=f"Example: quantum {plural} list -o json")(list_)
     app.command("get", epilog=f"Example: quantum {plural} get {example}")(get)
-    if deleted:
-        app.command("delete", epilog=f"Example: quantum {plural} delete {example}")(delete)
+    app.command("delete", epilog=f"Example: quantum {plural} delete {example}")(delete)
     return app
 
 
