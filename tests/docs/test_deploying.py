@@ -16,7 +16,7 @@ TENANT = "deploying"
 
 def test_the_example_ships_a_shop_that_answers(host: hosting.Host) -> None:
     (example,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
-    with Api(host, tenant=TENANT, user="grace") as api:
+    with Api(host, tenant=TENANT, user="skipper") as api:
         created = api.client.post("/intents", json=json.loads(example))
         assert created.status_code == 201, created.text
         plan = api.client.post("/intents/ship-shop/plan", json={}).json()

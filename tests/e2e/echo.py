@@ -34,6 +34,11 @@ type Script = Callable[[Asked, int], Told]
 """What is answered to the request, which is the ``n``-th of this path, from 0."""
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 100  # steps come all at once
+
+
 @dataclass
 class Echo:
     """Answers each path as its script says; ``asked`` are all requests."""
@@ -68,7 +73,7 @@ class Echo:
 
             def log_message(self, *_: object) -> None: ...
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
