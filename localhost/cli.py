@@ -53,8 +53,10 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     )
     serve.set_defaults(run=_serve)
     if words[:1] != ["serve"]:
+        from localhost.backup import add_backup_command
         from localhost.identity.token import add_token_command  # its imports are 0.3 s that serve can spare
 
+        add_backup_command(commands)
         add_token_command(commands)
     return parser
 
