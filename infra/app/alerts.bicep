@@ -1,4 +1,4 @@
-// What somebody is told about. Each rule's name is a heading of docs/operating.md that says what to do.
+// What somebody is told about. Each rule's name is a heading of docs/alerts.md that says what to do.
 param actionGroupName string
 param location string
 param tags object

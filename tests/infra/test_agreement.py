@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from tests.infra.bicep.deployment import Deployment
 from tests.infra.conftest import EVERY, MAIN, deployed
 
 INFRA = MAIN.parent
-OPERATING = (ROOT / "docs" / "operating.md").read_text()
+ALERTS = (ROOT / "docs" / "alerts.md").read_text()
+SCALING = (ROOT / "docs" / "scaling.md").read_text()
+EVERY_PROFILE = ("dev", "test", "prod")
 HOST = json.loads((ROOT / "host.json").read_text())
 
 ROLES = {  # Source: "Azure built-in roles" and "Data plane role-based access control" of Cosmos DB
@@ -151,8 +154,22 @@ def test_the_documentation_says_for_each_alert_what_to_do(deployment: Deployment
         *deployment.of("Microsoft.Insights/scheduledQueryRules"),
         *deployment.of("Microsoft.Insights/metricAlerts"),
     ]
-    chapter = OPERATING.partition("## Alerts")[2].partition("\n## ")[0]
-    assert sorted(re.findall(r"^### (.+)$", chapter, re.MULTILINE)) == sorted(rule.name for rule in rules)
+    assert sorted(re.findall(r"^## (.+)$", ALERTS, re.MULTILINE)) == sorted(rule.name for rule in rules)
+
+
+def test_the_documentation_has_the_sizes_of_each_profile() -> None:
+    profiles = [json.loads((INFRA / "parameters" / f"{name}.json").read_text()) for name in EVERY_PROFILE]
+    told = re.findall(r"^\| `([\w.]+)` \| (\S+) \| (\S+) \| (\S+) \|$", SCALING, re.MULTILINE)
+    sizes = [dict(_sizes(profile)) for profile in profiles]
+    assert told == [(name, *(size[name] for size in sizes)) for name in sizes[0]]
+
+
+def _sizes(profile: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in profile.items():
+        if isinstance(value, dict):
+            yield from _sizes(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", json.dumps(value).strip('"')
 
 
 def _containers(deployment: Deployment) -> list[dict[str, Any]]:

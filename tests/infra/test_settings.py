@@ -50,6 +50,8 @@ def test_flex_consumption_has_none_of_the_settings_that_it_refuses(deployment: D
 
 def test_every_choice_of_the_documentation_is_a_parameter() -> None:
     document = (MAIN.with_name("main.parameters.json")).read_text()
-    choices = OPERATING.partition("### What can be chosen")[2].partition("\n## ")[0]
+    choices = (
+        (ROOT / "docs" / "azure.md").read_text().partition("### What can be chosen")[2].partition("\n## ")[0]
+    )
     named = set(re.findall(r"^\| `(\w+)` \| ", choices, re.MULTILINE))
     assert named == set(re.findall(r"\$\{(QUANTUM_\w+)", document))

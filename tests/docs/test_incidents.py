@@ -1,0 +1,28 @@
+"""What the page on incidents says to type finds what waits, ends it, and lets go on what was held."""
+
+import re
+
+from examples import hosting
+from tests.docs.pages import needs_curl, run, text_of
+from tests.e2e.api import Api
+
+COMMANDS = "\n".join(re.findall(r"^```sh\n(.*?)^```", text_of("incidents.md"), re.DOTALL | re.MULTILINE))
+
+
+@needs_curl
+def test_the_runbooks_find_end_retry_hold_and_let_go(host: hosting.Host) -> None:
+    with Api(host, tenant="troubled", user="olga") as api:
+        execution = api.execute(api.create([{"id": "ask", "action": "approval", "message": "Well?"}]))
+        assert any(event["type"] == "approval_requested" for event in api.events(execution))
+        shown = run(COMMANDS, host).stdout
+        ended = api.get(execution)
+        page = api.client.get(
+            f"/executions/{ended['retried_by']}/events", headers={"Accept": "application/json"}
+        )
+    assert '"for":"approval"' in shown, shown
+    assert ended["status"] == "cancelled"
+    told = [event["type"] for event in page.json()["items"]]
+    assert told[-2:] == ["execution_paused", "execution_resumed"], told
+    audited = shown.partition('"action":"secret.put"')
+    assert '"name":"DEPLOY_KEY"' in audited[0]
+    assert audited[1]
