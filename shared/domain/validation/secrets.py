@@ -105,7 +105,7 @@ _CHOSEN: Final = r"(?:^|_)(?:password|passwd|passphrase|pwd)$"
 """What names end in under which something chosen stands."""
 _MADE: Final = (
     r"(?:^|_)(?:secret|token|api_?key|access_?key|secret_?key|private_?key|client_?secret|account_?key"
-    r"|shared_access_key|signing_?key|encryption_?key|credentials?|connection_?string|authorization|auth)$"
+    r"|shared_access_key|bearer|hmac_key|signing_?key|encryption_?key|credentials?|connection_?string|authorization|auth)$"
 )
 """What names end in under which something made by chance stands."""
 _PLACEHOLDER: Final = r"[*•.xX_-]*|<[^>]*>|\{[^}]*\}|\$\w+|\$\{[^}]*\}|%\w+%|@Microsoft\.KeyVault\(.*\)"
@@ -172,6 +172,7 @@ def _collect(value: Any, path: Path, name: str | None, texts: list[_Text]) -> No
         beside = value.get("name")
         for key, item in value.items():
             own = beside if key == "value" and isinstance(beside, str) else key
+            own = "hmac_key" if (name, key) == ("hmac", "key") else own
             _collect(item, (*path, key), name if own in _VALUE_KEYS else own, texts)
     elif isinstance(value, list):
         for index, item in enumerate(value):

@@ -57,6 +57,8 @@ BY_FORM = {
     "url": "postgres://app:" + "s3cr3t@db.example.com/app",
 }
 BY_NAME: list[dict[str, Any]] = [
+    {"auth": {"bearer": "abcdef1234567890abcdef1234567890"}},
+    {"auth": {"hmac": {"key": "abcdef1234567890abcdef1234567890"}}},
     {"password": "hunter" + "2"},
     {"DB_PASSWORD": "correct-horse"},
     {"dbPassword": "x" * 3 + "y"},
