@@ -15,6 +15,7 @@ from quantum.client.errors import (
     UnauthenticatedError,
     ValidationFailedError,
 )
+from tests.http.modules import MODULE
 
 YES = {"steps": [{"id": "say", "action": "transform", "value": "yes"}], "outputs": {"said": "${{ 1 + 1 }}"}}
 ASK = {"steps": [{"id": "sign-off", "action": "approval", "allow_self": True}]}
@@ -161,6 +162,11 @@ async def test_the_rest_is_read(client: Client) -> None:
     assert (me.principal, me.roles) == ("ada@acme", ["admin"])
     assert "core" in [module.name for module in await client.modules.list().all()]
     assert (await client.modules.get("http")).actions[0].name == "http-request"
+    made = await client.modules.put("scanner", **MODULE)
+    rotated = await client.modules.rotate_key("scanner")
+    assert made.secret != rotated.secret
+    assert [rotated.key and rotated.key.number, made.version] == [2, 1]
+    await client.modules.delete("scanner")
     assert (await client.tenants.get("acme")).status == "active"
     assert (await client.tenants.usage("acme")).quotas["intents"].limit
     assert (await client.health()).status == "ok"
