@@ -6,11 +6,14 @@ import { usePlace } from "./lib/router.js";
 import { Failure, Toasts } from "./ui/parts.js";
 import { ExecutionPage } from "./views/execution.js";
 import { Executions } from "./views/executions.js";
+import { IntentPage } from "./views/intent.js";
+import { Intents } from "./views/intents.js";
 
 const ICON = new URL("./icon.svg", import.meta.url).pathname;
 
 /** @type {{path: string, title: string, view: any, one?: any, operation?: string}[]} */
 const VIEWS = [
+  { path: "intents", title: "Intents", view: Intents, one: IntentPage, operation: "intents.read" },
   { path: "executions", title: "Executions", view: Executions, one: ExecutionPage, operation: "executions.read" },
 ];
 
@@ -54,7 +57,7 @@ function Shell({ me, change }) {
   const main = useRef(/** @type {any} */ (null));
   const shown = VIEWS.filter((view) => !view.operation || me.operations.includes(view.operation));
   const view = shown.find((one) => one.path === (place.path[0] ?? shown[0]?.path));
-  const at = place.path.slice(0, 2).join("/");
+  const at = place.path.join("/");
   useEffect(() => {
     setOpen(false);
     document.title = `${place.path[1] ?? view?.title ?? "Not found"} · Quantum`;

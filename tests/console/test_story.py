@@ -1,5 +1,6 @@
 """What people do in the console, in a real browser."""
 
+import json
 import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -53,12 +54,70 @@ def test_people_sign_in_with_pkce_and_no_token_is_in_an_address(
     assert ada.said == []
 
 
+def test_an_intent_is_written_with_what_is_wrong_said_while_one_types(visit: Visit) -> None:
+    ada = visit("ada")
+    ada.go("/intents")
+    ada.page.get_by_role("link", name="New intent").click()
+    ada.page.get_by_label("Name").fill("shop")
+    ada.page.get_by_label("What it is for").fill("Releases the shop")
+    text = ada.page.get_by_role("textbox", name="Definition")
+    save = ada.page.get_by_role("button", name="Create")
+    text.fill("{")
+    expect(ada.page.get_by_text("not JSON yet")).to_be_visible()
+    expect(save).to_be_disabled()
+    wrong = DEFINITION | {"steps": [STEPS[0], {**STEPS[1], "depends_on": ["nobody"]}]}
+    text.fill(json.dumps(wrong, indent=2))
+    line = 1 + json.dumps(wrong, indent=2).split("nobody")[0].count("\n")
+    expect(ada.page.get_by_text(f"Line {line}")).to_be_visible()
+    expect(ada.page.get_by_text("depends on 'nobody'")).to_be_visible()
+    expect(save).to_be_disabled()
+    text.fill(json.dumps(DEFINITION, indent=2))
+    expect(ada.page.get_by_text("valid", exact=True)).to_be_visible()
+    expect(ada.page.get_by_role("list", name="Steps").get_by_role("button")).to_have_count(len(STEPS))
+    assert ada.faults() == []
+    ada.shot("editor")
+    save.click()
+    expect(ada.page.get_by_role("heading", name="shop", exact=True)).to_be_visible()
+
+
+def test_a_change_is_a_version_that_is_told_in_words_and_taken_back(visit: Visit) -> None:
+    ada = visit("ada")
+    definition = {"steps": [{"id": "nap", "action": "wait", "seconds": 1}]}
+    ada.api("POST", "/intents", {"name": "naps", "definition": definition})
+    ada.go("/intents/naps/edit")
+    text = ada.page.get_by_role("textbox", name="Definition")
+    text.fill(json.dumps({"steps": [{"id": "nap", "action": "wait", "seconds": 5}]}))
+    ada.page.get_by_label("What this version is about").fill("Longer naps")
+    ada.page.get_by_role("button", name="Save as a new version").click()
+    expect(ada.page.get_by_text("Longer naps")).to_be_visible()
+    expect(ada.page.get_by_text("step 'nap': seconds: 1 → 5")).to_be_visible()
+    ada.shot("intent")
+    assert ada.faults() == []
+    ada.page.get_by_role("button", name="Go back to 1").click()
+    ada.page.get_by_role("button", name="Go back", exact=True).click()
+    expect(ada.page.get_by_text("Version 3")).to_be_visible()
+    assert ada.api("GET", "/intents/naps")["definition"] == definition
+
+
+def test_intents_are_found_by_words(visit: Visit) -> None:
+    ada = visit("ada")
+    ada.go("/intents")
+    rows = ada.page.get_by_role("row")
+    expect(rows).to_have_count(3)
+    ada.page.get_by_label("Search").fill("releases")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(1)).to_contain_text("shop")
+    assert ada.faults() == []
+
+
 def test_an_execution_is_watched_decided_on_and_mended_and_no_other_tenant_sees_it(visit: Visit) -> None:
     ada, bob, eve = visit("ada"), visit("bob"), visit("eve")
-    ada.api("POST", "/intents", {"name": "shop", "definition": DEFINITION})
-    begun = ada.api("POST", "/intents/shop/execute", {})["execution_id"]
-    for visitor in (ada, bob):
-        visitor.go(f"/executions/{begun}")
+    ada.go("/intents/shop")
+    ada.page.get_by_label("tag").fill("bad")
+    ada.page.get_by_role("button", name="Execute", exact=True).click()
+    ada.page.wait_for_url("**/console#/executions/*")
+    begun = ada.page.url.rpartition("/")[2]
+    bob.go(f"/executions/{begun}")
     asks = bob.page.get_by_role("status").filter(has_text="Step ask asks for an approval")
     expect(asks).to_contain_text("Release <b>bad</b>?")  # as text, whatever it looks like
     expect(ada.page.get_by_text("You executed this, so somebody else has to decide.")).to_be_visible()
