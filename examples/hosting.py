@@ -53,8 +53,8 @@ class Host:
             self.kill()
 
 
-def start(data: Path, *, log: Path, **settings: str) -> Host:
-    """Serve the platform on a free port from ``data``; ``settings`` join the environment.
+def start(data: Path, *, log: Path, port: str = "0", **settings: str) -> Host:
+    """Serve the platform on that port, or a free one, from ``data``; ``settings`` join the environment.
 
     Raises:
         HostError: it ended, or was not ready within a minute.
@@ -62,7 +62,7 @@ def start(data: Path, *, log: Path, **settings: str) -> Host:
     data.mkdir(parents=True, exist_ok=True)
     ready = data / "ready.json"
     ready.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "localhost", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "localhost", "serve", "--port", port]
     command += ["--data", str(data), "--ready-file", str(ready)]
     with log.open("ab") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stdout=output, stderr=output)

@@ -124,7 +124,7 @@ def each(
 
 def refuse(error: "QuantumError") -> NoReturn:
     """Say what went wrong and what to do, and end."""
-    from quantum.client.errors import ApiError, SignInError
+    from quantum.client.errors import ApiError, SignInError, UnreachableError
 
     message = str(error)
     if isinstance(error, SignInError):
@@ -133,6 +133,8 @@ def refuse(error: "QuantumError") -> NoReturn:
         message += "\n  sign in again with: quantum login"
     elif isinstance(error, ApiError) and error.status >= 500:
         message += f"\n  when you ask for help, quote the request {error.request_id}"
+    elif isinstance(error, UnreachableError) and "//127.0.0.1:" in message:
+        message += "\n  serve one on this machine with: make up (in a clone of the platform)"
     fail(message, status_of(error))
 
 

@@ -19,6 +19,7 @@ from quantum.contract.stats import Stats
 if TYPE_CHECKING:
     from quantum.client.resources.approvals import Approvals
     from quantum.client.resources.audit import Audit
+    from quantum.client.resources.contexts import Contexts
     from quantum.client.resources.executions import Executions
     from quantum.client.resources.intents import Intents
     from quantum.client.resources.members import Members
@@ -147,6 +148,12 @@ class Client:
         from quantum.client.resources.modules import Modules
 
         return Modules(self._transport)
+
+    @cached_property
+    def contexts(self) -> "Contexts":
+        from quantum.client.resources.contexts import Contexts
+
+        return Contexts(self._transport)
 
     @cached_property
     def secrets(self) -> "Secrets":

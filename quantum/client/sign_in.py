@@ -23,7 +23,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from quantum.client.addresses import is_loopback
-from quantum.client.errors import SignInError
+from quantum.client.errors import SignInError, UnreachableError
 
 CLIENT: Final = "quantum-cli"
 SCOPE: Final = "api://quantum/.default"
@@ -99,6 +99,10 @@ class _Tokens:
             raise SignInError("signing in needs MSAL: pip install 'quantum-platform[sign-in]'") from error
         try:
             answer = ask()
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise UnreachableError(
+                f"{self._issuer.authority} does not answer, which signs in here"
+            ) from error
         except (requests.RequestException, MsalError, ValueError) as error:
             # ValueError is also how MSAL says that an issuer's metadata cannot be had.
             raise SignInError(f"{self._issuer.authority} signs nobody in: {error}") from error

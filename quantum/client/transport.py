@@ -1,6 +1,7 @@
 """How requests are sent: signed, for a tenant, again where that helps, and refused with a named error."""
 
 import asyncio
+import logging
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from quantum.client.tokens import TokenProvider
 from quantum.contract.problems import Problem
 
 KEY = "Idempotency-Key"
+_log = logging.getLogger(__name__)
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -154,6 +156,7 @@ class Transport:
         pause = self.retries.pause(attempt, self.dice, asked=asked)
         if pause is None:
             raise failure from cause
+        _log.info("attempt %d: %s; again in %.1f s", attempt, failure, pause)
         await asyncio.sleep(pause)
 
 

@@ -228,5 +228,7 @@ def test_refusals_have_their_exit_status_and_say_what_to_do(quantum: Command, vi
     assert (ran.exit_code, "quantum login" in ran.stderr) == (Exit.AUTHENTICATION, True)
     ran = quantum("executions", "list", "--status", "nonsense")
     assert (ran.exit_code, "/query/status" in ran.stderr) == (Exit.USAGE, True)
+    ran = quantum("whoami", QUANTUM_URL="http://127.0.0.1:9", QUANTUM_TOKEN="")
+    assert (ran.exit_code, "make up" in ran.stderr) == (Exit.FAILED, True)
     ran = quantum("whoami", QUANTUM_URL="http://quantum.example.com")
     assert (ran.exit_code, "not encrypted" in ran.stderr) == (Exit.USAGE, True)

@@ -25,7 +25,6 @@ APART = {
     "intent_schema": "for editors",
     "health": "health_ready says more",
     "unknown_route": "none of them",
-    "upload_context": "a file: client.request sends it",
 }
 GIVEN = {
     "execution": "e-1",
@@ -36,6 +35,7 @@ GIVEN = {
     "settings": {},
     "ceiling": {},
     "manifest": {},
+    "archive": b"",
 }
 
 

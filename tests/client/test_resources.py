@@ -1,10 +1,13 @@
 """The typed resources against a real host, each through its life."""
 
+import io
 import json
+import tarfile
 
 import pytest
 from pydantic import BaseModel
 
+from examples import demo
 from quantum.audit import Export, findings
 from quantum.client import Client, ExecutionFailedError
 from quantum.client.errors import (
@@ -150,6 +153,17 @@ async def test_what_a_tenant_keeps_is_put_read_and_deleted(client: Client) -> No
         await kept.delete(name)
         with pytest.raises(NotFoundError):
             await kept.get(name)
+
+
+async def test_an_archive_is_uploaded_to_build_from(client: Client) -> None:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        tar.add(demo.APP / "app", arcname=".")
+    kept = await client.contexts.upload(archive.getvalue())
+    steps = [{"id": "build", "action": "build-docker-image", "image": "sdk:1", "context": kept.reference}]
+    await client.intents.create("uploaded", {"steps": steps})
+    built = await client.intents.execute_and_wait("uploaded", timeout=60)
+    assert (built.steps[0].outputs or {})["digest"].startswith("sha256:")
 
 
 async def test_policies_answer_questions(client: Client) -> None:

@@ -15,7 +15,7 @@ from examples import hosting
 from localhost.identity.issuer import sign_in_code
 from localhost.identity.store import IdentityStore
 from quantum.client import Client
-from quantum.client.errors import SignInError
+from quantum.client.errors import SignInError, UnreachableError
 from quantum.client.sign_in import Browser, ClientCredentials, DeviceCode, Issuer, SignedIn, default_cache
 
 
@@ -106,7 +106,7 @@ async def test_a_service_signs_in_with_its_secret(host: hosting.Host, tmp_path: 
 
 async def test_an_issuer_that_is_not_there_is_named(tmp_path: Path) -> None:
     nowhere = Issuer.local("http://127.0.0.1:9")
-    with pytest.raises(SignInError, match=r"http://127\.0\.0\.1:9/identity signs nobody in"):
+    with pytest.raises(UnreachableError, match=r"http://127\.0\.0\.1:9/identity does not answer"):
         await ClientCredentials(nowhere, "secret", cache=tmp_path / "tokens.json").token()
 
 
