@@ -95,7 +95,7 @@ def test_a_change_is_a_version_that_is_told_in_words_and_taken_back(visit: Visit
     assert ada.faults() == []
     ada.page.get_by_role("button", name="Go back to 1").click()
     ada.page.get_by_role("button", name="Go back", exact=True).click()
-    expect(ada.page.get_by_text("Version 3")).to_be_visible()
+    expect(ada.page.get_by_text("Version 3", exact=True)).to_be_visible()
     assert ada.api("GET", "/intents/naps")["definition"] == definition
 
 
