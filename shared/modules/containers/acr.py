@@ -125,7 +125,7 @@ def _tag(order: Order) -> str:
 
 def _packed(context: Context, bench: Bench) -> Layer:
     """The context as a tar.gz, with its Dockerfile under a name of ours, which no COPY sees."""
-    own = {DOCKERFILE: context.dockerfile_to_target, IGNORE: f"{DOCKERFILE}\n{IGNORE}\n".encode()}
+    own = {DOCKERFILE: context.needed_dockerfile, IGNORE: f"{DOCKERFILE}\n{IGNORE}\n".encode()}
     entries = dict(context.tree.nodes)
     for number, (name, content) in enumerate(own.items()):
         path = bench.folder / f"own-{number}"

@@ -92,20 +92,21 @@ class Bases:
         except (ValueError, OSError) as error:
             raise _unusable(origin, named_by, error) from error
 
-    async def laid_out(self, order: Order, origin: Origin, named_by: Instruction, bench: Bench) -> Path:
-        """The image, all of it, in a folder (OCI image layout).
+    async def lay_out(
+        self, order: Order, origin: Origin, named_by: Instruction, bench: Bench, folder: Path
+    ) -> None:
+        """Put the image, all of it, into ``folder`` (OCI image layout).
 
         Raises:
             ActionError: it cannot be had.
         """
         chain = await self.found(order, origin, named_by)
-        layout = Layout(bench.folder / f"{chain[0].manifest.digest.replace(':', '-')}.layout")
+        layout = Layout(folder)
         try:
             await self._pulled(chain[-1], layout, origin, bench)
             await bench.run(lambda: layout.close([found.manifest for found in chain]))
         except (ValueError, OSError) as error:
             raise _unusable(origin, named_by, error) from error
-        return layout.folder
 
     async def _pulled(
         self, found: Found, layout: "Layout", origin: Origin, bench: Bench

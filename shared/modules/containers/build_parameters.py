@@ -29,6 +29,9 @@ def _platform(text: str) -> str:
     return text
 
 
+ArgName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,127}$")]
+
+
 class BuildParameters(BaseModel):
     """Which image, and what it is made of."""
 
@@ -54,7 +57,7 @@ class BuildParameters(BaseModel):
         description="Where the Dockerfile is in the context.",
         examples=["docker/web.Dockerfile"],
     )
-    args: dict[str, Annotated[str, Field(max_length=4096)]] = Field(
+    args: dict[ArgName, Annotated[str, Field(max_length=4096)]] = Field(
         default={},
         max_length=MAX_ARGS,
         description="Values of the Dockerfile's ARGs. They can be seen in the image: no secrets.",

@@ -63,8 +63,10 @@ class BuildahBuilder:
 
     async def _import(self, order: Order, recipe: Recipe, program: "_Buildah", bench: Bench) -> None:
         """Have the images that the build begins with in its storage, under the names that it knows."""
-        for origin, named_by in recipe.images.items():
-            layout = await self._bases.laid_out(order, origin, named_by, bench)
+        for number, (origin, named_by) in enumerate(recipe.images.items()):
+            # It makes a name of the path, and not of each that there is: of one in its own folder, it can.
+            layout = f"base-{number}"
+            await self._bases.lay_out(order, origin, named_by, bench, program.home / layout)
             platform = ["--platform", str(origin.platform)] if origin.platform else []
             (image,) = (await program.run("pull", "--quiet", *platform, f"oci:{layout}")).split()[-1:]
             named = parse_image(origin.image).at_docker()
@@ -95,9 +97,9 @@ class _Buildah:
 
     def __init__(self, bench: Bench, program: str) -> None:
         self._bench = bench
-        self._home = bench.new_folder("buildah")
-        self._program = Program(program, self._home, {})
-        folders = ("--root", f"{self._home}/root", "--runroot", f"{self._home}/run")
+        self.home = bench.new_folder("buildah")
+        self._program = Program(program, self.home, {})
+        folders = ("--root", f"{self.home}/root", "--runroot", f"{self.home}/run")
         self._storage = [*folders, *("--storage-driver", "vfs")]
 
     async def build(self, context: Context) -> str:
@@ -140,10 +142,10 @@ class _Buildah:
         """Take away what only it may take away: without root, files have the ids of its own name space."""
         if os.geteuid() != 0:
             with suppress(ActionError):
-                await self._program.run(["unshare", "rm", "-rf", str(self._home / "root")], lambda _: None)
+                await self._program.run(["unshare", "rm", "-rf", str(self.home / "root")], lambda _: None)
 
 
 def _written(context: Context, folder: Path, dockerfile: Path, bench: Bench) -> None:
     """The context's files in ``folder``, with nothing left out that is in it."""
-    dockerfile.write_bytes(context.dockerfile_to_target)
+    dockerfile.write_bytes(context.needed_dockerfile)
     write_tree(context.tree, folder, check=bench.check)

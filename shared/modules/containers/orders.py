@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from shared.domain.images import ImageReference
 from shared.modules.containers.benches import Bench
 from shared.modules.containers.build_logs import BuildLog
+from shared.modules.containers.dockerfiles import Stage
 from shared.modules.containers.manifests import Manifest
 from shared.modules.containers.recipes import Recipe
 from shared.modules.containers.trees import Tree
@@ -24,12 +25,26 @@ class Context:
     """What is to be told of it: of a git reference, the ``commit``."""
 
     @property
-    def dockerfile_to_target(self) -> bytes:
-        """The Dockerfile up to the stage that is asked for, which may have no name to ask for it by."""
-        stages, last = self.recipe.dockerfile.stages, self.recipe.parts[-1].stage
-        following = stages[last.index + 1 : last.index + 2]
+    def needed_dockerfile(self) -> bytes:
+        """The Dockerfile up to the stage that is asked for, and of the others what that needs.
+
+        Other builders build all stages, needed or not, and we have only looked at those that are.
+        """
+        needed = {part.stage.index for part in self.recipe.parts}
+        stages = self.recipe.dockerfile.stages
         lines = self.dockerfile.splitlines(keepends=True)
-        return b"".join(lines[: following[0].origin.line - 1] if following else lines)
+        starts = [*(stage.origin.line - 1 for stage in stages), len(lines)]
+        made = lines[: starts[0]]
+        for stage in stages[: max(needed) + 1]:
+            begins, ends = starts[stage.index], starts[stage.index + 1]
+            made += lines[begins:ends] if stage.index in needed else _unneeded(stage, ends - begins)
+        return b"".join(made)
+
+
+def _unneeded(stage: Stage, count: int) -> list[bytes]:
+    """A stage of so many lines that has the name and the number, and nothing else."""
+    named = f" AS {stage.name}" if stage.name else ""
+    return [f"FROM scratch{named}\n".encode(), b"LABEL unneeded=true\n", *[b"\n"] * (count - 2)]
 
 
 @dataclass(frozen=True, slots=True)

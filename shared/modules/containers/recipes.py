@@ -1,6 +1,7 @@
 """What has to be built of a Dockerfile, and from which images: known before anything is fetched."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +14,9 @@ SCRATCH: Final = "scratch"
 EPOCH: Final = "SOURCE_DATE_EPOCH"
 PROXIES: Final = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"})
 """What may be given without an ARG, in capitals or not."""
+
+
+_MOUNTED: Final = re.compile(r"(?:^|[,\s])from=([^,\s]*)")
 
 
 class RecipeError(ValueError):
@@ -37,6 +41,8 @@ class Part:
     platform: Platform
     sources: Mapping[int, Origin] = field(default_factory=dict[int, Origin])
     """Where the COPY in that line has its files from, if not from the context."""
+    mounts: Sequence[int] = ()
+    """The stages that a RUN has mounted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,7 @@ def recipe(
         parts[index] = part = _part(dockerfile, dockerfile.stages[index], args, platform)
         origins = (part.base, *part.sources.values())
         needed += [origin.stage for origin in origins if origin.stage is not None]
+        needed += part.mounts
     return Recipe(dockerfile, [parts[index] for index in sorted(parts)], args, given)
 
 
@@ -145,7 +152,17 @@ def _part(dockerfile: Dockerfile, stage: Stage, args: Mapping[str, str], platfor
         for copy in stage.instructions
         if copy.name == "COPY" and "from" in copy.flags
     }
-    return Part(stage, _origin(dockerfile, one, base, stage.index, platform), platform, sources)
+    mounts = [mounted for run in stage.instructions for mounted in _mounted(dockerfile, run, stage.index)]
+    return Part(stage, _origin(dockerfile, one, base, stage.index, platform), platform, sources, mounts)
+
+
+def _mounted(dockerfile: Dockerfile, one: Instruction, index: int) -> Iterator[int]:
+    """The stages that a RUN has mounted; it may not mount what nobody has looked at."""
+    for name in _MOUNTED.findall(one.flags.get("mount", "")) if one.name == "RUN" else ():
+        found = dockerfile.stage(name, before=index)
+        if found is None:
+            raise one.wrong(f"--mount has no stage {name!r} before it; take files of an image by COPY --from")
+        yield found.index
 
 
 def _origin(dockerfile: Dockerfile, one: Instruction, name: str, index: int, platform: Platform) -> Origin:

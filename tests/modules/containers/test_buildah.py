@@ -91,6 +91,30 @@ def _processes(mark: str) -> list[int]:
     ]
 
 
+@needs_buildah
+async def test_a_stage_that_is_not_needed_is_not_built_and_mounts_are_of_stages_that_were_looked_at(
+    yard: Yard,
+) -> None:
+    _with_shell(yard.workshop)
+    yard.workshop.write(
+        {
+            "Dockerfile": "FROM scratch AS shell\nCOPY bin /bin\nCOPY li[b]* /lib/\nCOPY lib64 /lib64\n"
+            "FROM dir:/etc AS unneeded\nRUN evil\nFROM oci:/etc\n"
+            "FROM scratch AS data\nCOPY text /\n"
+            "FROM shell\nRUN --mount=type=bind,from=data,target=/data read a < /data/text; echo $a > /made\n",
+            "text": "hello\n",
+        }
+    )
+    with yard.step("mounts").built_by(BuildahBuilder(yard.repositories, Bases(yard.repositories))) as run:
+        outputs = await run.done(image="mounts:1")
+        assert "evil" not in await yard.log(outputs)
+        for image in ("dir:/etc", "busybox"):
+            yard.workshop.write({"Dockerfile": f"FROM scratch\nRUN --mount=from={image},target=/x y\n"})
+            failed = await run.step(image).failure(image="mounts:2")
+            assert failed.code == "DOCKERFILE"
+            assert failed.message.startswith("Dockerfile line 2: RUN: --mount has no stage")
+
+
 async def test_a_program_that_is_not_there_is_named(yard: Yard) -> None:
     yard.workshop.write({"Dockerfile": "FROM scratch\nCOPY . /\n"})
     with yard.step("absent").built_by(

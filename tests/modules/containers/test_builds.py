@@ -196,6 +196,7 @@ async def test_without_a_registry_or_folders_the_operator_is_told_what_to_set(ya
         {"image": "Web"},
         {"image": "web:1", "platform": "linux"},
         {"image": "web:1", "args": {"A": 1}},
+        {"image": "web:1", "args": {"A=B": "1"}},
         {"image": "web:1", "context": ""},
         {"image": "web:1", "build": "x"},
         {},
