@@ -118,6 +118,7 @@ class ModuleVersion:
             action.side_effect,
             partial(problems, full, action.parameters),
             undone_by=self.undoing(action),
+            where=lambda _: self.endpoint,
             takes_secrets=frozenset(action.takes_secrets),
             version=self.version,
         )

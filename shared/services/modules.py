@@ -9,10 +9,11 @@ the oldest goes that no execution may run.
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from shared.domain.errors import (
+    ConflictError,
     DocumentError,
     FieldError,
     NotFoundError,
@@ -82,6 +83,14 @@ class Parts:
     """Why a URL may not be called, as far as the URL itself tells; None if it may."""
 
 
+class _UnchangedError(ConflictError):
+    """The module is as it shall be: by an earlier delivery of the same request, or by another."""
+
+    def __init__(self, document: Document) -> None:
+        super().__init__("the module is that already")
+        self.document = document
+
+
 class Modules:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -145,7 +154,10 @@ class Modules:
             ) if mine else None
 
         work = self._put(caller, name, new, if_match)
-        return await once(self._parts.documents, _chain(caller.scope), caller.turn, work, done=done)
+        try:
+            return await once(self._parts.documents, _chain(caller.scope), caller.turn, work, done=done)
+        except _UnchangedError as unchanged:
+            return await self._told(caller.scope, unchanged.document), None
 
     def _check(self, name: str, new: NewModule) -> None:
         errors = list(module_errors(name, new.endpoint, new.manifest, built_in=self._built_in))
@@ -158,7 +170,7 @@ class Modules:
     async def _put(
         self, caller: Caller, name: str, new: NewModule, if_match: IfMatch
     ) -> tuple[Module, str | None]:
-        scope = caller.scope
+        scope, now = caller.scope, self._parts.clock.now()
         for _ in range(ATTEMPTS):
             entry = await self._parts.store.entry(scope, name)
             before = entry if entry and entry.body["kind"] == MODULE else None
@@ -167,24 +179,26 @@ class Modules:
                 name, entry.body["version"] + 1 if entry else 1, new.endpoint, new.manifest
             )
             if before and before.body["hash"] == version.hash:
-                return await self._told(scope, before), None
+                raise _UnchangedError(before)
             key = None if before else spelled_secret(secrets.token_bytes(GENERATED_BYTES))
-            body = self._body(caller, version, before, key)
+            body = self._body(caller, version, before, key, now)
             operations = [
                 Replace(body, if_match=entry.etag) if entry else Create(body),
                 Create(_version(version)),
                 *await self._uses.worn_out(scope, name),
             ]
-            stored = await self._commit(caller, "module.put", before, body, operations, new=before is None)
+            stored = await self._commit(
+                caller, "module.put", before, body, operations, now, new=before is None
+            )
             if stored is not None:
                 return await self._told(scope, stored), key
         raise UnavailableError
 
     def _body(
-        self, caller: Caller, version: ModuleVersion, before: Document | None, key: str | None
+        self, caller: Caller, version: ModuleVersion, before: Document | None, key: str | None, now: datetime
     ) -> dict[str, Any]:
-        now, who = rfc3339(self._parts.clock.now()), caller.principal.name
-        made = {"created_at": now, "created_by": who, "key": 1}
+        at, who = rfc3339(now), caller.principal.name
+        made = {"created_at": at, "created_by": who, "key": 1}
         if before is not None:
             made = {field: before.body[field] for field in made} | {"keys": before.body["keys"]}
         else:
@@ -196,7 +210,7 @@ class Modules:
             "version": version.version,
             "endpoint": version.endpoint,
             "hash": version.hash,
-            "updated_at": now,
+            "updated_at": at,
             "updated_by": who,
             **made,
         }
@@ -235,7 +249,7 @@ class Modules:
                 "updated_by": caller.principal.name,
             }
             change = Replace(body, if_match=before.etag)
-            stored = await self._commit(caller, "module.rotate-key", before, body, [change])
+            stored = await self._commit(caller, "module.rotate-key", before, body, [change], now)
             if stored is not None:
                 return await self._told(scope, stored), key
         raise UnavailableError
@@ -271,7 +285,8 @@ class Modules:
             }
             operations: list[Operation] = [Replace(remains, if_match=before.etag)]
             operations += [Delete(one.body["id"]) for one in await self._uses.versions(scope, name)]
-            if await self._commit(caller, "module.delete", before, None, operations) is not None:
+            now = self._parts.clock.now()
+            if await self._commit(caller, "module.delete", before, None, operations, now) is not None:
                 return
         raise UnavailableError
 
@@ -282,13 +297,17 @@ class Modules:
         before: Document | None,
         after: Mapping[str, Any] | None,
         operations: Sequence[Operation],
+        now: datetime,
         *,
         new: bool = False,
     ) -> Document | None:
-        """Store a change with its audit record; what is stored first, or None if another came first."""
+        """Store a change with its audit record; what is stored first, or None if another came first.
+
+        Both are of the same time, by which a request that comes again knows what it made.
+        """
         parts, chain = self._parts, _chain(caller.scope)
         act = Act(action, caller.origin, _audited(before.body if before else None), _audited(after))
-        record = await parts.chains.linked(parts.documents, chain, act, now=parts.clock.now())
+        record = await parts.chains.linked(parts.documents, chain, act, now=now)
         if new:
             await parts.room.require(caller.scope, QUOTA)
         try:

@@ -1,6 +1,9 @@
 """``GET /modules``: what steps can do, as their authors read it."""
 
+import itertools
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -8,10 +11,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from quantum.contract.modules import Module, ModulePage
+from shared.ports.documents import TENANCY, Container
 from shared.security.permissions import ROLES
 from shared.security.scope import TenantScope
+from shared.services.idempotency import LEASE
 from shared.services.module_uses import MOST_VERSIONS, ModuleUses
-from tests.http.harness import World
+from tests.fakes.documents import Killed, Moment
+from tests.http.harness import Stage, World
 from tests.http.modules import MODULE, SCAN
 from tests.stores import BOTH_STORES
 
@@ -280,3 +286,30 @@ async def test_only_who_may_manage_modules_does(world: World) -> None:
 async def test_a_built_in_module_is_neither_deleted_nor_given_a_key(world: World) -> None:
     assert (await world.send("admin", "DELETE", "/modules/core")).status_code == 404
     assert (await world.send("admin", "POST", "/modules/core/rotate-key")).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["", "/rotate-key"])
+async def test_a_key_whose_request_died_before_its_answer_is_shown_to_the_one_that_repeats_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    ticks = itertools.count(1)
+    start = stage.clock.now()
+    monkeypatch.setattr(stage.clock, "now", lambda: start + timedelta(seconds=next(ticks)))
+    if path:
+        assert (await put(stage.world)).is_success
+    method, more = ("POST", {}) if path else ("PUT", {"json": SCANNER})
+    headers = {"Idempotency-Key": "once"}
+
+    def die(moment: Moment, container: Container) -> None:
+        if (moment, container) == ("after", TENANCY):
+            raise Killed
+
+    stage.documents.interrupt = die
+    with suppress(Killed):
+        await stage.world.send("admin", method, "/modules/scanner" + path, headers=headers, **more)
+    stage.documents.interrupt = None
+    start += LEASE
+    answer = await stage.world.send("admin", method, "/modules/scanner" + path, headers=headers, **more)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["secret"].startswith("whsec_")
+    assert answer.json()["key"]["number"] == (2 if path else 1)

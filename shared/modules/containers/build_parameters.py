@@ -92,7 +92,7 @@ class BuildOutputs(BaseModel):
 
     image: str = Field(
         description="Exactly what was built, for whoever pulls it.",
-        examples=["127.0.0.1:7071/acme/myapp:1.2.3@sha256:" + "0" * 64],
+        examples=["127.0.0.1:7071/example/myapp:1.2.3@sha256:" + "0" * 64],
     )
     digest: str = Field(description="Of the image.")
     size: int = Field(description="Bytes of all that the image is made of, compressed.")

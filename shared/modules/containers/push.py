@@ -104,7 +104,7 @@ class PushOutputs(BaseModel):
 
     reference: str = Field(
         description="Exactly what was pushed, for whoever pulls it.",
-        examples=["ghcr.io/acme/myapp:1.4.2@sha256:" + "0" * 64],
+        examples=["ghcr.io/example/myapp:1.4.2@sha256:" + "0" * 64],
     )
     digest: str = Field(description="Of the image.")
     size: int = Field(description="Bytes of all that the image is made of.")
