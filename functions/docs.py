@@ -22,9 +22,10 @@ class Page:
 
 @cache
 def page() -> Page:
-    """The page, made once of ``docs.html`` and the table of problems."""
-    template = (Path(__file__).parent / "docs.html").read_text(encoding="utf-8")
-    made = template.replace("<!-- problems -->", _problem_rows())
+    """The page, made once of ``docs.html``, ``docs.js`` and the table of problems."""
+    here = Path(__file__)
+    made = here.with_suffix(".html").read_text(encoding="utf-8").replace("<!-- problems -->", _problem_rows())
+    made = made.replace("<!-- script -->", here.with_suffix(".js").read_text(encoding="utf-8"))
     style, script = (_hash(made, tag) for tag in ("style", "script"))
     policy = (
         f"default-src 'none'; style-src {style}; script-src {script}; connect-src 'self'; "
