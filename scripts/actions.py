@@ -14,13 +14,13 @@ from typing import Any, Final
 
 from shared.domain.approvals import Approval, Question
 from shared.modules.catalogue import BuiltInActions
-from shared.modules.containers.bases import Bases
+from shared.modules.containers.building.bases import Bases
+from shared.modules.containers.building.builtin import BuiltInBuilder
+from shared.modules.containers.building.contexts import Contexts
+from shared.modules.containers.building.git_contexts import GitContexts
+from shared.modules.containers.building.uploaded import UploadedContexts
 from shared.modules.containers.builds import BuildContainer, BuildDockerImage
-from shared.modules.containers.builtin import BuiltInBuilder
-from shared.modules.containers.contexts import Contexts
-from shared.modules.containers.git_contexts import GitContexts
-from shared.modules.containers.repositories import NO_REPOSITORIES
-from shared.modules.containers.uploaded import UploadedContexts
+from shared.modules.containers.registry.repositories import NO_REPOSITORIES
 from shared.ports.actions import Action
 from shared.security.egress import EgressPolicy
 from shared.security.scope import TenantScope

@@ -25,10 +25,10 @@ from localhost.http.hardening import hardened
 from localhost.http.server import Server, bind
 from localhost.identity.token import issue_token
 from localhost.registry.service import open_registry
-from shared.modules.containers.authentication import RegistryCredentials
-from shared.modules.containers.patience import MIB, Pace
-from shared.modules.containers.registries import Registry
-from shared.modules.containers.sending import Connections
+from shared.modules.containers.registry.authentication import RegistryCredentials
+from shared.modules.containers.registry.patience import MIB, Pace
+from shared.modules.containers.registry.registries import Registry
+from shared.modules.containers.registry.sending import Connections
 from shared.ports.registries import Login, RegistryPlace
 from shared.security.addresses import LOOPBACK
 from shared.security.egress import EgressPolicy

@@ -8,7 +8,7 @@ from localhost.registry.errors import RegistryError
 from localhost.registry.store import NewManifest, StoredManifest
 from localhost.registry.uploads import require_digest
 from shared.domain.images import TAG, TAG_RULE
-from shared.modules.containers.manifests import MANIFESTS, OCI_INDEX, Descriptor, Manifest
+from shared.modules.containers.registry.manifests import MANIFESTS, OCI_INDEX, Descriptor, Manifest
 from shared.ports.actions import ActionError
 
 _UNSAID: Final = frozenset({"", "application/json", "application/octet-stream"})

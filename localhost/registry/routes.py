@@ -18,7 +18,7 @@ from localhost.registry.store import Store
 from localhost.registry.uploads import Chunk, Uploads, progress, require_digest
 from shared.domain.errors import UnavailableError
 from shared.domain.images import MAX_NAME, REPOSITORY, REPOSITORY_RULE
-from shared.modules.containers.manifests import MAX_MANIFEST, OCI_INDEX
+from shared.modules.containers.registry.manifests import MAX_MANIFEST, OCI_INDEX
 
 MAX_PAGE: Final = 1000
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]

@@ -13,9 +13,9 @@ import orjson
 
 from localhost.target.unpacking import Unpacking
 from shared.domain.images import parse_image
-from shared.modules.containers.manifests import Descriptor, Manifest
-from shared.modules.containers.registries import Registry
-from shared.modules.containers.repositories import NO_REPOSITORIES, Repositories, Repository
+from shared.modules.containers.registry.manifests import Descriptor, Manifest
+from shared.modules.containers.registry.registries import Registry
+from shared.modules.containers.registry.repositories import NO_REPOSITORIES, Repositories, Repository
 from shared.ports.actions import ActionError
 from shared.ports.targets import TargetError
 from shared.security.scope import TenantScope

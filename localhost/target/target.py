@@ -17,7 +17,7 @@ from localhost.target.probes import fetch
 from localhost.target.rollouts import Kept, RunningWorkload
 from localhost.target.state import Asked, Place, State
 from shared.domain.workloads import Change, Deployment, Rollout, Workload
-from shared.modules.containers.repositories import Repositories
+from shared.modules.containers.registry.repositories import Repositories
 from shared.ports.targets import Probed, TargetError
 from shared.security.scope import TenantScope
 

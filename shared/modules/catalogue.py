@@ -10,7 +10,7 @@ from shared.modules.approvals import ApprovalAction
 from shared.modules.authorization import NO_TOKENS, OutboundTokens
 from shared.modules.children import RunIntent
 from shared.modules.containers.push import PushToRegistry, RestoreTags
-from shared.modules.containers.repositories import NO_REPOSITORIES, Repositories
+from shared.modules.containers.registry.repositories import NO_REPOSITORIES, Repositories
 from shared.modules.core import Assert, Transform, Wait
 from shared.modules.fetching import Fetcher
 from shared.modules.http import HttpRequest

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.modules.authorization import OutboundTokens
-from shared.modules.containers.acr import AcrBuilder
-from shared.modules.containers.acr_tasks import AcrTasks
-from shared.modules.containers.bases import Bases
-from shared.modules.containers.buildah import BuildahBuilder
+from shared.modules.containers.building.acr import AcrBuilder
+from shared.modules.containers.building.acr_tasks import AcrTasks
+from shared.modules.containers.building.bases import Bases
+from shared.modules.containers.building.buildah import BuildahBuilder
+from shared.modules.containers.building.builtin import BuiltInBuilder
+from shared.modules.containers.building.contexts import Contexts, Folders
+from shared.modules.containers.building.git_contexts import GitContexts
+from shared.modules.containers.building.orders import Builder
+from shared.modules.containers.building.uploaded import UploadedContexts
 from shared.modules.containers.builds import BuildContainer, BuildDockerImage
-from shared.modules.containers.builtin import BuiltInBuilder
-from shared.modules.containers.contexts import Contexts, Folders
-from shared.modules.containers.git_contexts import GitContexts
-from shared.modules.containers.orders import Builder
-from shared.modules.containers.sending import Connections
-from shared.modules.containers.uploaded import UploadedContexts
+from shared.modules.containers.registry.sending import Connections
 from shared.ports.actions import Action
 from shared.ports.contexts import ContextStore
 from shared.security.scope import TenantScope

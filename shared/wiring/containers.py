@@ -1,8 +1,8 @@
 """Where images are: the operator's registries, and everybody else's."""
 
 from shared.modules.authorization import OutboundTokens
-from shared.modules.containers.build_registry import BuildRegistry
-from shared.modules.containers.repositories import Operators, Repositories, operators_registry
+from shared.modules.containers.registry.build_registry import BuildRegistry
+from shared.modules.containers.registry.repositories import Operators, Repositories, operators_registry
 from shared.ports.adapters import Adapters
 from shared.ports.registries import RegistryPlace
 from shared.security.egress import EgressPolicy

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from shared.domain.paging import Cursors
-from shared.modules.containers.repositories import Repositories
+from shared.modules.containers.registry.repositories import Repositories
 from shared.ports.adapters import Adapters
 from shared.security.addresses import LOOPBACK
 from shared.security.egress import EgressPolicy

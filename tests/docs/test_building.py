@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from examples import hosting
-from shared.modules.containers.build_parameters import BuildOutputs, BuildParameters
+from shared.modules.containers.building.build_parameters import BuildOutputs, BuildParameters
 from tests.docs.pages import commands_of, needs_curl, run, text_of
 from tests.e2e.api import Api
 

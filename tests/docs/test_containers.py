@@ -8,10 +8,16 @@ from pathlib import Path
 
 from examples import hosting
 from localhost.registry.place import local_registry
-from shared.modules.containers.manifests import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Descriptor, Manifest
 from shared.modules.containers.push import PushOutputs, PushParameters
-from shared.modules.containers.registries import Registry
-from shared.modules.containers.sending import Connections
+from shared.modules.containers.registry.manifests import (
+    OCI_CONFIG,
+    OCI_LAYER,
+    OCI_MANIFEST,
+    Descriptor,
+    Manifest,
+)
+from shared.modules.containers.registry.registries import Registry
+from shared.modules.containers.registry.sending import Connections
 from tests.docs.pages import commands_of, run, text_of
 from tests.e2e.api import Api
 from tests.modules.registries.images import put_image

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from examples import hosting
-from shared.modules.containers.benches import PREFIX
+from shared.modules.containers.building.benches import PREFIX
 from tests.e2e.api import Api
 from tests.modules.containers.building import wait_until
 from tests.registries import noise

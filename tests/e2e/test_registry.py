@@ -17,9 +17,9 @@ import pytest
 
 from examples import hosting
 from localhost.registry.place import local_registry as place_of
-from shared.modules.containers.manifests import Manifest, digest_of
-from shared.modules.containers.registries import Registry
-from shared.modules.containers.sending import Connections
+from shared.modules.containers.registry.manifests import Manifest, digest_of
+from shared.modules.containers.registry.registries import Registry
+from shared.modules.containers.registry.sending import Connections
 from shared.ports.registries import RegistryPlace
 from tests.e2e.api import Api
 from tests.modules.registries.images import put_image

@@ -14,7 +14,7 @@ from localhost.registry.garbage import collect
 from localhost.registry.manifests import new_manifest
 from localhost.registry.store import Store
 from localhost.registry.uploads import Uploads
-from shared.modules.containers.manifests import OCI_MANIFEST, Descriptor
+from shared.modules.containers.registry.manifests import OCI_MANIFEST, Descriptor
 from tests.registries import noise
 
 PUSHERS = 8

@@ -10,7 +10,7 @@ import pytest
 from localhost.adapters import build
 from localhost.registry.service import open_registry
 from localhost.sqlite.documents import SqliteDocuments
-from shared.modules.containers.manifests import digest_of
+from shared.modules.containers.registry.manifests import digest_of
 from shared.ports.documents import TENANCY, Patch
 from shared.security.scope import TenantScope
 from shared.services.tenants import TENANT

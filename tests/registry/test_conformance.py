@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.modules.containers.manifests import OCI_INDEX, OCI_MANIFEST
+from shared.modules.containers.registry.manifests import OCI_INDEX, OCI_MANIFEST
 from tests.registries import noise
 
 BASE = "/v2/acme/one"

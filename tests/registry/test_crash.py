@@ -9,7 +9,7 @@ from pathlib import Path
 from examples import hosting
 from localhost.registry.garbage import sweep
 from localhost.registry.store import Store
-from shared.modules.containers.manifests import digest_of
+from shared.modules.containers.registry.manifests import digest_of
 from tests.registry.crashing import REPOSITORY
 
 

@@ -16,7 +16,7 @@ from localhost.registry.garbage import KEPT, collect, sweep
 from localhost.registry.manifests import new_manifest
 from localhost.registry.store import Store
 from localhost.registry.uploads import Chunk, Uploads
-from shared.modules.containers.manifests import OCI_MANIFEST, digest_of
+from shared.modules.containers.registry.manifests import OCI_MANIFEST, digest_of
 from shared.security.scope import TenantScope
 from tests.registries import noise
 

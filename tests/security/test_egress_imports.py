@@ -37,13 +37,13 @@ GUARD = {
     # and those that ask it and name its errors and types.
     "shared/modules/bodies.py": {"httpx"},
     **{
-        f"shared/modules/containers/{name}.py": {"httpx"}
+        f"shared/modules/containers/registry/{name}.py": {"httpx"}
         for name in ("acr_tasks", "answers", "authentication", "registries", "sending", "uploads")
     },
     "shared/modules/fetching.py": {"httpx"},
     # buildah, which pulls nothing by itself, and git, which is pinned to addresses that were allowed.
-    "shared/modules/containers/programs.py": {"asyncio.create_subprocess_exec"},
-    "shared/modules/containers/git_contexts.py": {"httpcore"},
+    "shared/modules/containers/building/programs.py": {"asyncio.create_subprocess_exec"},
+    "shared/modules/containers/building/git_contexts.py": {"httpcore"},
     "shared/modules/http.py": {"httpx"},
     "shared/modules/http_answers.py": {"httpx"},
     "shared/modules/kubernetes/api.py": {"httpx", "ssl"},

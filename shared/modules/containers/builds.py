@@ -8,18 +8,18 @@ from typing import Any, ClassVar, Final
 from pydantic import BaseModel
 
 from shared.domain.actions import Undoing
-from shared.modules.containers.bases import Bases
-from shared.modules.containers.benches import Bench, bench
-from shared.modules.containers.build_logs import BuildLog
-from shared.modules.containers.build_parameters import BuildOutputs, BuildParameters
-from shared.modules.containers.build_registry import execution_tag
-from shared.modules.containers.contexts import Contexts
-from shared.modules.containers.dockerfiles import DockerfileError
-from shared.modules.containers.manifests import Manifest
-from shared.modules.containers.orders import Builder, Building, Built, Context, Order
-from shared.modules.containers.records import keep_record, record_of
-from shared.modules.containers.repositories import Repositories, Repository
-from shared.modules.containers.tags import TagsBefore
+from shared.modules.containers.building.bases import Bases
+from shared.modules.containers.building.benches import Bench, bench
+from shared.modules.containers.building.build_parameters import BuildOutputs, BuildParameters
+from shared.modules.containers.building.contexts import Contexts
+from shared.modules.containers.building.orders import Builder, Building, Built, Context, Order
+from shared.modules.containers.building.records import keep_record, record_of
+from shared.modules.containers.images.build_logs import BuildLog
+from shared.modules.containers.images.dockerfiles import DockerfileError
+from shared.modules.containers.registry.build_registry import execution_tag
+from shared.modules.containers.registry.manifests import Manifest
+from shared.modules.containers.registry.repositories import Repositories, Repository
+from shared.modules.containers.registry.tags import TagsBefore
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Foreseen, Pending
 
 SHOWN_LINES: Final = 20

@@ -8,9 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from shared.domain.actions import Taking, Undoing
 from shared.domain.images import DIGEST, LATEST, TAG, TAG_RULE, parse_image
-from shared.modules.containers.repositories import Repositories, Repository, parse_destination
-from shared.modules.containers.tags import TagsBefore
-from shared.modules.containers.transfers import transfer
+from shared.modules.containers.registry.repositories import Repositories, Repository, parse_destination
+from shared.modules.containers.registry.tags import TagsBefore
+from shared.modules.containers.registry.transfers import transfer
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Foreseen, Pending
 from shared.ports.registries import Login
 

@@ -12,7 +12,7 @@ from shared.domain.actions import Taking, Undoing
 from shared.domain.images import parse_image
 from shared.domain.waiting import Waiting
 from shared.domain.workloads import Deployment, Rollout, Workload
-from shared.modules.containers.repositories import NO_REPOSITORIES, Repositories
+from shared.modules.containers.registry.repositories import NO_REPOSITORIES, Repositories
 from shared.modules.kubernetes.parameters import (
     CONFIDENTIAL,
     LABEL,

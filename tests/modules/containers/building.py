@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.modules.containers.archives import decompressed
-from shared.modules.containers.assembly import Assembly, BaseImage, BuiltImage, refuse_unsupported
-from shared.modules.containers.build_logs import BuildLog
-from shared.modules.containers.dockerfiles import parse
-from shared.modules.containers.folders import Folder
-from shared.modules.containers.layers import apply_layer
-from shared.modules.containers.platforms import Platform
-from shared.modules.containers.recipes import Origin, recipe
-from shared.modules.containers.sources import Bounds, ignored_by
-from shared.modules.containers.trees import Beneath, Tree
+from shared.modules.containers.building.folders import Folder
+from shared.modules.containers.building.sources import Bounds, ignored_by
+from shared.modules.containers.images.archives import decompressed
+from shared.modules.containers.images.assembly import Assembly, BaseImage, BuiltImage, refuse_unsupported
+from shared.modules.containers.images.build_logs import BuildLog
+from shared.modules.containers.images.dockerfiles import parse
+from shared.modules.containers.images.layers import apply_layer
+from shared.modules.containers.images.platforms import Platform
+from shared.modules.containers.images.recipes import Origin, recipe
+from shared.modules.containers.images.trees import Beneath, Tree
 
 PLATFORM = Platform("linux", "amd64")
 

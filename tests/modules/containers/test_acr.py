@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from shared.modules.containers.acr import AcrBuilder
-from shared.modules.containers.acr_tasks import AcrTasks
-from shared.modules.containers.bases import Bases
-from shared.modules.containers.build_registry import execution_tag
-from shared.modules.containers.manifests import OCI_CONFIG, OCI_MANIFEST, Descriptor, Manifest
-from shared.modules.containers.sending import Connections
+from shared.modules.containers.building.acr import AcrBuilder
+from shared.modules.containers.building.acr_tasks import AcrTasks
+from shared.modules.containers.building.bases import Bases
+from shared.modules.containers.registry.build_registry import execution_tag
+from shared.modules.containers.registry.manifests import OCI_CONFIG, OCI_MANIFEST, Descriptor, Manifest
+from shared.modules.containers.registry.sending import Connections
 from shared.ports.actions import ActionError, Pending
 from tests.modules.containers.azure_tasks import ID, TOKEN, Service, tasks_service
 from tests.modules.containers.yards import EXECUTION, Yard, action_of

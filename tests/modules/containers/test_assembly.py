@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.modules.containers.dockerfiles import DockerfileError
-from shared.modules.containers.recipes import RecipeError
+from shared.modules.containers.images.dockerfiles import DockerfileError
+from shared.modules.containers.images.recipes import RecipeError
 from tests.modules.containers.building import Workshop
 
 APP = {"app/server.py": "print(1)", "app/lib/a.py": "a", "notes.txt": "n"}

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from shared.modules.containers.bases import Bases
-from shared.modules.containers.benches import PREFIX
-from shared.modules.containers.buildah import BuildahBuilder
+from shared.modules.containers.building.bases import Bases
+from shared.modules.containers.building.benches import PREFIX
+from shared.modules.containers.building.buildah import BuildahBuilder
 from tests.modules.containers.building import Workshop, wait_until
 from tests.modules.containers.yards import Yard, skopeo
 from tests.registries import needs_skopeo

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.modules.containers.bases import Bases
-from shared.modules.containers.benches import PREFIX
-from shared.modules.containers.build_registry import execution_tag
+from shared.modules.containers.building.bases import Bases
+from shared.modules.containers.building.benches import PREFIX
+from shared.modules.containers.building.builtin import BuiltInBuilder
+from shared.modules.containers.building.contexts import Contexts
+from shared.modules.containers.building.git_contexts import GitContexts
+from shared.modules.containers.building.uploaded import UploadedContexts
 from shared.modules.containers.builds import BuildContainer, BuildDockerImage
-from shared.modules.containers.builtin import BuiltInBuilder
-from shared.modules.containers.contexts import Contexts
-from shared.modules.containers.git_contexts import GitContexts
 from shared.modules.containers.push import RestoreTags
-from shared.modules.containers.repositories import NO_REPOSITORIES
-from shared.modules.containers.uploaded import UploadedContexts
+from shared.modules.containers.registry.build_registry import execution_tag
+from shared.modules.containers.registry.repositories import NO_REPOSITORIES
 from shared.ports.actions import Completed, Foreseen, Pending
 from shared.security.redaction import Redactor
 from shared.security.scope import TenantScope

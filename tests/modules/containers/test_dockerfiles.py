@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from shared.modules.containers.dockerfiles import MAX_BYTES, DockerfileError, Instruction, parse
-from shared.modules.containers.words import WordError, expanded
+from shared.modules.containers.images.dockerfiles import MAX_BYTES, DockerfileError, Instruction, parse
+from shared.modules.containers.images.words import WordError, expanded
 
 FULL = """\
 # syntax=docker/dockerfile:1

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.modules.containers.folders import Folder, folder_below
-from shared.modules.containers.ignoring import Ignored, PatternError
-from shared.modules.containers.sources import IGNORE, Bounds, ContextError, ignored_by
-from shared.modules.containers.trees import Tree, TreeError
+from shared.modules.containers.building.folders import Folder, folder_below
+from shared.modules.containers.building.sources import IGNORE, Bounds, ContextError, ignored_by
+from shared.modules.containers.images.ignoring import Ignored, PatternError
+from shared.modules.containers.images.trees import Tree, TreeError
 from tests.modules.containers.building import Workshop, never
 
 

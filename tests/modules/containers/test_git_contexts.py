@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from shared.modules.containers.benches import bench
-from shared.modules.containers.contexts import Contexts, Wanted
-from shared.modules.containers.git_contexts import GitContexts, GitReference
-from shared.modules.containers.ignoring import Ignored
-from shared.modules.containers.repositories import NO_REPOSITORIES
-from shared.modules.containers.sources import Bounds, ContextError
-from shared.modules.containers.uploaded import UploadedContexts
+from shared.modules.containers.building.benches import bench
+from shared.modules.containers.building.contexts import Contexts, Wanted
+from shared.modules.containers.building.git_contexts import GitContexts, GitReference
+from shared.modules.containers.building.sources import Bounds, ContextError
+from shared.modules.containers.building.uploaded import UploadedContexts
+from shared.modules.containers.images.ignoring import Ignored
+from shared.modules.containers.registry.repositories import NO_REPOSITORIES
 from shared.ports.actions import ActionError
 from shared.security.egress import EgressPolicy
 from shared.security.scope import TenantScope

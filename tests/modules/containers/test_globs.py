@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.modules.containers.globs import MAX_PATTERN, Glob, GlobError
+from shared.modules.containers.images.globs import MAX_PATTERN, Glob, GlobError
 
 MEANINGS = {
     "**/": "(?:.*/)?",

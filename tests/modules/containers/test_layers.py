@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.modules.containers.archives import ArchiveError, decompressed
-from shared.modules.containers.layers import apply_layer, entries_of, write_layer
-from shared.modules.containers.trees import Beneath, Node, Part, Tree
+from shared.modules.containers.images.archives import ArchiveError, decompressed
+from shared.modules.containers.images.layers import apply_layer, entries_of, write_layer
+from shared.modules.containers.images.trees import Beneath, Node, Part, Tree
 from tests.modules.containers.building import never
 
 

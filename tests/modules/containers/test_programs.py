@@ -10,8 +10,8 @@ import psutil
 import pytest
 import uvloop
 
-from shared.modules.containers.benches import PREFIX, clear_abandoned
-from shared.modules.containers.programs import Program
+from shared.modules.containers.building.benches import PREFIX, clear_abandoned
+from shared.modules.containers.building.programs import Program
 from tests.modules.containers.building import wait_until
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from shared.modules.containers.archives import ArchiveError
-from shared.modules.containers.benches import bench
-from shared.modules.containers.build_registry import BuildRegistry
-from shared.modules.containers.ignoring import Ignored
-from shared.modules.containers.repositories import NO_REPOSITORIES, Operators, Repositories
-from shared.modules.containers.sources import Bounds, ContextError
-from shared.modules.containers.uploaded import UploadedContexts, read_archive
+from shared.modules.containers.building.benches import bench
+from shared.modules.containers.building.sources import Bounds, ContextError
+from shared.modules.containers.building.uploaded import UploadedContexts, read_archive
+from shared.modules.containers.images.archives import ArchiveError
+from shared.modules.containers.images.ignoring import Ignored
+from shared.modules.containers.registry.build_registry import BuildRegistry
+from shared.modules.containers.registry.repositories import NO_REPOSITORIES, Operators, Repositories
 from shared.ports.actions import ActionError
 from shared.ports.contexts import ContextRefusedError, ContextStore, NoContextsError
 from shared.ports.registries import LOCAL, RegistryPlace

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from shared.domain.places import Place
-from shared.modules.containers.bases import Bases
-from shared.modules.containers.build_registry import BuildRegistry
+from shared.modules.containers.building.bases import Bases
+from shared.modules.containers.building.builtin import BuiltInBuilder
+from shared.modules.containers.building.contexts import Contexts, Folders
+from shared.modules.containers.building.git_contexts import GitContexts
+from shared.modules.containers.building.orders import Builder
+from shared.modules.containers.building.uploaded import UploadedContexts
 from shared.modules.containers.builds import BuildContainer
-from shared.modules.containers.builtin import BuiltInBuilder
-from shared.modules.containers.contexts import Contexts, Folders
-from shared.modules.containers.git_contexts import GitContexts
-from shared.modules.containers.manifests import Manifest
-from shared.modules.containers.orders import Builder
-from shared.modules.containers.repositories import Operators, Repositories
-from shared.modules.containers.uploaded import UploadedContexts
+from shared.modules.containers.registry.build_registry import BuildRegistry
+from shared.modules.containers.registry.manifests import Manifest
+from shared.modules.containers.registry.repositories import Operators, Repositories
 from shared.ports.actions import ActionContext, ActionError, Completed, Pending
 from shared.ports.registries import LOCAL, RegistryPlace
 from shared.security.scope import TenantScope

@@ -6,17 +6,23 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
-from shared.modules.containers.bases import Bases
-from shared.modules.containers.build_registry import BuildRegistry
+from shared.modules.containers.building.bases import Bases
+from shared.modules.containers.building.builtin import BuiltInBuilder
+from shared.modules.containers.building.contexts import Contexts, Folders
+from shared.modules.containers.building.git_contexts import GitContexts
+from shared.modules.containers.building.uploaded import UploadedContexts
 from shared.modules.containers.builds import BuildContainer, BuildDockerImage, Builds
-from shared.modules.containers.builtin import BuiltInBuilder
-from shared.modules.containers.contexts import Contexts, Folders
-from shared.modules.containers.git_contexts import GitContexts
-from shared.modules.containers.manifests import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Descriptor, Manifest
 from shared.modules.containers.push import PushToRegistry, RestoreTags
-from shared.modules.containers.registries import Registry
-from shared.modules.containers.repositories import Operators, Repositories
-from shared.modules.containers.uploaded import UploadedContexts
+from shared.modules.containers.registry.build_registry import BuildRegistry
+from shared.modules.containers.registry.manifests import (
+    OCI_CONFIG,
+    OCI_LAYER,
+    OCI_MANIFEST,
+    Descriptor,
+    Manifest,
+)
+from shared.modules.containers.registry.registries import Registry
+from shared.modules.containers.registry.repositories import Operators, Repositories
 from shared.ports.registries import LOCAL, RegistryPlace
 from tests.modules.kit.specimen import ACME, Specimen, Surroundings
 from tests.registries import EGRESS

@@ -2,8 +2,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from shared.modules.containers.registries import Registry
-from shared.modules.containers.sending import Connections
+from shared.modules.containers.registry.registries import Registry
+from shared.modules.containers.registry.sending import Connections
 from tests.registries import (
     EGRESS,
     EVERY_REGISTRY,

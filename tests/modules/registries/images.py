@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import AsyncIterator, Callable
 
-from shared.modules.containers.manifests import (
+from shared.modules.containers.registry.manifests import (
     OCI_CONFIG,
     OCI_INDEX,
     OCI_LAYER,
@@ -11,7 +11,7 @@ from shared.modules.containers.manifests import (
     Descriptor,
     Manifest,
 )
-from shared.modules.containers.registries import Registry
+from shared.modules.containers.registry.registries import Registry
 from tests.registries import noise
 
 _names = itertools.count()

@@ -13,12 +13,17 @@ from starlette.routing import Route
 from localhost.http.server import bind
 from shared.domain.errors import UnavailableError
 from shared.modules.authorization import OutboundTokens
-from shared.modules.containers.authentication import AzureIdentity
-from shared.modules.containers.build_registry import BuildRegistry
-from shared.modules.containers.patience import Pace
-from shared.modules.containers.registries import Registry
-from shared.modules.containers.repositories import ACR_SCOPE, Operators, Repositories, operators_registry
-from shared.modules.containers.sending import Connections
+from shared.modules.containers.registry.authentication import AzureIdentity
+from shared.modules.containers.registry.build_registry import BuildRegistry
+from shared.modules.containers.registry.patience import Pace
+from shared.modules.containers.registry.registries import Registry
+from shared.modules.containers.registry.repositories import (
+    ACR_SCOPE,
+    Operators,
+    Repositories,
+    operators_registry,
+)
+from shared.modules.containers.registry.sending import Connections
 from shared.ports.actions import ActionError
 from shared.ports.credentials import NoCredentials
 from shared.ports.registries import Login, RegistryPlace

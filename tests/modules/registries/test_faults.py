@@ -12,10 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from localhost.http.server import bind
-from shared.modules.containers.manifests import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor
-from shared.modules.containers.patience import MIB, Pace
-from shared.modules.containers.registries import Registry
-from shared.modules.containers.sending import Connections
+from shared.modules.containers.registry.manifests import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor
+from shared.modules.containers.registry.patience import MIB, Pace
+from shared.modules.containers.registry.registries import Registry
+from shared.modules.containers.registry.sending import Connections
 from shared.ports.actions import ActionError
 from shared.ports.registries import Login
 from tests.modules.registries.images import new_repository, pieces_of, put_image

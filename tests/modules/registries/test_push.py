@@ -15,12 +15,12 @@ from starlette.responses import Response
 from localhost.registry.place import local_registry as local_place
 from shared.domain.images import parse_image
 from shared.domain.places import Place
-from shared.modules.containers.build_registry import BuildRegistry, execution_tag
-from shared.modules.containers.manifests import OCI_INDEX, Manifest
 from shared.modules.containers.push import PushToRegistry, RestoreTags
-from shared.modules.containers.registries import Registry
-from shared.modules.containers.repositories import NO_REPOSITORIES, Operators, Repositories
-from shared.modules.containers.sending import Connections
+from shared.modules.containers.registry.build_registry import BuildRegistry, execution_tag
+from shared.modules.containers.registry.manifests import OCI_INDEX, Manifest
+from shared.modules.containers.registry.registries import Registry
+from shared.modules.containers.registry.repositories import NO_REPOSITORIES, Operators, Repositories
+from shared.modules.containers.registry.sending import Connections
 from shared.ports.actions import ActionContext, ActionError, Completed, Foreseen
 from shared.ports.registries import LOCAL, RegistryPlace
 from shared.security.egress import EgressPolicy

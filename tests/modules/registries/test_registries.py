@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from shared.modules.containers.build_registry import BuildRegistry
-from shared.modules.containers.manifests import OCI_LAYER, OCI_MANIFEST, Descriptor, Manifest
-from shared.modules.containers.patience import MIB
-from shared.modules.containers.registries import Registry, origin_of_registry
-from shared.modules.containers.repositories import Operators, Repositories
-from shared.modules.containers.sending import Connections
+from shared.modules.containers.registry.build_registry import BuildRegistry
+from shared.modules.containers.registry.manifests import OCI_LAYER, OCI_MANIFEST, Descriptor, Manifest
+from shared.modules.containers.registry.patience import MIB
+from shared.modules.containers.registry.registries import Registry, origin_of_registry
+from shared.modules.containers.registry.repositories import Operators, Repositories
+from shared.modules.containers.registry.sending import Connections
 from shared.ports.actions import ActionError
 from shared.security.egress import EgressPolicy
 from shared.security.scope import TenantScope
