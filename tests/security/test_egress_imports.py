@@ -38,8 +38,9 @@ GUARD = {
     "shared/modules/bodies.py": {"httpx"},
     **{
         f"shared/modules/containers/registry/{name}.py": {"httpx"}
-        for name in ("acr_tasks", "answers", "authentication", "registries", "sending", "uploads")
+        for name in ("answers", "authentication", "registries", "sending", "uploads")
     },
+    "shared/modules/containers/building/acr_tasks.py": {"httpx"},
     "shared/modules/fetching.py": {"httpx"},
     # buildah, which pulls nothing by itself, and git, which is pinned to addresses that were allowed.
     "shared/modules/containers/building/programs.py": {"asyncio.create_subprocess_exec"},
