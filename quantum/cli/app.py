@@ -8,6 +8,7 @@ from quantum.cli.commands import (
     audit,
     executions,
     intents,
+    local,
     members,
     modules,
     policies,
@@ -51,7 +52,7 @@ def begin(
         context.obj = Session.begin(profile=profile, url=url, tenant=tenant)
 
 
-RUN, SEE, WHO = "Run", "Resources", "Who and where"
+RUN, SEE, WHO, HERE = "Run", "Resources", "Who and where", "On this machine"
 app.command(rich_help_panel=RUN, epilog="Example: quantum plan deploy -p region=westus")(intents.plan)
 app.command(rich_help_panel=RUN, epilog="Example: quantum execute deploy -p replicas=3 --watch")(
     intents.execute
@@ -62,5 +63,11 @@ for noun in (intents, executions, schedules, secrets, members, policies, modules
 app.command(rich_help_panel=WHO, epilog="Example: quantum login http://127.0.0.1:7071")(sign_in.login)
 app.command(rich_help_panel=WHO, epilog="Example: quantum logout")(sign_in.logout)
 app.command(rich_help_panel=WHO, epilog="Example: quantum whoami -o json")(sign_in.whoami)
+for started, example in (
+    (local.up, "quantum up --port 7071"),
+    (local.token, "quantum token --tenant acme --user ada --role admin"),
+    (local.demo, "quantum demo"),
+):
+    app.command(rich_help_panel=HERE, context_settings=local.PASS, epilog=f"Example: {example}")(started)
 app.add_typer(sign_in.tenant, name="tenant", rich_help_panel=WHO)
 app.add_typer(profile.app, name="profile", rich_help_panel=WHO)

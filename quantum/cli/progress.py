@@ -82,6 +82,27 @@ class Progress:
             self.note = note(event)
             self.ended = now if self.status in {"completed", "failed", "cancelled"} else None
 
+    def look(self, execution: Mapping[str, Any]) -> None:
+        """What no event tells: what is waited for."""
+        for seen in execution["steps"]:
+            step = self.steps[seen["id"]]
+            if step.status in GOING_ON and seen["waiting"]:
+                step.status, step.note = "waiting", ", ".join(map(waits_for, seen["waiting"]))
+        whole = [one for one in execution["waiting"] if one["step"] is None]
+        if whole and self.ended is None:
+            self.note = ", ".join(map(waits_for, whole))
+
+
+def waits_for(waiting: Mapping[str, Any]) -> str:
+    """What is waited for, in words."""
+    what = {
+        "approval": f"waits for people: {waiting.get('have')} of {waiting.get('required')} have approved",
+        "child": f"waits for {waiting.get('execution_id')}",
+        "limit": f"waits for its turn: place {waiting.get('place')}",
+        "pause": f"paused by {waiting.get('by')}",
+    }.get(waiting["for"], f"waits for a {waiting['for']}")
+    return f"{what} until {waiting['until'][11:19]} UTC" if waiting.get("until") else what
+
 
 def note(event: Mapping[str, Any]) -> str:
     """What is worth saying of an event."""

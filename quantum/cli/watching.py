@@ -32,6 +32,8 @@ SIGNS = {
 }
 FRAMES = 8
 """How often a second the view is drawn, so that times go on."""
+FIRST_LOOK, NEXT_LOOK = 1.0, 10.0
+"""Seconds until it is asked what is waited for; a day of watching has to fit into a user's requests."""
 ROWS = 30
 """Steps that are shown at once; of more, those that go on and the last that did."""
 
@@ -96,14 +98,37 @@ async def _lines(client: "Client", execution: str, after: str | None) -> None:
 async def _live(client: "Client", execution: str) -> None:
     from rich.live import Live  # only for people
 
-    progress = Progress.of((await client.executions.get(execution)).model_dump(mode="json"))
+    progress, changed = Progress.of(await _state(client, execution)), asyncio.Event()
     with Live(
         get_renderable=lambda: draw(progress, datetime.now(UTC)),
         refresh_per_second=FRAMES,
         vertical_overflow="crop",
     ):
-        async for event in client.stream(events_of(execution)):
-            progress.apply(event)
+        looking = asyncio.create_task(_look(client, progress, changed))
+        try:
+            async for event in client.stream(events_of(execution)):
+                progress.apply(event)
+                changed.set()
+        finally:
+            looking.cancel()
+
+
+async def _look(client: "Client", progress: Progress, changed: asyncio.Event) -> None:
+    """Find out what is waited for, when something has happened and then nothing more for a while."""
+    from quantum.client.errors import QuantumError  # when it is needed
+
+    pause = FIRST_LOOK
+    while True:
+        await changed.wait()
+        await asyncio.sleep(pause)
+        changed.clear()
+        pause = NEXT_LOOK
+        with suppress(QuantumError):  # the stream will tell
+            progress.look(await _state(client, progress.execution_id))
+
+
+async def _state(client: "Client", execution: str) -> dict[str, Any]:
+    return (await client.executions.get(execution)).model_dump(mode="json", by_alias=True)
 
 
 def draw(progress: Progress, now: datetime) -> "RenderableType":
@@ -133,9 +158,10 @@ def draw(progress: Progress, now: datetime) -> "RenderableType":
             Text(_times(step, now), "dim"),
             Text(_told(step), "dim", overflow="ellipsis", no_wrap=True),
         )
+    told = [Text(f"  {progress.note}", "yellow")] if progress.note and progress.ended is None else []
     hidden = len(progress.steps) - len(_shown(progress))
     foot = [Text(f"  and {hidden} more steps", "dim")] if hidden else []
-    return Group(head, steps, *foot)
+    return Group(head, *told, steps, *foot)
 
 
 def _shown(progress: Progress) -> list[StepProgress]:

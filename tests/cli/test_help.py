@@ -1,5 +1,6 @@
 """Every command explains itself, with an example that is one, and quickly."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -24,7 +25,7 @@ def test_every_command_has_an_example_of_itself(words: str) -> None:
     *_, example = [
         part for part in command.epilog.removeprefix("Example: ").split(" | ") if part.startswith(words)
     ]
-    said = shlex.split(example.split(" && ")[0], comments=True)
+    said = shlex.split(re.split(" && | > ", example)[0])
     parsed = command.make_context(words, said[len(words.split()) :], resilient_parsing=False, obj=None)
     assert parsed.info_name == words
     for parameter in command.params:

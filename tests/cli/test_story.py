@@ -59,6 +59,21 @@ def test_a_folder_is_applied_after_its_plan_was_shown(quantum: Command, tmp_path
     assert quantum.ok("intents", "archive", "-", stdin=listed) == "cli-one archived\ncli-two archived\n"
 
 
+def test_every_blueprint_is_an_intent_to_begin_with(quantum: Command) -> None:
+    names = [line.split()[0] for line in quantum.ok("intents", "init").splitlines()]
+    assert names == ["check-service", "deploy-web-app", "sign-off"]
+    for name in names:
+        text = quantum.ok("intents", "init", name)
+        assert quantum.ok("intents", "validate", "-", stdin=text).startswith("✓ - ")
+    assert quantum("intents", "init", "bake-bread").exit_code == Exit.NOT_FOUND
+
+
+def test_a_token_for_this_machine_is_printed(quantum: Command, tmp_path: Path) -> None:
+    data = ("--data", str(tmp_path / "data"))
+    ran = quantum.spawn("token", "--tenant", "acme", "--user", "ada", "--role", "viewer", *data)
+    assert (ran.returncode, ran.stdout.count(".")) == (0, 2)
+
+
 def test_nothing_is_applied_when_one_file_is_wrong(quantum: Command, tmp_path: Path) -> None:
     written(tmp_path, "cli-good", said("good"))
     wrong = written(tmp_path, "cli-wrong", {"steps": [{"action": "bake-bread"}]})
@@ -148,6 +163,7 @@ def test_the_live_view_shows_the_steps_and_ctrl_c_detaches(quantum: Command, lon
     terminal = Terminal(words, quantum.environment)
     terminal.until("✓ quick")
     terminal.until("▶ rest")
+    terminal.until("waits for a timer until ")
     terminal.until("50 %")
     terminal.type("\x03")
     assert terminal.end() == Exit.INTERRUPTED

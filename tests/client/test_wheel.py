@@ -20,7 +20,12 @@ def test_the_wheel_has_the_client_its_types_and_nothing_of_the_server(tmp_path: 
     with zipfile.ZipFile(tmp_path / made.stdout.split()[-1]) as wheel:
         names = set(wheel.namelist())
         wheel.extractall(tmp_path / "site")
-    assert {"quantum/py.typed", "quantum/client/client.py", "quantum/contract/intents.py"} <= names
+    assert {
+        "quantum/py.typed",
+        "quantum/cli/blueprints/sign-off.yaml",
+        "quantum/client/client.py",
+        "quantum/contract/intents.py",
+    } <= names
     assert {name.partition("/")[0] for name in names} == {"quantum", "quantum_platform-0.1.0.dist-info"}
     # From what was unpacked alone, in a folder that is none of this repository's.
     script = "import quantum.client; print(quantum.client.__file__)"

@@ -8,6 +8,7 @@ import typer
 from quantum.cli import inputs, watching
 from quantum.cli.exits import Exit
 from quantum.cli.output import Format, Output, detail, field, moment, show
+from quantum.cli.progress import waits_for
 from quantum.cli.session import each, fail, run
 
 if TYPE_CHECKING:  # loaded when it is needed
@@ -247,4 +248,4 @@ async def _asking(client: "Client", execution: str) -> str:
 
 
 def _waiting(step: dict[str, Any]) -> str:
-    return ", ".join(f"waits for {one['for']}" for one in step["waiting"])
+    return ", ".join(map(waits_for, step["waiting"]))

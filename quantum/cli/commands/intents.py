@@ -9,7 +9,7 @@ from quantum.cli import applying, inputs
 from quantum.cli.commands.executions import first, started
 from quantum.cli.exits import Exit
 from quantum.cli.output import Format, Output, as_yaml, detail, field, joined, moment, show
-from quantum.cli.session import each, run
+from quantum.cli.session import each, fail, run
 
 if TYPE_CHECKING:  # loaded when it is needed
     from quantum.client import Client
@@ -20,6 +20,7 @@ Id = Annotated[str, typer.Argument(help="A name, or the id of a version such as 
 Files = Annotated[
     list[Path], typer.Option("--file", "-f", help="A file or a folder; `-`: standard input. Repeat it.")
 ]
+BLUEPRINTS = Path(__file__).parents[1] / "blueprints"
 COLUMNS = {
     "ID": field("id"),
     "STATUS": field("status"),
@@ -36,6 +37,21 @@ PLAN_COLUMNS = {
     "AFTER": joined("depends_on"),
     "WHEN": field("when"),
 }
+
+
+@app.command(epilog="Example: quantum intents init deploy-web-app > deploy.yaml")
+def init(
+    blueprint: Annotated[str | None, typer.Argument(help="Its name; left out: which there are.")] = None,
+) -> None:
+    """Print an intent to begin with, made for what people often do."""
+    there = {path.stem: path.read_text(encoding="utf-8") for path in sorted(BLUEPRINTS.glob("*.yaml"))}
+    if blueprint is None:
+        for name, text in there.items():
+            print(f"{name:16}  {text.splitlines()[0].removeprefix('# ')}")
+    elif blueprint in there:
+        print(there[blueprint], end="")
+    else:
+        fail(f"there is no blueprint {blueprint!r}: quantum intents init", Exit.NOT_FOUND)
 
 
 @app.command(epilog="Example: quantum intents validate deploy.yaml")
