@@ -135,24 +135,25 @@ def full_name(module: str, action: str) -> str:
     return module + SEPARATOR + action
 
 
-def module_of(action: str) -> str | None:
-    """The tenant's module that an action is of; None: it is none of a tenant's."""
-    module, separator, _ = action.partition(SEPARATOR)
-    return module if separator else None
-
-
 def named_modules(definition: Any) -> list[str]:
     """The tenant's modules whose actions are named, whatever else is wrong with the definition."""
     found: set[str] = set()
     for section in ("steps", "finally") if isinstance(definition, Mapping) else ():
         steps = definition.get(section)
         for step in steps if isinstance(steps, list) else ():
-            for acting in (step, step.get("compensate")) if isinstance(step, Mapping) else ():
-                action = acting.get("action") if isinstance(acting, Mapping) else None
-                module = module_of(action) if isinstance(action, str) else None
-                if module and MODULE_NAME.fullmatch(module):
-                    found.add(module)
+            if isinstance(step, dict):  # as JSON has it; it is asked of each of a thousand steps
+                _add_module(step, found)
+                if isinstance(compensation := step.get("compensate"), dict):
+                    _add_module(compensation, found)
     return sorted(found)[:MAX_MODULES]
+
+
+def _add_module(acting: dict[str, Any], found: set[str]) -> None:
+    action = acting.get("action")
+    if isinstance(action, str) and SEPARATOR in action:
+        module = action.partition(SEPARATOR)[0]
+        if MODULE_NAME.fullmatch(module):
+            found.add(module)
 
 
 def problems(action: str, schema: Schema, parameters: Mapping[str, Any]) -> list[ParameterProblem]:
