@@ -4,17 +4,29 @@ import { get, tenant, whenSignedOut } from "./lib/api.js";
 import { begin, signedIn, signIn, signOut } from "./lib/auth.js";
 import { usePlace } from "./lib/router.js";
 import { Failure, Toasts } from "./ui/parts.js";
+import { Approvals } from "./views/approvals.js";
+import { Audit } from "./views/audit.js";
+import { Dashboard } from "./views/dashboard.js";
 import { ExecutionPage } from "./views/execution.js";
 import { Executions } from "./views/executions.js";
 import { IntentPage } from "./views/intent.js";
 import { Intents } from "./views/intents.js";
+import { MemberPage, Members } from "./views/members.js";
+import { ModulePage, Modules } from "./views/modules.js";
+import { Policies } from "./views/policies.js";
 
 const ICON = new URL("./icon.svg", import.meta.url).pathname;
 
 /** @type {{path: string, title: string, view: any, one?: any, operation?: string}[]} */
 const VIEWS = [
+  { path: "dashboard", title: "Dashboard", view: Dashboard, operation: "executions.read" },
   { path: "intents", title: "Intents", view: Intents, one: IntentPage, operation: "intents.read" },
   { path: "executions", title: "Executions", view: Executions, one: ExecutionPage, operation: "executions.read" },
+  { path: "approvals", title: "Approvals", view: Approvals, operation: "executions.read" },
+  { path: "modules", title: "Modules", view: Modules, one: ModulePage, operation: "modules.read" },
+  { path: "policies", title: "Policies", view: Policies, operation: "policies.read" },
+  { path: "members", title: "Members", view: Members, one: MemberPage, operation: "members.read" },
+  { path: "audit", title: "Audit", view: Audit, operation: "audit.read" },
 ];
 
 function App({ config, problem }) {

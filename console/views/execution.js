@@ -4,6 +4,7 @@ import { get, part, post } from "../lib/api.js";
 import { follow } from "../lib/events.js";
 import { between, cause, clock, duration, ENDED, full, tone, waiting } from "../lib/format.js";
 import { go, to } from "../lib/router.js";
+import { Approval } from "../ui/approval.js";
 import { Gantt } from "../ui/gantt.js";
 import { Graph } from "../ui/graph.js";
 import { Asking, Card, Json, Loaded, Notice, Status, Time, useLoaded, useTick } from "../ui/parts.js";
@@ -97,23 +98,6 @@ function Cause({ execution, failed }) {
   return html`<${Notice} role="status" title=${failed ? `Step ${failed.id} failed` : `The execution ${execution.status}`}>
     <p>${cause(error)}</p>
     <p class="small muted">${error?.code ? html`<code>${error.code}</code> ` : null}${failed ? `${failed.action}, attempt ${failed.attempts}, ${full(failed.finished_at)}` : null}</p>
-  <//>`;
-}
-
-function Approval({ execution, step, reload, me }) {
-  const asked = step.approval;
-  const decide = (/** @type {string} */ what) => async (/** @type {string} */ comment) => {
-    await post(`/executions/${part(execution.execution_id)}/steps/${part(step.id)}/${what}`, comment ? { comment } : {});
-    await reload();
-  };
-  const own = !asked.allow_self && execution.created_by === me.principal;
-  return html`<${Notice} tone="warn" role="status" title="Step ${step.id} asks for an approval">
-    <p>${asked.message ?? "It says nothing about why."}</p>
-    <p class="small muted">${asked.have} of ${asked.required} approved${asked.approvers.roles.length ? `, by ${asked.approvers.roles.join(" or ")}` : ""}${asked.until ? `; ${asked.on_expiry} at ${full(asked.until)} if nobody decides` : ""}</p>
-    ${own ? html`<p class="small">You executed this, so somebody else has to decide.</p>` : me.operations.includes("executions.approve") ? html`<div class="actions">
-      <${Asking} label="Approve" kind="primary" title="Approve ${step.id}?" text=${asked.message} field="Comment (optional)" confirm="Approve it" run=${decide("approve")} done="Approved." />
-      <${Asking} label="Reject" kind="danger" title="Reject ${step.id}?" text=${asked.message} field="Comment (optional)" confirm="Reject it" run=${decide("reject")} done="Rejected." />
-    </div>` : null}
   <//>`;
 }
 

@@ -16,11 +16,8 @@ type Visit = Callable[..., Visitor]
 def console_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hosting.Host]:
     folder = tmp_path_factory.mktemp("console")
     running = hosting.start(folder / "data", log=folder / "host.log")
-    for tenant, user, role in (
-        ("acme", "ada", "admin"),
-        ("acme", "bob", "approver"),
-        ("globex", "eve", "admin"),
-    ):
+    members = [("acme", "ada", "admin"), ("acme", "bob", "approver"), ("globex", "eve", "admin")]
+    for tenant, user, role in [*members, ("acme", "zoe", "viewer"), ("globex", "zoe", "admin")]:
         running.token(tenant=tenant, user=user, role=role)
     yield running
     running.stop()

@@ -213,6 +213,103 @@ def test_a_broken_stream_goes_on_where_it_broke_off(visit: Visit) -> None:
     expect(ada.page.locator(".page-head .status")).to_have_text("completed")
 
 
+def test_what_waits_for_a_word_is_in_one_place(visit: Visit) -> None:
+    ada, bob = visit("ada"), visit("bob")
+    steps = [{"id": "sign", "action": "approval", "message": "May it go?"}]
+    ada.api("POST", "/intents", {"name": "letter", "definition": {"steps": steps}})
+    begun = ada.api("POST", "/intents/letter/execute", {})["execution_id"]
+    bob.go(f"/executions/{begun}")
+    expect(bob.page.get_by_text("May it go?")).to_be_visible()
+    bob.go("/approvals")
+    waits = bob.page.get_by_role("region", name="letter-v1")
+    expect(waits).to_contain_text("May it go?")
+    assert bob.faults() == []
+    bob.shot("approvals")
+    waits.get_by_role("button", name="Reject").click()
+    bob.page.get_by_role("button", name="Reject it").click()
+    expect(bob.page.get_by_text("Nothing waits for anybody's word.")).to_be_visible()
+
+
+def test_the_dashboard_plots_what_happened_and_says_the_numbers_too(visit: Visit) -> None:
+    ada = visit("ada")
+    ada.go("/dashboard")
+    expect(ada.page.get_by_role("table", name="What needs attention")).to_contain_text("letter-v1")
+    plots = ada.page.locator("figure.plot")
+    expect(plots).to_have_count(3)
+    for plot in plots.all():
+        expect(plot.locator("canvas")).to_be_visible()
+    ada.page.get_by_text("As a table").first.click()
+    numbers = ada.page.get_by_role("region", name="Executions a day in numbers").get_by_role("row")
+    expect(numbers).to_have_count(31)
+    ada.shot("dashboard")
+    assert ada.faults() == []
+
+
+def test_it_says_who_would_be_allowed_what_and_by_what(visit: Visit) -> None:
+    ada = visit("ada")
+    ada.go("/policies")
+    ada.page.get_by_label("Member").fill("bob")
+    ada.page.get_by_role("button", name="Ask").click()
+    answer = ada.page.get_by_role("status").filter(has_text="Not allowed")
+    expect(answer).to_contain_text("bob@acme")
+    expect(answer).to_contain_text("default-deny")
+    ada.page.get_by_label("Operation").fill("executions.approve")
+    ada.page.get_by_role("button", name="Ask").click()
+    expect(ada.page.get_by_role("status").filter(has_text="role-approver")).to_be_visible()
+    assert ada.faults() == []
+
+
+def test_a_member_is_made_and_the_audit_trail_has_it_and_is_whole(visit: Visit) -> None:
+    ada = visit("ada")
+    ada.go("/members")
+    ada.page.get_by_role("link", name="Add a member").click()
+    ada.page.get_by_label("Name in the tenant").fill("kim")
+    ada.page.get_by_label("auditor").check()
+    assert ada.faults() == []
+    ada.page.get_by_role("button", name="Save").click()
+    kim = ada.page.get_by_role("row").filter(has_text="kim")
+    expect(kim).to_contain_text("auditor")
+    assert ada.faults() == []
+    ada.go("/audit")
+    expect(ada.page.get_by_role("row").nth(1)).to_contain_text("member")
+    ada.page.get_by_role("button", name="Verify").click()
+    expect(ada.page.get_by_role("status").filter(has_text="Every chain is whole")).to_be_visible()
+    assert ada.faults() == []
+    ada.shot("audit")
+
+
+def test_modules_say_what_their_actions_take(visit: Visit) -> None:
+    ada = visit("ada")
+    ada.go("/modules")
+    ada.page.get_by_role("link", name="core", exact=True).click()
+    expect(ada.page.get_by_role("table", name="Parameters of approval")).to_contain_text("approvers")
+    assert ada.faults() == []
+
+
+def test_who_is_in_two_tenants_sees_one_at_a_time_and_what_it_may_do_there(visit: Visit) -> None:
+    zoe = visit("zoe")
+    tenant = zoe.page.get_by_label("Tenant")
+    expect(tenant).to_have_value("acme")
+    zoe.go("/intents")
+    expect(zoe.page.get_by_role("link", name="shop")).to_be_visible()
+    expect(zoe.page.get_by_role("link", name="New intent")).to_have_count(0)  # a viewer here
+    expect(zoe.page.get_by_role("link", name="Audit")).to_have_count(0)
+    tenant.select_option("globex")
+    expect(zoe.page.get_by_role("link", name="Audit")).to_be_visible()  # and an administrator there
+    zoe.go("/intents")
+    expect(zoe.page.get_by_text("No intents yet.")).to_be_visible()
+    expect(zoe.page.get_by_role("link", name="shop")).to_have_count(0)
+
+
+def test_nothing_broke_the_pages_rules_or_went_elsewhere(visit: Visit, console_host: hosting.Host) -> None:
+    own = urlsplit(console_host.url).netloc
+    for visitor in (visit("ada"), visit("bob"), visit("eve"), visit("zoe")):
+        told = [line for line in visitor.said if not line.startswith("Failed to load resource")]
+        assert told == []
+        assert {urlsplit(url).netloc for url in visitor.asked} == {own}
+        assert not [url for url in visitor.asked if TOKEN.search(url)]
+
+
 def test_who_has_signed_out_has_to_sign_in_again(visit: Visit) -> None:
     bob = visit("bob")
     bob.page.get_by_role("button", name="Sign out").click()
