@@ -66,4 +66,4 @@ lock: .venv/installed ## pin the dependencies of pyproject.toml anew
 	@sh scripts/lock
 
 clean: ## remove what was made here, data included
-	rm -rf .venv .tools .quantum .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf dist/docs .venv .tools .quantum .mypy_cache .ruff_cache .pytest_cache .hypothesis

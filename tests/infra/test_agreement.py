@@ -14,12 +14,11 @@ from shared.domain.metrics import METRICS
 from shared.ports.documents import CONTAINERS
 from shared.ports.resources import CONSUMER_GROUPS, DATABASE, HUB, LEASES
 from tests.infra.bicep.deployment import Deployment
-from tests.infra.conftest import EVERY, MAIN, deployed
+from tests.infra.conftest import EVERY, MAIN, PROFILES, deployed
 
 INFRA = MAIN.parent
 ALERTS = (ROOT / "docs" / "alerts.md").read_text()
 SCALING = (ROOT / "docs" / "scaling.md").read_text()
-EVERY_PROFILE = ("dev", "test", "prod")
 HOST = json.loads((ROOT / "host.json").read_text())
 
 ROLES = {  # Source: "Azure built-in roles" and "Data plane role-based access control" of Cosmos DB
@@ -157,8 +156,25 @@ def test_the_documentation_says_for_each_alert_what_to_do(deployment: Deployment
     assert sorted(re.findall(r"^## (.+)$", ALERTS, re.MULTILINE)) == sorted(rule.name for rule in rules)
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_documentation_says_when_each_alert_comes(profile: str) -> None:
+    deployment = deployed(f"{profile}-as-it-is")
+    limits = json.loads((INFRA / "parameters" / f"{profile}.json").read_text())["alerts"]
+    rows = re.findall(r"^\| \[([\w-]+)\]\(#\1\) \| (\d) \| .+ \| (\S+) \|$", ALERTS, re.MULTILINE)
+    told = {
+        name: (int(severity), int(limit) if limit.isdigit() else limits[limit.strip("`").partition(".")[2]])
+        for name, severity, limit in rows
+    }
+    made = {
+        rule.name: (rule.get("properties.severity"), rule.get("properties.criteria.allOf")[0]["threshold"])
+        for kind in ("scheduledQueryRules", "metricAlerts")
+        for rule in deployment.of(f"Microsoft.Insights/{kind}")
+    }
+    assert told == made
+
+
 def test_the_documentation_has_the_sizes_of_each_profile() -> None:
-    profiles = [json.loads((INFRA / "parameters" / f"{name}.json").read_text()) for name in EVERY_PROFILE]
+    profiles = [json.loads((INFRA / "parameters" / f"{name}.json").read_text()) for name in PROFILES]
     told = re.findall(r"^\| `([\w.]+)` \| (\S+) \| (\S+) \| (\S+) \|$", SCALING, re.MULTILINE)
     sizes = [dict(_sizes(profile)) for profile in profiles]
     assert told == [(name, *(size[name] for size in sizes)) for name in sizes[0]]
