@@ -1,9 +1,28 @@
-"""What a plain request is answered with."""
+"""What a request is answered with: as it came, or as a model of the contract."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
+from pydantic import BaseModel, ValidationError
+
+from quantum.client.errors import UnexpectedAnswerError
+
+
+def parsed[Model: BaseModel](model: type[Model], response: httpx.Response) -> Model:
+    """The body of a successful answer.
+
+    Raises:
+        UnexpectedAnswerError: it is something else.
+    """
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"])) or "the body"
+        raise UnexpectedAnswerError(
+            f"{response.request.method} {response.request.url} was answered with something that is no "
+            f"{model.__name__} ({place}): is the platform there, and no newer than this client?"
+        ) from error
 
 
 class Answer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 
 from quantum.client.addresses import base_address, path
-from quantum.client.answers import Answer
+from quantum.client.answers import Answer, parsed
 from quantum.client.retries import Retries
 from quantum.client.streams import events
 from quantum.client.tokens import EnvironmentToken, StaticToken, TokenProvider
@@ -225,13 +225,12 @@ class Client:
         Raises:
             UnavailableError: it is not.
         """
-        answer = await self.get(path("health", "ready"))
-        return Health.model_validate_json(answer.content)
+        return parsed(Health, await self._transport.send("GET", path("health", "ready")))
 
     async def stats(self, *, since: str | None = None, until: str | None = None) -> Stats:
         """Counts of the tenant's days; the last 30 if nothing is said."""
         asked = {name: day for name, day in (("since", since), ("until", until)) if day}
-        return Stats.model_validate_json((await self.get(path("stats"), params=asked)).content)
+        return parsed(Stats, await self._transport.send("GET", path("stats"), params=asked))
 
     async def close(self) -> None:
         await self._transport.close()

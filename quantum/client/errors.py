@@ -24,6 +24,7 @@
     │   ├── UnavailableError         UNAVAILABLE
     │   └── InternalError            INTERNAL
     ├── UnreachableError             no answer came, however often it was asked
+    ├── UnexpectedAnswerError        what came is not what this release knows: another's, or a later release's
     ├── SignInError                  no token could be had
     ├── WaitTimeoutError             the time to wait is over; the execution goes on
     └── ExecutionFailedError         an execution came to a bad end; `execution` has all of it
@@ -46,6 +47,10 @@ class QuantumError(Exception):
 
 class UnreachableError(QuantumError):
     """No answer came."""
+
+
+class UnexpectedAnswerError(QuantumError):
+    """An answer came that this release cannot read."""
 
 
 class SignInError(QuantumError):

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from quantum.client.answers import parsed
 from quantum.client.transport import Transport
 from quantum.contract.pages import Page
 
@@ -22,7 +23,7 @@ class Listing[Item: BaseModel, Kind: Page[Any]]:
         """One page: the first, or the one behind ``cursor``."""
         params = {**self._params, **({"cursor": cursor} if cursor else {})}
         response = await self._transport.send("GET", self._path, params=params)
-        return self._page.model_validate_json(response.content)
+        return parsed(self._page, response)
 
     async def pages(self) -> AsyncIterator[Kind]:
         """Page by page."""

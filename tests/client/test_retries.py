@@ -15,6 +15,7 @@ from quantum.client.errors import (
     SignInError,
     UnauthenticatedError,
     UnavailableError,
+    UnexpectedAnswerError,
     UnreachableError,
 )
 from quantum.client.tokens import EnvironmentToken
@@ -120,6 +121,15 @@ async def test_what_is_not_from_the_platform_is_an_error_with_its_status(
         with pytest.raises(ApiError, match="not by the platform") as raised:
             await hurried.get("/api/v1/intents")
     assert (raised.value.status, raised.value.code) == (418, "HTTP_418")
+
+
+async def test_what_this_release_cannot_read_is_said(script: Script, hurried: Client) -> None:
+    script.lines = [answer(200, {"items": [{"name": "half an intent"}], "next_cursor": None})]
+    async with hurried:
+        with pytest.raises(UnexpectedAnswerError, match=r"no IntentPage \(items\.0\.id\)"):
+            await hurried.intents.list().page()
+        with pytest.raises(UnexpectedAnswerError, match=script.url):
+            await hurried.members.me()
 
 
 async def test_a_refused_token_is_renewed_once(script: Script) -> None:

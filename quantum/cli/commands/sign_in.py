@@ -11,7 +11,7 @@ import typer
 from quantum.cli import profiles, session
 from quantum.cli.exits import Exit
 from quantum.cli.output import Format, Output, detail, field, joined, show
-from quantum.cli.session import fail, of, run
+from quantum.cli.session import fail, of, run, tell
 
 if TYPE_CHECKING:  # loaded when it is needed
     from quantum.client import Client
@@ -61,6 +61,8 @@ def login(
     _sign_in(there, device=_no_browser() if device is None else device)
     profiles.save(profiles.folder(), known.put(kept, profile, use=True))
     context.obj = there
+    if os.environ.get("QUANTUM_TOKEN"):
+        tell("QUANTUM_TOKEN is set, and goes before who is signed in")
     me = run(context, _me)
     if me["tenant_id"] is None and me["tenants"]:
         print("You are a member of several tenants: quantum tenant use", me["tenants"][0]["id"])

@@ -1,6 +1,7 @@
 """Build contexts: archives that images are built from."""
 
 from quantum.client.addresses import path
+from quantum.client.answers import parsed
 from quantum.client.resources.resource import Resource
 from quantum.contract.contexts import BuildContext
 
@@ -11,4 +12,4 @@ class Contexts(Resource):
         response = await self._transport.send(
             "POST", path("contexts"), content=archive, headers={"Content-Type": "application/octet-stream"}
         )
-        return BuildContext.model_validate_json(response.content)
+        return parsed(BuildContext, response)

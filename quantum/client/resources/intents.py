@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from quantum.client.addresses import path
+from quantum.client.answers import parsed
 from quantum.client.errors import ExecutionFailedError
 from quantum.client.pages import Listing
 from quantum.client.resources.executions import Executions
@@ -105,7 +106,7 @@ class Intents(Resource):
         """A JSON merge patch of status, description, labels, active_version, successor: None takes away."""
         headers = given({"If-Match": if_match})
         response = await self._transport.send("PATCH", path("intents", name), json=changes, headers=headers)
-        return Intent.model_validate_json(response.content)
+        return parsed(Intent, response)
 
     async def archive(self, name: str, *, if_match: str | None = None) -> None:
         await self._delete(path("intents", name), if_match=if_match)

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel
 
+from quantum.client.answers import parsed
 from quantum.client.errors import UnreachableError
 from quantum.client.transport import KEY, Transport
 
@@ -21,7 +22,7 @@ class Resource:
 
     async def _read[Model: BaseModel](self, model: type[Model], path: str, **params: Any) -> Model:
         response = await self._transport.send("GET", path, params=given(params))
-        return model.model_validate_json(response.content)
+        return parsed(model, response)
 
     async def _change[Model: BaseModel](
         self,
@@ -35,7 +36,7 @@ class Resource:
     ) -> Model:
         headers = given({KEY: key, "If-Match": if_match})
         response = await self._transport.send(method, path, json=given(body) or None, headers=headers)
-        return model.model_validate_json(response.content)
+        return parsed(model, response)
 
     async def _delete(
         self, path: str, *, if_match: str | None = None, params: Mapping[str, Any] | None = None
