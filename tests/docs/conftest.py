@@ -1,3 +1,3 @@
-from tests.hosts import api, host
+from tests.hosts import api, host, service
 
-__all__ = ["api", "host"]
+__all__ = ["api", "host", "service"]
