@@ -38,6 +38,8 @@ def test_what_was_under_way_goes_on_from_a_backup_and_nothing_that_came_later_is
         steps = [{"id": "ask", "action": "approval", "message": "Shall it go on?"}]
         waits = api.execute(api.create([*steps, {"id": "after", "action": "transform", "value": "went on"}]))
         assert any(event["type"] == "approval_requested" for event in api.events(waits))
+        chain = api.create([{"id": f"s{n}", "action": "transform", "value": n} for n in range(5)])
+        busy = [api.execute(chain) for _ in range(12)]
         typed = BACKUP.replace("localhost backup", f"localhost backup --data {host.data}")
         assert "checked" in run(typed, host, folder=tmp_path).stdout
         later = api.run([{"id": "text", "action": "transform", "value": "after the backup"}])
@@ -48,6 +50,9 @@ def test_what_was_under_way_goes_on_from_a_backup_and_nothing_that_came_later_is
     with Api(restored) as api, Api(restored, user="grace") as approver:
         assert api.get(done["execution_id"])["steps"] == done["steps"]
         assert api.client.get(f"/executions/{later['execution_id']}").status_code == 404
+        for execution in busy:
+            list(api.events(execution))
+            assert api.get(execution)["status"] == "completed"
         approved = approver.client.post(f"/executions/{waits}/steps/ask/approve", json={})
         assert approved.status_code == 202, approved.text
         list(api.events(waits))

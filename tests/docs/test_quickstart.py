@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from examples import hosting
@@ -42,3 +43,5 @@ def test_what_is_typed_leads_to_a_watched_deployment_that_answers(made_up: hosti
     assert '{"hello": "world", "version": "1"}' in after, after
     assert '"action":"execution.create","principal":"ada@acme"' in after
     assert '"verified":true' in after
+    (console,) = re.findall(r"`http://127.0.0.1:7071(/console)`", text_of("quickstart.md"))
+    assert httpx.get(f"{made_up.url}{console}").status_code == 200
