@@ -20,7 +20,7 @@ class Retries:
         patience: what asks for more seconds than this (`Retry-After`) is not waited for, but raised.
     """
 
-    attempts: int = 5
+    attempts: int = 6
     first: float = 0.5
     longest: float = 20
     patience: float = 60
@@ -29,14 +29,14 @@ class Retries:
         """Seconds to wait behind that attempt (counts from 1); None: give up.
 
         All clients that were cut off at once come back at different times: a pause is anything from
-        nothing to the bound, or up to a tenth more than what the platform asked for.
+        half the bound to all of it, or up to a tenth more than what the platform asked for.
         """
         if attempt >= self.attempts or (asked is not None and asked > self.patience):
             return None
         if asked is not None:
             return asked * (1 + dice.random() / 10)
         bound: float = min(self.longest, self.first * 2 ** (attempt - 1))
-        return dice.random() * bound
+        return bound * (1 + dice.random()) / 2
 
 
 NO_RETRIES = Retries(attempts=1)

@@ -5,8 +5,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from examples import hosting
-from quantum.client import Client
+from quantum.client import Client, Retries
 from tests.client.conftest import token_of
+
+PATIENT = Retries(attempts=500, first=0.1, longest=0.2)
+"""However long a host takes to start on a busy machine."""
 
 
 async def test_streams_and_changes_go_on_through_a_death_of_the_host(tmp_path: Path) -> None:
@@ -19,7 +22,7 @@ async def test_streams_and_changes_go_on_through_a_death_of_the_host(tmp_path: P
         {"id": "rest", "action": "wait", "seconds": 1},
     ]
     try:
-        async with Client(host.url, token=token) as client:
+        async with Client(host.url, token=token, retries=PATIENT) as client:
             await client.intents.create("survivor", {"steps": steps})
             watched = await client.intents.execute("survivor")
             events = client.stream(f"/api/v1/executions/{watched.execution_id}/events")

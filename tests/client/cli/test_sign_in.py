@@ -13,8 +13,8 @@ from localhost.identity.issuer import sign_in_code
 from quantum.cli import profiles
 from quantum.cli.exits import Exit
 from quantum.cli.profiles import Profile, Profiles
-from tests.cli.conftest import Command
-from tests.cli.terminal import Terminal
+from tests.client.cli.conftest import Command
+from tests.client.cli.terminal import Terminal
 
 
 @pytest.fixture

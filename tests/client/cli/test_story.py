@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from quantum.cli.exits import Exit
-from tests.cli.conftest import Command
-from tests.cli.terminal import Terminal
+from tests.client.cli.conftest import Command
+from tests.client.cli.terminal import Terminal
 
 FAILING = {"steps": [{"id": "check", "action": "assert", "condition": "false", "message": "it is not good"}]}
 

@@ -12,9 +12,6 @@ from typer.testing import CliRunner, Result
 
 from examples import hosting
 from quantum.cli.app import app
-from tests.client.conftest import host, token, viewer
-
-__all__ = ["host", "token", "viewer"]
 
 
 @dataclass

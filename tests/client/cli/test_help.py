@@ -12,7 +12,7 @@ from examples import hosting
 from quantum.cli.app import app
 from quantum.cli.exits import Exit
 from quantum.cli.reference import commands, page
-from tests.cli.conftest import Command
+from tests.client.cli.conftest import Command
 
 ALL = dict(commands(typer.main.get_command(app)))
 
