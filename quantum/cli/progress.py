@@ -100,6 +100,7 @@ def waits_for(waiting: Mapping[str, Any]) -> str:
         "child": f"waits for {waiting.get('execution_id')}",
         "limit": f"waits for its turn: place {waiting.get('place')}",
         "pause": f"paused by {waiting.get('by')}",
+        "dependency": f"waits for {', '.join(waiting.get('dependencies') or ())}",
     }.get(waiting["for"], f"waits for a {waiting['for']}")
     return f"{what} until {waiting['until'][11:19]} UTC" if waiting.get("until") else what
 
