@@ -11,7 +11,10 @@ import pytest
 
 from examples import hosting
 from examples.blueprints.warehouse import Warehouse, server
+from examples.modules.provisioner import MANIFEST, Provisioner
+from examples.modules.provisioner import Server as ModuleServer
 from tests.docs.pages import commands_of, needs_curl, run
+from tests.docs.test_modules import free_port
 from tests.e2e.api import Api
 
 FOLDER = hosting.ROOT / "examples" / "blueprints"
@@ -24,9 +27,19 @@ TENANT = "blueprints"
 
 
 @pytest.fixture(scope="module")
-def edith(host: hosting.Host) -> Iterator[Api]:
-    """Who executes; the blueprints are there."""
+def module() -> Iterator[ModuleServer]:
+    with ModuleServer([]) as serving:
+        threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        yield serving
+        serving.shutdown()
+
+
+@pytest.fixture(scope="module")
+def edith(host: hosting.Host, module: ModuleServer) -> Iterator[Api]:
+    """Who executes; the blueprints are there, and the module that one of them is by."""
     with Api(host, tenant=TENANT, user="edith") as api:
+        put = api.client.put("/modules/provisioner", json={"endpoint": module.url, "manifest": MANIFEST})
+        module.keys = [put.json()["secret"]]
         for name, intent in INTENTS.items():
             assert name == intent["name"]
             validated = api.client.post("/intents/validate", json=intent)
@@ -143,11 +156,38 @@ def test_what_was_loaded_is_taken_back_if_anything_of_it_is_missing(edith: Api) 
     assert warehouse.tables == {}
 
 
+def leases(module: ModuleServer) -> Any:
+    assert isinstance(module.module, Provisioner)
+    return module.module.state()["leases"]
+
+
+def test_an_environment_is_provisioned_kept_and_given_back(edith: Api, module: ModuleServer) -> None:
+    execution = ended(edith, edith.execute("environment", name="review-1", keep_for="0.1s"))
+    assert execution["status"] == "completed", execution
+    assert execution["outputs"]["address"] == "review-1.test"
+    assert len(execution["outputs"]["machines"]) == 2
+    assert leases(module) == []
+
+
+def test_an_environment_that_is_cancelled_is_given_back_by_what_undoes_it(
+    edith: Api, module: ModuleServer
+) -> None:
+    execution = edith.execute("environment", name="review-2")
+    for event in edith.events(execution):
+        if event["type"] == "step_completed" and event["step"] == "well":
+            assert len(leases(module)) == 1
+            assert edith.client.post(f"/executions/{execution}/cancel", json={}).status_code == 202
+    found = edith.get(execution)
+    assert (found["status"], states(found)["lease"]) == ("cancelled", "compensated"), found
+    assert leases(module) == []
+
+
 @needs_curl
 def test_the_commands_of_the_page_run_each_blueprint_to_its_end(host: hosting.Host, service: str) -> None:
     with running(Warehouse()) as url:
         script = commands_of("blueprints.md").replace("--tenant blueprints", "--tenant their-page")
         script = script.replace("--user edith", "--user emma").replace("--user vera", "--user violet")
         script = script.replace("http://127.0.0.1:8099", service).replace("http://127.0.0.1:8098", url)
+        script = "trap 'kill ${MODULE:-} 2>/dev/null || true' EXIT\n" + script.replace("7080", free_port())
         ran = run(script, host)
     assert ran.stdout.count("event: execution_completed") == len(INTENTS), ran.stdout + ran.stderr
