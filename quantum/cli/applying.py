@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # loaded when it is needed
     from quantum.contract.intents import Intent
 
 SIGNS = {"create": "+", "update": "~", "unchanged": "=", "refused": "✗"}
+COLOURS = {"+": "green", "~": "yellow", "-": "red", "✗": "red"}
+"""Of lines, by their sign; on a terminal."""
+INDENT = "    "
 KNOWN = frozenset({"name", "definition", "description", "labels", "status", "message"})
 
 
@@ -32,7 +35,7 @@ class Change:
 
     def told(self) -> str:
         return "\n".join(
-            [f"{SIGNS[self.verb]} {self.name} {self.verb}", *(f"    {line}" for line in self.lines)]
+            [f"{SIGNS[self.verb]} {self.name} {self.verb}", *(f"{INDENT}{line}" for line in self.lines)]
         )
 
 
@@ -54,6 +57,11 @@ async def apply(client: "Client", changes: Sequence[Change], message: str | None
 def refused(changes: Sequence[Change]) -> bool:
     """Whether anything could not be done, so that nothing is."""
     return any(change.verb == "refused" for change in changes)
+
+
+def colour(line: str) -> str | None:
+    """Of one line of what was told."""
+    return COLOURS.get(line.removeprefix(INDENT)[:1])
 
 
 def confirm(count: int) -> None:

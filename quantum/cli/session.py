@@ -3,8 +3,9 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:  # what talks to the platform is loaded when it is talked to
     from quantum.client.sign_in import Issuer
     from quantum.client.tokens import TokenProvider
 
+MOMENT = 0.3
+"""Seconds after which people are shown that something goes on."""
 SECRET = "QUANTUM_CLIENT_SECRET"  # noqa: S105  # the name of it
 
 
@@ -161,10 +164,23 @@ def tell(message: str) -> None:
     print(f"quantum: {message}", file=sys.stderr, flush=True)
 
 
-def spinner(what: str) -> AbstractContextManager[object]:
-    """That something goes on, for who looks at a terminal."""
+@contextmanager
+def spinner(what: str) -> Iterator[None]:
+    """That something goes on, for who looks at a terminal and has waited a moment."""
     if not sys.stderr.isatty():
-        return nullcontext()
-    from rich.console import Console  # a twentieth of a second, only for people
+        yield
+        return
+    with ExitStack() as shown:
 
-    return Console(stderr=True).status(f"[dim]{what}[/]")
+        def begin() -> None:
+            from rich.console import Console  # a twentieth of a second, only for who waits
+
+            shown.enter_context(Console(stderr=True).status(f"[dim]{what}[/]"))
+
+        moment = threading.Timer(MOMENT, begin)
+        moment.start()
+        try:
+            yield
+        finally:
+            moment.cancel()
+            moment.join()

@@ -70,13 +70,14 @@ def conclude(ended: Mapping[str, Any]) -> None:
     """Say how it ended, the cause first, and what can be done."""
     name, status = ended["execution_id"], ended["status"]
     if status == "completed":
-        print(f"✓ {name} completed{_duration(ended)}")
+        typer.secho(f"✓ {name} completed{_duration(ended)}", fg="green")
         if ended.get("outputs"):
             print("\n".join(f"  {key}: {value}" for key, value in ended["outputs"].items()))
         return
     error = ended["error"] or {}
     place = f" in step {error['step']}" if error.get("step") else ""
-    print(f"✗ {name} {status}{place}{_duration(ended)}: {error.get('message', 'no reason was recorded')}")
+    why = error.get("message", "no reason was recorded")
+    typer.secho(f"✗ {name} {status}{place}{_duration(ended)}: {why}", fg="red")
     if status == "failed":
         print(f"  when the cause is gone: quantum executions retry {name} --watch")
     raise typer.Exit(Exit.FAILED)

@@ -91,7 +91,8 @@ def apply(
     documents = [document for path in inputs.files(files) for document in inputs.documents(path)]
     changes = run(context, lambda client: applying.plan(client, documents))
     for change in changes:
-        print(change.told())
+        for line in change.told().splitlines():
+            typer.secho(line, fg=applying.colour(line))
     if applying.refused(changes):
         raise typer.Exit(Exit.USAGE)
     todo = [change for change in changes if change.verb != "unchanged"]
