@@ -5,45 +5,36 @@ reaches only the schema's own parts, never the network; regular expressions are 
 language (``patterns.py``), never ones that backtrack; and a ``$schema`` in a part brings no other dialect.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
-from functools import cache
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from shared.domain.actions import did_you_mean
+from shared.domain.dialect import EndlessError, TooLongError, counting, dialect
 from shared.domain.errors import FieldError
 from shared.domain.patterns import MOST_SECONDS, Matching, PatternError, size_of
 from shared.domain.pointers import pointer_along
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
-    from jsonschema.protocols import Validator
 
 ROOT: Final = "/parameters"
 TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
 """What a JSON Schema's ``type`` may be."""
-MAX_REFERENCES: Final = 5000
-"""How many a ``$ref`` may be followed for one set of values: two in each of thirty parts would be 2**30."""
-
-_matching: ContextVar[Matching | None] = ContextVar("_matching", default=None)
-"""What the patterns have cost for the values at hand."""
-_followed: ContextVar[list[int] | None] = ContextVar("_followed", default=None)
-"""One entry for each ``$ref`` that was followed for the values at hand; None: nobody counts."""
 
 
 def warm_up() -> None:
     """Import what the other two need, ahead of their first call: 0.1 s."""
     import referencing.exceptions  # noqa: F401 - for its effect; late for a quick cold start, as below
 
-    _dialect()
+    dialect()
 
 
 def schema_errors(schema: Mapping[str, Any], at: str) -> list[FieldError]:
     """What is wrong with the declared ``schema``, with pointers under ``at``."""
-    dialect = _dialect()
+    reader = dialect()
     errors = [
         FieldError(pointer_along(at, list(error.absolute_path)), "SCHEMA", _told(error))
-        for error in dialect(dialect.META_SCHEMA).iter_errors(dict(schema))
+        for error in reader(reader.META_SCHEMA).iter_errors(dict(schema))
     ]
     if not errors and schema.get("type", "object") != "object":
         errors.append(
@@ -102,21 +93,17 @@ def violations(
     from referencing.exceptions import Unresolvable
 
     # A registry of its own: the default one would fetch a remote $ref.
-    validator = _dialect()(dict(schema), registry=Registry())
-    _followed.set([0])
-    _matching.set(Matching())
+    validator = dialect()(dict(schema), registry=Registry())
     try:
-        for error in validator.iter_errors(values):
-            yield from _found(error)
+        with counting():
+            for error in validator.iter_errors(values):
+                yield from _found(error)
     except Unresolvable as error:
         yield [], "SCHEMA", f"{of} refers to {error.ref!r}, which it does not have"
-    except (RecursionError, _EndlessError):
+    except (RecursionError, EndlessError):
         yield [], "SCHEMA", f"{of} refers to itself without an end"
-    except _TooLongError:
-        yield [], "TOO_LARGE", "to match the schema's regular expressions with these values may take too long"
-    finally:
-        _followed.set(None)
-        _matching.set(None)
+    except TooLongError as error:
+        yield [], "TOO_LARGE", str(error)
 
 
 def _found(error: "ValidationError") -> Iterator[tuple[list[str | int], str, str]]:
@@ -131,64 +118,6 @@ def _found(error: "ValidationError") -> Iterator[tuple[list[str | int], str, str
             yield [*path, name], "UNKNOWN_PARAMETER", f"there is no '{name}'{did_you_mean(name, known)}"
     else:
         yield path, "TYPE" if error.validator == "type" else "VALUE", error.message
-
-
-@cache
-def _dialect() -> "type[Validator]":
-    """JSON Schema 2020-12 with ``pattern`` in linear time."""
-    # Imported late for a quick cold start, as above.
-    from jsonschema import Draft202012Validator, ValidationError
-    from jsonschema.validators import extend
-
-    def pattern(
-        _validator: "Validator", expression: str, instance: object, _schema: Mapping[str, Any]
-    ) -> Iterator[ValidationError]:
-        if not isinstance(instance, str):
-            return
-        matching = _matching.get() or Matching()
-        try:
-            found = matching.matches(instance, expression)
-        except PatternError as error:
-            yield ValidationError(f"the pattern {expression!r} cannot be used: {error}")
-            return
-        if matching.excess:
-            raise _TooLongError
-        if not found:
-            yield ValidationError(f"{instance!r} does not match {expression!r}")
-
-    def counted(keyword: str) -> Callable[..., Iterator[ValidationError]]:
-        def follow(*given: Any) -> Iterator[ValidationError]:
-            followed = _followed.get()
-            if followed is not None:
-                followed[0] += 1
-                if followed[0] > MAX_REFERENCES:
-                    raise _EndlessError
-            return original(*given) or iter(())
-
-        original = Draft202012Validator.VALIDATORS[keyword]
-        return follow
-
-    keywords = {"pattern": pattern, "$ref": counted("$ref"), "$dynamicRef": counted("$dynamicRef")}
-    dialect: type[Validator] = extend(Draft202012Validator, keywords)  # type: ignore[no-untyped-call]
-    dialect.evolve = _in_this_dialect  # type: ignore[method-assign, assignment]  # it may not be subclassed
-    return dialect
-
-
-def _in_this_dialect(validator: Any, **changes: Any) -> Any:
-    """``validator`` with ``changes``; the library's own takes the dialect that a part's ``$schema`` names."""
-    # attrs comes with jsonschema, and is imported as late.
-    from attrs import fields
-
-    kept = {one.alias: getattr(validator, one.name) for one in fields(type(validator)) if one.init}
-    return type(validator)(**(kept | changes))
-
-
-class _TooLongError(Exception):
-    """All patterns together, for these values."""
-
-
-class _EndlessError(Exception):
-    """References were followed more often than any values are worth."""
 
 
 def _patterns(schema: Any) -> Iterator[str]:

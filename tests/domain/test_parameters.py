@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from shared.domain.dialect import MAX_MESSAGE
 from shared.domain.errors import FieldError
 from shared.domain.parameters import schema_errors, validate_parameters
 
@@ -112,3 +113,45 @@ def test_a_misspelt_type_is_told_with_the_types_that_there_are() -> None:
     assert error.pointer == "/at/properties/region/type"
     assert error.message.startswith("'strin' is not a type; use one of array, boolean,")
     assert error.message.endswith("did you mean 'string'?")
+
+
+def test_items_are_told_apart_in_linear_time_and_as_json_does() -> None:
+    schema = {"properties": {"a": {"uniqueItems": True}}}
+    assert validate_parameters(schema, {"a": [{"i": i} for i in range(30_000)]})[1] == []
+    assert validate_parameters(schema, {"a": [1, True, "1", [1], {"i": 1}]})[1] == []
+    for twice in ([1, 1.0], [{"a": 1, "b": [2]}, {"b": [2.0], "a": 1}], ["x", "y", "x"]):
+        _, errors = validate_parameters(schema, {"a": twice})
+        assert [(error.pointer, error.code) for error in errors] == [("/parameters/a", "VALUE")]
+
+
+@pytest.mark.parametrize(
+    ("part", "values"),
+    [
+        ({"items": {"anyOf": [{"anyOf": [{"type": "string"}] * 30}] * 30}}, [0] * 5000),
+        ({"items": {"enum": [{"i": -j} for j in range(3000)]}}, [{"i": i} for i in range(5000)]),
+        ({"anyOf": [{"type": "string"}] * 900}, [["x" * 100] * 5000]),
+        ({"items": {"properties": {f"p{i}": {} for i in range(900)}}}, [{}] * 5000),
+    ],
+    ids=["branches", "enum", "large-messages", "properties"],
+)
+def test_what_takes_ages_to_be_held_against_a_schema_is_given_up(part: Any, values: Any) -> None:
+    _, errors = validate_parameters({"properties": {"a": part}}, {"a": values})
+    assert errors[-1].code == "TOO_LARGE"
+    assert "may take too long" in errors[-1].message
+
+
+def test_no_message_repeats_a_large_value() -> None:
+    _, errors = validate_parameters({"properties": {"a": {"type": "integer"}}}, {"a": "x" * 100_000})
+    assert len(errors[0].message) <= MAX_MESSAGE
+
+
+def test_many_values_of_an_ordinary_schema_are_within_the_bounds() -> None:
+    names = ["id", "title", "severity", "package", "version"]
+    finding = {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in names},
+        "required": names,
+        "additionalProperties": False,
+    }
+    values = {"a": [dict.fromkeys(names, "text") for _ in range(5000)]}
+    assert validate_parameters({"properties": {"a": {"items": finding}}}, values)[1] == []

@@ -93,7 +93,7 @@ def vault(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def options() -> Mapping[str, Any]:
+def special_settings() -> Mapping[str, Any]:
     """Settings that the tests of a module want otherwise."""
     return {}
 
@@ -106,7 +106,7 @@ def opening(
     data: Path,
     identity: Identity,
     vault: str,
-    options: Mapping[str, Any],
+    special_settings: Mapping[str, Any],
 ) -> Opening:
     """Opens the platform in whatever event loop it is to live in; see ``world``."""
 
@@ -115,7 +115,7 @@ def opening(
         async with (
             opened(store, request, data / FILE, now=SystemClock().now, seed=begun) as documents,
             opened_vault(vault, request, data, SystemClock()) as secrets,
-            _open(documents, data, identity, secrets=secrets, **options) as made,
+            _open(documents, data, identity, secrets=secrets, **special_settings) as made,
         ):
             if store != "sqlite" and begun is None:
                 await people(made.platform, identity.issuer.url)

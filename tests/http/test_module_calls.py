@@ -28,7 +28,7 @@ ACT = {
 
 
 @pytest.fixture
-def options() -> Mapping[str, Any]:
+def special_settings() -> Mapping[str, Any]:
     return {"egress_loopback": True}
 
 

@@ -16,7 +16,7 @@ TOKEN = "correct-horse-battery-staple"
 
 
 @pytest.fixture
-def options() -> Mapping[str, Any]:
+def special_settings() -> Mapping[str, Any]:
     return {"egress_loopback": True}
 
 
