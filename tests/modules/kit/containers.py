@@ -145,6 +145,7 @@ async def push(around: Surroundings) -> AsyncGenerator[Specimen]:
             parameters,
             look=partial(yard.tags, yard.there, f"team/{yard.name}"),
             undo=yard.restore,
+            failing={"image": "no-such-image:1"},
             varies={"sent", "is_new"},
             name=yard.name,
         )

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from shared.domain.callbacks import Answer, Callback
 from shared.modules.http import HttpRequest
@@ -14,6 +14,7 @@ from tests.fakes.clock import START
 from tests.modules.kit.breaking import Hesitant
 from tests.modules.kit.specimen import Specimen, Surroundings
 
+FAILING: Final = {"expect_status": 418}
 _numbers = itertools.count()
 
 
@@ -38,7 +39,9 @@ def _specimen(around: Surroundings, make: Callable[[], HttpRequest], kind: str, 
             return list(around.service.effects.get(path, {}).values())
 
     parameters |= more.pop("parameters", {})
-    return Specimen(make, parameters, look=look, name=name, remains="what was asked for", **more)
+    return Specimen(
+        make, parameters, look=look, name=name, remains="what was asked for", failing=FAILING, **more
+    )
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from tests.modules.kit.specimen import ACME, Specimen, Surroundings
 IMAGE = "registry.example.com/team/web:1"
 UP = {"namespace": "production", "image": IMAGE, "name": "web", "replicas": 2, "ports": [8080]}
 BEFORE = {**UP, "image": "registry.example.com/team/web:0"}
+CRASHES = {"env": {"CRASH": "1"}}
 EGRESS = EgressPolicy.allowing(LOOPBACK)
 
 
@@ -53,7 +54,7 @@ class World:
 async def deploy(_: Surroundings) -> AsyncGenerator[Specimen]:
     world = World()
     await world.deployed("before", **BEFORE)
-    yield Specimen(world.deploy, UP, look=world.look, traces=world.traces, undo=world.undo)
+    yield Specimen(world.deploy, UP, look=world.look, traces=world.traces, undo=world.undo, failing=CRASHES)
 
 
 @asynccontextmanager
@@ -110,6 +111,7 @@ async def cluster_deploy(_: Surroundings) -> AsyncGenerator[Specimen]:
                 parameters,
                 look=cluster.look,
                 undo=cluster.undo,
+                failing=CRASHES,
                 name=str(server.server_port),
             )
     finally:

@@ -53,6 +53,7 @@ class Specimen:
         undo: the action that undoes it.
         changes: whether the world is another one when it has completed.
         varies: outputs that may tell of the delivery itself; whoever undoes it does not need them.
+        failing: parameters with which it fails instead.
         remains: what is left in the world when it is given up, and why that is well.
         dry_children: who executes other intents for a dry run: dry, too.
         key: which step of which ``execution`` it is.
@@ -66,6 +67,7 @@ class Specimen:
     undo: Callable[[], Action] | None = None
     changes: bool = True
     varies: Collection[str] = ()
+    failing: Mapping[str, Any] = field(default_factory=dict[str, Any])
     remains: str | None = None
     clock: FrozenClock = field(default_factory=FrozenClock)
     children: Children = field(default_factory=StandingChildren)

@@ -14,7 +14,8 @@ from tests.modules.kit.breaking import Breaker
 from tests.modules.kit.specimen import Specimen, Surroundings
 from tests.modules.kit.specimens import SPECIMENS
 
-PLACES = 4
+PLACES = (0, 0.4, 0.75, 0.92)
+"""Of all the times that it waits."""
 
 
 class Worlds:
@@ -75,10 +76,10 @@ async def broken(specimen: Specimen, breaker: Breaker) -> tuple[dict[str, object
 
 
 def places(waits: int) -> list[int]:
-    """Where it is broken off: first, last, and in between."""
-    if os.environ.get("QUANTUM_TEST_KIT") == "all" or waits <= PLACES:
+    """Where it is broken off: at once, in between, and when it is nearly done."""
+    if os.environ.get("QUANTUM_TEST_KIT") == "all" or waits <= len(PLACES):
         return list(range(waits))
-    return sorted({round(number * (waits - 1) / (PLACES - 1)) for number in range(PLACES)})
+    return [round(part * (waits - 1)) for part in PLACES]
 
 
 async def test_what_is_given_up_leaves_the_world_as_it_was_or_the_specimen_says_what_is_left(
