@@ -48,8 +48,13 @@ async function whoIsThere() {
   tenant.set("");
   const all = await get("/me");
   const ids = all.tenants.map((one) => one.id);
-  tenant.set(ids.includes(known) ? known : ids[0] ?? "");
-  return all.tenant_id === tenant.get() ? all : get("/me");
+  const order = ids.includes(known) ? [known, ...ids.filter((id) => id !== known)] : ids;
+  if (order.length < 2) return all;
+  for (const [at, id] of order.entries()) {
+    tenant.set(id);
+    try { return await get("/me"); } catch (error) { if (at === order.length - 1) throw error; } // one that is suspended, say
+  }
+  return all;
 }
 
 function Welcome({ config, error }) {

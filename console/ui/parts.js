@@ -123,6 +123,13 @@ export function Loaded({ of, children }) {
   return children(of.value);
 }
 
+/** A value once it has stayed as it is for a while: what is typed is not asked for with every key. */
+export function useSettled(value, milliseconds = 250) {
+  const [settled, set] = useState(value);
+  useEffect(() => { const timer = setTimeout(() => set(value), milliseconds); return () => clearTimeout(timer); }, [value]);
+  return settled;
+}
+
 /** A `set` of a number each second, for what goes on. */
 export function useTick(on) {
   const [, set] = useState(0);

@@ -1,7 +1,9 @@
 // A plot by uPlot, in the tokens' colours, with the same numbers as a table for who cannot see it.
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 
-const HEIGHT = 210, FEW = 15;
+const HEIGHT = 210, FEW = 15, DAY = 86_400;
+const DATE = new Intl.DateTimeFormat("en", { month: "short", day: "numeric", timeZone: "UTC" });
+const TIME = new Intl.DateTimeFormat("en-GB", { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
 
 /** @typedef {{label: string, tone: string, values: (number|null)[], points?: boolean, fill?: boolean}} Series */
 
@@ -21,8 +23,9 @@ export function Plot({ title, times, series, format = String, most }) {
       plot = new UPlot({
         width: place.current.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { drag: { x: false, y: false } },
         scales: { y: { range: (_, low, high) => [0, most ?? Math.max(1, high * 1.1)] } },
-        axes: [{ ...axis, space: 70, values: (_, ticks) => ticks.map((tick) => new Intl.DateTimeFormat("en", { month: "short", day: "numeric", timeZone: "UTC" }).format(tick * 1000)), incrs: [86_400, 2 * 86_400, 7 * 86_400, 14 * 86_400, 31 * 86_400] },
-          { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) || most || tick >= 1 ? format(tick) : "")) }],
+        axes: [series[0].points ? { ...axis, space: 90, values: (_, ticks, __, ___, step) => ticks.map((tick) => (step < DAY ? TIME : DATE).format(tick * 1000)) }
+          : { ...axis, space: 70, incrs: [1, 2, 7, 14, 31].map((days) => days * DAY), values: (_, ticks) => ticks.map((tick) => DATE.format(tick * 1000)) },
+          { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => (format === String && !Number.isInteger(tick) ? "" : format(tick))) }],
         series: [{}, ...series.map((one) => ({ label: one.label, stroke: ink(one.tone), width: 2, fill: one.fill ? ink(`${one.tone}-soft`) : undefined, ...(one.points ? { paths: () => null, points: { show: true, size: 6 } } : { points: { show: one.values.filter((value) => value !== null).length < FEW, size: 6 } }) }))],
       }, [times, ...series.map((one) => one.values)], place.current);
       fit.observe(place.current);

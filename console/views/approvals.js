@@ -5,7 +5,8 @@ import { to } from "../lib/router.js";
 import { Approval } from "../ui/approval.js";
 import { Action, Card, Empty, Loaded, Time, useLoaded } from "../ui/parts.js";
 
-const EVERY = 15_000, MOST = 50;
+const EVERY = 60_000, MOST = 20;
+/** Each execution is a request, and those are counted. */
 
 /** Steps that ask, the longest wait first. An execution of which other steps run is `running`, and may ask too. */
 export async function waitingApprovals() {

@@ -9,15 +9,33 @@ import { Gantt } from "../ui/gantt.js";
 import { Graph } from "../ui/graph.js";
 import { Asking, Card, Json, Loaded, Notice, Status, Time, useLoaded, useTick } from "../ui/parts.js";
 
-const SOON = 120;
-/** Milliseconds in which events are gathered before the execution is asked for again. */
+const SOON = 120, SELDOM = 2500;
+/** Milliseconds after an event in which the execution is asked for again: after one that people wait for, and after
+ * others, of which there may be many: requests are counted. Until then, events say how steps stand. */
 
 export function ExecutionPage({ place, me }) {
   const id = place.path[1];
   const path = `/executions/${part(id)}`;
   const state = useLoaded(() => get(path), [id]);
   const events = useEvents(path, id, state.reload);
-  return html`<${Loaded} of=${state}>${(execution) => html`<${Shown} execution=${execution} events=${events} reload=${state.reload} me=${me} />`}<//>`;
+  return html`<${Loaded} of=${state}>${(execution) => html`<${Shown} execution=${brought(execution, events.events)} events=${events} reload=${state.reload} me=${me} />`}<//>`;
+}
+
+/** @type {Record<string, string>} what an event makes of its step */
+const MAKES = { step_started: "running", step_completed: "completed", step_skipped: "skipped", step_retrying: "retrying", step_failed: "failed", step_compensated: "compensated", approval_requested: "waiting" };
+
+/** The execution with what the events behind its last reading have made of its steps. @param {any} execution @param {any[]} events */
+function brought(execution, events) {
+  /** @type {Map<string, any>} */
+  const latest = new Map(events.filter((event) => event.step && MAKES[event.type]).map((event) => [event.step, event]));
+  const steps = execution.steps.map((step) => {
+    const event = latest.get(step.id);
+    const known = step.finished_at ?? step.started_at ?? "";
+    if (!event || event.time <= known || step.status === MAKES[event.type] || step.waiting.some((one) => one.for !== "dependency")) return step;
+    const started = event.type === "step_started";
+    return { ...step, status: MAKES[event.type], started_at: started ? event.time : step.started_at, finished_at: started || step.finished_at ? step.finished_at : event.type === "step_completed" || event.type === "step_failed" ? event.time : null };
+  });
+  return { ...execution, steps };
 }
 
 /** The events so far, and whether more come; `changed` is called soon after one has come. */
@@ -26,12 +44,15 @@ function useEvents(/** @type {string} */ path, /** @type {string} */ id, /** @ty
   const [live, setLive] = useState(false);
   useEffect(() => {
     set([]);
-    let timer = 0;
+    let timer = 0, due = Infinity;
     const stop = follow(`${path}/events`, {
       event: (event) => {
         set((was) => [...was, event]);
+        const at = Date.now() + (event.type.startsWith("step_") ? SELDOM : SOON);
+        if (at >= due) return;
         clearTimeout(timer);
-        timer = setTimeout(changed, SOON);
+        due = at;
+        timer = setTimeout(() => { due = Infinity; changed(); }, at - Date.now());
       },
       state: setLive,
     });

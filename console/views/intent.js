@@ -44,7 +44,7 @@ function Plan({ intent }) {
   const plan = useLoaded(() => post(`/intents/${part(intent.id)}/plan`, {}), [intent.id]);
   const [chosen, choose] = useState(/** @type {string|null} */ (null));
   const node = plan.value?.graph.nodes.find((one) => one.id === chosen);
-  return html`<${Card} title="What it would do" flush aside=${plan.value ? html`<span class="muted small">${plan.value.graph.nodes.length} steps${plan.value.target ? `, ${plan.value.target}` : ""}</span>` : null}>
+  return html`<${Card} title="What it would do" flush aside=${plan.value ? html`<span class="muted small">${plan.value.graph.nodes.length} ${plan.value.graph.nodes.length === 1 ? "step" : "steps"}${plan.value.target ? `, ${plan.value.target}` : ""}</span>` : null}>
     ${plan.error ? html`<div class="body"><p class="muted">With no parameters there is no plan: ${plan.error.message}</p></div>` : null}
     ${plan.value ? html`<${Graph} nodes=${plan.value.graph.nodes} levels=${plan.value.order} chosen=${chosen} choose=${(id) => choose(id === chosen ? null : id)} />` : null}
     ${node ? html`<div class="body stack tight"><h3>${node.id}</h3><dl class="facts"><dt>Action</dt><dd><code>${node.action}</code>, ${node.side_effect}</dd><dt>Timeout</dt><dd>${node.timeout} s, ${node.retry.max_attempts} attempts at most</dd>

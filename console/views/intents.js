@@ -2,7 +2,7 @@
 import { html } from "../vendor/preact.js";
 import { get } from "../lib/api.js";
 import { replace, to } from "../lib/router.js";
-import { Action, Card, Empty, Failure, Field, Status, Table, Time, usePages } from "../ui/parts.js";
+import { Action, Card, Empty, Failure, Field, Status, Table, Time, usePages, useSettled } from "../ui/parts.js";
 
 const COLUMNS = [
   { title: "Name", cell: (row) => html`<a href=${to(["intents", row.name])}>${row.name}</a>` },
@@ -15,7 +15,8 @@ const COLUMNS = [
 
 export function Intents({ place, me }) {
   const q = place.query.get("q") ?? "", status = place.query.get("status") ?? "";
-  const pages = usePages((cursor) => get("/intents", { q: q.trim(), status, cursor, limit: 30 }), [q, status]);
+  const words = useSettled(q.trim());
+  const pages = usePages((cursor) => get("/intents", { q: words, status, cursor, limit: 30 }), [words, status]);
   const filter = (/** @type {Record<string, string>} */ change) => replace(to(["intents"], { q, status, ...change }));
   return html`<div class="stack">
     <div class="page-head"><h1>Intents</h1>${me.operations.includes("intents.create") ? html`<a class="button primary" href=${to(["intents", "new", "edit"])}>New intent</a>` : null}</div>

@@ -34,6 +34,9 @@ class Visitor:
 
     def sign_in(self, user: str) -> None:
         self.page.goto(f"{self.host.url}/console")
+        self.sign_in_here(user)
+
+    def sign_in_here(self, user: str) -> None:
         self.page.get_by_role("button", name="Sign in").click()
         code = (self.host.data / "identity" / "sign-in-code").read_text().strip()
         self.page.get_by_label("User").fill(user)

@@ -4,37 +4,57 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from examples import hosting
-from tests.console.browser import CHROMIUM, Visitor
+from localhost.identity.token import issue_token
+from shared.settings import Settings
+from tests.console.browser import CHROMIUM, PATIENCE, Visitor
+
+MEMBERS = (
+    ("acme", "ada", "admin"),
+    ("acme", "bob", "approver"),
+    ("globex", "eve", "admin"),
+    ("acme", "zoe", "viewer"),
+    ("globex", "zoe", "admin"),
+    ("initech", "max", "viewer"),
+    ("hooli", "kay", "admin"),
+)
 
 type Visit = Callable[..., Visitor]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def console_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hosting.Host]:
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium here: apt-get install chromium, as .ci/run does")
     folder = tmp_path_factory.mktemp("console")
     running = hosting.start(folder / "data", log=folder / "host.log")
-    members = [("acme", "ada", "admin"), ("acme", "bob", "approver"), ("globex", "eve", "admin")]
-    for tenant, user, role in [*members, ("acme", "zoe", "viewer"), ("globex", "zoe", "admin")]:
-        running.token(tenant=tenant, user=user, role=role)
+    values = {
+        "QUANTUM_ADAPTERS": "localhost",
+        "QUANTUM_DATA": str(running.data),
+        "QUANTUM_HOST_URL": running.url,
+    }
+    settings = Settings.from_mapping(values)
+    for tenant, user, role in MEMBERS:
+        issue_token(settings, tenant=tenant, user=user, role=role)
     yield running
     running.stop()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium here: apt-get install chromium, as .ci/run does")
+@pytest.fixture(scope="package")
+def browser(console_host: hosting.Host) -> Iterator[Browser]:
+    """One for all, begun behind the host, of which the members are made on a loop of their own."""
+    assert console_host.url
     with sync_playwright() as playwright:
         # Its sandbox wants more than a container's root has.
+        expect.set_options(timeout=PATIENCE)
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield running
         running.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def visit(browser: Browser, console_host: hosting.Host) -> Iterator[Visit]:
     visitors: dict[str, Visitor] = {}
 
