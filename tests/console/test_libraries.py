@@ -1,7 +1,7 @@
 """The console's rules that show best by examples, run where they run: in the browser."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -30,7 +30,7 @@ def run(visit: Visit) -> Run:
     return call
 
 
-def levels(run: Run, steps: list[dict[str, Any]]) -> list[list[str]]:
+def levels(run: Run, steps: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     found: list[list[str]] = run("drafts", "sketch", {"steps": steps})["levels"]
     return found
 
@@ -40,7 +40,11 @@ def test_a_definition_that_names_no_order_runs_from_top_to_bottom(run: Run) -> N
 
 
 def test_references_make_edges_as_depends_on_does(run: Run) -> None:
-    steps = [{"id": "a"}, {"id": "b", "x": "${{ steps.a.outputs.x }}"}, {"id": "c", "depends_on": ["a"]}]
+    steps: list[dict[str, Any]] = [
+        {"id": "a"},
+        {"id": "b", "x": "${{ steps.a.outputs.x }}"},
+        {"id": "c", "depends_on": ["a"]},
+    ]
     assert levels(run, steps) == [["a"], ["b", "c"]]
 
 
