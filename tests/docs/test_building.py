@@ -43,7 +43,7 @@ def test_the_page_names_every_parameter_every_output_and_every_failure() -> None
     assert BuildParameters.model_fields.keys() | BuildOutputs.model_fields.keys() <= named
     folder = Path(hosting.ROOT, "shared", "modules", "containers")
     sources = "".join(
-        (folder / f"{name}.py").read_text()
+        next(folder.rglob(f"{name}.py")).read_text()
         for name in (
             "acr",
             "acr_tasks",
