@@ -6,6 +6,9 @@ const element = (name, attributes = {}, ...children) => {
   return made;
 };
 const code = (text) => element("code", {}, text);
+// What stands between backticks is code.
+const prose = (text) => typeof text !== "string" ? [text]
+  : text.split("`").map((part, place) => place % 2 ? code(part) : part);
 const follow = (contract, value) =>
   value && value.$ref ? value.$ref.slice(2).split("/").reduce((at, key) => at[key], contract) : value;
 const kind = (contract, schema) => {
@@ -21,7 +24,7 @@ const table = (caption, heads, rows) => element("table", {},
   element("caption", {}, caption),
   element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
   element("tbody", {}, ...rows.map(([first, ...rest]) => element("tr", {},
-    element("th", { scope: "row" }, first), ...rest.map((cell) => element("td", {}, cell))))));
+    element("th", { scope: "row" }, first), ...rest.map((cell) => element("td", {}, ...prose(cell)))))));
 const fields = (contract, caption, schema) => {
   const model = follow(contract, schema);
   const required = model.required || [];
@@ -58,7 +61,7 @@ const field = (id, label, control, meaning) => {
   control.id = id;
   const made = element("div", { class: "field" }, element("label", { for: id }, code(label)), control);
   if (meaning) {
-    made.append(element("small", { id: id + "-why" }, meaning));
+    made.append(element("small", { id: id + "-why" }, ...prose(meaning)));
     control.setAttribute("aria-describedby", id + "-why");
   }
   return made;

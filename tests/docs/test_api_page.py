@@ -37,6 +37,7 @@ def test_every_route_is_there_and_nothing_is_asked_of_anybody_else(reader: Visit
     operations = {one["operationId"] for path in document()["paths"].values() for one in path.values()}
     for operation in operations:
         assert reader.page.locator(f"details#{operation}").count() == 1, operation
+    assert "`" not in (reader.page.locator("main table").first.text_content() or "")
     assert {url.removeprefix(reader.host.url) for url in reader.asked} == {
         "/api/v1/docs",
         "/api/v1/openapi.json",
