@@ -9,16 +9,14 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from examples import hosting
 from functions.openapi import document
 from tests.console.browser import AXE, RULES, Visitor
-from tests.console.conftest import browser
 
-__all__ = ["browser"]
 pytestmark = pytest.mark.xdist_group("console")  # where there is a browser already
 
 
 @pytest.fixture(scope="module")
-def reader(browser: Browser, host: hosting.Host) -> Iterator[Visitor]:
-    visitor = Visitor(browser, host)
-    visitor.page.goto(f"{host.url}/api/v1/docs")
+def reader(browser: Browser, console_host: hosting.Host) -> Iterator[Visitor]:
+    visitor = Visitor(browser, console_host)
+    visitor.page.goto(f"{console_host.url}/api/v1/docs")
     visitor.page.locator("main[aria-busy=false]").wait_for()
     yield visitor
     visitor.context.close()
