@@ -15,7 +15,7 @@ def built_in_actions(base: Foundation, approvals: Approvals) -> BuiltInActions:
         egress=base.egress,
         approvals=approvals,
         repositories=base.repositories,
-        targets=Targets(base.adapters.target, Clusters(base.egress, base.adapters.telemetry)),
+        targets=Targets(base.adapters.target, Clusters(base.egress, outbound, base.adapters.telemetry)),
         builds=build_actions(base),
         outbound=outbound,
         telemetry=base.adapters.telemetry,

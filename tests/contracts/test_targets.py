@@ -105,7 +105,7 @@ async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     if request.param == "kubernetes":
         clusters = Clusters(EgressPolicy.allowing(LOOPBACK))
         servers = {scope: KubernetesServer() for scope in (ACME, GLOBEX)}
-        targets = {scope: clusters.of(kubeconfig(server.url)) for scope, server in servers.items()}
+        targets = {scope: clusters.of(scope, kubeconfig(server.url)) for scope, server in servers.items()}
         yield Stage(OwnClusters(targets), good, sick, crashing)
         await clusters.aclose()
         for server in servers.values():

@@ -53,8 +53,8 @@ def apply(
     if conflicts:
         raise ConflictError(conflicts)
     others = frozenset().union(*(theirs for other, theirs in managed.items() if other != manager))
-    for path in managed.get(manager, frozenset()) - wanted - others:
-        remove(result, path)
+    for path in sorted(managed.get(manager, frozenset()) - wanted - others, key=len):
+        remove(result, path)  # an item before its parts, by which it is found
     merge(result, config)
     return result, {**managed, manager: wanted}
 

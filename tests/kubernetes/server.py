@@ -8,6 +8,7 @@ import copy
 import json
 import ssl
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -89,6 +90,15 @@ class KubernetesServer(ThreadingHTTPServer):
             managed = {**stored.managed, manager: frozenset(fields(change)) - IDENTITY}
             self._keep(("production", kind, name), Stored(content, managed))
 
+    def of_kind(self, namespace: str, plural: str) -> list[dict[str, Any]]:
+        """Every object of a kind, as it is now."""
+        kind = next(one for kinds in GROUPS.values() for one, name in kinds.items() if name == plural)
+        return [
+            copy.deepcopy(stored.content)
+            for (where, what, _), stored in self.objects.items()
+            if (where, what) == (namespace, kind)
+        ]
+
     def answer(self, method: str, path: str, query: Mapping[str, str], body: bytes, kind: str) -> Answer:
         with self.lock:
             for group, kinds in GROUPS.items():
@@ -130,6 +140,9 @@ class KubernetesServer(ThreadingHTTPServer):
         match method:
             case "GET" if key[2]:
                 return Answer(200, self._read(key))
+            case "GET":
+                found = [one.content for (*at, _), one in self.objects.items() if tuple(at) == key[:2]]
+                return Answer(200, {"kind": f"{key[1]}List", "items": found})
             case "POST":
                 return self._create(key[0], key[1], self._content(body, key[1]))
             case "PUT":
@@ -258,6 +271,9 @@ class Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         try:
             answer = self._answer(url.path, query, body)
+            if query.get("watch") == "true":
+                self._watch(url.path, float(query.get("timeoutSeconds", 30)))
+                return
         except RefusedError as error:
             answer = error.answer
         raw = answer.raw if answer.raw is not None else json.dumps(answer.body).encode()
@@ -266,6 +282,30 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(raw)))
         self.end_headers()
         self.wfile.write(raw)
+
+    def _watch(self, path: str, seconds: float) -> None:
+        """What there is of a kind, and then every change of it, a line each, until the time is over."""
+        *_, namespace, plural = path.split("/")
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.close_connection = True
+        seen: dict[str, str] = {}
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with self.server.lock:
+                found = self.server.of_kind(namespace, plural)
+            for content in found:
+                name, version = (content["metadata"][key] for key in ("name", "resourceVersion"))
+                if seen.get(name) != version:
+                    event = {"type": "MODIFIED" if name in seen else "ADDED", "object": content}
+                    self.wfile.write(json.dumps(event).encode() + b"\n")
+                    seen[name] = version
+            for name in seen.keys() - {content["metadata"]["name"] for content in found}:
+                del seen[name]
+                event = {"type": "DELETED", "object": {"metadata": {"name": name}}}
+                self.wfile.write(json.dumps(event).encode() + b"\n")
+            time.sleep(0.01)
 
     def _answer(self, path: str, query: Mapping[str, str], body: bytes) -> Answer:
         self.server.requests.append((self.command, path))

@@ -1,20 +1,24 @@
 """What only clusters have: other managers, strict schemas, records beside what is deployed, sign-in."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from typing import Any
 
+import httpx
 import pytest
 
 from shared.domain.workloads import Deployment, Port, Probe, Workload
+from shared.modules.authorization import OutboundTokens
 from shared.modules.kubernetes.cluster import Cluster
 from shared.modules.kubernetes.kubeconfig import parse_kubeconfig
-from shared.modules.kubernetes.targets import Clusters
+from shared.modules.kubernetes.targets import AKS_SCOPE, Clusters
 from shared.ports.targets import TargetError
 from shared.security.addresses import LOOPBACK
 from shared.security.egress import EgressPolicy
+from shared.security.outbound import OutboundScope
 from shared.security.scope import TenantScope
-from tests.kubernetes.server import VIEWER, KubernetesServer, kubeconfig
+from tests.kubernetes.server import TOKEN, VIEWER, KubernetesServer, kubeconfig
 
 ACME, GLOBEX = TenantScope("acme"), TenantScope("globex")
 WEB = Workload(
@@ -51,7 +55,7 @@ async def clusters() -> AsyncIterator[Clusters]:
 
 @pytest.fixture
 def cluster(server: KubernetesServer, clusters: Clusters) -> Cluster:
-    return clusters.of(kubeconfig(server.url))
+    return clusters.of(ACME, kubeconfig(server.url))
 
 
 async def ready(cluster: Cluster, workload: Workload, key: str) -> Deployment:
@@ -206,7 +210,7 @@ async def test_a_cluster_that_cannot_be_used_says_what_to_do(
     server: KubernetesServer, clusters: Clusters, config: Callable[[str], str], code: str, message: str
 ) -> None:
     with pytest.raises(TargetError, match=message) as error:
-        await clusters.of(config(server.url)).apply(ACME, WEB, key="one")
+        await clusters.of(ACME, config(server.url)).apply(ACME, WEB, key="one")
     assert error.value.code == code
 
 
@@ -246,3 +250,53 @@ def test_a_kubeconfig_tells_how_to_sign_in_and_prints_nothing_of_it() -> None:
     assert access.headers() == {"authorization": "Basic YTpi"}
     assert "YTpi" not in repr(access)
     assert "'b'" not in repr(access)
+
+
+async def test_without_a_user_the_platforms_own_identity_signs_in_where_an_operator_allows_that(
+    server: KubernetesServer,
+) -> None:
+    allowed = OutboundScope.model_validate({"scope": AKS_SCOPE, "origins": (ORIGIN,), "tenants": ["acme"]})
+    clusters = Clusters(EgressPolicy.allowing(LOOPBACK), OutboundTokens(Issued(), [allowed]))
+    access = parse_kubeconfig(kubeconfig(ORIGIN, token=None))
+    assert access.is_anonymous
+    text = kubeconfig(server.url, token=None)
+    for scope, why in ((ACME, "may not be sent to http://127"), (GLOBEX, "may not get a token")):
+        with pytest.raises(TargetError, match=why) as error:
+            await clusters.of(scope, text).apply(scope, WEB, key="one")
+        assert error.value.code == "AUTH_REFUSED"
+    everywhere = allowed.model_copy(update={"origins": (server.url,)})
+    clusters = Clusters(EgressPolicy.allowing(LOOPBACK), OutboundTokens(Issued(), [everywhere]))
+    await ready(clusters.of(ACME, text), WEB, "one")
+    assert server.names("Deployment") == {"web"}
+    await clusters.aclose()
+
+
+ORIGIN = "https://cluster.example:443"
+
+
+class Issued:
+    """The platform's identity, to which the cluster's issuer gives a token for clusters and nothing else."""
+
+    async def token(self, *, scope: str, on_behalf_of: str | None = None) -> str:
+        assert (scope, on_behalf_of) == (AKS_SCOPE, None)
+        return TOKEN
+
+
+def watched(server: KubernetesServer, seconds: float) -> Generator[dict[str, Any]]:
+    """The events of the Deployments of production, as whoever watches them gets them."""
+    query = f"watch=true&timeoutSeconds={seconds:g}"
+    url = f"{server.url}/apis/apps/v1/namespaces/production/deployments?{query}"
+    with httpx.stream("GET", url, headers={"authorization": f"Bearer {TOKEN}"}, timeout=30) as response:
+        for line in response.iter_lines():
+            yield json.loads(line)
+
+
+async def test_whoever_watches_sees_what_is_applied(cluster: Cluster, server: KubernetesServer) -> None:
+    await ready(cluster, WEB, "one")
+    events = watched(server, 20)
+    first = await asyncio.to_thread(next, events)
+    assert (first["type"], first["object"]["metadata"]["name"]) == ("ADDED", "web")
+    await ready(cluster, Workload.from_json({**WEB.to_json(), "replicas": 3}), "two")
+    second = await asyncio.to_thread(next, events)
+    assert (second["type"], second["object"]["spec"]["replicas"]) == ("MODIFIED", 3)
+    events.close()

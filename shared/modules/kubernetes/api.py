@@ -5,7 +5,7 @@ Paths, media types and answers are those of the Kubernetes API (kubernetes.io/do
 
 import asyncio
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -30,14 +30,24 @@ UNTYPED: Final = "failed to create typed patch object"
 FORCE: Final = "if they should be ours, apply them once with `kubectl apply --server-side --force-conflicts`"
 
 
+type Identity = Callable[[], Awaitable[str]]
+"""Gives the token to sign in with; it raises :class:`TargetError`."""
+
+
 class ClusterApi:
     """One cluster, as whoever the kubeconfig names."""
 
     def __init__(
-        self, access: ClusterAccess, egress: EgressPolicy, telemetry: Telemetry = NO_TELEMETRY
+        self,
+        access: ClusterAccess,
+        egress: EgressPolicy,
+        identity: Identity | None = None,
+        telemetry: Telemetry = NO_TELEMETRY,
     ) -> None:
+        """``identity`` signs in where the access says nothing of who does."""
         self._access = access
         self._egress = egress
+        self._identity = identity
         self._telemetry = telemetry
         self._client: httpx.AsyncClient | None = None
         self._making = asyncio.Lock()
@@ -201,6 +211,8 @@ class ClusterApi:
 
         url = self._access.server + path
         headers = {"accept": JSON, "content-type": kind, "user-agent": MANAGER, **self._access.headers()}
+        if self._identity is not None:
+            headers["authorization"] = f"Bearer {await self._identity()}"
         extensions = {"sni_hostname": self._access.tls_name} if self._access.tls_name else {}
         try:
             with outgoing(self._telemetry, method, url, headers) as call:

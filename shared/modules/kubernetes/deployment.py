@@ -70,14 +70,14 @@ class DeployToKubernetes(Action):
         return self._targets.where(parameters)
 
     async def run(self, parameters: DeployParameters, context: ActionContext) -> Result:
-        target = self._targets.of(parameters.kubeconfig)
+        target = self._targets.of(context.scope, parameters.kubeconfig)
         workload = await self._found(_workload(parameters), context)
         with told():
             deployment = await target.apply(context.scope, workload, key=context.idempotency_key)
         return await self._standing(target, workload, deployment, context)
 
     async def poll(self, token: Any, parameters: DeployParameters, context: ActionContext) -> Result:
-        target = self._targets.of(parameters.kubeconfig)
+        target = self._targets.of(context.scope, parameters.kubeconfig)
         workload = replace(_workload(parameters), image=token["image"])
         deployment = _deployment(workload, context)
         return await self._standing(target, workload, deployment, context, looks=token["looks"] + 1)
@@ -85,13 +85,13 @@ class DeployToKubernetes(Action):
     async def cancel(self, token: Any, parameters: DeployParameters, context: ActionContext) -> Result | None:
         """Put back what ran before, unless the rollout is done by now."""
         del token
-        target, workload = self._targets.of(parameters.kubeconfig), _workload(parameters)
+        target, workload = self._targets.of(context.scope, parameters.kubeconfig), _workload(parameters)
         with told():
             await target.undo(context.scope, _deployment(workload, context))
         return None
 
     async def dry_run(self, parameters: DeployParameters, context: ActionContext) -> Foreseen:
-        target = self._targets.of(parameters.kubeconfig)
+        target = self._targets.of(context.scope, parameters.kubeconfig)
         workload = await self._found(_workload(parameters), context)
         with told():
             changes = await target.foresee(context.scope, workload)
@@ -166,7 +166,10 @@ class UndoDeployment(Action):
 
     async def _undone(self, parameters: UndoParameters, context: ActionContext, *, looks: int) -> Result:
         """Undo it, which may be done again and again, and tell how that stands."""
-        target, deployment = self._targets.of(parameters.kubeconfig), parameters.deployment.value
+        target, deployment = (
+            self._targets.of(context.scope, parameters.kubeconfig),
+            parameters.deployment.value,
+        )
         with told():
             rollout = await target.undo(context.scope, deployment)
         if rollout is not None and rollout.state == "failed":

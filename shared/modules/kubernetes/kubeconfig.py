@@ -49,6 +49,17 @@ class ClusterAccess:
     def host(self) -> str:
         return self.server.partition("://")[2].partition("/")[0]
 
+    @property
+    def origin(self) -> str:
+        """``https://host:port``, as operators allow tokens to."""
+        scheme, _, rest = self.server.partition("://")
+        return f"{scheme}://{rest.partition('/')[0]}"
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether it says nothing of who signs in."""
+        return self.token is None and self.user is None and self.certificate is None
+
     def headers(self) -> dict[str, str]:
         """What signs a request in, beside a certificate."""
         if self.token is not None:

@@ -5,13 +5,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from shared.modules.kubernetes.api import ClusterApi
+from shared.modules.authorization import NO_TOKENS, OutboundTokens
+from shared.modules.kubernetes.api import ClusterApi, Identity
 from shared.modules.kubernetes.cluster import Cluster
-from shared.modules.kubernetes.kubeconfig import parse_kubeconfig
+from shared.modules.kubernetes.kubeconfig import ClusterAccess, parse_kubeconfig
 from shared.ports.actions import ActionError
 from shared.ports.targets import Target, TargetError
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.security.egress import EgressPolicy
+from shared.security.scope import TenantScope
+
+AKS_SCOPE: Final = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
+"""Whom a token is for that an Azure Kubernetes Service with Entra ID takes: its server application, which is
+the same in every directory ("Use kubelogin to authenticate users in AKS")."""
 
 CLUSTERS_KEPT: Final = 64
 """Whose connections are kept; the least recently used go first."""
@@ -20,24 +26,45 @@ CLUSTERS_KEPT: Final = 64
 class Clusters:
     """Every cluster that kubeconfigs name, each with its connections."""
 
-    def __init__(self, egress: EgressPolicy, telemetry: Telemetry = NO_TELEMETRY) -> None:
+    def __init__(
+        self,
+        egress: EgressPolicy,
+        outbound: OutboundTokens = NO_TOKENS,
+        telemetry: Telemetry = NO_TELEMETRY,
+    ) -> None:
         self._egress = egress
+        self._outbound = outbound
         self._telemetry = telemetry
-        self._known: OrderedDict[str, ClusterApi] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], ClusterApi] = OrderedDict()
 
-    def of(self, kubeconfig: str) -> Cluster:
-        """The cluster that a kubeconfig names.
+    def of(self, scope: TenantScope, kubeconfig: str) -> Cluster:
+        """The cluster that a tenant's kubeconfig names.
 
         Raises:
             TargetError: it cannot be used.
         """
         access = parse_kubeconfig(kubeconfig)
-        if (api := self._known.get(access.fingerprint)) is None:
-            api = self._known[access.fingerprint] = ClusterApi(access, self._egress, self._telemetry)
+        key = (scope.tenant_id, access.fingerprint)
+        if (api := self._known.get(key)) is None:
+            identity = self._identity(scope, access) if access.is_anonymous else None
+            api = self._known[key] = ClusterApi(access, self._egress, identity, self._telemetry)
             if len(self._known) > CLUSTERS_KEPT:
                 self._known.popitem(last=False)
-        self._known.move_to_end(access.fingerprint)
+        self._known.move_to_end(key)
         return Cluster(api)
+
+    def _identity(self, scope: TenantScope, access: ClusterAccess) -> Identity:
+        """The platform's own, where an operator allows the tenant that, for this cluster alone."""
+
+        async def token() -> str:
+            try:
+                return await self._outbound.token(
+                    scope=AKS_SCOPE, tenant_id=scope.tenant_id, origin=access.origin
+                )
+            except ActionError as error:
+                raise TargetError(error.code, error.message, retryable=error.retryable) from error
+
+        return token
 
     async def aclose(self) -> None:
         """Close the connections that are kept."""
@@ -52,7 +79,7 @@ class Targets:
         self._own = own
         self._clusters = clusters
 
-    def of(self, kubeconfig: str | None) -> Target:
+    def of(self, scope: TenantScope, kubeconfig: str | None) -> Target:
         """The target of a step.
 
         Raises:
@@ -60,7 +87,7 @@ class Targets:
         """
         if kubeconfig is not None and self._clusters is not None:
             with told():
-                return self._clusters.of(kubeconfig)
+                return self._clusters.of(scope, kubeconfig)
         if kubeconfig is None and self._own is not None:
             return self._own
         message = "there is no target to deploy to: give the step a 'kubeconfig', kept as a secret"

@@ -100,7 +100,9 @@ class VerifyDeployment(Action):
             return _later(parameters, record, f"well; it must stay so for {left:.0f} s more")
         return Completed(
             {
-                "target": None if parameters.is_url else self._targets.of(parameters.kubeconfig).name,
+                "target": None
+                if parameters.is_url
+                else self._targets.of(context.scope, parameters.kubeconfig).name,
                 "health_check": parameters.health_check,
                 "status": answer.status,
                 "checks": record.checks,
@@ -116,7 +118,7 @@ class VerifyDeployment(Action):
         if parameters.deployment is None:
             message = "nothing was deployed by an earlier step: give 'deployment', or 'health_check' a URL"
             raise ActionError("PARAMETERS", message, retryable=False)
-        target = self._targets.of(parameters.kubeconfig)
+        target = self._targets.of(context.scope, parameters.kubeconfig)
         with told():
             return await target.probe(
                 context.scope,
