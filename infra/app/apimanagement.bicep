@@ -58,6 +58,28 @@ resource operations 'Microsoft.ApiManagement/service/apis/operations@2024-05-01'
   }
 }]
 
+resource console 'Microsoft.ApiManagement/service/apis@2024-05-01' = {
+  parent: service
+  name: 'quantum-console'
+  properties: {
+    displayName: 'Quantum Platform, the web console'
+    path: 'console'
+    protocols: ['https']
+    serviceUrl: '${backendUrl}/console'
+    subscriptionRequired: false
+  }
+}
+
+resource consoleFiles 'Microsoft.ApiManagement/service/apis/operations@2024-05-01' = {
+  parent: console
+  name: 'get'
+  properties: {
+    displayName: 'GET'
+    method: 'GET'
+    urlTemplate: '/*'
+  }
+}
+
 resource policy 'Microsoft.ApiManagement/service/apis/policies@2024-05-01' = {
   parent: api
   name: 'policy'

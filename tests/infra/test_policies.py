@@ -258,7 +258,9 @@ def test_the_operators_are_told_of_what_goes_wrong_but_in_development(name: str)
 @pytest.mark.parametrize("name", [name for name in EVERY if "gateway" in name])
 def test_a_gateway_takes_no_keys_and_holds_no_stream_back(name: str) -> None:
     gated = deployed(name)
-    assert gated.one("Microsoft.ApiManagement/service/apis").get("properties.subscriptionRequired") is False
+    apis = gated.of("Microsoft.ApiManagement/service/apis")
+    assert {api.get("properties.path") for api in apis} == {"api/v1", "console"}
+    assert not any(api.get("properties.subscriptionRequired") for api in apis)
     policy = gated.one("Microsoft.ApiManagement/service/apis/policies").get("properties.value")
     assert 'buffer-response="false"' in policy
     traces = gated.one("Microsoft.ApiManagement/service/apis/diagnostics")
