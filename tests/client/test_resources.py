@@ -1,8 +1,10 @@
 """The typed resources against a real host, each through its life."""
 
+import asyncio
 import io
 import json
 import tarfile
+import time
 
 import pytest
 from pydantic import BaseModel
@@ -18,6 +20,7 @@ from quantum.client.errors import (
     UnauthenticatedError,
     ValidationFailedError,
 )
+from quantum.client.resources.approvals import PendingApproval
 from tests.http.modules import MODULE
 
 YES = {"steps": [{"id": "say", "action": "transform", "value": "yes"}], "outputs": {"said": "${{ 1 + 1 }}"}}
@@ -96,13 +99,23 @@ async def test_a_bad_end_is_an_error_with_the_execution_and_is_tried_again(clien
         await client.intents.execute("empty")
 
 
+async def pending(client: Client) -> list[PendingApproval]:
+    """What is asked for, once the execution is known to wait, which is a moment after it asks."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        if found := [asked async for asked in client.approvals.pending(intent="asking")]:
+            return found
+        await asyncio.sleep(0.02)
+    return []
+
+
 async def test_approvals_are_found_and_decided(client: Client) -> None:
     await client.intents.create("asking", ASK)
     for decide in (client.approvals.approve, client.approvals.reject):
         started = await client.intents.execute("asking")
         async for event in client.executions.events(started.execution_id):
             if event.type == "approval_requested":
-                (found,) = [asked async for asked in client.approvals.pending(intent="asking")]
+                (found,) = await pending(client)
                 assert (found.execution_id, found.step) == (started.execution_id, "sign-off")
                 decided = await decide(found.execution_id, found.step, comment="so be it")
                 assert decided.approval.decisions[0].comment == "so be it"

@@ -10,8 +10,6 @@ from examples import hosting
 from functions.openapi import document
 from tests.console.browser import AXE, RULES, Visitor
 
-pytestmark = pytest.mark.xdist_group("console")  # where there is a browser already
-
 
 @pytest.fixture(scope="module")
 def reader(browser: Browser, console_host: hosting.Host) -> Iterator[Visitor]:

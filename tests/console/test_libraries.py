@@ -8,8 +8,6 @@ import pytest
 
 from tests.console.conftest import Visit
 
-pytestmark = pytest.mark.xdist_group("console")
-
 type Run = Callable[..., Any]
 
 

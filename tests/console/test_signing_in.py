@@ -11,8 +11,6 @@ from playwright.sync_api import Browser, expect
 from examples import hosting
 from tests.console.browser import Visitor
 
-pytestmark = pytest.mark.xdist_group("console")
-
 
 @pytest.fixture
 def visitor(browser: Browser, console_host: hosting.Host) -> Iterator[Visitor]:

@@ -5,13 +5,10 @@ import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
 from playwright.sync_api import expect
 
 from examples import hosting
 from tests.console.conftest import Visit
-
-pytestmark = pytest.mark.xdist_group("console")
 
 STEPS: list[dict[str, Any]] = [
     {"id": "build", "action": "transform", "outputs": {"image": "shop:${{ parameters.tag }}"}},

@@ -60,14 +60,7 @@ class Stage:
         self.answers.append(repr(response.headers.raw).encode() + b"\n" + response.content)
 
 
-@pytest.fixture(
-    scope="module",
-    # What one test has done, the last one searches: all of a store are for one worker.
-    params=[
-        pytest.param(store, marks=pytest.mark.xdist_group(f"secrecy-{store}"))
-        for store in ("sqlite", "cosmos")
-    ],
-)
+@pytest.fixture(scope="module", params=["sqlite", "cosmos"])
 def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp(f"secrecy-{request.param}")
     cosmos, more = None, dict[str, str]()
