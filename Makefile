@@ -20,7 +20,7 @@ demo-rollback: .venv/installed ## release versions that are broken: they are und
 	@$(PYTHON) -m examples.rollback
 
 test: .venv/installed ## every test
-	@$(PYTHON) -m pytest -q -n auto --dist loadfile
+	@$(PYTHON) -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed ## format, lint, types, imports, known vulnerabilities
 	@$(PYTHON) -m ruff format --check .
