@@ -8,10 +8,10 @@ from azurefunctions.extensions.http.fastapi import Request, Response
 
 from benchmarks.bars import bar
 from benchmarks.report import line, spread
-from functions import rates
-from functions.edge import Call, handle
-from functions.replies import no_content
-from functions.routes import ROUTES
+from functions.gateway import rates
+from functions.gateway.edge import Call, handle
+from functions.gateway.replies import no_content
+from functions.routes.table import ROUTES
 from localhost.adapters import build
 from localhost.identity.issuer import LOCAL_ISSUER
 from localhost.identity.keystore import KeyStore

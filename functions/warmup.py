@@ -5,7 +5,7 @@ import asyncio
 import azure.durable_functions as df
 from azure.functions.warmup import WarmUpContext
 
-from functions import openapi
+from functions.openapi.document import document_bytes
 from shared.bootstrap import Application
 
 
@@ -24,4 +24,4 @@ def blueprint(platform: Application) -> df.Blueprint:
 
 def _load(platform: Application) -> None:
     platform.warm_up.run()
-    openapi.document_bytes()
+    document_bytes()

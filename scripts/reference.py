@@ -13,8 +13,8 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from functions.openapi import document  # noqa: E402 - it is found from here on
-from functions.problems import STATUSES  # noqa: E402
+from functions.gateway.problems import STATUSES  # noqa: E402
+from functions.openapi.document import document  # noqa: E402 - it is found from here on
 from shared.domain.errors import QuantumError  # noqa: E402
 
 API: Final = ROOT / "docs" / "api"

@@ -3,9 +3,12 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import routes_approvals, triggers, wire
-from functions.edge import Call
-from functions.replies import reply
+from functions.gateway import triggers
+from functions.gateway.edge import Call
+from functions.gateway.replies import reply
+from functions.routes import approvals as routes
+from functions.wire import approvals as wire
+from functions.wire.paths import execution_path
 from quantum.contract.approvals import DecideApproval
 from shared.bootstrap import Application
 from shared.domain.approvals import Verdict
@@ -14,7 +17,7 @@ from shared.domain.approvals import Verdict
 def blueprint(platform: Application) -> df.Blueprint:
     return triggers.blueprint(
         platform,
-        {routes_approvals.APPROVE_STEP: approve, routes_approvals.REJECT_STEP: reject},
+        {routes.APPROVE_STEP: approve, routes.REJECT_STEP: reject},
     )
 
 
@@ -29,5 +32,5 @@ async def reject(platform: Application, call: Call) -> Response:
 async def _decide(platform: Application, call: Call, verdict: Verdict) -> Response:
     body: DecideApproval = call.body
     decided = await platform.approvals.decide(call.caller, call.id, call.step, verdict, comment=body.comment)
-    location = {"Location": wire.execution_path(call.id)}
+    location = {"Location": execution_path(call.id)}
     return reply(wire.decided(call.id, decided), status=202, headers=location)

@@ -8,11 +8,14 @@ import azure.durable_functions as df
 import orjson
 from azurefunctions.extensions.http.fastapi import Response, StreamingResponse
 
-from functions import routes, streams, triggers, wire
-from functions.edge import Call
-from functions.replies import reply
-from functions.route import NDJSON
-from functions.verification import Verification
+from functions.gateway import streams, triggers
+from functions.gateway.edge import Call
+from functions.gateway.replies import reply
+from functions.routes import audit as routes
+from functions.routes.route import NDJSON
+from functions.wire import audit as wire
+from functions.wire.pages import page
+from functions.wire.verification import Verification
 from quantum.contract.audit import AuditQuery, VerificationQuery
 from quantum.contract.pages import Paging
 from shared.bootstrap import Application
@@ -50,7 +53,7 @@ async def _chain(platform: Application, call: Call, container: Container, partit
     found, following = platform.audit.page(trail, limit=query.limit, cursor=query.cursor)
     verification = Verification(_now(platform))
     verification.add(trail)
-    return reply(wire.page(found, following) | {"verification": verification.result()})
+    return reply(page(found, following) | {"verification": verification.result()})
 
 
 async def list_(platform: Application, call: Call) -> Response:
@@ -72,7 +75,7 @@ async def list_(platform: Application, call: Call) -> Response:
     found, following = await platform.audit.search(
         call.caller, matching, limit=query.limit, cursor=query.cursor
     )
-    return reply(wire.page([dict(record) for record in found], following))
+    return reply(page([dict(record) for record in found], following))
 
 
 async def verify(platform: Application, call: Call) -> Response:

@@ -3,16 +3,18 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import inputs, routes_executions, triggers, wire
-from functions.edge import Call
-from functions.replies import reply
+from functions.gateway import inputs, triggers
+from functions.gateway.edge import Call
+from functions.gateway.replies import reply
+from functions.routes import executions as routes
+from functions.wire.pages import page
 from quantum.contract.bulk import BulkOperation
 from shared.bootstrap import Application
 from shared.domain.bulk import BulkWish
 
 
 def blueprint(platform: Application) -> df.Blueprint:
-    return triggers.blueprint(platform, {routes_executions.BULK_EXECUTIONS: steer})
+    return triggers.blueprint(platform, {routes.BULK_EXECUTIONS: steer})
 
 
 async def steer(platform: Application, call: Call) -> Response:
@@ -22,4 +24,4 @@ async def steer(platform: Application, call: Call) -> Response:
     )
     wish.require_meant(all=body.all)
     result = await platform.bulk.steer(call.caller, wish)
-    return reply(wire.page([one.to_json() for one in result.done], result.next_cursor))
+    return reply(page([one.to_json() for one in result.done], result.next_cursor))

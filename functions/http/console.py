@@ -3,11 +3,11 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import triggers
-from functions.console import console, policy
-from functions.edge import Call
-from functions.replies import published, reply
-from functions.routes_console import CONSOLE_CONFIG, CONSOLE_FILE, CONSOLE_PAGE
+from functions.gateway import triggers
+from functions.gateway.assets import console, policy
+from functions.gateway.edge import Call
+from functions.gateway.replies import published, reply
+from functions.routes.console import CONSOLE_CONFIG, CONSOLE_FILE, CONSOLE_PAGE
 from quantum.contract.console import ConsoleConfig
 from shared.bootstrap import Application
 from shared.domain.errors import NotFoundError

@@ -3,14 +3,16 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import routes_contexts, triggers, wire
-from functions.edge import Call
-from functions.replies import reply
+from functions.gateway import triggers
+from functions.gateway.edge import Call
+from functions.gateway.replies import reply
+from functions.routes import contexts as routes
+from functions.wire import contexts as wire
 from shared.bootstrap import Application
 
 
 def blueprint(platform: Application) -> df.Blueprint:
-    return triggers.blueprint(platform, {routes_contexts.UPLOAD_CONTEXT: upload})
+    return triggers.blueprint(platform, {routes.UPLOAD_CONTEXT: upload})
 
 
 async def upload(platform: Application, call: Call) -> Response:

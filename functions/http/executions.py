@@ -5,9 +5,14 @@ from functools import partial
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import inputs, routes_executions, streams, triggers, wire
-from functions.edge import Call
-from functions.replies import reply
+from functions.gateway import inputs, streams, triggers
+from functions.gateway.edge import Call
+from functions.gateway.replies import reply
+from functions.routes import executions as routes
+from functions.wire import executions as wire
+from functions.wire.intents import deprecation
+from functions.wire.pages import page
+from functions.wire.paths import execution_path
 from quantum.contract.executions import ExecuteIntent, ExecutionQuery, RetryExecution, SteerExecution
 from quantum.contract.pages import Paging
 from shared.bootstrap import Application
@@ -19,15 +24,15 @@ def blueprint(platform: Application) -> df.Blueprint:
     return triggers.blueprint(
         platform,
         {
-            routes_executions.EXECUTE_INTENT: execute,
-            routes_executions.LIST_EXECUTIONS: list_,
-            routes_executions.GET_EXECUTION: get,
-            routes_executions.CANCEL_EXECUTION: partial(steer, "cancel"),
-            routes_executions.PAUSE_EXECUTION: partial(steer, "pause"),
-            routes_executions.RESUME_EXECUTION: partial(steer, "resume"),
-            routes_executions.TERMINATE_EXECUTION: partial(steer, "terminate"),
-            routes_executions.RETRY_EXECUTION: retry,
-            routes_executions.WATCH_EXECUTION: watch,
+            routes.EXECUTE_INTENT: execute,
+            routes.LIST_EXECUTIONS: list_,
+            routes.GET_EXECUTION: get,
+            routes.CANCEL_EXECUTION: partial(steer, "cancel"),
+            routes.PAUSE_EXECUTION: partial(steer, "pause"),
+            routes.RESUME_EXECUTION: partial(steer, "resume"),
+            routes.TERMINATE_EXECUTION: partial(steer, "terminate"),
+            routes.RETRY_EXECUTION: retry,
+            routes.WATCH_EXECUTION: watch,
         },
     )
 
@@ -37,8 +42,8 @@ async def execute(platform: Application, call: Call) -> Response:
     execution = await platform.executions.execute(
         call.caller, call.id, body.parameters, reviewed=body.plan_hash, dry_run=body.dry_run
     )
-    headers = {"Location": wire.execution_path(execution.execution_id)}
-    headers |= wire.deprecation(execution.deprecation)
+    headers = {"Location": execution_path(execution.execution_id)}
+    headers |= deprecation(execution.deprecation)
     return reply(wire.accepted(execution), status=202, headers=headers)
 
 
@@ -47,7 +52,7 @@ async def list_(platform: Application, call: Call) -> Response:
     found, following = await platform.executions.list(
         call.caller, inputs.execution_filter(query), limit=query.limit, cursor=query.cursor
     )
-    return reply(wire.page([wire.execution_head(execution) for execution in found], following))
+    return reply(page([wire.execution_head(execution) for execution in found], following))
 
 
 async def get(platform: Application, call: Call) -> Response:
@@ -57,7 +62,7 @@ async def get(platform: Application, call: Call) -> Response:
 async def steer(verb: Verb, platform: Application, call: Call) -> Response:
     body: SteerExecution = call.body
     execution = await platform.steering.steer(call.caller, call.id, verb, reason=body.reason)
-    location = {"Location": wire.execution_path(execution.execution_id)}
+    location = {"Location": execution_path(execution.execution_id)}
     return reply(wire.accepted(execution), status=202, headers=location)
 
 
@@ -65,8 +70,8 @@ async def retry(platform: Application, call: Call) -> Response:
     body: RetryExecution = call.body
     wanted = Retrial(body.from_ or (), body.repeat_irreversible, body.reason)
     execution = await platform.retrying.retry(call.caller, call.id, wanted)
-    headers = {"Location": wire.execution_path(execution.execution_id)}
-    headers |= wire.deprecation(execution.deprecation)
+    headers = {"Location": execution_path(execution.execution_id)}
+    headers |= deprecation(execution.deprecation)
     return reply(wire.accepted(execution), status=202, headers=headers)
 
 
@@ -79,4 +84,4 @@ async def watch(platform: Application, call: Call) -> Response:
     found, following = await platform.streams.page(
         call.caller, call.id, after=query.cursor, limit=query.limit
     )
-    return reply(wire.page([wire.event(event) for event in found], following))
+    return reply(page([wire.event(event) for event in found], following))

@@ -9,9 +9,10 @@ import azure.durable_functions as df
 import orjson
 from azurefunctions.extensions.http.fastapi import Response, StreamingResponse
 
-from functions import routes_tenants, triggers
-from functions.edge import Call
-from functions.route import NDJSON
+from functions.gateway import triggers
+from functions.gateway.edge import Call
+from functions.routes import tenants as routes
+from functions.routes.route import NDJSON
 from shared.bootstrap import Application
 from shared.domain.times import rfc3339
 from shared.services.exports import EXPORTED, Exported
@@ -22,7 +23,7 @@ CHUNK_BYTES: Final = 64 * 1024
 
 
 def blueprint(platform: Application) -> df.Blueprint:
-    return triggers.blueprint(platform, {routes_tenants.EXPORT_TENANT: export})
+    return triggers.blueprint(platform, {routes.EXPORT_TENANT: export})
 
 
 async def export(platform: Application, call: Call) -> Response:

@@ -5,9 +5,12 @@ from typing import cast
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import routes, triggers, wire
-from functions.edge import Call
-from functions.replies import entity_tag, if_match, no_content, reply, resource
+from functions.gateway import triggers
+from functions.gateway.edge import Call
+from functions.gateway.replies import entity_tag, if_match, no_content, reply, resource
+from functions.routes import intents as routes
+from functions.wire import intents as wire
+from functions.wire.paths import intent_path
 from quantum.contract.intents import CreateIntent, IntentQuery
 from quantum.contract.versions import PatchIntent
 from shared.bootstrap import Application
@@ -32,7 +35,7 @@ async def create(platform: Application, call: Call) -> Response:
     body: CreateIntent = call.body
     new = NewIntent(body.name, body.definition, body.description, body.labels, body.status, body.message)
     intent = await platform.intents.create(call.caller, new)
-    headers = {"Location": wire.intent_path(intent.id), "ETag": entity_tag(intent.etag)}
+    headers = {"Location": intent_path(intent.id), "ETag": entity_tag(intent.etag)}
     return reply(wire.intent(intent), status=201, headers=headers)
 
 

@@ -3,9 +3,12 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import routes_members, triggers, wire
-from functions.edge import Call
-from functions.replies import entity_tag, if_match, no_content, reply, resource
+from functions.gateway import triggers
+from functions.gateway.edge import Call
+from functions.gateway.replies import entity_tag, if_match, no_content, reply, resource
+from functions.routes import members as routes
+from functions.wire import members as wire
+from functions.wire.pages import page
 from quantum.contract.members import MemberQuery, PutMember
 from shared.bootstrap import Application
 from shared.domain.members import NewMember
@@ -15,11 +18,11 @@ def blueprint(platform: Application) -> df.Blueprint:
     return triggers.blueprint(
         platform,
         {
-            routes_members.GET_ME: me,
-            routes_members.LIST_MEMBERS: list_,
-            routes_members.GET_MEMBER: get,
-            routes_members.PUT_MEMBER: put,
-            routes_members.DELETE_MEMBER: delete,
+            routes.GET_ME: me,
+            routes.LIST_MEMBERS: list_,
+            routes.GET_MEMBER: get,
+            routes.PUT_MEMBER: put,
+            routes.DELETE_MEMBER: delete,
         },
     )
 
@@ -35,7 +38,7 @@ async def list_(platform: Application, call: Call) -> Response:
     found, following = await platform.members.list(
         call.caller, role=query.role, limit=query.limit, cursor=query.cursor
     )
-    return reply(wire.page([wire.member(one) for one in found], following))
+    return reply(page([wire.member(one) for one in found], following))
 
 
 async def get(platform: Application, call: Call) -> Response:

@@ -3,9 +3,10 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import routes_outputs, triggers
-from functions.edge import Call
-from functions.replies import resource
+from functions.gateway import triggers
+from functions.gateway.edge import Call
+from functions.gateway.replies import resource
+from functions.routes import outputs as routes
 from quantum.contract.outputs import OutputsQuery
 from shared.bootstrap import Application
 from shared.services.outputs import Whole
@@ -15,8 +16,8 @@ def blueprint(platform: Application) -> df.Blueprint:
     return triggers.blueprint(
         platform,
         {
-            routes_outputs.GET_OUTPUTS: of_execution,
-            routes_outputs.GET_STEP_OUTPUTS: of_step,
+            routes.GET_OUTPUTS: of_execution,
+            routes.GET_STEP_OUTPUTS: of_step,
         },
     )
 

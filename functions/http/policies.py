@@ -3,9 +3,12 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import routes_policies, triggers, wire
-from functions.edge import Call
-from functions.replies import entity_tag, if_match, no_content, reply, resource
+from functions.gateway import triggers
+from functions.gateway.edge import Call
+from functions.gateway.replies import entity_tag, if_match, no_content, reply, resource
+from functions.routes import policies as routes
+from functions.wire import policies as wire
+from functions.wire.pages import page
 from quantum.contract.pages import Paging
 from quantum.contract.policies import CheckPolicies, PutPolicy
 from shared.bootstrap import Application
@@ -17,11 +20,11 @@ def blueprint(platform: Application) -> df.Blueprint:
     return triggers.blueprint(
         platform,
         {
-            routes_policies.LIST_POLICIES: list_,
-            routes_policies.GET_POLICY: get,
-            routes_policies.PUT_POLICY: put,
-            routes_policies.DELETE_POLICY: delete,
-            routes_policies.CHECK_POLICIES: check,
+            routes.LIST_POLICIES: list_,
+            routes.GET_POLICY: get,
+            routes.PUT_POLICY: put,
+            routes.DELETE_POLICY: delete,
+            routes.CHECK_POLICIES: check,
         },
     )
 
@@ -29,7 +32,7 @@ def blueprint(platform: Application) -> df.Blueprint:
 async def list_(platform: Application, call: Call) -> Response:
     query: Paging = call.query
     found, following = await platform.policies.list(call.caller, limit=query.limit, cursor=query.cursor)
-    return reply(wire.page([wire.policy(one) for one in found], following))
+    return reply(page([wire.policy(one) for one in found], following))
 
 
 async def get(platform: Application, call: Call) -> Response:

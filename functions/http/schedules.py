@@ -3,9 +3,12 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import routes_schedules, triggers, wire
-from functions.edge import Call
-from functions.replies import entity_tag, if_match, no_content, reply
+from functions.gateway import triggers
+from functions.gateway.edge import Call
+from functions.gateway.replies import entity_tag, if_match, no_content, reply
+from functions.routes import schedules as routes
+from functions.wire import schedules as wire
+from functions.wire.pages import page
 from quantum.contract.pages import Paging
 from quantum.contract.schedules import PutSchedule
 from shared.bootstrap import Application
@@ -17,10 +20,10 @@ def blueprint(platform: Application) -> df.Blueprint:
     return triggers.blueprint(
         platform,
         {
-            routes_schedules.LIST_SCHEDULES: list_,
-            routes_schedules.GET_SCHEDULE: get,
-            routes_schedules.PUT_SCHEDULE: put,
-            routes_schedules.DELETE_SCHEDULE: delete,
+            routes.LIST_SCHEDULES: list_,
+            routes.GET_SCHEDULE: get,
+            routes.PUT_SCHEDULE: put,
+            routes.DELETE_SCHEDULE: delete,
         },
     )
 
@@ -28,7 +31,7 @@ def blueprint(platform: Application) -> df.Blueprint:
 async def list_(platform: Application, call: Call) -> Response:
     query: Paging = call.query
     found, following = await platform.schedules.list(call.caller, limit=query.limit, cursor=query.cursor)
-    return reply(wire.page([wire.schedule(one) for one in found], following))
+    return reply(page([wire.schedule(one) for one in found], following))
 
 
 async def get(platform: Application, call: Call) -> Response:

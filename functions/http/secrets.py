@@ -3,9 +3,12 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import routes_secrets, triggers, wire
-from functions.edge import Call
-from functions.replies import entity_tag, if_match, no_content, reply
+from functions.gateway import triggers
+from functions.gateway.edge import Call
+from functions.gateway.replies import entity_tag, if_match, no_content, reply
+from functions.routes import secrets as routes
+from functions.wire import secrets as wire
+from functions.wire.pages import page
 from quantum.contract.pages import Paging
 from quantum.contract.secrets import DeleteSecretQuery, PutSecret
 from shared.bootstrap import Application
@@ -16,10 +19,10 @@ def blueprint(platform: Application) -> df.Blueprint:
     return triggers.blueprint(
         platform,
         {
-            routes_secrets.LIST_SECRETS: list_,
-            routes_secrets.GET_SECRET: get,
-            routes_secrets.PUT_SECRET: put,
-            routes_secrets.DELETE_SECRET: delete,
+            routes.LIST_SECRETS: list_,
+            routes.GET_SECRET: get,
+            routes.PUT_SECRET: put,
+            routes.DELETE_SECRET: delete,
         },
     )
 
@@ -27,7 +30,7 @@ def blueprint(platform: Application) -> df.Blueprint:
 async def list_(platform: Application, call: Call) -> Response:
     query: Paging = call.query
     found, following = await platform.secrets.list(call.caller, limit=query.limit, cursor=query.cursor)
-    return reply(wire.page([wire.secret(one) for one in found], following))
+    return reply(page([wire.secret(one) for one in found], following))
 
 
 async def get(platform: Application, call: Call) -> Response:

@@ -5,9 +5,11 @@ from datetime import timedelta
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import routes, triggers, wire
-from functions.edge import Call
-from functions.replies import reply
+from functions.gateway import triggers
+from functions.gateway.edge import Call
+from functions.gateway.replies import reply
+from functions.routes import stats as routes
+from functions.wire import stats as wire
 from quantum.contract.stats import StatsQuery
 from shared.bootstrap import Application
 

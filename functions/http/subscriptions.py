@@ -3,9 +3,12 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import routes, triggers, wire
-from functions.edge import Call
-from functions.replies import entity_tag, no_content, reply, resource
+from functions.gateway import triggers
+from functions.gateway.edge import Call
+from functions.gateway.replies import entity_tag, no_content, reply, resource
+from functions.routes import subscriptions as routes
+from functions.wire import subscriptions as wire
+from functions.wire.pages import page
 from quantum.contract.pages import Paging
 from quantum.contract.subscriptions import DeliveryQuery, PutSubscription
 from shared.bootstrap import Application
@@ -28,7 +31,7 @@ def blueprint(platform: Application) -> df.Blueprint:
 async def list_(platform: Application, call: Call) -> Response:
     query: Paging = call.query
     found, following = await platform.subscriptions.list(call.caller, limit=query.limit, cursor=query.cursor)
-    return reply(wire.page([wire.subscription(one) for one in found], following))
+    return reply(page([wire.subscription(one) for one in found], following))
 
 
 async def get(platform: Application, call: Call) -> Response:
@@ -53,4 +56,4 @@ async def deliveries(platform: Application, call: Call) -> Response:
     found, following = await platform.subscriptions.deliveries(
         call.caller, call.name, status=query.status, limit=query.limit, cursor=query.cursor
     )
-    return reply(wire.page([wire.delivery(one) for one in found], following))
+    return reply(page([wire.delivery(one) for one in found], following))

@@ -3,10 +3,14 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Request, Response
 
-from functions import headers, openapi, problems, routes, triggers, wire
-from functions.docs import page
-from functions.edge import Call, handle
-from functions.replies import reply
+from functions.gateway import headers, problems, triggers
+from functions.gateway.edge import Call, handle
+from functions.gateway.replies import reply
+from functions.openapi.docs import page
+from functions.openapi.document import document_bytes
+from functions.routes import system as routes
+from functions.routes.table import methods_of
+from functions.wire import system as wire
 from shared.bootstrap import Application
 from shared.domain.errors import MethodNotAllowedError, NotFoundError
 
@@ -45,7 +49,7 @@ async def ready(platform: Application, call: Call) -> Response:  # noqa: ARG001
 
 async def contract(platform: Application, call: Call) -> Response:  # noqa: ARG001
     public = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
-    return Response(openapi.document_bytes(), 200, public, "application/json")
+    return Response(document_bytes(), 200, public, "application/json")
 
 
 async def docs(platform: Application, call: Call) -> Response:  # noqa: ARG001
@@ -56,7 +60,7 @@ async def docs(platform: Application, call: Call) -> Response:  # noqa: ARG001
 async def unknown(platform: Application, call: Call) -> Response:
     """404, or 405 with the methods that the path does know; and the answers to browsers' preflights."""
     path: str = call.request.scope["path"]
-    methods = routes.methods_of(path)
+    methods = methods_of(path)
     if not methods:
         raise NotFoundError("There is no such route; the contract is at /api/v1/docs")
     asked = call.request.method == "OPTIONS" and b"access-control-request-method" in call.headers

@@ -3,9 +3,12 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import routes_tenants, triggers, wire
-from functions.edge import Call
-from functions.replies import entity_tag, if_match, reply, resource
+from functions.gateway import triggers
+from functions.gateway.edge import Call
+from functions.gateway.replies import entity_tag, if_match, reply, resource
+from functions.routes import tenants as routes
+from functions.wire import tenants as wire
+from functions.wire.pages import page
 from quantum.contract.tenants import ChangeTenant, CreateTenant, PatchTenant, PutCeiling, TenantQuery
 from shared.bootstrap import Application
 from shared.domain.allowances import Allowance
@@ -17,15 +20,15 @@ def blueprint(platform: Application) -> df.Blueprint:
     return triggers.blueprint(
         platform,
         {
-            routes_tenants.LIST_TENANTS: list_,
-            routes_tenants.CREATE_TENANT: create,
-            routes_tenants.GET_TENANT: get,
-            routes_tenants.PATCH_TENANT: patch,
-            routes_tenants.GET_USAGE: usage,
-            routes_tenants.PUT_CEILING: allow,
-            routes_tenants.SUSPEND_TENANT: suspend,
-            routes_tenants.RESUME_TENANT: resume,
-            routes_tenants.ERASE_TENANT: erase,
+            routes.LIST_TENANTS: list_,
+            routes.CREATE_TENANT: create,
+            routes.GET_TENANT: get,
+            routes.PATCH_TENANT: patch,
+            routes.GET_USAGE: usage,
+            routes.PUT_CEILING: allow,
+            routes.SUSPEND_TENANT: suspend,
+            routes.RESUME_TENANT: resume,
+            routes.ERASE_TENANT: erase,
         },
     )
 
@@ -35,7 +38,7 @@ async def list_(platform: Application, call: Call) -> Response:
     found, following = await platform.tenant_changes.list(
         query.status, limit=query.limit, cursor=query.cursor
     )
-    return reply(wire.page([wire.tenant_summary(one) for one in found], following))
+    return reply(page([wire.tenant_summary(one) for one in found], following))
 
 
 async def create(platform: Application, call: Call) -> Response:

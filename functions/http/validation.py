@@ -3,9 +3,12 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import routes, schemas, triggers, wire
-from functions.edge import Call
-from functions.replies import published, reply
+from functions.gateway import triggers
+from functions.gateway.edge import Call
+from functions.gateway.replies import published, reply
+from functions.openapi import schemas
+from functions.routes import validation as routes
+from functions.wire import validation as wire
 from quantum.contract.validation import ValidateIntent
 from shared.bootstrap import Application
 from shared.domain.validation.subject import Sent

@@ -3,9 +3,12 @@
 import azure.durable_functions as df
 from azurefunctions.extensions.http.fastapi import Response
 
-from functions import routes, triggers, wire
-from functions.edge import Call
-from functions.replies import entity_tag, if_match, reply, resource
+from functions.gateway import triggers
+from functions.gateway.edge import Call
+from functions.gateway.replies import entity_tag, if_match, reply, resource
+from functions.routes import versions as routes
+from functions.wire import intents as wire
+from functions.wire.pages import page
 from quantum.contract.pages import Paging
 from quantum.contract.versions import DiffQuery, PutIntent, RollbackIntent
 from shared.bootstrap import Application
@@ -45,7 +48,7 @@ async def list_(platform: Application, call: Call) -> Response:
     found, following = await platform.versions.list(
         call.caller, call.name, limit=query.limit, cursor=query.cursor
     )
-    return reply(wire.page([wire.version(one) for one in found], following))
+    return reply(page([wire.version(one) for one in found], following))
 
 
 async def get(platform: Application, call: Call) -> Response:

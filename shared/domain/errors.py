@@ -28,8 +28,9 @@
         ├── DocumentMissingError
         └── DocumentStaleError
 
-``code`` is the stable name on the wire; the HTTP status of each is one table in ``functions/edge.py``. The
-message is written for the caller: it says what is wrong, where, and what to do.
+``code`` is the stable name on the wire; the HTTP status of each is one table in
+``functions/gateway/problems.py``. The message is written for the caller: it says what is wrong,
+where, and what to do.
 """
 
 from collections.abc import Sequence

@@ -26,7 +26,7 @@ from shared.services.directory import DIRECTORY
 
 PARTITION: Final = "agenda"
 YOUNG: Final = timedelta(minutes=1)
-"""Longer than a request takes (``functions/edge.py``)."""
+"""Longer than a request takes (``functions/gateway/edge.py``)."""
 PAGE: Final = 100
 PAGES: Final = 50
 """Most pages of entries at a time; the rest is due again at once."""

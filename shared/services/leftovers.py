@@ -27,7 +27,7 @@ from shared.services.directory import DIRECTORY
 PARTITION: Final = "secrets"
 """In the directory: the notes; in a tenant: its secrets."""
 PATIENCE: Final = timedelta(hours=1)
-"""Much longer than a request may take (``functions/edge.py``): whoever noted a key is done with it."""
+"""Much longer than a request may take (``gateway/edge.py``): whoever noted a key is done with it."""
 PAGE: Final = 100
 ATTEMPTS: Final = 3
 

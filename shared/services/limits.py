@@ -47,7 +47,7 @@ from shared.services.tickets import Tickets
 TOGETHER: Final = 30
 """The most executions that one transaction lets go."""
 YOUNG: Final = timedelta(minutes=1)
-"""Longer than a request takes (``functions/edge.py``): a younger ticket may yet get its execution."""
+"""Longer than a request takes (``functions/gateway/edge.py``): a younger ticket may yet get its execution."""
 PAGE: Final = 100
 RETRY_AFTER: Final = 10
 """Seconds until one who is refused may look again."""

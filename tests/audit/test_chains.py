@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from functions.verification import MOST_NAMED, Verification
+from functions.wire.verification import MOST_NAMED, Verification
 from quantum.audit import Export, findings
 from quantum.contract import chains as contract
 from quantum.contract.chains import damages

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-import functions
-from functions.route import Route
+from functions import routes as nouns
+from functions.routes.route import Route
 from quantum.client import Client, QuantumError
 from quantum.client.pages import Listing
 from quantum.client.resources.resource import Resource
@@ -40,8 +40,8 @@ GIVEN = {
 
 
 def routes() -> dict[str, Route]:
-    names = [m.name for m in pkgutil.iter_modules(functions.__path__) if m.name.startswith("routes")]
-    tables = [vars(importlib.import_module(f"functions.{name}")).values() for name in names]
+    names = [module.name for module in pkgutil.iter_modules(nouns.__path__, "functions.routes.")]
+    tables = [vars(importlib.import_module(name)).values() for name in names]
     return {one.name: one for table in tables for one in table if isinstance(one, Route)}
 
 

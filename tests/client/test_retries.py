@@ -186,7 +186,7 @@ def test_pauses_grow_to_their_bound_and_are_as_long_as_was_asked_for() -> None:
 
 
 def test_every_code_of_the_platform_has_an_error_of_its_own() -> None:
-    from functions.problems import STATUSES
+    from functions.gateway.problems import STATUSES
 
     assert BY_CODE.keys() == STATUSES.keys()
 

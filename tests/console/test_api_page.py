@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from examples import hosting
-from functions.openapi import document
+from functions.openapi.document import document
 from tests.console.browser import AXE, RULES, Visitor
 
 

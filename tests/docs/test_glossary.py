@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from functions.openapi import document
+from functions.openapi.document import document
 from shared.domain.events import EVENT_TYPES
 from tests.docs.pages import text_of
 

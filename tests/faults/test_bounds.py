@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from functions import routes
-from functions.route import Route
+from functions.routes.route import Route
+from functions.routes.table import ROUTES
 from shared.adapters.durable.orchestrations import DurableOrchestrations
 from shared.adapters.jwt.keys import JwksSource
 from shared.adapters.jwt.verifier import JwtTokens
@@ -117,7 +117,7 @@ async def call(stage: Stage, route: Route) -> httpx.Response:
 async def test_every_route_says_in_time_that_it_cannot_and_readiness_says_why(
     stage: Stage, stores: AzureStores, trouble: Trouble
 ) -> None:
-    protected = [route for route in routes.ROUTES if route.closed]
+    protected = [route for route in ROUTES if route.closed]
     trouble.begin(stores.server)
     async with asyncio.timeout(BOUND):
         answers = await asyncio.gather(*(call(stage, route) for route in protected))

@@ -21,8 +21,8 @@ from schemathesis.openapi.checks import RejectedPositiveData
 from schemathesis.python.asgi import ASGIClient, get_client, shutdown_lifespans
 from starlette.types import Receive, Scope, Send
 
-from functions.bodies import MAX_DEPTH, MAX_INTEGER
-from functions.idempotency import KEY
+from functions.gateway.bodies import MAX_DEPTH, MAX_INTEGER
+from functions.gateway.idempotency import KEY
 from localhost.identity.issuer import LOCAL_ISSUER
 from shared.domain.quotas import DEFAULTS
 from shared.domain.rates import MOST

@@ -16,9 +16,10 @@ from azurefunctions.extensions.http.fastapi import Request
 from pydantic import RootModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from functions import openapi, routes
+from functions.openapi import document as openapi
 from functions.register import register
-from functions.routes_console import PREFIX as CONSOLE
+from functions.routes.console import PREFIX as CONSOLE
+from functions.routes.table import ROUTES
 from localhost.http.router import Route, Router
 from localhost.identity.issuer import local_issuer
 from localhost.identity.keystore import KeyStore
@@ -317,7 +318,7 @@ async def conforms(response: httpx.Response) -> None:
 async def _agrees(response: httpx.Response) -> None:
     """Hold a response against the contract of its route."""
     request = response.request
-    found = [route for route in routes.ROUTES if route.pattern.fullmatch(request.url.path)]
+    found = [route for route in ROUTES if route.pattern.fullmatch(request.url.path)]
     route = next((route for route in found if route.method == request.method), None)
     media = response.headers.get("content-type", "").partition(";")[0]
     if request.method == "OPTIONS" and response.status_code == 204:

@@ -3,7 +3,7 @@
 import pytest
 from starlette.requests import Request
 
-from functions.addresses import source
+from functions.gateway.addresses import source
 
 
 @pytest.mark.parametrize(

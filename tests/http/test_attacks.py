@@ -64,7 +64,7 @@ async def target(
 async def test_every_attack_gets_the_same_answer_and_its_own_reason(
     target: Target, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "functions.edge")
+    caplog.set_level(logging.INFO, "functions.gateway.edge")
     expected, answered, answers = {}, {}, Counter[str]()
     for name, sent, reason in target.trusted.attacks():
         assert name not in expected, "two attacks have the same name"

@@ -9,7 +9,7 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from functions import bodies
+from functions.gateway import bodies
 from shared.domain.errors import BadRequestError
 from tests.http.harness import MAX_BODY, World
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from functions.routes_callbacks import CALL_BACK
+from functions.routes.callbacks import CALL_BACK
 from shared.services.callbacks import PATH
 from tests.http.harness import World
 from tests.stores import BOTH_STORES

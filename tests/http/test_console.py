@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from examples.hosting import ROOT
-from functions import console as files
+from functions.gateway import assets as files
 from shared.settings import CONSOLE_SCOPES, Settings
 from shared.settings_values import SettingsError
 from tests.http.harness import World

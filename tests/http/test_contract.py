@@ -10,7 +10,8 @@ import secrets
 import pytest
 from schemathesis.config import SchemathesisConfig
 
-from functions.routes import OPENAPI, ROUTES
+from functions.routes.system import OPENAPI
+from functions.routes.table import ROUTES
 from tests.http import test_routes
 from tests.http.fuzzing import CONFIG, Findings, aim, fuzz, serving
 from tests.http.harness import Opening

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from functions.route import Route
+from functions.routes.route import Route
 from quantum.audit import main
 from shared import logs
 from shared.domain.metrics import DECISIONS_DENIED

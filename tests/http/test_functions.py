@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from functions.http.system import METHODS
-from functions.route import PREFIX, Route
-from functions.routes import ROUTES, UNKNOWN
-from functions.routes_console import CONSOLE
+from functions.routes.console import CONSOLE
+from functions.routes.route import PREFIX, Route
+from functions.routes.system import UNKNOWN
+from functions.routes.table import ROUTES
 from tests.http.harness import World, functions
 from tests.http.test_routes import BODIES, path_of, resources
 from tests.security.listing import listed

@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from functions import openapi
-from functions.edge import WORK_SECONDS
-from functions.route import Route
-from functions.routes import ROUTES
+from functions.gateway.edge import WORK_SECONDS
+from functions.openapi import document as openapi
+from functions.routes.route import Route
+from functions.routes.table import ROUTES
 from shared.domain.errors import UnavailableError
 from shared.ports.documents import COUNTERS, EXECUTIONS, REGISTRY, TENANCY, Container, Query
 from shared.security.scope import TenantScope

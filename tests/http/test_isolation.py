@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 
 import pytest
 
-from functions.routes import ROUTES
+from functions.routes.table import ROUTES
 from tests.fakes.clock import FrozenClock
 from tests.http.harness import Identity
 from tests.http.isolation.play import TENANTS, Account, Name, Play, Script

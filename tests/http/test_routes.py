@@ -11,15 +11,17 @@ from typing import Any
 import httpx
 import pytest
 
-from functions.route import Route
-from functions.routes import PUT_INTENT, PUT_SUBSCRIPTION, ROUTES
-from functions.routes_executions import RETRY_EXECUTION
-from functions.routes_members import PUT_MEMBER
-from functions.routes_modules import PUT_MODULE
-from functions.routes_policies import PUT_POLICY
-from functions.routes_schedules import PUT_SCHEDULE
-from functions.routes_secrets import PUT_SECRET
-from functions.routes_tenants import ERASE_TENANT, RESUME_TENANT
+from functions.routes.executions import RETRY_EXECUTION
+from functions.routes.members import PUT_MEMBER
+from functions.routes.modules import PUT_MODULE
+from functions.routes.policies import PUT_POLICY
+from functions.routes.route import Route
+from functions.routes.schedules import PUT_SCHEDULE
+from functions.routes.secrets import PUT_SECRET
+from functions.routes.subscriptions import PUT_SUBSCRIPTION
+from functions.routes.table import ROUTES
+from functions.routes.tenants import ERASE_TENANT, RESUME_TENANT
+from functions.routes.versions import PUT_INTENT
 from localhost.identity.issuer import LOCAL_ISSUER
 from shared.security.permissions import PLATFORM_ROLES, ROLES
 from tests.http.harness import World

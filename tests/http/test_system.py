@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from functions import openapi
-from functions.docs import page
-from functions.problems import STATUSES
-from functions.routes import ROUTES, UNKNOWN
-from functions.routes_console import CONSOLE
+from functions.gateway.problems import STATUSES
+from functions.openapi import document as openapi
+from functions.openapi.docs import page
+from functions.routes.console import CONSOLE
+from functions.routes.system import UNKNOWN
+from functions.routes.table import ROUTES
 from shared import logs
 from shared.domain.errors import QuantumError
 from shared.domain.intents import NAME, name_errors
@@ -171,7 +172,7 @@ def identified() -> Iterator[None]:
 async def test_a_request_is_one_structured_line_in_the_log(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "functions.edge"):
+    with caplog.at_level(logging.INFO, "functions.gateway.edge"):
         response = await world.send("viewer", "GET", "/intents")
     fields = logs.fields_of(caplog.records[-1])
     assert fields.pop("ms") > 0
@@ -186,7 +187,7 @@ async def test_a_request_is_one_structured_line_in_the_log(
 async def test_why_a_token_is_refused_is_in_the_log_and_not_in_the_answer(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "functions.edge"):
+    with caplog.at_level(logging.INFO, "functions.gateway.edge"):
         response = await world.send(None, "GET", "/intents", headers={"Authorization": "Bearer x"})
     assert "three parts" in caplog.text
     assert "three parts" not in response.text

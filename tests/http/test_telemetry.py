@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from azurefunctions.extensions.http.fastapi import Request, Response
 
-from functions.edge import Call, handle
-from functions.routes import ROUTES
+from functions.gateway.edge import Call, handle
+from functions.routes.table import ROUTES
 from shared.bootstrap import Application
 from shared.domain.metrics import REQUESTS_THROTTLED
 from tests.fakes.telemetry import RecordedTelemetry

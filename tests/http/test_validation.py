@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from examples import hosting
-from functions import schemas
+from functions.openapi import schemas
 from quantum.contract.validation import ValidationReport
 from shared.domain.validation.stages import validate
 from shared.domain.validation.subject import Context, Sent

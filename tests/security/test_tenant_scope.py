@@ -118,4 +118,4 @@ def test_to_say_what_a_scope_is_makes_none(text: str) -> None:
 def test_nothing_that_a_request_says_is_made_a_scope() -> None:
     """Triggers have the scopes that authentication gives; the edge counts a caller whom it has verified."""
     in_triggers = {place for place in listed(DOORS) if place.startswith(("functions/", "quantum/"))}
-    assert in_triggers == {"functions/edge.py _recognize"}
+    assert in_triggers == {"functions/gateway/edge.py _recognize"}

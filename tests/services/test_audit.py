@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from functions.verification import Verification
+from functions.wire.verification import Verification
 from shared.domain.errors import BadCursorError, NotFoundError
 from shared.domain.paging import Cursors
 from shared.domain.times import rfc3339

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from functions.verification import Verification
+from functions.wire.verification import Verification
 from shared.domain.times import rfc3339
 from shared.ports.documents import EXECUTIONS, TENANCY
 from shared.services.audit import AuditFilter

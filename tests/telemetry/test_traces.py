@@ -127,7 +127,7 @@ def test_logs_go_out_with_ids_and_trace_and_to_stderr_as_json(
         execution = execute(api, api.create([{"id": "a", "action": "transform", "outputs": {}}]))
     wanted = {"tenant_id": "logged", "execution_id": execution, "route": "execute_intent", "status": 202}
     (record,) = until(lambda: [log for log in collector.logs if wanted.items() <= log.attributes.items()])
-    assert (record.logger, record.trace_id, record.severity) == ("functions.edge", TRACE, "INFO")
+    assert (record.logger, record.trace_id, record.severity) == ("functions.gateway.edge", TRACE, "INFO")
     lines = [json.loads(line) for line in _log_of(traced) if line.startswith("{")]
     (line,) = [line for line in lines if wanted.items() <= line.items()]
     assert line["trace_id"] == TRACE

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from examples import hosting
-from functions import routes
-from functions.routes_console import CONSOLE
+from functions.routes.console import CONSOLE
+from functions.routes.table import ROUTES
 from localhost.identity.keystore import KeyStore
 from tests.worker.settings import BARE, IN_AZURE, on_one_machine
 
@@ -114,9 +114,7 @@ def test_the_worker_knows_every_route_of_the_contract(worker: dict[str, Any]) ->
         for binding in bindings(worker, "httpTrigger").values()
         for method in binding["methods"]
     }
-    assert {
-        (route.method, route.template.removeprefix("/")) for route in (*routes.ROUTES, *CONSOLE)
-    } <= served
+    assert {(route.method, route.template.removeprefix("/")) for route in (*ROUTES, *CONSOLE)} <= served
 
 
 def test_the_edge_alone_decides_who_may_call(worker: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # what a start does without: it is loaded with the client, an
 
 API_VERSION: Final = "7.6"
 PATIENCE: Final = 8.0
-"""Seconds that a call may take with all its attempts: less than a request has (``functions/edge.py``)."""
+"""Seconds that a call may take with all its attempts, less than a request has (``gateway/edge.py``)."""
 PAUSE: Final = 0.5
 """Seconds between two looks at a secret that is being deleted or recovered, which takes some."""
 RETRIES: Final = 3

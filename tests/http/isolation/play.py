@@ -12,9 +12,9 @@ from random import Random
 from typing import Any, Final, Literal
 from urllib.parse import urlencode
 
-from functions.route import EVENT_STREAM, Route
-from functions.routes import ROUTES
-from functions.routes_executions import EXECUTE_INTENT, WATCH_EXECUTION
+from functions.routes.executions import EXECUTE_INTENT, WATCH_EXECUTION
+from functions.routes.route import EVENT_STREAM, Route
+from functions.routes.table import ROUTES
 from shared.domain.metrics import LEASES_UNCOUNTED
 from shared.domain.places import Place
 from shared.security.scope import TenantScope

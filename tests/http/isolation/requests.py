@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from functions import routes
-from functions.route import EVENT_STREAM, NDJSON, Route
-from functions.routes_executions import EXECUTE_INTENT
-from functions.routes_members import GET_ME
-from functions.routes_modules import PUT_MODULE
-from functions.routes_policies import PUT_POLICY
-from functions.routes_schedules import PUT_SCHEDULE
+from functions.routes.executions import EXECUTE_INTENT
+from functions.routes.intents import CREATE_INTENT
+from functions.routes.members import GET_ME
+from functions.routes.modules import PUT_MODULE
+from functions.routes.policies import PUT_POLICY
+from functions.routes.route import EVENT_STREAM, NDJSON, Route
+from functions.routes.schedules import PUT_SCHEDULE
+from functions.routes.subscriptions import PUT_SUBSCRIPTION
+from functions.routes.table import ROUTES
 from shared.security.permissions import OPERATIONS, ROLES
 from tests.http.isolation.actors import SHARED_USER, USERS, Actor, shape
 from tests.security.test_permissions import golden
@@ -26,7 +28,7 @@ type Json = Any
 
 PLATFORMS: Final = [
     route
-    for route in routes.ROUTES
+    for route in ROUTES
     if route.operation and not any(route.operation in golden()[role] for role in ROLES)
 ]
 """The routes that are for administrators of the platform: no tenant may use them, but it may try."""
@@ -453,9 +455,9 @@ def opening(actor: Actor) -> Iterator[Request]:
     intents = [*INTENTS]
     for name in intents:
         body = {"name": name, "definition": definition(actor, name), "description": actor.mark()}
-        yield Request(routes.CREATE_INTENT, "ada", "/intents", body=body)
+        yield Request(CREATE_INTENT, "ada", "/intents", body=body)
     for name, route in {
-        "hook": routes.PUT_SUBSCRIPTION,
+        "hook": PUT_SUBSCRIPTION,
         "scanner": PUT_MODULE,
         "keep": PUT_POLICY,
         "minutely": PUT_SCHEDULE,

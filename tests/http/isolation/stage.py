@@ -22,7 +22,7 @@ import orjson
 from azure.functions._eventhub import EventHubEvent
 from starlette.types import Receive, Scope, Send
 
-from functions.streams import HEARTBEAT
+from functions.gateway.streams import HEARTBEAT
 from localhost.http.router import Router
 from localhost.identity.minting import mint
 from localhost.sqlite.events import SqliteEvents

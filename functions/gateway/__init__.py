@@ -1,0 +1,1 @@
+"""What every request comes in through, and every response leaves through; ``edge.py`` is the one door."""

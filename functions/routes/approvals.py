@@ -1,0 +1,33 @@
+"""The HTTP routes of approvals; a part of the table in ``table.py``."""
+
+from functions.routes.route import Route
+from quantum.contract.approvals import ApprovalDecided, DecideApproval
+
+APPROVE_STEP = Route(
+    name="approve_step",
+    method="POST",
+    path="v1/executions/{id}/steps/{step}/approve",
+    summary="Approve a step that waits for an approval",
+    operation="executions.approve",
+    body=DecideApproval,
+    body_optional=True,
+    response=ApprovalDecided,
+    status=202,
+    headers=("Location",),
+    problems=(409, 503),
+    durable=True,
+)
+REJECT_STEP = Route(
+    name="reject_step",
+    method="POST",
+    path="v1/executions/{id}/steps/{step}/reject",
+    summary="Reject a step that waits for an approval: it fails for good",
+    operation="executions.approve",
+    body=DecideApproval,
+    body_optional=True,
+    response=ApprovalDecided,
+    status=202,
+    headers=("Location",),
+    problems=(409, 503),
+    durable=True,
+)
