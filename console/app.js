@@ -3,31 +3,11 @@ import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
 import { get, tenant, whenSignedOut } from "./lib/api.js";
 import { begin, signedIn, signIn, signOut } from "./lib/auth.js";
 import { usePlace } from "./lib/router.js";
+import { partsFor } from "./places.js";
+import { Navigation } from "./ui/navigation.js";
 import { Failure, Toasts } from "./ui/parts.js";
-import { Approvals } from "./views/approvals.js";
-import { Audit } from "./views/audit.js";
-import { Dashboard } from "./views/dashboard.js";
-import { ExecutionPage } from "./views/execution.js";
-import { Executions } from "./views/executions.js";
-import { IntentPage } from "./views/intent.js";
-import { Intents } from "./views/intents.js";
-import { MemberPage, Members } from "./views/members.js";
-import { ModulePage, Modules } from "./views/modules.js";
-import { Policies } from "./views/policies.js";
 
 const ICON = new URL("./icon.svg", import.meta.url).pathname;
-
-/** @type {{path: string, title: string, view: any, one?: any, operation?: string}[]} */
-const VIEWS = [
-  { path: "dashboard", title: "Dashboard", view: Dashboard, operation: "executions.read" },
-  { path: "intents", title: "Intents", view: Intents, one: IntentPage, operation: "intents.read" },
-  { path: "executions", title: "Executions", view: Executions, one: ExecutionPage, operation: "executions.read" },
-  { path: "approvals", title: "Approvals", view: Approvals, operation: "executions.read" },
-  { path: "modules", title: "Modules", view: Modules, one: ModulePage, operation: "modules.read" },
-  { path: "policies", title: "Policies", view: Policies, operation: "policies.read" },
-  { path: "members", title: "Members", view: Members, one: MemberPage, operation: "members.read" },
-  { path: "audit", title: "Audit", view: Audit, operation: "audit.read" },
-];
 
 function App({ config, problem }) {
   const [me, setMe] = useState(/** @type {any} */ (null));
@@ -72,12 +52,14 @@ function Shell({ me, change }) {
   const place = usePlace();
   const [open, setOpen] = useState(false);
   const main = useRef(/** @type {any} */ (null));
-  const shown = VIEWS.filter((view) => !view.operation || me.operations.includes(view.operation));
+  const parts = partsFor(me.operations);
+  const shown = parts.flatMap((part) => part.pages);
   const view = shown.find((one) => one.path === (place.path[0] ?? shown[0]?.path));
   const at = place.path.join("/");
   useEffect(() => {
     setOpen(false);
-    document.title = `${place.path[1] ?? view?.title ?? "Not found"} · Quantum`;
+    const [, name, what] = place.path;
+    document.title = `${(name === "new" && what ? view?.title : name ?? view?.title) ?? "Not found"} · Quantum`;
     if (place.path.length) main.current.focus();
   }, [at]);
   const View = place.path.length > 1 ? view?.one : view?.view;
@@ -86,7 +68,7 @@ function Shell({ me, change }) {
     <header class="side" data-open=${open}>
       <a class="brand" href="#/"><img src=${ICON} alt="" />Quantum</a>
       <button class="button quiet menu-button" aria-expanded=${open} aria-controls="menu" onClick=${() => setOpen(!open)}>Menu</button>
-      <nav id="menu" aria-label="Main"><ul>${shown.map((one) => html`<li><a href="#/${one.path}" aria-current=${one === view ? "page" : undefined}>${one.title}</a></li>`)}</ul></nav>
+      <${Navigation} parts=${parts} current=${view} />
       <${Who} me=${me} change=${change} />
     </header>
     <main id="main" ref=${main} tabindex="-1">${View ? html`<${View} key=${at} place=${place} me=${me} />` : html`<h1>There is no such page</h1><p>It may be one that you may not see.</p>`}</main>

@@ -2,8 +2,9 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from playwright.sync_api import Browser, Page
 
@@ -15,6 +16,12 @@ SHOTS = FOLDER / "screenshots"
 AXE = (FOLDER / "vendor" / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PATIENCE = 15_000
+WAYS: tuple[tuple[str, Literal["light", "dark"], int, int], ...] = (
+    ("light", "light", 1280, 860),
+    ("dark", "dark", 1280, 860),
+    ("phone", "light", 390, 844),
+)
+"""How each page is looked at: colours, and the window in pixels."""
 
 
 class Visitor:
@@ -61,11 +68,24 @@ class Visitor:
         SHOTS.mkdir(exist_ok=True)
         self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
 
-    def faults(self) -> list[str]:
-        """What axe finds wrong with the page as it is."""
+    def looked_at(self, name: str) -> None:
+        """The page as it is, in light, in dark and on a phone: all of it is seen, and axe finds nothing."""
+        for way, scheme, width, height in WAYS:
+            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            self.page.set_viewport_size({"width": width, "height": height})
+            assert self.page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} {way}"
+            # Of the colours, contrast alone depends on which they are.
+            assert self.faults(["color-contrast"] if scheme == "dark" else None) == [], f"{name} {way}"
+            self.shot(f"{name}-{way}")
+        self.page.emulate_media(color_scheme=WAYS[0][1], reduced_motion="reduce")
+        self.page.set_viewport_size({"width": WAYS[0][2], "height": WAYS[0][3]})
+
+    def faults(self, rules: Sequence[str] | None = None) -> list[str]:
+        """What axe finds wrong with the page as it is, by those of its rules, or by all that are of WCAG."""
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE)
-        asked = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
+        only = {"type": "tag", "values": RULES} if rules is None else {"type": "rule", "values": list(rules)}
+        asked = {"runOnly": only, "resultTypes": ["violations"]}
         found = self.page.evaluate("asked => axe.run(document, asked)", asked)
         return [
             f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes']][:3]}"

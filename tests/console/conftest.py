@@ -19,6 +19,8 @@ MEMBERS = (
     ("globex", "zoe", "admin"),
     ("initech", "max", "viewer"),
     ("hooli", "kay", "admin"),
+    ("vandelay", "art", "admin"),
+    ("vandelay", "lou", "viewer"),
 )
 
 type Visit = Callable[..., Visitor]
