@@ -18,3 +18,5 @@ class Exit(IntEnum):
     """It is there already, has changed meanwhile, or its state does not allow this."""
     INTERRUPTED = 130
     """Ctrl-C. What runs in the platform goes on."""
+    UNREAD = 141
+    """Nobody reads what is printed any more, as behind ``| head``."""

@@ -1,12 +1,15 @@
 """How what was found is shown: for people as a table, for programs as JSON, YAML or ids alone."""
 
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+
+from quantum.cli import terminal
 
 type Record = Mapping[str, Any]
 type Columns = Mapping[str, Callable[[Record], Any]]
@@ -17,13 +20,21 @@ COLOURS = {
     "active": "green",
     "running": "cyan",
     "waiting": "yellow",
+    "retrying": "yellow",
     "paused": "yellow",
     "draft": "yellow",
+    "suspended": "yellow",
     "failed": "red",
+    "dead": "red",
     "cancelled": "magenta",
+    "compensated": "magenta",
     "archived": "dim",
     "deprecated": "dim",
+    "pending": "dim",
+    "skipped": "dim",
 }
+LEAST = 6
+"""Characters that a column keeps, however narrow the terminal."""
 
 
 class Format(StrEnum):
@@ -36,21 +47,49 @@ class Format(StrEnum):
 Output = Annotated[Format, typer.Option("--output", "-o", help="How to show it.", show_default=True)]
 
 
-def show(found: Record | Sequence[Record], form: Format, columns: Columns) -> None:
-    """Print one or many. The first column of the table is the id."""
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time (RFC 3339, UTC): for programs to the second, for people as how long ago it is, too."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.text[:10]} {self.text[11:19]}Z"
+
+    def ago(self) -> str:
+        try:
+            seconds = (datetime.now(UTC) - datetime.fromisoformat(self.text)).total_seconds()
+        except ValueError:
+            return str(self)
+        amount = abs(seconds)
+        for unit, of, below in (
+            ("s", 1, 60),
+            ("min", 60, 3600),
+            ("h", 3600, 172_800),
+            ("d", 86400, 5_184_000),
+        ):
+            if amount < below:
+                said = f"{int(amount // of)} {unit}"
+                return f"{said} ago" if seconds >= 0 else f"in {said}"
+        return self.text[:10]
+
+
+def show(found: Record | Sequence[Record], form: Format, columns: Columns, *, empty: str = "") -> None:
+    """Print one or many. The first column of the table is the id; ``empty`` says what to do without any."""
     if form is Format.JSON:
         print(json.dumps(found, indent=2, ensure_ascii=False))
     elif form is Format.YAML:
         print(as_yaml(found), end="")
     else:
         many = [found] if isinstance(found, Mapping) else found
-        rows = [[_text(cell(one)) for cell in columns.values()] for one in many]
+        people = terminal.people() and form is Format.TABLE
+        rows = [[_text(cell(one), short=people) for cell in columns.values()] for one in many]
         if form is Format.IDS:
             print(*(row[0] for row in rows), sep="\n", end="\n" if rows else "")
-        elif sys.stdout.isatty():
-            _coloured(list(columns), rows)
+        elif people and not rows:
+            terminal.say(f"nothing found{f'; {empty}' if empty else ''}", "dim")
         else:
-            _plain(list(columns), rows)
+            _table(list(columns), rows, people=people)
 
 
 def detail(found: Record, form: Format, columns: Columns) -> None:
@@ -60,7 +99,11 @@ def detail(found: Record, form: Format, columns: Columns) -> None:
         return
     width = max(map(len, columns))
     for title, cell in columns.items():
-        print(f"{title.lower():{width}}  {_text(cell(found))}")
+        value = cell(found)
+        text = _text(value, short=False)
+        if isinstance(value, Moment) and terminal.people():
+            text += f" ({value.ago()})"
+        print(f"{title.lower():{width}}  {terminal.paint(text, COLOURS.get(text))}")
 
 
 def as_yaml(value: Any) -> str:
@@ -82,13 +125,10 @@ def field(*names: str) -> Callable[[Record], Any]:
     return cell
 
 
-def moment(name: str) -> Callable[[Record], Any]:
-    """A time, to the second."""
-    return lambda record: second(record.get(name))
-
-
-def second(time: str | None) -> str | None:
-    return None if time is None else f"{time[:10]} {time[11:19]}Z"
+def moment(*names: str) -> Callable[[Record], Any]:
+    """A time."""
+    within = field(*names)
+    return lambda record: None if (time := within(record)) is None else Moment(time)
 
 
 def joined(name: str) -> Callable[[Record], str]:
@@ -103,28 +143,35 @@ def joined(name: str) -> Callable[[Record], str]:
     return cell
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, *, short: bool) -> str:
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Moment) and short:
+        return value.ago()
     return str(value) if not isinstance(value, dict | list) else json.dumps(value, ensure_ascii=False)
 
 
-def _plain(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = [list(titles), *rows]
-    widths = [max(len(row[place]) for row in table) for place in range(len(titles))]
-    for row in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, people: bool) -> None:
+    """Columns side by side: as wide as they are for programs, as wide as the terminal for people."""
+    table = [list(titles), *([" ".join(cell.split()) for cell in row] if people else row for row in rows)]
+    widths = [max(terminal.span(row[place]) for row in table) for place in range(len(titles))]
+    if people:
+        _fit(widths, titles)
+    for number, row in enumerate(table):
+        cells = [terminal.cut(cell, width) for cell, width in zip(row, widths, strict=True)]
+        gaps = [" " * (width - terminal.span(cell)) for cell, width in zip(cells, widths, strict=True)]
+        if people:
+            cells = [terminal.paint(cell, COLOURS.get(cell) if number else "bold") for cell in cells]
+        print("  ".join(cell + gap for cell, gap in zip(cells, gaps, strict=True)).rstrip())
 
 
-def _coloured(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console  # only for people
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*titles, box=None, pad_edge=False, header_style="bold")
-    table.columns[0].no_wrap = True
-    for row in rows:
-        table.add_row(*(Text(cell, COLOURS.get(cell, "")) for cell in row))
-    Console().print(table if rows else "[dim]nothing found[/]")
+def _fit(widths: list[int], titles: Sequence[str]) -> None:
+    """Take from the widest, but never from the first: an id that is cut is none."""
+    room = terminal.columns() - 2 * (len(widths) - 1)
+    while sum(widths) > room:
+        widest = max(range(1, len(widths)), key=widths.__getitem__, default=0)
+        if widest == 0 or widths[widest] <= max(LEAST, len(titles[widest])):
+            return
+        widths[widest] -= 1

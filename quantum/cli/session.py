@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from quantum.cli import profiles
+from quantum.cli import profiles, terminal
 from quantum.cli.exits import Exit
 from quantum.cli.profiles import Profile
 
@@ -167,7 +167,7 @@ def tell(message: str) -> None:
 @contextmanager
 def spinner(what: str) -> Iterator[None]:
     """That something goes on, for who looks at a terminal and has waited a moment."""
-    if not sys.stderr.isatty():
+    if not terminal.moves(sys.stderr):
         yield
         return
     with ExitStack() as shown:
@@ -175,7 +175,9 @@ def spinner(what: str) -> Iterator[None]:
         def begin() -> None:
             from rich.console import Console  # a twentieth of a second, only for who waits
 
-            shown.enter_context(Console(stderr=True).status(f"[dim]{what}[/]"))
+            console = Console(stderr=True)
+            frames = "line" if console.options.ascii_only else "dots"
+            shown.enter_context(console.status(f"[dim]{what}[/]", spinner=frames))
 
         moment = threading.Timer(MOMENT, begin)
         moment.start()

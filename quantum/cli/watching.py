@@ -5,37 +5,27 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import typer
 
+from quantum.cli import terminal
 from quantum.cli.exits import Exit
-from quantum.cli.progress import Progress, StepProgress, note, took
-from quantum.cli.session import of, refuse
+from quantum.cli.progress import Progress, children_of, note, took
+from quantum.cli.session import of, refuse, spinner
 
 if TYPE_CHECKING:  # loaded when it is needed
-    from rich.console import RenderableType
-
     from quantum.client import Client
 
-SIGNS = {
-    "pending": ("·", "dim"),
-    "running": ("▶", "cyan"),
-    "retrying": ("↻", "yellow"),
-    "waiting": ("…", "yellow"),
-    "paused": ("‖", "yellow"),
-    "completed": ("✓", "green"),
-    "skipped": ("-", "dim"),
-    "failed": ("✗", "red"),
-    "cancelled": ("✗", "magenta"),
-    "compensated": ("↩", "magenta"),
-}
 FRAMES = 8
 """How often a second the view is drawn, so that times go on."""
-FIRST_LOOK, NEXT_LOOK = 1.0, 10.0
-"""Seconds until it is asked what is waited for; a day of watching has to fit into a user's requests."""
-ROWS = 30
-"""Steps that are shown at once; of more, those that go on and the last that did."""
+LOOKS = (0.15, 1.0, 3.0)
+"""Seconds after something has happened at which it is asked what is waited for, which no event tells."""
+AT_ONCE, REFILL = 12.0, 5.0
+"""How often that is asked at once at most, and seconds after which once more: a day of watching, with all
+that an execution has started, has to fit into a user's requests."""
+FOLLOWED = 8
+"""Most executions that are followed at a time."""
 
 
 def watch(context: typer.Context, execution: str, *, after: str | None = None) -> dict[str, Any]:
@@ -45,11 +35,9 @@ def watch(context: typer.Context, execution: str, *, after: str | None = None) -
     """
     from quantum.client.errors import QuantumError
 
-    live = sys.stdout.isatty()
-
     async def follow() -> dict[str, Any]:
         async with of(context).client() as client:
-            await (_live(client, execution) if live else _lines(client, execution, after))
+            await (_live(client, execution) if terminal.moves() else _lines(client, execution, after))
             return (await client.executions.get(execution)).model_dump(mode="json")
 
     try:
@@ -70,14 +58,16 @@ def conclude(ended: Mapping[str, Any]) -> None:
     """Say how it ended, the cause first, and what can be done."""
     name, status = ended["execution_id"], ended["status"]
     if status == "completed":
-        typer.secho(f"✓ {name} completed{_duration(ended)}", fg="green")
+        terminal.say(f"✓ {name} completed{_duration(ended)}", "green")
         if ended.get("outputs"):
             print("\n".join(f"  {key}: {value}" for key, value in ended["outputs"].items()))
         return
     error = ended["error"] or {}
     place = f" in step {error['step']}" if error.get("step") else ""
     why = error.get("message", "no reason was recorded")
-    typer.secho(f"✗ {name} {status}{place}{_duration(ended)}: {why}", fg="red")
+    terminal.say(f"✗ {name} {status}{place}{_duration(ended)}: {why}", "red")
+    if child := (error.get("child") or {}).get("execution_id"):
+        print(f"  what went wrong there: quantum executions get {child}")
     if status == "failed":
         print(f"  when the cause is gone: quantum executions retry {name} --watch")
     raise typer.Exit(Exit.FAILED)
@@ -87,7 +77,11 @@ def line(event: Mapping[str, Any]) -> str:
     """An event in one line."""
     percent = (event.get("progress") or {}).get("percent")
     share = "" if percent is None else f"{percent:3d} %"
-    what = [event["time"][11:19], f"{share:5}", event["type"], event.get("step") or "", note(event)]
+    place = (event.get("step") or "") + ("" if event.get("item") is None else f"[{event['item']}]")
+    told = note(event)
+    if event["type"] == "approval_requested":
+        told += f" | quantum executions approve {event['execution_id']} {place}"
+    what = [event["time"][11:19], f"{share:5}", event["type"], place, " ".join(told.split())]
     return "  ".join(what).rstrip()
 
 
@@ -97,96 +91,103 @@ async def _lines(client: "Client", execution: str, after: str | None) -> None:
 
 
 async def _live(client: "Client", execution: str) -> None:
-    from rich.live import Live  # only for people
+    with spinner("asking the platform"):
+        progress = Progress.of(await _state(client, execution))
+        from rich.live import Live  # only for people, and meanwhile
 
-    progress, changed = Progress.of(await _state(client, execution)), asyncio.Event()
+        from quantum.cli.drawing import View
+
     with Live(
-        get_renderable=lambda: draw(progress, datetime.now(UTC)),
+        get_renderable=lambda: View(progress, datetime.now(UTC)),
         refresh_per_second=FRAMES,
         vertical_overflow="crop",
     ):
-        looking = asyncio.create_task(_look(client, progress, changed))
+        async with Followed(client) as followed:
+            await followed.follow(progress)
+
+
+class Followed:
+    """Keeps the progress of an execution up to date, and that of those which it has started.
+
+    Use it as a context; what is followed beside the first is let go at its end.
+    """
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._following: set[str] = set()
+        self._left, self._filled = AT_ONCE, asyncio.get_running_loop().time()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def follow(self, progress: Progress) -> None:
+        """To its end."""
+        self._following.add(progress.execution_id)
+        changed = asyncio.Event()
+        looking = self._begin(self._look(progress, changed))
         try:
-            async for event in client.stream(events_of(execution)):
+            async for event in self._client.stream(events_of(progress.execution_id)):
                 progress.apply(event)
                 changed.set()
         finally:
             looking.cancel()
+            self._following.discard(progress.execution_id)
 
+    def _begin(self, work: Any) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
-async def _look(client: "Client", progress: Progress, changed: asyncio.Event) -> None:
-    """Find out what is waited for, when something has happened and then nothing more for a while."""
-    from quantum.client.errors import QuantumError  # when it is needed
+    async def _look(self, progress: Progress, changed: asyncio.Event) -> None:
+        """Find out what is waited for, when something has happened and while nothing more does."""
+        from quantum.client.errors import QuantumError  # when it is needed
 
-    pause = FIRST_LOOK
-    while True:
-        await changed.wait()
-        await asyncio.sleep(pause)
-        changed.clear()
-        pause = NEXT_LOOK
-        with suppress(QuantumError):  # the stream will tell
-            progress.look(await _state(client, progress.execution_id))
+        while True:
+            await changed.wait()
+            for pause in LOOKS:
+                changed.clear()
+                await asyncio.sleep(pause)
+                await self._may_ask()
+                with suppress(QuantumError):  # the stream will tell
+                    state = await _state(self._client, progress.execution_id)
+                    progress.look(state)
+                    await self._take_on(progress, state)
+                if changed.is_set():
+                    break
+
+    async def _take_on(self, progress: Progress, state: Mapping[str, Any]) -> None:
+        """Follow what its steps have started, too."""
+        for (step, item), child in children_of(state).items():
+            known = progress.steps[step].children
+            if item not in known and len(self._following) < FOLLOWED:
+                self._following.add(child)
+                known[item] = Progress.of(await _state(self._client, child))
+                self._begin(self._follow_child(known[item]))
+
+    async def _follow_child(self, progress: Progress) -> None:
+        from quantum.client.errors import QuantumError  # as above
+
+        with suppress(QuantumError):  # perhaps it may not be seen; the view shows how it stood
+            await self.follow(progress)
+
+    async def _may_ask(self) -> None:
+        """Wait until another question is within what is fair."""
+        now = asyncio.get_running_loop().time()
+        self._left = min(AT_ONCE, self._left + (now - self._filled) / REFILL) - 1
+        self._filled = now
+        if self._left < 0:
+            await asyncio.sleep(-self._left * REFILL)
 
 
 async def _state(client: "Client", execution: str) -> dict[str, Any]:
     return (await client.executions.get(execution)).model_dump(mode="json", by_alias=True)
-
-
-def draw(progress: Progress, now: datetime) -> "RenderableType":
-    """The view at a time."""
-    from rich.console import Group  # as above
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
-
-    sign, colour = SIGNS[progress.status]
-    head = Table.grid(padding=(0, 2))
-    elapsed = took(((progress.ended or now) - progress.began).total_seconds())
-    bar = ProgressBar(completed=progress.percent, width=24, complete_style="cyan")
-    head.add_row(
-        Text(f"{sign} {progress.intent_id}", f"bold {colour}"),
-        bar,
-        f"{progress.percent} %",
-        Text(elapsed, "dim"),
-    )
-    steps = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    for step in _shown(progress):
-        sign, colour = SIGNS[step.status]
-        steps.add_row(
-            Text(f"  {sign} {step.id}", colour, no_wrap=True),
-            Text(step.action, "dim"),
-            Text(step.status, colour),
-            Text(_times(step, now), "dim"),
-            Text(_told(step), "dim", overflow="ellipsis", no_wrap=True),
-        )
-    told = [Text(f"  {progress.note}", "yellow")] if progress.note and progress.ended is None else []
-    hidden = len(progress.steps) - len(_shown(progress))
-    foot = [Text(f"  and {hidden} more steps", "dim")] if hidden else []
-    return Group(head, *told, steps, *foot)
-
-
-def _shown(progress: Progress) -> list[StepProgress]:
-    steps = list(progress.steps.values())
-    if len(steps) <= ROWS:
-        return steps
-    begun = [step for step in steps if step.began is not None]
-    going = [step for step in begun if step.ended is None]
-    chosen = {step.id for step in [*going, *reversed(begun), *steps][:ROWS]}
-    return [step for step in steps if step.id in chosen][:ROWS]
-
-
-def _times(step: StepProgress, now: datetime) -> str:
-    so_far = took(step.seconds(now))
-    return (
-        f"{so_far} of about {took(step.expected)}"
-        if so_far and step.ended is None and step.expected
-        else so_far
-    )
-
-
-def _told(step: StepProgress) -> str:
-    attempt = f"attempt {step.attempt}" if step.attempt > 1 else ""
-    return ": ".join(part for part in (attempt, step.note) if part)
 
 
 def _duration(ended: Mapping[str, Any]) -> str:

@@ -17,6 +17,12 @@ class Event(BaseModel):
     execution_id: str = Field(examples=["01HKAJ5W1QZ5M5V7YB4W6N8T2C"])
     time: str = Field(description="RFC 3339, UTC.", examples=["2024-01-04T10:00:00.000000Z"])
     step: str | None = Field(default=None, description="The step it is about.", examples=["build"])
+    item: int | None = Field(
+        default=None, description="Of a step with `foreach`: the item it is about, by its place in the list."
+    )
+    items: int | None = Field(
+        default=None, description="With step_started, of a step with `foreach`: how many items it has."
+    )
     attempt: int | None = Field(default=None, description="Counts from 1.")
     result: Any = Field(default=None, description="With step_completed: the step's outputs, or a reference.")
     approval: Approval | None = Field(

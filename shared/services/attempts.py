@@ -38,6 +38,7 @@ class _Record:
         started: when the attempt began.
         announced: whether its beginning is stored.
         foreseen: of a dry run, what the step tells beside: what it would do, and what is unknown.
+        items: of a step that is run for a list of items, how many those are.
         standing: what the stored state says while it is this delivery's to change; None: there is none.
         weight: bytes of the large outputs that are stored with it.
     """
@@ -55,6 +56,7 @@ class _Record:
         self.started = started
         self.announced = False
         self.weight = 0
+        self.items: int | None = None
         self.foreseen: Mapping[str, Any] = {}
         self.standing: StepStatus | None = "retrying" if attempt.attempt > 1 else None
 
@@ -109,7 +111,9 @@ class AttemptRecord(_Record):
 
     def begin(self) -> list[Operation]:
         """The attempt has begun: ``step_started``, and the step's document."""
-        return [self._event("started", self.started), self._state("running"), *self._counted("running")]
+        count = {} if self.items is None else {"items": self.items}
+        started = self._event("started", self.started, **count)
+        return [started, self._state("running"), *self._counted("running")]
 
     def end(
         self, ended: End, *, now: datetime, outputs: Packed | None, error: Mapping[str, Any] | None

@@ -90,8 +90,9 @@ class Outcomes:
         if self._attempt.attempt > 1 and self._step.retry.budget is not None:
             self._first_began = await self._look_when_first_began()
 
-    async def begin(self) -> bool:
-        """Store that the attempt begins; False if an earlier delivery has."""
+    async def begin(self, *, items: int | None = None) -> bool:
+        """Store that the attempt begins, of one with ``items`` for so many; False: it is stored already."""
+        self._record.items = items
         return await self._recording.write(self._record.begin())
 
     def take_up(self) -> None:

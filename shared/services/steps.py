@@ -214,7 +214,7 @@ class _Attempt:
         if not items:
             nothing = gathered({}, 0, limit=self._max_output_bytes)
             return await self._outcomes.ended("completed", outputs=nothing)
-        known = await self._announce()
+        known = await self._announce(items=len(items))
         return known or Outcome("items", count=len(items), limit=self._planned.concurrency)
 
     async def _spread_back(self) -> Outcome:
@@ -312,9 +312,9 @@ class _Attempt:
             redactor=self._disclosed.redactor,
         )
 
-    async def _announce(self) -> Outcome | None:
+    async def _announce(self, *, items: int | None = None) -> Outcome | None:
         """Store that the attempt begins; the recorded outcome if an earlier delivery has one already."""
-        if await self._outcomes.begin():
+        if await self._outcomes.begin(items=items):
             self._outcomes.take_up()
             return None
         if (known := await self._outcomes.known()) is not None:

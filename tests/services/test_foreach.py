@@ -59,6 +59,8 @@ async def test_each_item_runs_and_their_outputs_are_put_together_in_the_order_of
         "step_completed",
     ]
     assert (await workshop.head(execution))["progress"]["completed"] == 1
+    (began,) = [one for one in await workshop.events(execution) if one["type"] == "step_started"]
+    assert began["items"] == 3, "whoever watches knows how many are to come"
 
 
 async def test_whatever_is_delivered_twice_is_recorded_once(workshop: Workshop) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantum.cli import applying, inputs
+from quantum.cli import applying, inputs, terminal
 from quantum.cli.commands.executions import first, started
 from quantum.cli.exits import Exit
 from quantum.cli.output import Format, Output, as_yaml, detail, field, joined, moment, show
@@ -92,7 +92,7 @@ def apply(
     changes = run(context, lambda client: applying.plan(client, documents))
     for change in changes:
         for line in change.told().splitlines():
-            typer.secho(line, fg=applying.colour(line))
+            terminal.say(line, applying.colour(line))
     if applying.refused(changes):
         raise typer.Exit(Exit.USAGE)
     todo = [change for change in changes if change.verb != "unchanged"]

@@ -6,15 +6,15 @@ import typer
 
 from quantum.cli import inputs
 from quantum.cli.commands.kept import kept
-from quantum.cli.output import field, moment, second
+from quantum.cli.output import Moment, field, moment
 from quantum.cli.session import each, run
 
 if TYPE_CHECKING:  # loaded when it is needed
     from quantum.client import Client
 
 COLUMNS = {"NAME": field("name"), "INTENT": field("intent"), "CRON": field("cron"), "ZONE": field("timezone")}
-COLUMNS |= {"STATUS": field("status"), "NEXT": lambda one: second(next(iter(one["next_fire_times"]), None))}
-COLUMNS |= {"LAST": lambda one: moment("started_at")(one.get("last_execution") or {})}
+COLUMNS |= {"STATUS": field("status"), "NEXT": lambda one: next(map(Moment, one["next_fire_times"]), None)}
+COLUMNS |= {"LAST": moment("last_execution", "started_at")}
 app = kept("schedules", COLUMNS, example="nightly", help="Intents that are executed by themselves.")
 REPLACED = ("intent", "cron", "timezone", "parameters", "overlap", "catch_up", "start", "end", "description")
 
