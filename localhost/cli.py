@@ -30,7 +30,17 @@ def _serve(options: argparse.Namespace) -> int:
     from localhost.serve import Options, serve  # a wrong option should not wait for the imports
 
     ready_file = Path(options.ready_file) if options.ready_file else None
-    serve(Options(Path(options.app), Path(options.data), options.host, options.port, ready_file))
+    serve(
+        Options(
+            Path(options.app),
+            Path(options.data),
+            options.host,
+            options.port,
+            ready_file,
+            options.admin,
+            options.details,
+        )
+    )
     return 0
 
 
@@ -51,6 +61,13 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     serve.add_argument(
         "--ready-file", metavar="PATH", help="write {url, pid, grpc} there once everything is up"
     )
+    serve.add_argument(
+        "--admin",
+        type=_member,
+        metavar="USER@TENANT",
+        help="if nobody signs in here yet, make this administrator, and the tenant",
+    )
+    serve.add_argument("--details", action="store_true", help="also print every function, address and timer")
     serve.set_defaults(run=_serve)
     if words[:1] != ["serve"]:
         from localhost.backup import add_backup_command
@@ -59,6 +76,13 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         add_backup_command(commands)
         add_token_command(commands)
     return parser
+
+
+def _member(text: str) -> tuple[str, str]:
+    user, _, tenant = text.partition("@")
+    if not user or not tenant:
+        raise argparse.ArgumentTypeError("an administrator is USER@TENANT, such as ada@acme")
+    return user, tenant
 
 
 def _port(text: str) -> int:

@@ -26,7 +26,7 @@ from localhost.services import LocalServices, local_services
 from localhost.sqlite.writer import StorageUnavailableError
 from localhost.terminal import announce, set_up_logging
 from localhost.triggers.feeds import Source
-from shared.domain.errors import UnavailableError
+from shared.domain.errors import QuantumError, UnavailableError
 from shared.security.origins import is_loopback
 from shared.settings import log_format
 from shared.settings_values import SettingsError
@@ -50,6 +50,10 @@ class Options:
     host: str
     port: int
     ready_file: Path | None = None
+    admin: tuple[str, str] | None = None
+    """A user, and the tenant to administer; made if nobody signs in here yet."""
+    details: bool = False
+    """Whether to print all that is served, too."""
 
 
 def serve(options: Options) -> None:
@@ -64,6 +68,8 @@ def serve(options: Options) -> None:
     base_url = base_url_of(options.host, listener.getsockname()[1], machine=socket.gethostname())
     _tell_app(data, base_url)
     app = load_app(options.app.resolve())
+    if options.admin is not None:
+        _make_admin(data, base_url, *options.admin)
     set_up_logging(app.settings.log_level, _log_format())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(app, data, base_url, listener, options))
@@ -93,7 +99,7 @@ async def _run(app: LoadedApp, data: Path, base_url: str, listener: socket.socke
     gc.set_threshold(*COLLECT_AFTER)
     gc.enable()
     try:
-        announce(host, sys.stdout, services.notes)
+        announce(host, sys.stdout, services.welcome, details=options.details)
     except BrokenPipeError:  # whoever read it has gone (`| head`): no reason not to serve
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if options.ready_file is not None:
@@ -192,6 +198,18 @@ def _tell_app(data: Path, base_url: str) -> None:
     os.environ.setdefault("QUANTUM_ADAPTERS", "localhost")
     # What is started is other programs; gRPC would say at each of them that it cannot follow.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+
+def _make_admin(data: Path, base_url: str, user: str, tenant: str) -> None:
+    from localhost.identity.issuer import NotLocalError, require_local  # for those who ask for it
+    from localhost.identity.token import make_first_admin, settings_of_host
+
+    try:
+        require_local(base_url)
+        make_first_admin(settings_of_host(data, os.environ), tenant=tenant, user=user)
+    except (NotLocalError, QuantumError) as error:
+        told = [Problem(one.pointer[1:], one.message) for one in getattr(error, "errors", ())]
+        raise StartupError(f"--admin {user}@{tenant} cannot be made: {error}", told) from error
 
 
 def _signals() -> asyncio.Event:

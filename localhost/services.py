@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 
 from localhost.host import Closer, HubFactory, task_hub, task_hub_apart
 from localhost.triggers.feeds import Source, Sources
+from localhost.welcome import Welcome, welcome
 
 if TYPE_CHECKING:  # the platform's own app alone has these
     from localhost.adapters import LocalAdapters
@@ -24,11 +25,6 @@ if TYPE_CHECKING:  # the platform's own app alone has these
     from localhost.triggers.durable import AppWorkers
 
 _log = logging.getLogger("localhost.services")
-
-_LOOPBACK = (
-    "egress",
-    "steps and webhooks may call this machine itself; QUANTUM_EGRESS_LOOPBACK=refuse forbids",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +37,8 @@ class LocalServices:
     hub_factory: HubFactory = task_hub_apart
     background: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
     """What goes on for as long as the host is up."""
-    notes: Sequence[tuple[str, str]] = ()
-    """What else a person at the terminal should know: a word, and what it says."""
+    welcome: Welcome | None = None
+    """What a person at the terminal is told first; of a foreign app nothing is known to tell."""
 
 
 def local_services(data: Path, base_url: str) -> LocalServices:
@@ -55,7 +51,7 @@ def local_services(data: Path, base_url: str) -> LocalServices:
     sources: dict[tuple[str, str], Source[Any]] = {}
     for adapters in built():
         sources.update(adapters.sources)
-    routes, notes = _identity(data, base_url)
+    routes = _identity(data, base_url)
     targets = [_connected_target(one) for one in built() if one.target is not None]
     registries = [one for adapters in built() if (one := open_registry(adapters)) is not None]
     return LocalServices(
@@ -67,7 +63,7 @@ def local_services(data: Path, base_url: str) -> LocalServices:
         ],
         background=[*(one.background for one in registries), *(one.start for one in targets)],
         hub_factory=partial(_connected_hub, built()),
-        notes=[*notes, *(_LOOPBACK for adapters in built() if adapters.settings.egress_loopback)],
+        welcome=welcome(data, base_url, signs_in=bool(routes)),
     )
 
 
@@ -90,16 +86,12 @@ def _connected_hub(
     return hub
 
 
-def _identity(data: Path, base_url: str) -> tuple[Sequence[BaseRoute], Sequence[tuple[str, str]]]:
-    from localhost.identity.issuer import NotLocalError, sign_in_code  # as above
+def _identity(data: Path, base_url: str) -> Sequence[BaseRoute]:
+    from localhost.identity.issuer import NotLocalError  # as above
     from localhost.identity.routes import identity_routes
 
     try:
-        routes = identity_routes(data, base_url)
+        return identity_routes(data, base_url)
     except NotLocalError as error:
         _log.warning("nobody can sign in here: %s", error)
-        return (), ()
-    return routes, [
-        ("console", f"{base_url}/console"),
-        ("code", f"{sign_in_code(data)} signs users in there, and at {base_url}/identity/device"),
-    ]
+        return ()

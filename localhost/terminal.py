@@ -10,6 +10,7 @@ from typing import TextIO
 from localhost.app.functions import Function
 from localhost.app.rules import full_template, methods
 from localhost.host import Host
+from localhost.welcome import Welcome
 from shared.logs import JsonLines
 
 _LEVEL_COLOURS = {logging.WARNING: "33", logging.ERROR: "31", logging.CRITICAL: "31"}
@@ -58,24 +59,39 @@ def set_up_logging(level: int, format: str = "text") -> None:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
-def announce(host: Host, output: TextIO, notes: Iterable[tuple[str, str]] = ()) -> None:
-    """Print what runs and where; ``notes`` are more lines of a word and what it says."""
+def announce(host: Host, output: TextIO, welcome: Welcome | None = None, *, details: bool = False) -> None:
+    """Print what runs and where: in a few lines for who is welcomed, or all that there is."""
     bold = _style(output, "1")
     faint = _style(output, "2")
-    print(f"\n  {bold(host.app.name)} {faint('on')} {bold(host.base_url)}\n", file=output)
+    name = welcome.title if welcome else host.app.name
+    print(f"\n  {bold(name)} {faint('on')} {bold(host.base_url)}\n", file=output)
+    if welcome is None or details:
+        _print_details(host, output)
+    if welcome is not None:
+        width = max(len(word) for word, _ in welcome.lines)
+        for word, text in welcome.lines:
+            print(f"  {faint(word.ljust(width))}  {text}", file=output)
+        print(file=output)
+    print(
+        f"  {faint(f'data in {_short(host.data)}; what is logged follows; Ctrl+C stops')}\n",
+        file=output,
+        flush=True,
+    )
+
+
+def _print_details(host: Host, output: TextIO) -> None:
+    bold = _style(output, "1")
+    faint = _style(output, "2")
     for title, lines in _sections(host):
         if lines:
             print(f"  {bold(title)}", file=output)
             for line in lines:
                 print(f"    {line}", file=output)
             print(file=output)
-    print(f"  {faint('data')}  {host.data}", file=output)
     print(f"  {faint('keys')}  {_shown(host.data / 'keys.json')}", file=output)
     if host.grpc_address:
         print(f"  {faint('gRPC')}  {host.grpc_address} (task hub {host.app.settings.hub_name})", file=output)
-    for word, text in notes:
-        print(f"  {faint(word)}  {text}", file=output)
-    print(f"  {faint('logs')}  on stderr; Ctrl+C stops\n", file=output, flush=True)
+    print(file=output)
 
 
 def _sections(host: Host) -> Iterable[tuple[str, list[str]]]:
@@ -119,6 +135,11 @@ def _table(rows: list[tuple[str, ...]]) -> list[str]:
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
+
+
+def _short(path: Path) -> Path:
+    """As it is from here, where it is below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _shown(path: Path) -> str:

@@ -9,6 +9,10 @@ from urllib.parse import urlsplit
 
 from starlette.responses import HTMLResponse
 
+CODE_IS = (
+    "<small>The platform printed the code when it was started. It is also in its data folder, as a rule in "
+    "<code>.quantum/identity/sign-in-code</code>.</small>"
+)
 _PAGE = Template(Path(__file__).with_name("page.html").read_text("utf-8"))
 
 
@@ -32,8 +36,9 @@ def sign_in_page(
     if user_code is not None:
         fields.append(_field("user_code", "Code shown by the device", value=user_code))
     fields.append(_field("user", "User"))
-    fields.append(_field("code", "Sign-in code (the host prints it at start)", kind="password"))
-    form = f'<form method="post" action="{escape(action)}">{"".join(fields)}<button>Sign in</button></form>'
+    fields.append(_field("code", "Sign-in code", kind="password"))
+    fields += ["<button>Sign in</button>", CODE_IS]
+    form = f'<form method="post" action="{escape(action)}">{"".join(fields)}</form>'
     return _page(
         "Sign in to Quantum", form, status=403 if problem else 200, form_action=f"'self' {_origin(goes_to)}"
     )

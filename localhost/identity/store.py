@@ -38,6 +38,10 @@ class IdentityStore:
         with self._transaction() as connection:
             connection.execute("INSERT OR IGNORE INTO users VALUES (?)", (name,))
 
+    def users(self) -> list[str]:
+        with self._transaction() as connection:
+            return [row["name"] for row in connection.execute("SELECT name FROM users ORDER BY name")]
+
     def has_user(self, name: str) -> bool:
         with self._transaction() as connection:
             return connection.execute("SELECT 1 FROM users WHERE name = ?", (name,)).fetchone() is not None

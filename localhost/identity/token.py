@@ -67,6 +67,17 @@ def issue_token(
     return mint(KeyStore(settings.data), issuer=issuer_url, subject=user, now=time.time(), lifetime=lifetime)
 
 
+def make_first_admin(settings: Settings, *, tenant: str, user: str) -> None:
+    """Make ``user`` an administrator of ``tenant``, unless somebody signs in here already.
+
+    Raises: as :func:`issue_token`.
+    """
+    store = IdentityStore(settings.data)
+    if not store.users():
+        asyncio.run(_ensure_member(settings, tenant=tenant, user=user, role="admin", subject=user))
+        store.add_user(user)
+
+
 def issue_client(settings: Settings, *, tenant: str, user: str, role: str) -> str:
     """The new secret of the service ``user`` (its client id too), a member of ``tenant`` with ``role``.
 

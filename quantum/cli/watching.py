@@ -61,6 +61,9 @@ def conclude(ended: Mapping[str, Any]) -> None:
         terminal.say(f"✓ {name} completed{_duration(ended)}", "green")
         if ended.get("outputs"):
             print("\n".join(f"  {key}: {value}" for key, value in ended["outputs"].items()))
+        for step in ended["steps"]:
+            if address := (step["outputs"] or {}).get("address"):
+                print(f"  {step['id']} answers at {address}")
         return
     error = ended["error"] or {}
     place = f" in step {error['step']}" if error.get("step") else ""

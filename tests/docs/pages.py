@@ -14,28 +14,56 @@ from examples import hosting
 needs_curl = pytest.mark.skipif(
     shutil.which("curl") is None, reason="the page's commands use curl, which is not here"
 )
+COMMANDS = Path(__file__).with_name("bin")
 
 
 def text_of(page: str) -> str:
     return (hosting.ROOT / "docs" / page).read_text()
 
 
+def blocks_of(page: str) -> list[str]:
+    """What the page tells to type, piece by piece."""
+    return re.findall(r"^```sh\n(.*?)^```", text_of(page), re.DOTALL | re.MULTILINE)
+
+
 def commands_of(page: str) -> str:
     """Everything on the page that is to be typed, as one script."""
-    return "\n".join(re.findall(r"```sh\n(.*?)```", text_of(page), re.DOTALL))
+    return "\n".join(blocks_of(page))
 
 
-def run(script: str, host: hosting.Host, *, folder: Path = hosting.ROOT) -> subprocess.CompletedProcess[str]:
-    """Run what a page says to type, against ``host``, in ``folder``; what fails raises."""
+def typed(script: str, host: hosting.Host) -> str:
+    """A page's commands as they are typed where ``host`` is the platform of this machine."""
     script = script.replace("http://127.0.0.1:7071", host.url)
-    script = script.replace(".venv/bin/python", sys.executable)
-    script = script.replace("localhost token", f"localhost token --data {host.data}")
+    script = script.replace(".venv/bin/python", sys.executable).replace(".venv/bin/quantum", "quantum")
+    return re.sub(r"\b(localhost|quantum) token\b", rf"\1 token --data {host.data}", script)
+
+
+def environment(folder: Path, host: hosting.Host | None = None) -> dict[str, str]:
+    """Of a person who has `quantum` in the path, and whose own files are in ``folder``."""
+    own = {"QUANTUM_CONFIG": str(folder / "config"), "XDG_STATE_HOME": str(folder / "state")}
+    found = {"PYTHONPATH": str(hosting.ROOT), "QUANTUM_PYTHON": sys.executable}
+    there = {"QUANTUM_URL": host.url} if host else {}
+    return os.environ | own | found | there | {"PATH": f"{COMMANDS}:{os.environ['PATH']}"}
+
+
+def run(
+    script: str,
+    host: hosting.Host,
+    *,
+    folder: Path = hosting.ROOT,
+    files: Path | None = None,
+    check: bool = True,
+) -> subprocess.CompletedProcess[str]:
+    """Run what a page says to type, against ``host``, in ``folder``; what fails raises.
+
+    ``files`` is where the person's own files are: in the host's data, where nothing else is said.
+    """
     return subprocess.run(
-        ["sh", "-eu", "-c", script],
+        ["sh", "-eu", "-c", typed(script, host)],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(hosting.ROOT)},
+        env=environment(files or host.data / "person", host),
         capture_output=True,
         text=True,
         timeout=60,
-        check=True,
+        check=check,
     )

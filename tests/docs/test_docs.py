@@ -6,18 +6,8 @@ from pathlib import Path
 import pytest
 
 from examples import hosting
-from tests.docs.pages import needs_curl, run
 
 DOCS = [hosting.ROOT / "README.md", hosting.ROOT / "CONTRIBUTING.md", *(hosting.ROOT / "docs").rglob("*.md")]
-BY_HAND = re.findall(r"```sh\n(.*?)```", (hosting.ROOT / "README.md").read_text(), re.DOTALL)
-
-
-@needs_curl
-def test_the_commands_of_the_readme_lead_to_a_completed_execution(host: hosting.Host) -> None:
-    script = next(block for block in BY_HAND if "TOKEN=" in block)
-    ran = run(script, host)
-    assert "event: execution_completed" in ran.stdout, ran.stdout + ran.stderr
-    assert "hello, Ada" in ran.stdout
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(hosting.ROOT)))

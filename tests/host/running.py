@@ -59,11 +59,11 @@ def command(app: Path, data: Path, *more: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def running(app: Path, folder: Path, **settings: str) -> Iterator[RunningHost]:
+def running(app: Path, folder: Path, *more: str, **settings: str) -> Iterator[RunningHost]:
     """Run a host over ``app`` with its data in ``folder``; it is stopped, or killed, at the end."""
     ready, log, data = folder / "ready.json", folder / "log.txt", folder / "data"
     ready.unlink(missing_ok=True)
-    arguments = command(app, data, "--port", "0", "--ready-file", str(ready))
+    arguments = command(app, data, "--port", "0", "--ready-file", str(ready), *more)
     with log.open("a") as errors:
         process = subprocess.Popen(
             arguments, env=environment(**settings), stdout=subprocess.PIPE, stderr=errors, text=True
