@@ -20,7 +20,7 @@ from shared.domain.intents import HEAD
 from shared.domain.times import rfc3339
 from shared.ports.documents import REGISTRY, Create
 from shared.security.scope import TenantScope
-from shared.services.registry import activated, new_version
+from shared.services.registry.registry import activated, new_version
 
 TENANT = "acme"
 WRITERS = 256

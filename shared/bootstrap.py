@@ -10,7 +10,7 @@ from typing import cast
 from shared.ports.actions import Catalogue
 from shared.ports.adapters import Adapters
 from shared.ports.contexts import ContextStore
-from shared.services.approvals import Approvals
+from shared.services.steps.approvals import Approvals
 from shared.settings import ADAPTERS, Settings
 from shared.wiring.actions import built_in_actions
 from shared.wiring.builds import BuildServices, build_services

@@ -12,7 +12,7 @@ from durabletask import task
 
 from functions.durable.executions import INFRASTRUCTURE
 from shared.bootstrap import Application
-from shared.services.webhooks import ORCHESTRATOR
+from shared.services.delivery.webhooks import ORCHESTRATOR
 
 DELIVER = "deliver_webhook"
 

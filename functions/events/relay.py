@@ -7,7 +7,7 @@ from shared.adapters.cosmos.bodies import commit_order
 from shared.bootstrap import Application
 from shared.ports.documents import Container
 from shared.ports.resources import COSMOS_CONNECTION, DATABASE, LEASES
-from shared.services.relay import RELAYED
+from shared.services.delivery.relay import RELAYED
 
 POLL_MILLISECONDS = 1000
 """How long a feed that has been read to its end is left alone: larger batches, and fewer request units."""

@@ -28,9 +28,9 @@ from shared.domain.rates import Standing
 from shared.ports.telemetry import TRACE_FIELDS, Span
 from shared.security.authorization import Resource
 from shared.security.scope import TenantScope
-from shared.services.authentication import Acquaintance
-from shared.services.callbacks import Called
 from shared.services.callers import Caller
+from shared.services.steps.callbacks import Called
+from shared.services.tenancy.authentication import Acquaintance
 
 AUTHENTICATION_SECONDS, WORK_SECONDS = 10.0, 15.0
 """How long it may take to find out who calls, and then to do what is asked. The adapters give up before, as a

@@ -21,7 +21,7 @@ from quantum.contract.pages import Paging
 from shared.bootstrap import Application
 from shared.domain.times import rfc3339
 from shared.ports.documents import EXECUTIONS, REGISTRY, Container
-from shared.services.audit import AuditFilter, Trail
+from shared.services.audit.audit import AuditFilter, Trail
 
 CHUNK_BYTES: Final = 64 * 1024
 """Of an export that are sent at once; most chains are far shorter."""

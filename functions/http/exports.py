@@ -15,7 +15,7 @@ from functions.routes import tenants as routes
 from functions.routes.route import NDJSON
 from shared.bootstrap import Application
 from shared.domain.times import rfc3339
-from shared.services.exports import EXPORTED, Exported
+from shared.services.upkeep.exports import EXPORTED, Exported
 
 FORMAT: Final = 1
 CHUNK_BYTES: Final = 64 * 1024

@@ -9,7 +9,7 @@ from functions.gateway.replies import resource
 from functions.routes import outputs as routes
 from quantum.contract.outputs import OutputsQuery
 from shared.bootstrap import Application
-from shared.services.outputs import Whole
+from shared.services.executions.outputs import Whole
 
 
 def blueprint(platform: Application) -> df.Blueprint:

@@ -13,7 +13,7 @@ from quantum.contract.pages import Paging
 from quantum.contract.policies import CheckPolicies, PutPolicy
 from shared.bootstrap import Application
 from shared.domain.policies import NewPolicy
-from shared.services.policy_checks import Question
+from shared.services.tenancy.policy_checks import Question
 
 
 def blueprint(platform: Application) -> df.Blueprint:

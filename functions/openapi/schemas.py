@@ -8,7 +8,7 @@ import orjson
 
 from functions.routes.route import PREFIX
 from quantum.contract.intents import CreateIntent
-from shared.services.schemas import DIALECT, Schemas
+from shared.services.registry.schemas import DIALECT, Schemas
 
 MEDIA_TYPE = "application/schema+json"
 

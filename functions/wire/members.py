@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from shared.domain.members import Member
-from shared.services.authentication import Acquaintance
+from shared.services.tenancy.authentication import Acquaintance
 
 
 def member(value: Member) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.domain.policies import Policy
 from shared.domain.times import rfc3339
-from shared.services.policy_checks import Answer
+from shared.services.tenancy.policy_checks import Answer
 
 
 def policy(value: Policy) -> dict[str, Any]:

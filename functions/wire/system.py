@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.domain.causes import Cause
-from shared.services.health import VITAL
+from shared.services.upkeep.health import VITAL
 
 
 def health(causes: Mapping[str, Cause | None]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from quantum.contract.chains import damages
-from shared.services.audit import Trail
+from shared.services.audit.audit import Trail
 
 MOST_NAMED = 1000
 """Places of damage in one answer; whoever has more of them has an export."""

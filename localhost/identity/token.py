@@ -27,10 +27,10 @@ from shared.domain.paging import Cursors
 from shared.ports.telemetry import NO_TELEMETRY
 from shared.security.permissions import PLATFORM_ROLES
 from shared.security.principals import PrincipalKind
-from shared.services.chains import Chains
-from shared.services.members import Members
-from shared.services.quotas import Room
-from shared.services.tenants import Tenants
+from shared.services.audit.chains import Chains
+from shared.services.tenancy.members import Members
+from shared.services.tenancy.quotas import Room
+from shared.services.tenancy.tenants import Tenants
 from shared.settings import Settings
 from shared.settings_values import SettingsError
 

@@ -181,5 +181,5 @@ class SqliteEvents:
 
 
 def _forget(connection: sqlite3.Connection, tenant_id: str) -> None:
-    """A key begins with the tenant and a slash (``services/relay.py``); "0" is what follows that."""
+    """A key begins with the tenant and a slash (``services/delivery/relay.py``); "0" is what follows that."""
     connection.execute(_FORGET, (f"{tenant_id}/", f"{tenant_id}0"))

@@ -1,7 +1,7 @@
 """The secrets port: values that a tenant gives once, and that nobody but its steps gets back.
 
 A name is what the platform calls a value; what a tenant calls it, and which version of it counts, is with
-the documents (``shared/services/secrets.py``). So no implementation decides a race: two that put under one
+the documents (``shared/services/secrets``). So no implementation decides a race: two that put under one
 name both succeed, each has its own version, and whose version is meant says whoever resolves it.
 """
 

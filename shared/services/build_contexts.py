@@ -29,11 +29,11 @@ from shared.ports.documents import (
     Where,
 )
 from shared.security.scope import TenantScope
+from shared.services.audit.chains import Act, Chain, Chains
 from shared.services.callers import Caller
-from shared.services.chains import Act, Chain, Chains
 from shared.services.paging import bodies
 from shared.services.receipts import Record, once
-from shared.services.tenants import Tenants
+from shared.services.tenancy.tenants import Tenants
 
 PARTITION: Final = "contexts"
 """What is known of a tenant's archives, and the chain of the audit records."""

@@ -31,7 +31,7 @@ from shared.ports.clock import Clock, Ids
 from shared.ports.documents import COUNTERS, Create, Document, Documents, Operation, Replace
 from shared.security.principals import Turn
 from shared.services.callers import Caller
-from shared.services.sealing import Fingerprints, Sealer
+from shared.services.secrets.sealing import Fingerprints, Sealer
 
 LIFE: Final = timedelta(hours=24)
 """How long a key is known, from its answer on."""

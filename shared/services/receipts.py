@@ -13,7 +13,7 @@ from typing import Any
 from shared.domain.errors import DocumentError, DocumentMissingError, QuantumError, UnavailableError
 from shared.ports.documents import Documents, Patch
 from shared.security.principals import Turn
-from shared.services.chains import RECORD, Chain, receipt_id
+from shared.services.audit.chains import RECORD, Chain, receipt_id
 
 type Record = Mapping[str, Any]
 """The stored audit record of what was done."""

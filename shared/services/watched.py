@@ -28,7 +28,7 @@ from shared.ports.documents import (
 from shared.ports.events import CloudEvent, Events
 from shared.ports.secrets import Secrets
 from shared.security.scope import TenantScope
-from shared.services.directory import DIRECTORY
+from shared.services.tenancy.directory import DIRECTORY
 
 PROBES = "health"
 """The directory's partition, in every container, where probes are made."""

@@ -3,7 +3,7 @@
 from shared.modules.authorization import OutboundTokens
 from shared.modules.catalogue import BuiltInActions
 from shared.modules.kubernetes.targets import Clusters, Targets
-from shared.services.approvals import Approvals
+from shared.services.steps.approvals import Approvals
 from shared.settings_json import outbound_scopes
 from shared.wiring.builds import build_actions
 from shared.wiring.foundation import Foundation

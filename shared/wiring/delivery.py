@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from shared.modules.webhooks import GuardedWebhooks
-from shared.services.audit import Audit
-from shared.services.counters import Counters
-from shared.services.exports import Exports
-from shared.services.relay import Relay
-from shared.services.sealing import Sealer
-from shared.services.streams import Streams
-from shared.services.subscriptions import Subscriptions
-from shared.services.webhooks import RetryPolicy, Webhooks
+from shared.services.audit.audit import Audit
+from shared.services.delivery.counters import Counters
+from shared.services.delivery.relay import Relay
+from shared.services.delivery.subscriptions import Subscriptions
+from shared.services.delivery.webhooks import RetryPolicy, Webhooks
+from shared.services.executions.streams import Streams
+from shared.services.secrets.sealing import Sealer
+from shared.services.upkeep.exports import Exports
 from shared.wiring.foundation import Foundation
 
 

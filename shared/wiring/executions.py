@@ -2,25 +2,25 @@
 
 from dataclasses import dataclass
 
-from shared.services.agenda import Agenda
-from shared.services.approvals import Approvals
-from shared.services.bulk import Bulk
-from shared.services.callbacks import Callbacks
-from shared.services.children import Children
-from shared.services.endings import Endings
-from shared.services.executions import Executions
-from shared.services.firings import FiringSchedules
-from shared.services.launching import Launcher
-from shared.services.limits import Limits
-from shared.services.nudges import Nudges
-from shared.services.outputs import Outputs
-from shared.services.retry_orders import RetryOrders
-from shared.services.retrying import Retrying
-from shared.services.schedules import Schedules
-from shared.services.sealing import Addresses
-from shared.services.steering import Steering
-from shared.services.steps import Parts, Steps
-from shared.services.tenant_actions import TenantActions
+from shared.services.executions.bulk import Bulk
+from shared.services.executions.endings import Endings
+from shared.services.executions.executions import Executions
+from shared.services.executions.launching import Launcher
+from shared.services.executions.limits import Limits
+from shared.services.executions.nudges import Nudges
+from shared.services.executions.outputs import Outputs
+from shared.services.executions.retry_orders import RetryOrders
+from shared.services.executions.retrying import Retrying
+from shared.services.executions.steering import Steering
+from shared.services.modules.tenant_actions import TenantActions
+from shared.services.schedules.agenda import Agenda
+from shared.services.schedules.firings import FiringSchedules
+from shared.services.schedules.schedules import Schedules
+from shared.services.secrets.sealing import Addresses
+from shared.services.steps.approvals import Approvals
+from shared.services.steps.callbacks import Callbacks
+from shared.services.steps.children import Children
+from shared.services.steps.steps import Parts, Steps
 from shared.wiring.foundation import Foundation
 from shared.wiring.registry import RegistryServices
 from shared.wiring.secrets import SecretServices

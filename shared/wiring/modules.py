@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from shared.modules.remote.modules import GuardedModules
 from shared.ports.actions import Catalogue
 from shared.ports.modules import RemoteModules
-from shared.services.module_store import module_store
-from shared.services.modules import Modules, Parts
-from shared.services.sealing import Sealer
-from shared.services.tenant_actions import TenantActions
+from shared.services.modules.modules import Modules, Parts
+from shared.services.modules.store import module_store
+from shared.services.modules.tenant_actions import TenantActions
+from shared.services.secrets.sealing import Sealer
 from shared.wiring.foundation import Foundation
 
 

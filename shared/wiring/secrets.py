@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from shared.services.disclosures import Disclosures
-from shared.services.leftovers import Leftovers
-from shared.services.secret_values import SecretValues
-from shared.services.secrets import Secrets
+from shared.services.secrets.leftovers import Leftovers
+from shared.services.secrets.secrets import Secrets
+from shared.services.secrets.values import SecretValues
+from shared.services.steps.disclosures import Disclosures
 from shared.wiring.foundation import Foundation
 
 

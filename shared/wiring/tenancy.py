@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 
-from shared.services.authentication import Authentication
-from shared.services.members import Members
-from shared.services.policies import Policies
-from shared.services.quotas import Room
-from shared.services.rates import Rates
-from shared.services.strangers import Strangers
-from shared.services.tenant_changes import TenantChanges
-from shared.services.tenant_settings import Configuration
-from shared.services.tenant_settling import TenantSettling
-from shared.services.tenants import Tenants
-from shared.services.usage import Usages
+from shared.services.tenancy.authentication import Authentication
+from shared.services.tenancy.changes import TenantChanges
+from shared.services.tenancy.members import Members
+from shared.services.tenancy.policies import Policies
+from shared.services.tenancy.quotas import Room
+from shared.services.tenancy.rates import Rates
+from shared.services.tenancy.settings import Configuration
+from shared.services.tenancy.standings import TenantSettling
+from shared.services.tenancy.strangers import Strangers
+from shared.services.tenancy.tenants import Tenants
+from shared.services.tenancy.usage import Usages
 from shared.settings_json import platform_admins
 from shared.wiring.foundation import Foundation
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from shared.ports.actions import Catalogue
 from shared.ports.remains import AllRemains
-from shared.services.erasure import Erasure
-from shared.services.health import Health
+from shared.services.executions.recovery import Recovery
 from shared.services.idempotency import Idempotency
-from shared.services.recovery import Recovery
-from shared.services.retention import Retention
-from shared.services.sealing import Fingerprints, Sealer
-from shared.services.slots import Slots
-from shared.services.warmup import WarmUp
+from shared.services.registry.slots import Slots
+from shared.services.secrets.sealing import Fingerprints, Sealer
+from shared.services.upkeep.erasure import Erasure
+from shared.services.upkeep.health import Health
+from shared.services.upkeep.retention import Retention
+from shared.services.upkeep.warmup import WarmUp
 from shared.wiring.builds import BuildServices
 from shared.wiring.foundation import Foundation
 from shared.wiring.tenancy import TenancyServices

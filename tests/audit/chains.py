@@ -14,7 +14,7 @@ from shared.ports.documents import REGISTRY
 from shared.security.decisions import Decision
 from shared.security.principals import PLATFORM, Origin
 from shared.security.scope import TenantScope
-from shared.services.chains import Act, Chain, Chains, record_of
+from shared.services.audit.chains import Act, Chain, Chains, record_of
 from tests.fakes.clock import START
 
 CHAIN = Chain(TenantScope("acme"), REGISTRY, "deploy")

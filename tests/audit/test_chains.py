@@ -12,7 +12,7 @@ from quantum.audit import Export, findings
 from quantum.contract import chains as contract
 from quantum.contract.chains import damages
 from shared.domain import canonical
-from shared.services.audit import Trail
+from shared.services.audit.audit import Trail
 from tests.audit.chains import (
     ACT,
     CHAIN,

@@ -12,7 +12,7 @@ from shared.ports.documents import REGISTRY
 from shared.security.decisions import Decision
 from shared.security.principals import Origin
 from shared.security.scope import TenantScope
-from shared.services.chains import Act, Chain, Chains, record_of
+from shared.services.audit.chains import Act, Chain, Chains, record_of
 from tests.audit.chains import ACT, write
 from tests.fakes.clock import START
 

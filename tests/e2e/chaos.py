@@ -27,8 +27,8 @@ from shared.domain.times import rfc3339
 from shared.ports.documents import EXECUTIONS, TENANCY, Documents, Patch, Query
 from shared.ports.telemetry import NO_TELEMETRY
 from shared.security.scope import TenantScope
-from shared.services import agenda, schedules
-from shared.services.directory import DIRECTORY
+from shared.services.schedules import agenda, schedules
+from shared.services.tenancy.directory import DIRECTORY
 from tests.e2e.api import Api
 from tests.e2e.receiver import Receiver
 from tests.e2e.shapes import LIMIT, SHAPES

@@ -15,7 +15,7 @@ from shared.domain.times import rfc3339
 from shared.ports.documents import EXECUTIONS, Patch
 from shared.ports.documents import Path as FieldPath
 from shared.security.scope import TenantScope
-from shared.services.attempts import HEAD
+from shared.services.steps.attempts import HEAD
 from tests.e2e.api import Api
 from tests.host.running import until
 from tests.hosts import run_by_hand

@@ -15,8 +15,8 @@ from localhost.sqlite.documents import SqliteDocuments
 from localhost.sqlite.secrets import SqliteSecrets
 from shared.adapters.system import SystemClock
 from shared.security.scope import TenantScope
-from shared.services.leftovers import PATIENCE, Leftovers
-from shared.services.secret_values import Purpose, SecretValues
+from shared.services.secrets.leftovers import PATIENCE, Leftovers
+from shared.services.secrets.values import Purpose, SecretValues
 from tests.e2e.api import Api
 from tests.fakes.clock import FrozenClock
 

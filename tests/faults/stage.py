@@ -35,8 +35,8 @@ from shared.ports.adapters import Adapters
 from shared.ports.documents import Container, Documents
 from shared.ports.events import Events
 from shared.ports.tokens import Tokens
-from shared.services.recovery import Recovery
-from shared.services.relay import RELAYED
+from shared.services.delivery.relay import RELAYED
+from shared.services.executions.recovery import Recovery
 from shared.settings import Settings
 from tests.cosmos.server import CosmosServer
 from tests.eventhubs.hub import Hub

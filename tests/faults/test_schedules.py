@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from shared.domain.executions import TERMINAL_STATUSES
 from shared.ports.documents import EXECUTIONS, REGISTRY
-from shared.services.relay import RELAYED, cloud_event
+from shared.services.delivery.relay import RELAYED, cloud_event
 from tests.cosmos.server import CosmosServer, Fault
 from tests.eventhubs.peer import Fault as HubFault
 from tests.faults.stage import AzureStores, LocalStores, Stage, azure_stores, staged, until

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from functions.routes.callbacks import CALL_BACK
-from shared.services.callbacks import PATH
+from shared.services.steps.callbacks import PATH
 from tests.http.harness import World
 from tests.stores import BOTH_STORES
 

@@ -112,7 +112,7 @@ async def test_a_denial_is_in_the_log_with_what_decided_it_and_counted(
     telemetry = world.platform.policies._telemetry = RecordedTelemetry()
     forbids = 'forbid (principal, action == Action::"intents.read", resource == Intent::"secret");'
     await world.send("admin", "PUT", "/policies/hide", json={"policy": forbids})
-    with caplog.at_level(logging.INFO, "shared.services.policies"):
+    with caplog.at_level(logging.INFO, "shared.services.tenancy.policies"):
         assert (await world.send("viewer", "GET", "/intents/secret")).status_code == 403
         assert (await world.send("viewer", "POST", "/intents", json={})).status_code == 403
         assert (await world.send("viewer", "GET", "/intents")).status_code == 200

@@ -12,10 +12,10 @@ from shared.ports.documents import CONTAINERS, EXECUTIONS, TENANCY, Create, Quer
 from shared.ports.events import CloudEvent
 from shared.ports.remains import NoRemains, Remains
 from shared.security.scope import TenantScope
-from shared.services.directory import DIRECTORY
-from shared.services.erasure import GRACE, Erasure
+from shared.services.executions.runs import Runs
 from shared.services.paging import bodies
-from shared.services.runs import Runs
+from shared.services.tenancy.directory import DIRECTORY
+from shared.services.upkeep.erasure import GRACE, Erasure
 from tests.fakes.documents import Killed
 from tests.http.harness import KEPT_CONTEXTS, Stage, World
 from tests.stores import BOTH_STORES

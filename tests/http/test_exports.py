@@ -7,7 +7,7 @@ import orjson
 
 from shared.ports.documents import EXECUTIONS, REGISTRY, TENANCY, Create
 from shared.security.scope import TenantScope
-from shared.services.exports import PAGE
+from shared.services.upkeep.exports import PAGE
 from tests.http.harness import World
 from tests.stores import BOTH_STORES
 

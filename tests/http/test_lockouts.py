@@ -11,7 +11,7 @@ from shared.domain.errors import ValidationFailedError
 from shared.domain.policies import NewPolicy
 from shared.ports.documents import TENANCY, Create
 from shared.security.scope import TenantScope
-from shared.services.policies import PARTITION
+from shared.services.tenancy.policies import PARTITION
 from tests.http.harness import World
 from tests.stores import BOTH_STORES
 

@@ -12,7 +12,7 @@ import pytest
 from examples.modules.provisioner import MANIFEST, Server
 from shared.ports.documents import TENANCY, Delete
 from shared.security.scope import TenantScope
-from shared.services.module_uses import ModuleUses
+from shared.services.modules.uses import ModuleUses
 from tests.http.harness import Opening, Stage, World
 from tests.stores import BOTH_STORES
 

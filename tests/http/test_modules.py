@@ -15,7 +15,7 @@ from shared.ports.documents import TENANCY, Container
 from shared.security.permissions import ROLES
 from shared.security.scope import TenantScope
 from shared.services.idempotency import LEASE
-from shared.services.module_uses import MOST_VERSIONS, ModuleUses
+from shared.services.modules.uses import MOST_VERSIONS, ModuleUses
 from tests.fakes.documents import Killed, Moment
 from tests.http.harness import Stage, World
 from tests.http.modules import MODULE, SCAN

@@ -8,7 +8,7 @@ import pytest
 
 from examples.hosting import ROOT
 from shared.domain.errors import ForbiddenError
-from shared.services.policies import LIFE, Policies
+from shared.services.tenancy.policies import LIFE, Policies
 from tests.fakes.clock import FrozenClock
 from tests.http.harness import World
 

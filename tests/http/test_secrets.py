@@ -11,8 +11,8 @@ from shared.domain.canonical import content_hash
 from shared.domain.errors import UnavailableError
 from shared.domain.secrets import MAX_VALUE_BYTES, NewSecret
 from shared.security.scope import TenantScope
-from shared.services.leftovers import PATIENCE
-from shared.services.secret_values import Purpose, SecretValues
+from shared.services.secrets.leftovers import PATIENCE
+from shared.services.secrets.values import Purpose, SecretValues
 from tests.fakes.documents import Killed
 from tests.fakes.secrets import KeptSecrets
 from tests.http.harness import Stage, World

@@ -14,8 +14,8 @@ from localhost.sqlite.events import SqliteEvents
 from shared.adapters.system import SystemClock
 from shared.ports.documents import Container, Document
 from shared.security.scope import TenantScope
-from shared.services import strangers
-from shared.services.strangers import Strangers
+from shared.services.tenancy import strangers
+from shared.services.tenancy.strangers import Strangers
 from tests.fakes.clock import FrozenClock
 from tests.http.harness import Identity, World, build
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from shared.ports.documents import TENANCY, Create
 from shared.security.scope import TenantScope
-from shared.services.directory import DIRECTORY, TENANTS
-from shared.services.tenants import LIFE
+from shared.services.tenancy.directory import DIRECTORY, TENANTS
+from shared.services.tenancy.tenants import LIFE
 from tests.http.harness import Stage, World
 from tests.stores import BOTH_STORES
 

@@ -15,13 +15,13 @@ from shared.adapters.jwt.verifier import JwtTokens
 from shared.adapters.system import SystemClock
 from shared.domain.errors import ValidationFailedError
 from shared.domain.paging import Cursors
-from shared.services.authentication import Authentication
+from shared.services.audit.chains import Chains
 from shared.services.callers import Caller
-from shared.services.chains import Chains
-from shared.services.members import Members
-from shared.services.quotas import Room
-from shared.services.strangers import Strangers
-from shared.services.tenants import Tenants
+from shared.services.tenancy.authentication import Authentication
+from shared.services.tenancy.members import Members
+from shared.services.tenancy.quotas import Room
+from shared.services.tenancy.strangers import Strangers
+from shared.services.tenancy.tenants import Tenants
 from shared.settings import Settings
 
 

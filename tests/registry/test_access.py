@@ -13,7 +13,7 @@ from localhost.sqlite.documents import SqliteDocuments
 from shared.modules.containers.registry.manifests import digest_of
 from shared.ports.documents import TENANCY, Patch
 from shared.security.scope import TenantScope
-from shared.services.tenants import TENANT
+from shared.services.tenancy.tenants import TENANT
 from shared.settings import Settings
 from tests.registries import RunningRegistry
 from tests.registry.conftest import sign_in

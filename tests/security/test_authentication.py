@@ -20,14 +20,14 @@ from shared.domain.paging import Cursors
 from shared.domain.strangers import FAILURES
 from shared.ports.documents import TENANCY, Container, Delete, Document, Operation, Patch
 from shared.security.scope import TenantScope
-from shared.services.authentication import CALLER_LIFE, Authentication
+from shared.services.audit.chains import Chains
 from shared.services.callers import Caller
-from shared.services.chains import Chains
-from shared.services.directory import DIRECTORY, Directory
-from shared.services.members import Members
-from shared.services.quotas import Room
-from shared.services.strangers import Strangers
-from shared.services.tenants import Tenants
+from shared.services.tenancy.authentication import CALLER_LIFE, Authentication
+from shared.services.tenancy.directory import DIRECTORY, Directory
+from shared.services.tenancy.members import Members
+from shared.services.tenancy.quotas import Room
+from shared.services.tenancy.strangers import Strangers
+from shared.services.tenancy.tenants import Tenants
 from tests.security.forge import ISSUER, Forge
 
 

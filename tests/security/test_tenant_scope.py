@@ -99,7 +99,7 @@ def test_scopes_are_made_where_it_is_written_down_and_nowhere_else() -> None:
         "from shared.security.scope import TenantScope as Right\ndef f(t):\n    return Right(t)",
         "def f(ts):\n    return list(map(TenantScope, ts))",
         "def f(s, t):\n    return dataclasses.replace(s, tenant_id=t)",
-        "from shared.services.directory import tenant_scope as one\ndef f(t):\n    return one(t)",
+        "from shared.services.tenancy.directory import tenant_scope as one\ndef f(t):\n    return one(t)",
     ],
     ids=["called", "by-its-module", "by-another-name", "handed-on", "changed", "by-a-factory"],
 )

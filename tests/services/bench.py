@@ -16,16 +16,16 @@ from shared.domain.schedules import NewSchedule, Schedule
 from shared.domain.times import rfc3339
 from shared.ports.documents import EXECUTIONS, TENANCY, Document, Patch, Query
 from shared.security.scope import TenantScope
-from shared.services.agenda import PARTITION, Agenda
-from shared.services.attempts import HEAD
-from shared.services.authentication import Authentication
-from shared.services.chains import Chains
-from shared.services.directory import DIRECTORY
-from shared.services.firings import FiringSchedules
-from shared.services.members import Members
-from shared.services.quotas import Room
-from shared.services.schedules import Schedules
-from shared.services.strangers import Strangers
+from shared.services.audit.chains import Chains
+from shared.services.schedules.agenda import PARTITION, Agenda
+from shared.services.schedules.firings import FiringSchedules
+from shared.services.schedules.schedules import Schedules
+from shared.services.steps.attempts import HEAD
+from shared.services.tenancy.authentication import Authentication
+from shared.services.tenancy.directory import DIRECTORY
+from shared.services.tenancy.members import Members
+from shared.services.tenancy.quotas import Room
+from shared.services.tenancy.strangers import Strangers
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments, Moment
 from tests.services.conftest import Workshop, composed

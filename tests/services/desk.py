@@ -12,7 +12,7 @@ from shared.domain.canonical import content_hash
 from shared.ports.documents import COUNTERS, Document
 from shared.services.callers import Caller
 from shared.services.idempotency import Answer, Idempotency
-from shared.services.sealing import Fingerprints, Sealer
+from shared.services.secrets.sealing import Fingerprints, Sealer
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments, Killed
 from tests.services.conftest import Workshop, composed

@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.domain.executions import TERMINAL_STATUSES
 from shared.ports.documents import EXECUTIONS, TENANCY, Query
-from shared.services.tickets import PARTITION
+from shared.services.executions.tickets import PARTITION
 from tests.services.conftest import Workshop
 
 type Body = Mapping[str, Any]

@@ -16,12 +16,12 @@ from shared.domain.allowances import Allowance
 from shared.domain.rates import RateLimits
 from shared.ports.documents import Documents
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
-from shared.services.chains import Chains
-from shared.services.launching import Launcher
-from shared.services.limits import Limits
-from shared.services.rates import Rates
-from shared.services.runs import Runs
-from shared.services.tenant_settings import Configuration
+from shared.services.audit.chains import Chains
+from shared.services.executions.launching import Launcher
+from shared.services.executions.limits import Limits
+from shared.services.executions.runs import Runs
+from shared.services.tenancy.rates import Rates
+from shared.services.tenancy.settings import Configuration
 from tests.fakes.clock import FrozenClock
 from tests.fakes.orchestrations import RecordedOrchestrations
 from tests.services.conftest import caller

@@ -14,8 +14,8 @@ from shared.domain.paging import Cursors
 from shared.domain.times import rfc3339
 from shared.ports.actions import Completed
 from shared.ports.documents import EXECUTIONS, REGISTRY, Create, Delete, Operation, Patch, Replace
-from shared.services.audit import Audit, AuditFilter, Trail
-from shared.services.chains import CHAIN, Act, Chain, Chains
+from shared.services.audit.audit import Audit, AuditFilter, Trail
+from shared.services.audit.chains import CHAIN, Act, Chain, Chains
 from tests.services.conftest import Workshop, caller
 from tests.stores import BOTH_STORES
 

@@ -12,7 +12,7 @@ from shared.domain.errors import QuotaExceededError, UnavailableError
 from shared.domain.events import Event
 from shared.domain.executions import Execution
 from shared.ports.documents import Container
-from shared.services.berths import LIFE, RENEWED, Berth, Berths
+from shared.services.tenancy.berths import LIFE, RENEWED, Berth, Berths
 from tests.fakes.documents import Moment
 from tests.services.conftest import Workshop
 from tests.services.test_quotas import Town, town

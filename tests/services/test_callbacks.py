@@ -11,8 +11,8 @@ from shared.domain.errors import ConflictError, NotFoundError, ValidationFailedE
 from shared.domain.executions import Execution
 from shared.ports.actions import ActionContext, ActionError, Completed, Pending
 from shared.ports.documents import EXECUTIONS
-from shared.services.callbacks import PATH, Called
-from shared.services.sealing import Addresses
+from shared.services.secrets.sealing import Addresses
+from shared.services.steps.callbacks import PATH, Called
 from tests.fakes.actions import Scripted
 from tests.services.conftest import Workshop
 from tests.stores import BOTH_STORES

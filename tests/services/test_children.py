@@ -14,9 +14,9 @@ from shared.modules.children import RunIntent
 from shared.ports.actions import ActionError, Completed
 from shared.ports.children import ChildRefusedError
 from shared.ports.documents import EXECUTIONS, TENANCY, Delete, Patch, Query
-from shared.services.attempts import AttemptRecord
 from shared.services.callers import Caller
-from shared.services.runs import Runs
+from shared.services.executions.runs import Runs
+from shared.services.steps.attempts import AttemptRecord
 from tests.services.conftest import Workshop, caller
 from tests.stores import BOTH_STORES
 

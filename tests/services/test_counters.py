@@ -12,8 +12,8 @@ import pytest
 from localhost.sqlite.documents import SqliteDocuments
 from shared.domain.stats import COUNTED
 from shared.ports.events import CloudEvent
-from shared.services import counters as subject
-from shared.services.counters import Counters
+from shared.services.delivery import counters as subject
+from shared.services.delivery.counters import Counters
 from tests.fakes.clock import FrozenClock
 from tests.services.conftest import caller
 

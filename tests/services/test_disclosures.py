@@ -22,8 +22,8 @@ from shared.modules.http import HttpRequest
 from shared.ports.actions import ActionContext, ActionError, Completed, Pending
 from shared.ports.documents import TENANCY
 from shared.security.egress import EgressPolicy
-from shared.services.disclosures import BYTES_OF_TENANT, MEMORY
-from shared.services.secret_values import SecretValues
+from shared.services.secrets.values import SecretValues
+from shared.services.steps.disclosures import BYTES_OF_TENANT, MEMORY
 from tests.fakes.actions import Scripted
 from tests.fakes.documents import LaggingDocuments
 from tests.leaks import leaks

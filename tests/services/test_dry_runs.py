@@ -17,7 +17,7 @@ from shared.modules.http import HttpRequest
 from shared.ports.actions import Completed
 from shared.ports.documents import EXECUTIONS
 from shared.security.egress import EgressPolicy
-from shared.services.relay import Relay
+from shared.services.delivery.relay import Relay
 from tests.fakes.actions import Scripted
 from tests.fakes.events import FlakyEvents
 from tests.services.conftest import Workshop

@@ -16,7 +16,7 @@ from shared.domain.executions import ExecutionFilter
 from shared.domain.intents import NewIntent
 from shared.domain.previews import plan_hash
 from shared.ports.documents import EXECUTIONS
-from shared.services.runs import Runs
+from shared.services.executions.runs import Runs
 from tests.services.conftest import Workshop, caller
 
 STEP = {"id": "a", "action": "act"}

@@ -6,7 +6,7 @@ import pytest
 
 from shared.domain.executions import Execution
 from shared.ports.actions import ActionError, Completed, Pending
-from shared.services.items import Item, gathered
+from shared.services.steps.items import Item, gathered
 from tests.services.conftest import Workshop
 from tests.stores import BOTH_STORES
 

@@ -10,7 +10,7 @@ from shared.domain.errors import BadCursorError, ConflictError, NotFoundError, V
 from shared.domain.intents import Intent, IntentFilter, NewIntent, NewVersion
 from shared.ports.actions import Completed
 from shared.ports.documents import REGISTRY
-from shared.services.chains import FIRST_LINK, record_of
+from shared.services.audit.chains import FIRST_LINK, record_of
 from tests.services.conftest import Workshop, caller
 from tests.stores import BOTH_STORES
 

@@ -12,8 +12,8 @@ from shared.domain.retrying import Retrial
 from shared.modules.children import RunIntent
 from shared.ports.actions import Completed
 from shared.ports.documents import TENANCY, Patch
-from shared.services.retention import Retention
-from shared.services.tickets import PARTITION
+from shared.services.executions.tickets import PARTITION
+from shared.services.upkeep.retention import Retention
 from tests.services.conftest import Workshop, caller
 from tests.services.queue import check_counts, heads, running, stored
 from tests.stores import BOTH_STORES

@@ -19,10 +19,10 @@ from shared.domain.members import MAX_ATTRIBUTES, MAX_ELEMENTS, MAX_TEXT, NewMem
 from shared.domain.paging import Cursors
 from shared.ports.documents import TENANCY, Container, Document, Documents, Operation
 from shared.security.scope import TenantScope
-from shared.services.chains import Chains
-from shared.services.members import Members
-from shared.services.membership import PARTITION
-from shared.services.quotas import Room
+from shared.services.audit.chains import Chains
+from shared.services.tenancy.members import Members
+from shared.services.tenancy.membership import PARTITION
+from shared.services.tenancy.quotas import Room
 from shared.services.watched import WatchedDocuments
 from tests.fakes.documents import Killed, Moment
 from tests.services.bench import ISSUER, Bench, open_bench

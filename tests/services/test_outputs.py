@@ -12,8 +12,8 @@ from shared.domain.executions import Execution
 from shared.domain.intents import NewIntent
 from shared.ports.actions import Completed
 from shared.ports.documents import EXECUTIONS
-from shared.services.loads import LOADED_BYTES, Loads
-from shared.services.packing import CHUNK, INLINE_BYTES, pack, store_chunks
+from shared.services.steps.loads import LOADED_BYTES, Loads
+from shared.services.steps.packing import CHUNK, INLINE_BYTES, pack, store_chunks
 from tests.fakes.documents import InterruptedDocuments, Killed, Moment
 from tests.services.conftest import Workshop, caller
 from tests.stores import BOTH_STORES

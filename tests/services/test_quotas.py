@@ -17,8 +17,8 @@ from shared.domain.policies import NewPolicy
 from shared.domain.schedules import NewSchedule
 from shared.domain.subscriptions import NewSubscription
 from shared.ports.actions import Completed
-from shared.services.chains import Chains
-from shared.services.members import Members
+from shared.services.audit.chains import Chains
+from shared.services.tenancy.members import Members
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments
 from tests.services.conftest import Workshop, composed

@@ -17,7 +17,7 @@ from shared.domain.metrics import LEASES_UNCOUNTED
 from shared.domain.rates import RateLimits
 from shared.ports.documents import COUNTERS, Container, Document, Documents, Operation, Query
 from shared.security.scope import TenantScope
-from shared.services import rates as subject
+from shared.services.tenancy import rates as subject
 from shared.services.watched import WatchedDocuments
 from tests.fakes.clock import START, FrozenClock
 from tests.fakes.documents import InterruptedDocuments, Moment

@@ -8,7 +8,7 @@ from shared.domain.errors import ConflictError, DocumentStaleError, UnavailableE
 from shared.domain.intents import Intent, NewVersion
 from shared.ports.actions import Completed
 from shared.ports.documents import REGISTRY, Patch
-from shared.services.references import REFERRERS, References
+from shared.services.registry.references import REFERRERS, References
 from tests.services.conftest import Workshop
 from tests.services.test_intents import made, stored
 from tests.stores import BOTH_STORES

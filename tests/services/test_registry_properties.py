@@ -16,7 +16,7 @@ from shared.domain.intents import Amendment, Intent, NewVersion
 from shared.domain.patches import json_patch
 from shared.domain.times import rfc3339
 from shared.ports.documents import REGISTRY
-from shared.services.chains import record_of
+from shared.services.audit.chains import record_of
 from tests.services.conftest import Workshop
 from tests.services.test_intents import made
 from tests.stores import BOTH_STORES

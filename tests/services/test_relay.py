@@ -16,9 +16,9 @@ from shared.ports.actions import Completed
 from shared.ports.documents import EXECUTIONS, REGISTRY, TENANCY, Documents, Query
 from shared.ports.events import MAX_EVENT_BYTES
 from shared.security.scope import TenantScope
-from shared.services.directory import DIRECTORY
+from shared.services.delivery.relay import MAX_RESULT, PARKED, Relay, UnmappableError, cloud_event
 from shared.services.records import event
-from shared.services.relay import MAX_RESULT, PARKED, Relay, UnmappableError, cloud_event
+from shared.services.tenancy.directory import DIRECTORY
 from tests.fakes.clock import START, FrozenClock
 from tests.fakes.events import FlakyEvents
 from tests.fakes.telemetry import RecordedTelemetry

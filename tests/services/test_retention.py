@@ -15,11 +15,11 @@ from shared.domain.times import rfc3339
 from shared.ports.actions import Completed
 from shared.ports.documents import EXECUTIONS, TENANCY, Query
 from shared.security.scope import TenantScope
-from shared.services import retention
-from shared.services.audit import Audit, AuditFilter
-from shared.services.directory import DIRECTORY
-from shared.services.retention import Retention
-from shared.services.tenants import Tenants
+from shared.services.audit.audit import Audit, AuditFilter
+from shared.services.tenancy.directory import DIRECTORY
+from shared.services.tenancy.tenants import Tenants
+from shared.services.upkeep import retention
+from shared.services.upkeep.retention import Retention
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments, Killed
 from tests.services.conftest import Workshop, composed

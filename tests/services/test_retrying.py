@@ -23,7 +23,7 @@ from shared.modules.children import RunIntent
 from shared.ports.actions import ActionError, Completed
 from shared.ports.documents import EXECUTIONS, Documents
 from shared.security.principals import Origin
-from shared.services.retry_orders import Order
+from shared.services.executions.retry_orders import Order
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments, Killed, Moment
 from tests.services.conftest import Workshop, caller, composed

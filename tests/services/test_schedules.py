@@ -17,7 +17,7 @@ from shared.domain.errors import (
 from shared.domain.intents import NewIntent, NewVersion
 from shared.domain.schedules import NewSchedule
 from shared.ports.documents import EXECUTIONS, TENANCY, Patch, Replace
-from shared.services import schedules
+from shared.services.schedules import schedules
 from tests.fakes.documents import Killed
 from tests.services.bench import ISSUER, STEP, Bench, open_bench
 from tests.services.conftest import caller

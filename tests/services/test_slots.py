@@ -14,7 +14,7 @@ import pytest
 from shared.domain.errors import ConflictError, QuantumError, QuotaExceededError, UnavailableError
 from shared.domain.intents import IntentFilter, NewIntent, NewVersion
 from shared.ports.documents import REGISTRY, TENANCY, Container, Delete, Query
-from shared.services.slots import BOOK, MAX_MOVE, PARTITION, SLOT, UNDER_WAY
+from shared.services.registry.slots import BOOK, MAX_MOVE, PARTITION, SLOT, UNDER_WAY
 from tests.fakes.documents import Killed, LaggingDocuments, Moment
 from tests.services.conftest import composed
 from tests.services.test_quotas import STEPS, Town, town

@@ -11,8 +11,8 @@ from shared.domain.errors import TenantSuspendedError
 from shared.domain.schedules import Firing
 from shared.ports.actions import Completed, Pending
 from shared.ports.documents import TENANCY, Patch
-from shared.services.steps import HELD_SECONDS
-from shared.services.tenants import TENANT, Tenants
+from shared.services.steps.steps import HELD_SECONDS
+from shared.services.tenancy.tenants import TENANT, Tenants
 from tests.services.bench import ISSUER, Bench, open_bench
 from tests.services.conftest import Workshop
 from tests.services.test_streams import tailed

@@ -8,8 +8,8 @@ from shared.domain.intents import NewIntent
 from shared.domain.tenants import MAX_ENTRIES, TenantSettings
 from shared.ports.actions import Completed
 from shared.ports.documents import TENANCY, Create
-from shared.services.chains import Chains
-from shared.services.tenant_settings import LIFE, Configuration
+from shared.services.audit.chains import Chains
+from shared.services.tenancy.settings import LIFE, Configuration
 from tests.services.conftest import Workshop, caller
 from tests.stores import BOTH_STORES
 

@@ -6,7 +6,7 @@ from shared.domain.errors import NotExecutableError, ValidationFailedError
 from shared.domain.intents import NewIntent, NewVersion
 from shared.domain.validation.subject import Sent
 from shared.ports.actions import Completed
-from shared.services.validation import FEW_STEPS
+from shared.services.registry.validation import FEW_STEPS
 from tests.services.conftest import Workshop, caller
 from tests.services.test_intents import stored
 from tests.stores import BOTH_STORES

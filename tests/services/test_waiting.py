@@ -8,7 +8,7 @@ from shared.domain.executions import Execution
 from shared.domain.intents import NewIntent
 from shared.domain.waiting import Waiting
 from shared.ports.actions import ActionError, Completed, Pending
-from shared.services.waiting import SHOWN
+from shared.services.executions.waiting import SHOWN
 from tests.services.conftest import Workshop
 from tests.stores import BOTH_STORES
 

@@ -7,7 +7,7 @@ PROGRAM = """
 import sys
 from shared.modules.catalogue import BuiltInActions
 from shared.security.egress import EgressPolicy
-from shared.services.warmup import WarmUp
+from shared.services.upkeep.warmup import WarmUp
 
 warm_up = WarmUp(BuiltInActions(egress=EgressPolicy(), approvals=None).actions())
 print([name for name in ("httpx", "jsonschema", "referencing") if name in sys.modules])

@@ -18,13 +18,13 @@ from shared.ports.documents import TENANCY, Query
 from shared.ports.events import CloudEvent
 from shared.security.egress import EgressPolicy
 from shared.security.webhooks import signed_headers
+from shared.services.audit.chains import Chains
 from shared.services.callers import Caller
-from shared.services.chains import Chains
-from shared.services.quotas import Room
-from shared.services.sealing import Sealer
-from shared.services.subscriptions import LIFE, PARTITION, Subscriptions
-from shared.services.tenants import Tenants
-from shared.services.webhooks import KEPT, ORCHESTRATOR, RetryPolicy, Webhooks
+from shared.services.delivery.subscriptions import LIFE, PARTITION, Subscriptions
+from shared.services.delivery.webhooks import KEPT, ORCHESTRATOR, RetryPolicy, Webhooks
+from shared.services.secrets.sealing import Sealer
+from shared.services.tenancy.quotas import Room
+from shared.services.tenancy.tenants import Tenants
 from tests.fakes.clock import START, FrozenClock
 from tests.fakes.orchestrations import RecordedOrchestrations
 from tests.fakes.webhooks import ScriptedReceiver

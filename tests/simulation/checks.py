@@ -8,7 +8,7 @@ from typing import Any
 from functions.wire.verification import Verification
 from shared.domain.times import rfc3339
 from shared.ports.documents import EXECUTIONS, TENANCY
-from shared.services.audit import AuditFilter
+from shared.services.audit.audit import AuditFilter
 from tests.simulation.laws import Execution
 from tests.simulation.play import ACME, SECRET, Play, VirtualClock, member
 from tests.simulation.scenario import intent_name

@@ -35,8 +35,8 @@ from shared.domain.rates import RateLimits
 from shared.ports.adapters import Adapters
 from shared.ports.documents import EXECUTIONS, REGISTRY, Container, Document, Documents, Operation
 from shared.security.scope import TenantScope
+from shared.services.delivery.webhooks import ORCHESTRATOR
 from shared.services.watched import WatchedDocuments
-from shared.services.webhooks import ORCHESTRATOR
 from shared.settings import Settings
 from tests.fakes.clock import FrozenClock
 from tests.fakes.contexts import KeptContexts

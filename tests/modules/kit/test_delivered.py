@@ -13,7 +13,7 @@ from shared.domain.intents import NewIntent
 from shared.domain.steps import RUN_INTENT
 from shared.modules.core import Transform
 from shared.ports.documents import Container
-from shared.services.steps import Steps
+from shared.services.steps.steps import Steps
 from tests.fakes.documents import InterruptedDocuments, Killed, Moment
 from tests.modules.kit.specimen import MOST_LOOKS, Specimen, Surroundings
 from tests.modules.kit.specimens import SPECIMENS

@@ -1,0 +1,1 @@
+"""What leaves the platform by itself: events to the hub, webhooks to subscribers, counts to dashboards."""

@@ -1,0 +1,1 @@
+"""Executions as wholes: begun, told how they stand, steered, held back by limits, retried, ended."""

@@ -1,0 +1,1 @@
+"""Modules: which actions there are, built in and of tenants."""

@@ -1,0 +1,360 @@
+"""The use cases of modules: those that are built in are told, and a tenant's own are kept.
+
+A module is a document in its tenant's partition ``modules``, beside its versions and the chain of the audit
+records. Whoever puts another manifest, or another endpoint, makes a version; executions go on with that
+which their plan has. Versions stay for as long as the module does, ``MOST_VERSIONS`` of them at most: then
+the oldest goes that no execution may run.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from shared.domain.errors import (
+    ConflictError,
+    DocumentError,
+    FieldError,
+    NotFoundError,
+    UnavailableError,
+    ValidationFailedError,
+)
+from shared.domain.manifest_rules import module_errors
+from shared.domain.manifests import ModuleVersion, NewModule
+from shared.domain.modules import Module
+from shared.domain.paging import Cursors
+from shared.domain.times import rfc3339
+from shared.ports.actions import Catalogue
+from shared.ports.clock import Clock
+from shared.ports.documents import (
+    TENANCY,
+    Create,
+    Delete,
+    Document,
+    Documents,
+    Operation,
+    Query,
+    Replace,
+    Where,
+)
+from shared.ports.modules import RemoteModules
+from shared.security.scope import TenantScope
+from shared.security.webhooks import GENERATED_BYTES, spelled_secret
+from shared.services.audit.chains import Act, Chain, Chains
+from shared.services.callers import Caller
+from shared.services.etags import IfMatch, require_match
+from shared.services.modules.manuals import built_in_modules, remote_module
+from shared.services.modules.store import (
+    MODULE,
+    PARTITION,
+    RETIRED,
+    VERSION,
+    ModuleStore,
+    document_id,
+    version_id,
+)
+from shared.services.modules.uses import ModuleUses
+from shared.services.receipts import Record, once
+from shared.services.tenancy.quotas import Room
+
+QUOTA: Final = "modules"
+BOTH_KEYS: Final = timedelta(days=1)
+"""For how long calls are signed with the key before, too, once there is another."""
+ATTEMPTS: Final = 5
+"""Of a change that others' changes get in the way of."""
+
+_AUDITED: Final = ("name", "version", "endpoint", "hash", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What modules are kept with."""
+
+    documents: Documents
+    store: ModuleStore
+    catalogue: Catalogue
+    remote: RemoteModules
+    chains: Chains
+    cursors: Cursors
+    clock: Clock
+    room: Room
+    url_refusal: Callable[[str], str | None]
+    """Why a URL may not be called, as far as the URL itself tells; None if it may."""
+
+
+class _UnchangedError(ConflictError):
+    """The module is as it shall be: by an earlier delivery of the same request, or by another."""
+
+    def __init__(self, document: Document) -> None:
+        super().__init__("the module is that already")
+        self.document = document
+
+
+class Modules:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._built_in = built_in_modules(parts.catalogue)
+        self._uses = ModuleUses(parts.documents)
+
+    async def list(
+        self, caller: Caller, *, limit: int = 50, cursor: str | None = None
+    ) -> tuple[Sequence[Module], str | None]:
+        """A page of the modules by name, and the cursor of the next.
+
+        Raises:
+            BadCursorError: ``cursor`` was not made by this list.
+        """
+        cursors, of = self._parts.cursors, [caller.scope.tenant_id, "modules"]
+        after = cursors.open(cursor, of=of) if cursor else ""
+        where = [Where(("name",), ">", after)] if after else []
+        query = Query(
+            TENANCY, MODULE, partition=PARTITION, where=where, order=[(("name",), "asc")], limit=limit + 1
+        )
+        own = {
+            one.body["name"]: one for one in (await self._parts.documents.query(caller.scope, query)).items
+        }
+        names = sorted({*own, *(name for name in self._built_in if name > after)})
+        shown = [
+            await self._told(caller.scope, own[name]) if name in own else self._built_in[name]
+            for name in names[:limit]
+        ]
+        return shown, cursors.seal(names[limit - 1], of=of) if len(names) > limit else None
+
+    async def get(self, caller: Caller, name: str) -> Module:
+        """The module of that name: what it can do, and, of the tenant's own, how its endpoint stands.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        if (built_in := self._built_in.get(name)) is not None:
+            return built_in
+        return await self._told(caller.scope, await self._existing(caller.scope, name))
+
+    async def put(
+        self, caller: Caller, name: str, new: NewModule, *, if_match: IfMatch = None
+    ) -> tuple[Module, str | None]:
+        """Make the module, or a version of it; and the key that was made for it, the only time it is seen.
+
+        To put it as it is changes nothing.
+
+        Raises:
+            ValidationFailedError: it breaks rules; all of them are listed.
+            StaleError: its state is none of ``if_match``.
+            QuotaExceededError: the tenant has as many modules as it may have.
+            ConflictError: too many of its versions may yet run.
+        """
+        self._check(name, new)
+
+        async def done(record: Record) -> tuple[Module, str | None]:
+            document = await self._existing(caller.scope, name)
+            mine = record["before"] is None and document.body["updated_at"] == record["created_at"]
+            return await self._told(caller.scope, document), self._key(
+                caller.scope, document
+            ) if mine else None
+
+        work = self._put(caller, name, new, if_match)
+        try:
+            return await once(self._parts.documents, _chain(caller.scope), caller.turn, work, done=done)
+        except _UnchangedError as unchanged:
+            return await self._told(caller.scope, unchanged.document), None
+
+    def _check(self, name: str, new: NewModule) -> None:
+        errors = list(module_errors(name, new.endpoint, new.manifest, built_in=self._built_in))
+        if (why := self._parts.url_refusal(new.endpoint)) is not None:
+            message = f"{why}; name a public address, or ask an operator"
+            errors.append(FieldError("/endpoint", "EGRESS", message))
+        if errors:
+            raise ValidationFailedError(errors=errors)
+
+    async def _put(
+        self, caller: Caller, name: str, new: NewModule, if_match: IfMatch
+    ) -> tuple[Module, str | None]:
+        scope, now = caller.scope, self._parts.clock.now()
+        for _ in range(ATTEMPTS):
+            entry = await self._parts.store.entry(scope, name)
+            before = entry if entry and entry.body["kind"] == MODULE else None
+            require_match(before, if_match)
+            version = ModuleVersion(
+                name, entry.body["version"] + 1 if entry else 1, new.endpoint, new.manifest
+            )
+            if before and before.body["hash"] == version.hash:
+                raise _UnchangedError(before)
+            key = None if before else spelled_secret(secrets.token_bytes(GENERATED_BYTES))
+            body = self._body(caller, version, before, key, now)
+            operations = [
+                Replace(body, if_match=entry.etag) if entry else Create(body),
+                Create(_version(version)),
+                *await self._uses.worn_out(scope, name),
+            ]
+            stored = await self._commit(
+                caller, "module.put", before, body, operations, now, new=before is None
+            )
+            if stored is not None:
+                return await self._told(scope, stored), key
+        raise UnavailableError
+
+    def _body(
+        self, caller: Caller, version: ModuleVersion, before: Document | None, key: str | None, now: datetime
+    ) -> dict[str, Any]:
+        at, who = rfc3339(now), caller.principal.name
+        made = {"created_at": at, "created_by": who, "key": 1}
+        if before is not None:
+            made = {field: before.body[field] for field in made} | {"keys": before.body["keys"]}
+        else:
+            made["keys"] = {"current": self._sealed(caller.scope, version.name, str(key)), **_NO_OTHER}
+        return {
+            "id": document_id(version.name),
+            "kind": MODULE,
+            "name": version.name,
+            "version": version.version,
+            "endpoint": version.endpoint,
+            "hash": version.hash,
+            "updated_at": at,
+            "updated_by": who,
+            **made,
+        }
+
+    async def rotate(self, caller: Caller, name: str) -> tuple[Module, str | None]:
+        """Give the module another key, which is seen this once; for a day calls are signed with both.
+
+        Raises:
+            NotFoundError: the tenant has none of that name.
+        """
+
+        async def done(record: Record) -> tuple[Module, str | None]:
+            document = await self._existing(caller.scope, name)
+            mine = document.body["updated_at"] == record["created_at"]
+            return await self._told(caller.scope, document), self._key(
+                caller.scope, document
+            ) if mine else None
+
+        work = self._rotate(caller, name)
+        return await once(self._parts.documents, _chain(caller.scope), caller.turn, work, done=done)
+
+    async def _rotate(self, caller: Caller, name: str) -> tuple[Module, str | None]:
+        scope, now = caller.scope, self._parts.clock.now()
+        for _ in range(ATTEMPTS):
+            before = await self._existing(scope, name)
+            key = spelled_secret(secrets.token_bytes(GENERATED_BYTES))
+            body = {
+                **before.body,
+                "key": before.body["key"] + 1,
+                "keys": {
+                    "current": self._sealed(scope, name, key),
+                    "previous": before.body["keys"]["current"],
+                    "previous_until": rfc3339(now + BOTH_KEYS),
+                },
+                "updated_at": rfc3339(now),
+                "updated_by": caller.principal.name,
+            }
+            change = Replace(body, if_match=before.etag)
+            stored = await self._commit(caller, "module.rotate-key", before, body, [change], now)
+            if stored is not None:
+                return await self._told(scope, stored), key
+        raise UnavailableError
+
+    async def delete(self, caller: Caller, name: str, *, if_match: IfMatch = None) -> None:
+        """Delete the module with its versions.
+
+        What is stored at the same moment, and names it, is not seen; its steps find no module.
+
+        Raises:
+            NotFoundError: the tenant has none of that name.
+            StaleError: its state is none of ``if_match``.
+            ConflictError: active intents name it, or executions may yet run it.
+        """
+
+        async def done(_: Record) -> None:
+            return None
+
+        work = self._delete(caller, name, if_match)
+        await once(self._parts.documents, _chain(caller.scope), caller.turn, work, done=done)
+
+    async def _delete(self, caller: Caller, name: str, if_match: IfMatch) -> None:
+        scope = caller.scope
+        for _ in range(ATTEMPTS):
+            before = await self._existing(scope, name)
+            require_match(before, if_match)
+            await self._uses.require_unused(scope, name)
+            remains = {
+                "id": document_id(name),
+                "kind": RETIRED,
+                "name": name,
+                "version": before.body["version"],
+            }
+            operations: list[Operation] = [Replace(remains, if_match=before.etag)]
+            operations += [Delete(one.body["id"]) for one in await self._uses.versions(scope, name)]
+            now = self._parts.clock.now()
+            if await self._commit(caller, "module.delete", before, None, operations, now) is not None:
+                return
+        raise UnavailableError
+
+    async def _commit(
+        self,
+        caller: Caller,
+        action: str,
+        before: Document | None,
+        after: Mapping[str, Any] | None,
+        operations: Sequence[Operation],
+        now: datetime,
+        *,
+        new: bool = False,
+    ) -> Document | None:
+        """Store a change with its audit record; what is stored first, or None if another came first.
+
+        Both are of the same time, by which a request that comes again knows what it made.
+        """
+        parts, chain = self._parts, _chain(caller.scope)
+        act = Act(action, caller.origin, _audited(before.body if before else None), _audited(after))
+        record = await parts.chains.linked(parts.documents, chain, act, now=now)
+        if new:
+            await parts.room.require(caller.scope, QUOTA)
+        try:
+            stored = await parts.documents.transact(
+                caller.scope, container=TENANCY, partition=PARTITION, operations=[*operations, *record]
+            )
+        except DocumentError:
+            return None
+        return stored[0]
+
+    async def _told(self, scope: TenantScope, document: Document) -> Module:
+        body = document.body
+        version = await self._parts.store.version(scope, body["name"], body["version"])
+        if version is None:
+            raise UnavailableError  # it was stored with its head, and cannot be seen yet
+        return remote_module(version, document, self._parts.remote.circuit(scope, version.endpoint))
+
+    def _key(self, scope: TenantScope, document: Document) -> str:
+        return self._parts.store.keys(scope, document.body, self._parts.clock.now())[0]
+
+    def _sealed(self, scope: TenantScope, name: str, key: str) -> str:
+        return self._parts.store.sealer.seal(key, place=self._parts.store.place(scope, name))
+
+    async def _existing(self, scope: TenantScope, name: str) -> Document:
+        document = await self._parts.store.head(scope, name)
+        if document is None:
+            raise NotFoundError(f"There is no module {name!r}")
+        return document
+
+
+_NO_OTHER: Final[Mapping[str, None]] = {"previous": None, "previous_until": None}
+
+
+def _chain(scope: TenantScope) -> Chain:
+    return Chain(scope, TENANCY, PARTITION)
+
+
+def _version(version: ModuleVersion) -> dict[str, Any]:
+    return {
+        "id": version_id(version.name, version.version),
+        "kind": VERSION,
+        "name": version.name,
+        "version": version.version,
+        "endpoint": version.endpoint,
+        "manifest": version.manifest.to_json(),
+    }
+
+
+def _audited(body: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if body is None else {field: body[field] for field in _AUDITED}

@@ -1,0 +1,1 @@
+"""Schedules, and what they execute when their time has come."""

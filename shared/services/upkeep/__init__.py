@@ -1,0 +1,1 @@
+"""What the platform does for itself: forgetting, erasing, exporting, telling whether it is well."""
