@@ -22,6 +22,7 @@ MADE: Final = (
     "<!-- Made by scripts/reference.py; change the route or the model, and run `make reference`. -->\n\n"
 )
 NOUNS: Final = {
+    "approvals": "what people are asked, and what they decided",
     "audit": "who did what, and proof that nothing of it was altered",
     "callbacks": "where services that steps wait for say how it went",
     "contexts": "uploaded archives that images are built from",

@@ -1,8 +1,17 @@
 """The HTTP routes of approvals; a part of the table in ``table.py``."""
 
 from functions.routes.route import Route
-from quantum.contract.approvals import ApprovalDecided, DecideApproval
+from quantum.contract.approvals import ApprovalDecided, ApprovalPage, ApprovalQuery, DecideApproval
 
+LIST_APPROVALS = Route(
+    name="list_approvals",
+    method="GET",
+    path="v1/approvals",
+    summary="List what waits for people's word, the longest wait first, or what they decided",
+    operation="executions.read",
+    query=ApprovalQuery,
+    response=ApprovalPage,
+)
 APPROVE_STEP = Route(
     name="approve_step",
     method="POST",

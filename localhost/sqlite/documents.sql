@@ -69,6 +69,12 @@ CREATE INDEX IF NOT EXISTS executions_by_parent
         coalesce(created_at, -9e999), partition, id
     )
     WHERE container = 'executions' AND kind = 'execution';
+CREATE INDEX IF NOT EXISTS approvals_by_status
+    ON documents (
+        tenant_id, coalesce(json_extract(body, '$."approval"."status"'), -9e999),
+        coalesce(json_extract(body, '$."approval"."since"'), -9e999), partition, id
+    )
+    WHERE container = 'executions' AND kind = 'approval';
 CREATE INDEX IF NOT EXISTS nudges_by_time
     ON documents (tenant_id, coalesce(created_at, -9e999), partition, id)
     WHERE container = 'executions' AND kind = 'nudge';

@@ -111,7 +111,7 @@ class Client:
     def approvals(self) -> "Approvals":
         from quantum.client.resources.approvals import Approvals
 
-        return Approvals(self._transport, self.executions)
+        return Approvals(self._transport)
 
     @cached_property
     def schedules(self) -> "Schedules":

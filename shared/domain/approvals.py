@@ -12,7 +12,7 @@ APPROVAL: Final = "approval"
 """The action that asks, and the kind of the documents with what it asks."""
 
 type Verdict = Literal["approved", "rejected"]
-type ApprovalStatus = Literal["waiting", "approved", "rejected"]
+type ApprovalStatus = Literal["waiting", "approved", "rejected", "withdrawn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ class Approval:
         plan_hash: of the execution's plan: what is decided is that and nothing else.
         executed_by: who executed.
         until: when it expires; None: never.
-        ended: when it was decided; None: it waits.
+        status: ``withdrawn`` if the execution ended before it was decided.
+        ended: when it was decided or withdrawn; None: it waits.
         expired: whether nobody decided it in time.
     """
 
@@ -111,6 +112,10 @@ class Approval:
         """Itself, decided because its time is over."""
         return replace(self, status=self.question.on_expiry, ended=rfc3339(now), expired=True)
 
+    def withdraw(self, now: datetime) -> "Approval":
+        """Itself, when nobody waits for it any more."""
+        return replace(self, status="withdrawn", ended=rfc3339(now))
+
     def decision_of(self, name: str) -> Decision | None:
         """What that member has decided, if it has."""
         return next((one for one in self.decisions if one.by == name), None)
@@ -118,7 +123,7 @@ class Approval:
     def left_by(self, name: str) -> "Approval":
         """Itself as the decision of that member left it."""
         count = next(number for number, one in enumerate(self.decisions, 1) if one.by == name)
-        if count == len(self.decisions) and not self.expired:
+        if count == len(self.decisions) and not self.expired and self.status != "withdrawn":
             return self
         return replace(self, status="waiting", ended=None, expired=False, decisions=self.decisions[:count])
 
@@ -137,6 +142,16 @@ class Approval:
                 f"{self.question.approvers}"
             )
             raise ForbiddenError(message, policies=["approval:approvers"])
+
+    def awaits(self, name: str, roles: Collection[str], attributes: Mapping[str, Any], now: datetime) -> bool:
+        """Whether that member may decide it, has not, and still can."""
+        if not self.waits or self.overdue(now) or self.decision_of(name) is not None:
+            return False
+        try:
+            self.require_approver(name, roles, attributes)
+        except ForbiddenError:
+            return False
+        return True
 
     def with_decision(self, decision: Decision) -> "Approval":
         """Itself with one more decision; the last that it needs decides it.
@@ -185,3 +200,30 @@ class Approval:
                 "decisions": tuple(Decision(**one) for one in data["decisions"]),
             }
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalFilter:
+    """Which approvals: those that all of this holds for.
+
+    ``intent`` is a name (every version) or an id (that version); ``mine`` leaves those that wait for the word
+    of whoever asks.
+    """
+
+    status: ApprovalStatus = "waiting"
+    intent: str | None = None
+    mine: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An approval in a list, with its place.
+
+    Attributes:
+        may_decide: whether it waits for the word of whoever lists it.
+    """
+
+    execution_id: str
+    intent_id: str
+    approval: Approval
+    may_decide: bool

@@ -116,6 +116,8 @@ class ApprovalAction(Action):
             until = parse_rfc3339(approval.until) if approval.until else None
             left = (until - context.clock.now()).total_seconds() if until else MAX_WAIT
             return Pending(left, _TOKEN, Waiting("approval", until), own_time=True)
+        if approval.status == "withdrawn":
+            raise ActionError("WITHDRAWN", "its execution ended before anybody decided", retryable=False)
         comments = [one for one in approval.decisions if one.comment]
         if approval.status == "rejected":
             said = "".join(f": {one.comment}" for one in comments if one.decision == "rejected")

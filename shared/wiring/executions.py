@@ -20,6 +20,7 @@ from shared.services.secrets.sealing import Addresses
 from shared.services.steps.approvals import Approvals
 from shared.services.steps.callbacks import Callbacks
 from shared.services.steps.children import Children
+from shared.services.steps.inbox import Inbox
 from shared.services.steps.steps import Parts, Steps
 from shared.wiring.foundation import Foundation
 from shared.wiring.registry import RegistryServices
@@ -38,6 +39,7 @@ class ExecutionServices:
     children: Children
     callbacks: Callbacks
     approvals: Approvals
+    inbox: Inbox
     outputs: Outputs
     schedules: Schedules
     firing_schedules: FiringSchedules
@@ -96,6 +98,13 @@ def execution_services(
         children=children,
         callbacks=callbacks,
         approvals=approvals,
+        inbox=Inbox(
+            documents=documents,
+            runs=base.runs,
+            policies=base.policies,
+            cursors=base.cursors,
+            clock=adapters.clock,
+        ),
         outputs=Outputs(documents),
         schedules=schedules,
         firing_schedules=firing_schedules,

@@ -1,10 +1,8 @@
 """The typed resources against a real host, each through its life."""
 
-import asyncio
 import io
 import json
 import tarfile
-import time
 
 import pytest
 from pydantic import BaseModel
@@ -20,7 +18,6 @@ from quantum.client.errors import (
     UnauthenticatedError,
     ValidationFailedError,
 )
-from quantum.client.resources.approvals import PendingApproval
 from tests.http.modules import MODULE
 
 YES = {"steps": [{"id": "say", "action": "transform", "value": "yes"}], "outputs": {"said": "${{ 1 + 1 }}"}}
@@ -99,26 +96,18 @@ async def test_a_bad_end_is_an_error_with_the_execution_and_is_tried_again(clien
         await client.intents.execute("empty")
 
 
-async def pending(client: Client) -> list[PendingApproval]:
-    """What is asked for, once the execution is known to wait, which is a moment after it asks."""
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        if found := [asked async for asked in client.approvals.pending(intent="asking")]:
-            return found
-        await asyncio.sleep(0.02)
-    return []
-
-
 async def test_approvals_are_found_and_decided(client: Client) -> None:
     await client.intents.create("asking", ASK)
     for decide in (client.approvals.approve, client.approvals.reject):
         started = await client.intents.execute("asking")
         async for event in client.executions.events(started.execution_id):
             if event.type == "approval_requested":
-                (found,) = await pending(client)
+                (found,) = await client.approvals.list(intent="asking", mine=True).all()
                 assert (found.execution_id, found.step) == (started.execution_id, "sign-off")
                 decided = await decide(found.execution_id, found.step, comment="so be it")
                 assert decided.approval.decisions[0].comment == "so be it"
+                (shown,) = await client.approvals.list(intent="asking", status=decided.approval.status).all()
+                assert (shown.approval, shown.may_decide) == (decided.approval, False)
         ended = await client.executions.get(started.execution_id)
         assert ended.status == ("completed" if decided.approval.status == "approved" else "failed")
 

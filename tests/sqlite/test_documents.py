@@ -284,6 +284,24 @@ PLANS: dict[str, tuple[Query, str]] = {
         ),
         "lines_by_number",
     ),
+    "what waits for people": (
+        Query(
+            EXECUTIONS,
+            "approval",
+            where=[Where(("approval", "status"), "=", "waiting"), Where(("intent",), "=", "deploy")],
+            order=[(("approval", "since"), "asc")],
+        ),
+        "approvals_by_status",
+    ),
+    "what people decided": (
+        Query(
+            EXECUTIONS,
+            "approval",
+            where=[Where(("approval", "status"), "=", "approved")],
+            order=[(("approval", "since"), "desc")],
+        ),
+        "approvals_by_status",
+    ),
     "audit chains": (Query(REGISTRY, "audit"), "documents_by_id"),
 }
 

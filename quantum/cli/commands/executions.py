@@ -37,6 +37,16 @@ STEP_COLUMNS = {
     "WHY": lambda step: (step["error"] or {}).get("message") or _waiting(step),
 }
 
+APPROVAL_COLUMNS = {
+    "EXECUTION": field("execution_id"),
+    "INTENT": field("intent_id"),
+    "STEP": field("step"),
+    "ASKS": field("approval", "message"),
+    "SINCE": lambda one: moment("since")(one["approval"]),
+    "HAS": lambda one: f"{one['approval']['have']} of {one['approval']['required']}",
+    "BY": field("created_by"),
+}
+
 
 @app.command("list", epilog="Example: quantum executions list --intent deploy --status failed")
 def list_(
@@ -182,21 +192,23 @@ def reject(context: typer.Context, execution: Id, step: Step = None, comment: Co
     _decide(context, execution, step, comment, approve=False)
 
 
-@app.command(epilog="Example: quantum executions approvals")
-def approvals(context: typer.Context, output: Output = Format.TABLE) -> None:
-    """What waits for people in the tenant."""
+@app.command(epilog="Example: quantum executions approvals --mine")
+def approvals(
+    context: typer.Context,
+    *,
+    mine: Annotated[bool, typer.Option("--mine", help="Only what waits for a word of yours.")] = False,
+    intent: Annotated[str | None, typer.Option(help="Its name, or the id of a version.")] = None,
+    status: Annotated[str | None, typer.Option(help="approved, rejected or withdrawn.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    output: Output = Format.TABLE,
+) -> None:
+    """What waits for people in the tenant, the longest wait first; with a status, what they decided."""
 
     async def find(client: "Client") -> list[dict[str, Any]]:
-        return [
-            {"execution_id": one.execution_id, "intent_id": one.intent_id, "step": one.step}
-            | {"approval": one.approval.model_dump(mode="json")}
-            async for one in client.approvals.pending()
-        ]
+        asked: Any = {"mine": mine or None, "intent": intent, "status": status}
+        return await first(limit, client.approvals.list(**asked, limit=min(limit, 200)))
 
-    columns = {"EXECUTION": field("execution_id"), "INTENT": field("intent_id"), "STEP": field("step")}
-    columns |= {"ASKS": field("approval", "message"), "SINCE": lambda one: moment("since")(one["approval"])}
-    columns |= {"HAS": lambda one: f"{one['approval']['have']} of {one['approval']['required']}"}
-    show(run(context, find), output, columns)
+    show(run(context, find), output, APPROVAL_COLUMNS)
 
 
 def started(context: typer.Context, execution: str, *, watch: bool) -> None:

@@ -96,10 +96,10 @@ DEFINITIONS = (
         EXECUTIONS,
         fields=[
             *[("status",), ("load",), ("intent",), ("intent_id",), ("parent", "execution_id"), ("dry_run",)],
-            ("modules", ELEMENTS),
+            *[("modules", ELEMENTS), ("approval", "status")],
             *_AUDIT,
         ],
-        orders=_by("created_at"),
+        orders=[*_by("created_at"), ((("approval", "since"), "asc"),)],
     ),
     ContainerDefinition(
         TENANCY,

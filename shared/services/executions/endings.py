@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared import logs
+from shared.domain.approvals import APPROVAL
 from shared.domain.dry_runs import unknown_in
 from shared.domain.errors import DocumentExistsError, DocumentStaleError, UnavailableError
 from shared.domain.executions import STEP_TERMINAL_STATUSES, TerminalStatus
@@ -28,6 +29,7 @@ from shared.services.records import event
 from shared.services.steps.attempts import HEAD, OUTPUTS
 from shared.services.steps.items import let_go
 from shared.services.steps.packing import Packed, outputs_path, pack, store_chunks, unstorable
+from shared.services.steps.questions import withdraw_open
 from shared.services.tenancy.quotas import Room
 from shared.workflow.steering import asking
 
@@ -86,6 +88,8 @@ class Endings:
             if payload["status"] != "completed":
                 await catch_up(self._documents, scope, execution_id)
             await self._tell_unrun(scope, execution_id, run, payload)
+            if APPROVAL in run.plan.actions:
+                await withdraw_open(self._documents, scope, execution_id, now=self._clock.now())
             status: TerminalStatus = payload["status"]
             cause = await self._cause(scope, execution_id, run, payload)
             outputs, unknown = None, list[str]()

@@ -38,8 +38,8 @@ from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.registry.intents import Intents
 from shared.services.registry.plans import Plans
-from shared.services.steps.approvals import asked_in
 from shared.services.steps.attempts import HEAD, OUTPUTS
+from shared.services.steps.questions import asked_in
 
 
 class Executions:

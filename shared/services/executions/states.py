@@ -97,7 +97,7 @@ def _waits(head: Mapping[str, Any]) -> bool:
 def conditions_of(matching: ExecutionFilter) -> list[Where]:
     """What holds for the heads of the executions that match."""
     return [
-        *_intent(matching.intent),
+        *of_intent(matching.intent),
         *_status(matching.status),
         *_ended(matching),
         *([Where(("parent", "execution_id"), "=", matching.parent)] if matching.parent else []),
@@ -107,7 +107,8 @@ def conditions_of(matching: ExecutionFilter) -> list[Where]:
     ]
 
 
-def _intent(intent: str | None) -> list[Where]:
+def of_intent(intent: str | None) -> list[Where]:
+    """That they are of the intent (a name: of any version; an id: of that one)."""
     if intent is None:
         return []
     reference = Reference.parse(intent)

@@ -19,11 +19,9 @@ from shared.domain.errors import (
     NotFoundError,
     UnavailableError,
 )
-from shared.domain.executions import TERMINAL_STATUSES
-from shared.domain.steering import terminated
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
-from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Operation, Patch, Path, Query
+from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Operation, Patch
 from shared.ports.telemetry import Carrier
 from shared.security.scope import TenantScope
 from shared.services.audit.chains import Act, Chain, Chains
@@ -33,9 +31,9 @@ from shared.services.executions.runs import Run, Runs
 from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.steps.attempts import HEAD
+from shared.services.steps.questions import awaited, changed, question_id
 from shared.workflow.steering import asking
 
-PAGE: Final = 100
 _ACTS: Final[Mapping[Verdict, str]] = {"approved": "execution.approve", "rejected": "execution.reject"}
 
 
@@ -62,7 +60,7 @@ class Approvals:
                     return approval
                 expired = approval.expire(now)
                 await self._transact(
-                    scope, execution_id, [_change(approval, expired), _decided(expired, now, run.trace)]
+                    scope, execution_id, [changed(approval, expired), _decided(expired, now, run.trace)]
                 )
             except (DocumentExistsError, DocumentStaleError):
                 continue  # somebody else was quicker: look again
@@ -77,10 +75,12 @@ class Approvals:
             step, question, plan_hash=head["plan_hash"], executed_by=head["created_by"], now=now
         )
         body = {
-            "id": _document_id(step),
+            "id": question_id(step),
             "kind": APPROVAL,
             "looks": 0,
             "count": 0,
+            "intent": head["intent"],
+            "intent_id": head["intent_id"],
             "approval": approval.to_json(),
         }
         requested = event(
@@ -97,7 +97,7 @@ class Approvals:
         """How it stands. By a write, which gives back no old state: a nudge is told once."""
         try:
             (document,) = await self._transact(
-                scope, execution_id, [Patch(_document_id(step), increment={("looks",): 1})]
+                scope, execution_id, [Patch(question_id(step), increment={("looks",): 1})]
             )
         except DocumentMissingError:
             return None
@@ -137,7 +137,7 @@ class Approvals:
             if step not in {one.id for one in run.plan.every_step}:
                 raise NotFoundError(f"The execution {execution_id} has no step {step!r}")
             document = await self._documents.read(
-                caller.scope, container=EXECUTIONS, partition=execution_id, id=_document_id(step)
+                caller.scope, container=EXECUTIONS, partition=execution_id, id=question_id(step)
             )
             if document is None:
                 raise ConflictError(f"Step '{step}' does not wait for an approval")
@@ -149,7 +149,9 @@ class Approvals:
                     )
                 return approval.left_by(name)
             approval.require_approver(name, caller.principal.roles, caller.principal.attributes)
-            _require_going_on(head, run, step)
+            if not awaited(head, run, step):
+                message = f"Step '{step}' does not wait any more: the execution is {head['status']}"
+                raise ConflictError(message)
             decision = Decision(verdict, name, rfc3339(self._clock.now()), comment)
             decided = approval.with_decision(decision)
             if await self._store(caller, head, run, approval, decided):
@@ -180,7 +182,7 @@ class Approvals:
         operations: list[Operation] = [
             link,
             *entry.operations,
-            _change(before, after),
+            changed(before, after),
             _decided(after, now, run.trace),
             *([nudge] if nudge else []),
         ]
@@ -212,34 +214,6 @@ class Approvals:
         )
 
 
-async def asked_in(documents: Documents, scope: TenantScope, execution_id: str) -> dict[str, Approval]:
-    """Every approval that the execution has asked for, by step."""
-    found: dict[str, Approval] = {}
-    after: str | None = None
-    while True:
-        query = Query(EXECUTIONS, APPROVAL, partition=execution_id, limit=PAGE, after=after)
-        page = await documents.query(scope, query)
-        for document in page.items:
-            approval = Approval.from_json(document.body["approval"])
-            found[approval.step] = approval
-        if (after := page.after) is None:
-            return found
-
-
-def _document_id(step: str) -> str:
-    return f"{APPROVAL}:{step}"
-
-
-def _change(before: Approval, after: Approval) -> Patch:
-    """From one state to the next, and from no other."""
-    where: dict[Path, Any] = {
-        ("approval", "status"): before.status,
-        ("count",): len(before.decisions),
-    }
-    changes: dict[Path, Any] = {("approval",): after.to_json(), ("count",): len(after.decisions)}
-    return Patch(_document_id(after.step), set=changes, where=where)
-
-
 def _decided(approval: Approval, now: datetime, trace: Carrier) -> Create:
     """The event of the last decision, or of the expiry."""
     data = {"step": approval.step, "approval": approval.shown()}
@@ -251,12 +225,3 @@ def _decided(approval: Approval, now: datetime, trace: Carrier) -> Create:
 
 def _standing(approval: Approval) -> dict[str, Any]:
     return {"status": approval.status, "have": approval.have, "required": approval.question.required}
-
-
-def _require_going_on(head: Mapping[str, Any], run: Run, step: str) -> None:
-    """Let pass a step that its execution waits for; when that is being cancelled, only what runs at last."""
-    status = head["status"]
-    at_last = step in {one.id for one in run.plan.last}
-    ends = status == "cancelling" and (not at_last or terminated(head))
-    if status in TERMINAL_STATUSES or ends:
-        raise ConflictError(f"Step '{step}' does not wait any more: the execution is {status}")

@@ -417,6 +417,15 @@ def _list_executions(actor: Actor, made: Request) -> list[tuple[str, str]]:
     return actor.chance.sample(list(asked.items()), actor.one([0, 0, 1]))
 
 
+def _list_approvals(actor: Actor, _: Request) -> list[tuple[str, str]]:
+    asked = {
+        "intent": actor.one(INTENTS),
+        "status": actor.one(["waiting", "approved", "rejected", "withdrawn"]),
+        "mine": actor.one(["true", "false"]),
+    }
+    return actor.chance.sample(list(asked.items()), actor.one([0, 1, 2]))
+
+
 def _audited(actor: Actor, made: Request) -> list[tuple[str, str]]:
     asked = {
         "intent": actor.one(INTENTS),
@@ -442,6 +451,7 @@ def _list_members(actor: Actor, _: Request) -> list[tuple[str, str]]:
 QUERIES: Final[Mapping[str, Callable[[Actor, Request], list[tuple[str, str]]]]] = {
     "list_intents": _list_intents,
     "list_executions": _list_executions,
+    "list_approvals": _list_approvals,
     "list_audit": _list_audit,
     "verify_audit": _audited,
     "diff_versions": _diff,
