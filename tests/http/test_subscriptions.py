@@ -1,11 +1,16 @@
 """Subscriptions over the wire."""
 
+import itertools
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.http.harness import World
+from shared.ports.documents import TENANCY, Container
+from shared.services.idempotency import LEASE
+from tests.fakes.documents import Killed, Moment
+from tests.http.harness import Stage, World
 from tests.services.test_counters import event
 from tests.services.test_webhooks import event as completed
 
@@ -151,3 +156,28 @@ async def test_days_are_counted_for_dashboards(world: World) -> None:
 )
 async def test_days_that_are_none_are_refused(world: World, query: dict[str, str]) -> None:
     assert (await world.send("viewer", "GET", "/stats", params=query)).status_code == 400
+
+
+async def test_a_secret_whose_request_died_before_its_answer_is_shown_to_the_one_that_repeats_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time goes on between any two looks at the clock."""
+    ticks = itertools.count(1)
+    start = stage.clock.now()
+    monkeypatch.setattr(stage.clock, "now", lambda: start + timedelta(seconds=next(ticks)))
+    request: dict[str, Any] = {"json": BODY, "headers": {"Idempotency-Key": "once"}}
+
+    def die(moment: Moment, container: Container) -> None:
+        if (moment, container) == ("after", TENANCY):
+            raise Killed
+
+    stage.documents.interrupt = die
+    with suppress(Killed):
+        await stage.world.send("admin", "PUT", "/subscriptions/hook", **request)
+    stage.documents.interrupt = None
+    start += LEASE
+    answer = await stage.world.send("admin", "PUT", "/subscriptions/hook", **request)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["secret"].startswith("whsec_")
+    again = await stage.world.send("admin", "PUT", "/subscriptions/hook", json=BODY)
+    assert "secret" not in again.json()

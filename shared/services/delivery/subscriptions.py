@@ -4,6 +4,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from shared.domain.errors import (
@@ -62,12 +63,17 @@ def deliveries_of(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A change of one subscription, for the record: who does what, and in which request."""
+    """A change of one subscription, for the record: who does what, in which request, and when.
+
+    The subscription and its record are of the same time, by which a request that comes again knows what it
+    made.
+    """
 
     scope: TenantScope
     name: str
     action: str
     origin: Origin
+    at: datetime
 
 
 class Subscriptions:
@@ -125,7 +131,7 @@ class Subscriptions:
             raise ValidationFailedError(errors=errors)
 
     async def _put(self, caller: Caller, name: str, new: NewSubscription) -> tuple[Subscription, str | None]:
-        change = _Change(caller.scope, name, "subscription.put", caller.origin)
+        change = _Change(caller.scope, name, "subscription.put", caller.origin, self._clock.now())
         for _ in range(ATTEMPTS):
             before = await self._document(caller.scope, name)
             shown = (
@@ -140,7 +146,7 @@ class Subscriptions:
     def _body(
         self, change: _Change, new: NewSubscription, secret: str | None, before: Document | None
     ) -> dict[str, Any]:
-        now = rfc3339(self._clock.now())
+        now = rfc3339(change.at)
         sealed = (
             self._sealer.seal(secret, place=_place(change.scope, change.name))
             if secret
@@ -199,7 +205,7 @@ class Subscriptions:
         await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
 
     async def _delete(self, caller: Caller, name: str) -> None:
-        change = _Change(caller.scope, name, "subscription.delete", caller.origin)
+        change = _Change(caller.scope, name, "subscription.delete", caller.origin, self._clock.now())
         for _ in range(ATTEMPTS):
             before = await self._existing(caller.scope, name)
             if await self._commit(change, before, None, Delete(name, if_match=before.etag)) is not None:
@@ -259,7 +265,7 @@ class Subscriptions:
 
     async def disable(self, scope: TenantScope, name: str, *, reason: str) -> None:
         """Send nothing more to it until somebody puts it again; the platform's own doing."""
-        change = _Change(scope, name, "subscription.disable", PLATFORM)
+        change = _Change(scope, name, "subscription.disable", PLATFORM, self._clock.now())
         for _ in range(ATTEMPTS):
             before = await self._document(scope, name)
             if before is None or not before.body["enabled"]:
@@ -279,7 +285,7 @@ class Subscriptions:
             _audited(change.name, before.body if before else None),
             _audited(change.name, after),
         )
-        record = await self._chains.linked(self._documents, _chain(change.scope), act, now=self._clock.now())
+        record = await self._chains.linked(self._documents, _chain(change.scope), act, now=change.at)
         if before is None:
             await self._room.require(change.scope, "subscriptions")
         try:
