@@ -10,12 +10,11 @@ from typing import cast
 from shared.ports.actions import Catalogue
 from shared.ports.adapters import Adapters
 from shared.ports.contexts import ContextStore
-from shared.services.steps.approvals import Approvals
 from shared.settings import ADAPTERS, Settings
 from shared.wiring.actions import built_in_actions
 from shared.wiring.builds import BuildServices, build_services
 from shared.wiring.delivery import DeliveryServices, delivery_services
-from shared.wiring.executions import ExecutionServices, execution_services
+from shared.wiring.executions import ExecutionServices, asking_people, execution_services
 from shared.wiring.foundation import Foundation
 from shared.wiring.modules import ModuleServices, module_services
 from shared.wiring.registry import RegistryServices, registry_services
@@ -58,16 +57,10 @@ def compose(
     A ``catalogue`` takes the place of the built-in actions, ``contexts`` that of the build registry.
     """
     base = Foundation.of(adapters, settings)
-    approvals = Approvals(
-        documents=base.documents,
-        chains=base.chains,
-        runs=base.runs,
-        nudges=base.nudges,
-        clock=adapters.clock,
-    )
+    secrets = secret_services(base)
+    approvals = asking_people(base, secrets)
     catalogue = catalogue or built_in_actions(base, approvals)
     tenancy = tenancy_services(base)
-    secrets = secret_services(base)
     modules = module_services(base, catalogue)
     actions = modules.tenant_actions
     registry = registry_services(base, catalogue, tenancy, secrets, actions)

@@ -49,6 +49,18 @@ class ExecutionServices:
     retry_orders: RetryOrders
 
 
+def asking_people(base: Foundation, secrets: SecretServices) -> Approvals:
+    """What the action ``approval`` asks people with."""
+    return Approvals(
+        documents=base.documents,
+        chains=base.chains,
+        runs=base.runs,
+        nudges=base.nudges,
+        disclosures=secrets.disclosures,
+        clock=base.adapters.clock,
+    )
+
+
 def execution_services(
     base: Foundation,
     actions: TenantActions,

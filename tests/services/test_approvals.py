@@ -1,6 +1,8 @@
 """Approvals: asked for once, decided by whom they may be, each decision counted once."""
 
 import asyncio
+import base64
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,11 +12,14 @@ from shared.domain.approvals import Approval, Verdict
 from shared.domain.errors import ConflictError, ForbiddenError, NotFoundError
 from shared.domain.executions import Execution
 from shared.domain.intents import NewIntent
+from shared.domain.secrets import NewSecret
 from shared.modules.approvals import ApprovalAction
+from shared.ports.actions import Completed
 from shared.ports.documents import EXECUTIONS, Query
 from shared.security.principals import Principal
 from shared.security.scope import TenantScope
 from shared.services.callers import Caller
+from tests.leaks import leaks
 from tests.services.conftest import Workshop
 from tests.stores import BOTH_STORES
 
@@ -266,3 +271,33 @@ async def test_a_step_that_asks_again_asks_the_same(workshop: Workshop) -> None:
     assert (again["status"], again["token"]) == ("pending", "asked")
     assert (await step(workshop, execution))["waiting"][0]["until"] == "2026-01-02T03:05:05.000000Z"
     assert (await workshop.types(execution)).count("approval_requested") == 1
+
+
+async def test_neither_the_question_nor_a_comment_is_kept_with_a_secret_of_the_plan(
+    workshop: Workshop,
+) -> None:
+    value = "hunter2-and-more"
+    await workshop.secrets.put(workshop.ada, "TOKEN", NewSecret(value))
+    workshop.catalogue.add("send", lambda *_: Completed({}))
+    execution = await workshop.execute(
+        {"id": "ask", "action": "approval", "message": "with ${{ parameters.note }}?"},
+        {"id": "send", "action": "send", "token": "${{ secrets.TOKEN }}"},
+        note=f"token={value}",
+    )
+    await workshop.attempt(execution, "ask", first=True)
+    approval = await decide(workshop, execution, BOB, comment=f"yes, {base64.b64encode(value.encode())!r}")
+    assert approval.question.message == "with token=***TOKEN***?"
+    assert approval.decisions[0].comment == "yes, b'***TOKEN***=='"
+    assert await decide(workshop, execution, BOB, comment=f"yes, with {value}") == approval
+    await polled(workshop, execution)
+    everything = await workshop.documents.query(workshop.ada.scope, Query(EXECUTIONS, None, limit=1000))
+    kept = [one.body for one in everything.items if one.body["kind"] not in {"execution", "plan"}]
+    assert {"approval", "audit", "event", "step"} <= {body["kind"] for body in kept}
+    record = max(await stored(workshop, "audit"), key=lambda body: body["number"])
+    assert record["after"]["comment"] == "yes, b'***TOKEN***=='"
+    assert not leaks(json.dumps([body for body in kept if not _parameters(body)]), [value])
+
+
+def _parameters(body: Mapping[str, Any]) -> bool:
+    """Whether it is the record of the beginning, which has the parameters, and those are no secrets."""
+    return bool(body["kind"] == "audit" and body["action"] == "execution.create")

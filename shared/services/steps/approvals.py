@@ -7,6 +7,7 @@ decides, the nudge that wakes the step.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ from shared.services.executions.runs import Run, Runs
 from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.steps.attempts import HEAD
+from shared.services.steps.disclosures import Disclosures
 from shared.services.steps.questions import awaited, changed, question_id
 from shared.workflow.steering import asking
 
@@ -39,12 +41,20 @@ _ACTS: Final[Mapping[Verdict, str]] = {"approved": "execution.approve", "rejecte
 
 class Approvals:
     def __init__(
-        self, *, documents: Documents, chains: Chains, runs: Runs, nudges: Nudges, clock: Clock
+        self,
+        *,
+        documents: Documents,
+        chains: Chains,
+        runs: Runs,
+        nudges: Nudges,
+        disclosures: Disclosures,
+        clock: Clock,
     ) -> None:
         self._documents = documents
         self._chains = chains
         self._runs = runs
         self._nudges = nudges
+        self._disclosures = disclosures
         self._clock = clock
 
     async def ask(self, scope: TenantScope, execution_id: str, step: str, question: Question) -> Approval:
@@ -70,7 +80,8 @@ class Approvals:
         self, scope: TenantScope, execution_id: str, run: Run, step: str, question: Question
     ) -> Approval:
         head = await self._head(scope, execution_id)
-        now = self._clock.now()
+        message = await self._disclosures.without(scope, run, question.message)
+        question, now = replace(question, message=message), self._clock.now()
         approval = Approval.asked(
             step, question, plan_hash=head["plan_hash"], executed_by=head["created_by"], now=now
         )
@@ -115,6 +126,7 @@ class Approvals:
             NotFoundError: there is no such execution or step, or it is another tenant's.
             ForbiddenError: the caller may not decide this one.
             ConflictError: the step does not wait for an approval, or the caller has decided otherwise.
+            UnavailableError: the comment cannot be searched for secrets now, or the store cannot be reached.
         """
 
         async def done(_: Record) -> Approval:
@@ -152,6 +164,8 @@ class Approvals:
             if not awaited(head, run, step):
                 message = f"Step '{step}' does not wait any more: the execution is {head['status']}"
                 raise ConflictError(message)
+            if comment is not None:
+                comment = await self._disclosures.without(caller.scope, run, comment)
             decision = Decision(verdict, name, rfc3339(self._clock.now()), comment)
             decided = approval.with_decision(decision)
             if await self._store(caller, head, run, approval, decided):

@@ -174,8 +174,7 @@ class Callbacks:
         run = await self._runs.load(called.scope, called.place.execution_id)
         if run is None:
             return answer
-        redactor = (await self._disclosures.of(called.scope, run)).redactor
-        return Answer(**redactor.json(answer.to_json())) if redactor else answer
+        return Answer(**await self._disclosures.without(called.scope, run, answer.to_json()))
 
     async def _require_same(self, called: Called, answer: Answer) -> None:
         callback = await self._look(called.scope, called.place)

@@ -114,6 +114,14 @@ class Disclosures:
         pairs = [(one.name, one.value) for one in values.values()] if values else []
         return Disclosed(scope, self._values, values, self._redactor(scope, pairs))
 
+    async def without[Said](self, scope: TenantScope, run: Run, said: Said) -> Said:
+        """What somebody else says about the run (JSON), as it may be kept.
+
+        Raises:
+            UnavailableError: the store or the vault cannot be reached.
+        """
+        return (await self.of(scope, run)).redactor.json(said)
+
     def _redactor(self, scope: TenantScope, pairs: list[_Pair]) -> Redactor:
         """Who takes out these and whatever else is known of the tenant."""
         known = self._known.setdefault(scope.tenant_id, _Known())
