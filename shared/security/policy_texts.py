@@ -24,8 +24,10 @@ MAX_FAULTS: Final = 20
 MAX_PROBES: Final = 40
 """Most places of a statement that are tried: each costs a validation of it."""
 
+_BLANK: Final = r"\s\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""What the engine passes over: Unicode's White_Space, which a text that was pasted may have."""
 _TOKEN: Final = re.compile(
-    r'\s+|//[^\n]*|(?P<token>\w+|"(?:\\.|[^"\\\n])*"|::|&&|\|\||[=!<>]=|[^\w\s"])', re.ASCII
+    rf'[{_BLANK}]+|//[^\n]*|(?P<token>\w+|"(?:\\.|[^"\\\n])*"|::|&&|\|\||[=!<>]=|[^\w{_BLANK}"])', re.ASCII
 )
 _OPENING: Final = frozenset("([{")
 _CLOSING: Final = frozenset(")]}")

@@ -35,6 +35,8 @@ def marked(text: str) -> Sequence[str]:
         (f"{ALL};\n{ALL}\nwhen {{ foo(1) }};\n{ALL};", "line 3, column 8: `foo` is not a valid function"),
         (f"{ALL}\nwen {{ true }};", "line 2, column 1: invalid policy condition: wen"),
         ("// nothing", "line 1, column 1: there is no policy in it"),
+        ("\x85\xa0\u2009\u3000", "line 1, column 1: there is no policy in it"),
+        (f"{ALL}\xa0wen {{ true }};", "line 1, column 38: invalid policy condition: wen"),
         (
             "permit (principal == ?principal, action, resource);",
             "line 1, column 1: a policy here has no slots",
