@@ -10,7 +10,7 @@ from functions.routes import schedules as routes
 from functions.wire import schedules as wire
 from functions.wire.pages import page
 from quantum.contract.pages import Paging
-from quantum.contract.schedules import PutSchedule
+from quantum.contract.schedules import PreviewSchedule, PutSchedule
 from shared.bootstrap import Application
 from shared.domain.schedules import NewSchedule
 from shared.domain.times import rfc3339
@@ -24,6 +24,7 @@ def blueprint(platform: Application) -> df.Blueprint:
             routes.GET_SCHEDULE: get,
             routes.PUT_SCHEDULE: put,
             routes.DELETE_SCHEDULE: delete,
+            routes.PREVIEW_SCHEDULE: preview,
         },
     )
 
@@ -41,10 +42,7 @@ async def get(platform: Application, call: Call) -> Response:
 
 async def put(platform: Application, call: Call) -> Response:
     body: PutSchedule = call.body
-    times = {
-        name: rfc3339(time) if time else None for name, time in (("start", body.start), ("end", body.end))
-    }
-    wanted = NewSchedule(**body.model_dump() | times)
+    wanted = NewSchedule(**body.model_dump() | _bounds(body))
     stored = await platform.schedules.put(call.caller, call.name, wanted, if_match=if_match(call.headers))
     return reply(wire.schedule(stored), headers={"ETag": entity_tag(stored.etag)})
 
@@ -52,3 +50,14 @@ async def put(platform: Application, call: Call) -> Response:
 async def delete(platform: Application, call: Call) -> Response:
     await platform.schedules.delete(call.caller, call.name)
     return no_content()
+
+
+async def preview(platform: Application, call: Call) -> Response:
+    body: PreviewSchedule = call.body
+    wanted = NewSchedule(intent="", **body.model_dump() | _bounds(body))
+    return reply({"next_fire_times": platform.schedules.preview(wanted)})
+
+
+def _bounds(body: PutSchedule | PreviewSchedule) -> dict[str, str | None]:
+    given = (("start", body.start), ("end", body.end))
+    return {name: rfc3339(time) if time else None for name, time in given}

@@ -2,7 +2,13 @@
 
 from functions.routes.route import Route
 from quantum.contract.pages import Paging
-from quantum.contract.schedules import PutSchedule, Schedule, SchedulePage
+from quantum.contract.schedules import (
+    PreviewSchedule,
+    PutSchedule,
+    Schedule,
+    SchedulePage,
+    SchedulePreview,
+)
 
 LIST_SCHEDULES = Route(
     name="list_schedules",
@@ -42,4 +48,14 @@ DELETE_SCHEDULE = Route(
     operation="schedules.manage",
     response=None,
     status=204,
+)
+PREVIEW_SCHEDULE = Route(
+    name="preview_schedule",
+    method="POST",
+    path="v1/schedules/preview",
+    summary="Say when a schedule would fire; nothing is kept",
+    operation="schedules.read",
+    body=PreviewSchedule,
+    response=SchedulePreview,
+    problems=(422,),
 )

@@ -53,6 +53,25 @@ class PutSchedule(BaseModel):
     description: str = Field(default="", description="What it is for, in words.")
 
 
+class PreviewSchedule(BaseModel):
+    """When would a schedule fire? Nothing is kept."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    cron: str = Field(description=_CRON, examples=["30 2 * * 1-5"], json_schema_extra=_EXPRESSION)
+    timezone: str = Field(
+        default="UTC", description=_ZONE, examples=["Europe/Berlin"], json_schema_extra=_NAMED
+    )
+    start: Moment | None = Field(default=None, description="It fires at no time before. RFC 3339.")
+    end: Moment | None = Field(default=None, description="It fires at no time after. RFC 3339.")
+
+
+class SchedulePreview(BaseModel):
+    """When a schedule would fire."""
+
+    next_fire_times: list[str] = Field(description="The next five times. RFC 3339, UTC.")
+
+
 class ScheduledExecution(BaseModel):
     """The last execution that a schedule started."""
 

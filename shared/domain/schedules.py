@@ -191,19 +191,23 @@ def _cron(expression: str, zone: str) -> Cron | list[FieldError]:
 
 def schedule_errors(name: str, wanted: NewSchedule) -> list[FieldError]:
     """Everything that is wrong with it, but its intent and parameters."""
-    errors = list(kept_name_errors(name))
-    cron = _cron(wanted.cron, wanted.timezone)
-    if isinstance(cron, list):
-        errors += cron
+    errors = [*kept_name_errors(name), *time_errors(wanted)]
     if not 0 <= wanted.catch_up <= MAX_CATCH_UP:
         errors.append(FieldError("/catch_up", "RANGE", f"from 0 to {MAX_CATCH_UP} missed times are made up"))
+    if len(wanted.description) > MAX_DESCRIPTION:
+        errors.append(FieldError("/description", "TOO_LONG", f"at most {MAX_DESCRIPTION} characters"))
+    return errors
+
+
+def time_errors(wanted: NewSchedule) -> list[FieldError]:
+    """Everything that is wrong with when it fires."""
+    cron = _cron(wanted.cron, wanted.timezone)
+    errors = list(cron) if isinstance(cron, list) else []
     for place, time in (("/start", wanted.start), ("/end", wanted.end)):
         if time and parse_rfc3339(time).year > LAST_YEAR:
             errors.append(FieldError(place, "RANGE", f"no schedule goes beyond the year {LAST_YEAR}"))
     if wanted.start and wanted.end and wanted.end < wanted.start:
         errors.append(FieldError("/end", "RANGE", "the end is before the start"))
-    if len(wanted.description) > MAX_DESCRIPTION:
-        errors.append(FieldError("/description", "TOO_LONG", f"at most {MAX_DESCRIPTION} characters"))
     return errors
 
 

@@ -48,6 +48,7 @@ BODIES: Mapping[str, Any] = {
     "reject_step": {"comment": "not today"},
     "call_back": {"status": "completed", "outputs": {"image": "shop:7"}},
     "put_schedule": {"intent": "deploy", "cron": "@daily"},
+    "preview_schedule": {"cron": "@daily"},
     "put_subscription": {"url": "https://hooks.example.com/", "events": ["*"]},
     "check_policies": {"operation": "intents.read"},
     "put_policy": {"policy": FORBIDS, "description": "for a while"},

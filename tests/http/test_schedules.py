@@ -163,3 +163,31 @@ async def test_each_change_of_a_schedule_is_in_the_audit_trail(world: World) -> 
     trail = (await world.send("admin", "GET", "/audit", params={"principal": "operator@acme"})).json()
     assert [record["action"] for record in trail["items"]] == ["schedule.delete", "schedule.put"]
     assert trail["items"][0]["before"]["cron"] == BODY["cron"]
+
+
+async def test_it_says_when_a_schedule_would_fire_and_keeps_nothing(stage: Stage) -> None:
+    world = stage.world
+    asked = {"cron": "0 9 * * MON#1", "timezone": "Europe/Berlin", "start": "2190-01-01T00:00:00Z"}
+    response = await world.send("viewer", "POST", "/schedules/preview", json=asked)
+    assert response.status_code == 200, response.text
+    assert response.json()["next_fire_times"] == [
+        f"2190-{day}T{hour}:00:00.000000Z"
+        for day, hour in (("01-04", "08"), ("02-01", "08"), ("03-01", "08"), ("04-05", "07"), ("05-03", "07"))
+    ]
+    assert (await world.send("viewer", "GET", "/schedules")).json()["items"] == []
+
+
+async def test_a_preview_names_every_fault_of_its_times(world: World) -> None:
+    asked = {"cron": "0 25 * * *", "timezone": "Berlin", "start": "2030-01-02T00:00:00Z"}
+    asked["end"] = "2030-01-01T00:00:00Z"
+    response = await world.send("viewer", "POST", "/schedules/preview", json=asked)
+    assert response.status_code == 422
+    pointers = [one["pointer"] for one in response.json()["errors"]]
+    assert pointers == ["/cron", "/timezone", "/end"]
+
+
+async def test_a_preview_ends_with_the_schedule(world: World) -> None:
+    asked = {"cron": "@daily", "start": "2190-01-01T00:00:00Z", "end": "2190-01-02T00:00:00Z"}
+    response = await world.send("viewer", "POST", "/schedules/preview", json=asked)
+    days = [time[:10] for time in response.json()["next_fire_times"]]
+    assert days == ["2190-01-01", "2190-01-02"]

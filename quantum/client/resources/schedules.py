@@ -7,7 +7,7 @@ from typing import Any, NotRequired, TypedDict, Unpack
 from quantum.client.addresses import path
 from quantum.client.pages import Listing
 from quantum.client.resources.resource import Resource, given
-from quantum.contract.schedules import Overlap, Schedule, SchedulePage
+from quantum.contract.schedules import Overlap, Schedule, SchedulePage, SchedulePreview
 
 
 class Wanted(TypedDict):
@@ -38,3 +38,15 @@ class Schedules(Resource):
 
     async def delete(self, name: str, *, if_match: str | None = None) -> None:
         await self._delete(path("schedules", name), if_match=if_match)
+
+    async def preview(
+        self,
+        cron: str,
+        timezone: str = "UTC",
+        *,
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
+    ) -> SchedulePreview:
+        """When would it fire? Nothing is kept."""
+        body = {"cron": cron, "timezone": timezone, "start": start, "end": end}
+        return await self._change(SchedulePreview, "POST", path("schedules", "preview"), body)

@@ -24,6 +24,7 @@ from shared.domain.schedules import (
     Schedule,
     begun,
     schedule_errors,
+    time_errors,
     timetable,
 )
 from shared.domain.times import rfc3339
@@ -91,6 +92,17 @@ class Schedules:
 
         work = self._put(caller, name, wanted, if_match)
         return await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
+
+    def preview(self, wanted: NewSchedule) -> Sequence[str]:
+        """The next times of such a schedule, whatever its intent and parameters are.
+
+        Raises:
+            ValidationFailedError: it breaks rules; all of them are listed.
+        """
+        errors = time_errors(wanted)
+        if errors:
+            raise ValidationFailedError(errors=errors)
+        return timetable(wanted).after(self._clock.now(), SHOWN)
 
     async def _intent_errors(self, caller: Caller, wanted: NewSchedule) -> list[FieldError]:
         try:

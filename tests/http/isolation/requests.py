@@ -373,6 +373,7 @@ BODIES: Final[Mapping[str, Callable[[Actor, Request], Json]]] = {
     "reject_step": _decide,
     "call_back": _call_back,
     "put_schedule": _put_schedule,
+    "preview_schedule": lambda actor, _: {"cron": actor.one(["@daily", "30 2 * * 1-5"])},
     "put_subscription": _put_subscription,
     "put_module": _put_module,
     "put_policy": _put_policy,
