@@ -9,6 +9,7 @@ import { Intents } from "./views/intents.js";
 import { MemberPage, Members } from "./views/members.js";
 import { ModulePage, Modules } from "./views/modules.js";
 import { Policies } from "./views/policies.js";
+import { SchedulePage, Schedules } from "./views/schedules.js";
 import { SecretPage, Secrets } from "./views/secrets.js";
 
 /**
@@ -30,6 +31,7 @@ const PARTS = [
   {
     title: "Automation",
     pages: [
+      { path: "schedules", title: "Schedules", view: Schedules, one: SchedulePage, operation: "schedules.read" },
       { path: "modules", title: "Modules", view: Modules, one: ModulePage, operation: "modules.read" },
       { path: "secrets", title: "Secrets", view: Secrets, one: SecretPage, operation: "secrets.read" },
     ],

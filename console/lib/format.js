@@ -33,6 +33,7 @@ export const ENDED = ["completed", "failed", "cancelled"];
 const TONES = {
   completed: "ok", active: "ok", approved: "ok", allow: "ok", failed: "bad", rejected: "bad", deny: "bad", cancelling: "warn", waiting: "warn", retrying: "warn",
   paused: "warn", deprecated: "warn", compensated: "warn", running: "run", draft: "run",
+  delivered: "ok", dead: "bad", blocked: "bad", failing: "bad", suspended: "warn", erasing: "bad",
 };
 export const tone = (/** @type {string} */ status) => TONES[status] ?? "idle";
 

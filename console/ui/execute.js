@@ -30,7 +30,7 @@ export function Execute({ intent }) {
   </form><//>`;
 }
 
-function Control({ name, schema, required, value, wrong, change }) {
+export function Control({ name, schema, required, value, wrong, change }) {
   const id = `parameter-${name}`;
   const about = { id, required, "aria-invalid": wrong ? "true" : undefined, "aria-describedby": wrong ? `${id}-wrong` : schema.description ? `${id}-hint` : undefined };
   const what = kind(schema);

@@ -11,6 +11,14 @@ ASKS = {
         "steps": [{"action": "http-request", "url": "http://127.0.0.1:9/${{ secrets.PUSH_TOKEN }}"}],
     },
 }
+COPIES = {"type": "integer", "default": 1, "maximum": 3}
+REPORT = {
+    "name": "report",
+    "definition": {
+        "parameters": {"type": "object", "properties": {"copies": COPIES}},
+        "steps": [{"action": "wait", "seconds": 0}],
+    },
+}
 
 
 def test_a_secret_goes_in_is_rotated_and_never_comes_out(visit: Visit) -> None:
@@ -71,3 +79,64 @@ def test_a_secret_is_not_overwritten_by_one_who_meant_a_new_one_or_saw_an_old_on
     expect(page.get_by_role("alert")).to_contain_text("It was changed meanwhile")
     page.get_by_role("button", name="Show what it is now").click()
     expect(page.get_by_role("region", name="What is known of it")).to_contain_text("Version2")
+
+
+def test_a_schedule_is_made_by_a_form_that_says_when_it_would_fire(visit: Visit) -> None:
+    art = visit("art")
+    page = art.page
+    art.api("POST", "/intents", REPORT)
+    art.go("/schedules")
+    expect(page.get_by_text("No schedules.")).to_be_visible()
+    page.get_by_role("link", name="Add a schedule").click()
+    name = page.get_by_label("Name")
+    name.fill("Every night")
+    page.get_by_label("Intent").fill("report")
+    page.get_by_label("Time zone").fill("Europe/Berlin")
+    cron = page.get_by_label("Cron")
+    cron.fill("0 25 * * *")
+    would = page.get_by_role("region", name="When it would fire")
+    expect(would).to_contain_text("the hour field of '0 25 * * *' has no meaning")
+    cron.fill("30 2 * * 1-5")
+    expect(would.get_by_role("listitem")).to_have_count(5)
+    expect(would).to_contain_text(", 02:30")
+    copies = page.get_by_label("copies")
+    expect(copies).to_have_value("1")
+    copies.fill("2")
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_role("alert")).to_contain_text("a name is 1 to 63 of a-z, 0-9 and '-'")
+    expect(name).to_have_attribute("aria-invalid", "true")
+    art.looked_at("schedule-refused")
+    name.fill("nightly")
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_role("heading", name="nightly")).to_be_visible()
+    expect(page.get_by_role("region", name="When").get_by_role("listitem")).to_have_count(5)
+    expect(page.get_by_role("region", name="What", exact=True)).to_contain_text("art@vandelay")
+    art.looked_at("schedule")
+    assert art.api("GET", "/schedules/nightly")["parameters"] == {"copies": 2}
+
+
+def test_a_schedule_is_changed_paused_resumed_and_deleted(visit: Visit) -> None:
+    art = visit("art")
+    page = art.page
+    art.go("/schedules/nightly")
+    page.get_by_role("link", name="Change").click()
+    expect(page.get_by_label("copies")).to_have_value("2")
+    page.get_by_label("Not after").fill("2031-01-01T00:00")
+    page.get_by_label("A time at which its last execution goes on").select_option("queue")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Times at which the last execution goes on wait")).to_be_visible()
+    expect(page.get_by_text("Not after")).to_be_visible()
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Pause it").click()
+    expect(page.locator(".status")).to_have_text("paused")
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name="Resume it").click()
+    expect(page.locator(".status")).to_have_text("active")
+    art.go("/schedules")
+    row = page.get_by_role("row").nth(1)
+    expect(row).to_contain_text("30 2 * * 1-5 Europe/Berlin")
+    art.looked_at("schedules")
+    row.get_by_role("link", name="nightly").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.get_by_text("No schedules.")).to_be_visible()
