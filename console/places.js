@@ -11,6 +11,7 @@ import { ModulePage, Modules } from "./views/modules.js";
 import { Policies } from "./views/policies.js";
 import { SchedulePage, Schedules } from "./views/schedules.js";
 import { SecretPage, Secrets } from "./views/secrets.js";
+import { SubscriptionPage, Subscriptions } from "./views/subscriptions.js";
 
 /**
  * @typedef {{path: string, title: string, view: any, one?: any, operation: string}} Page
@@ -32,6 +33,10 @@ const PARTS = [
     title: "Automation",
     pages: [
       { path: "schedules", title: "Schedules", view: Schedules, one: SchedulePage, operation: "schedules.read" },
+      {
+        path: "subscriptions", title: "Webhooks", view: Subscriptions, one: SubscriptionPage,
+        operation: "subscriptions.read",
+      },
       { path: "modules", title: "Modules", view: Modules, one: ModulePage, operation: "modules.read" },
       { path: "secrets", title: "Secrets", view: Secrets, one: SecretPage, operation: "secrets.read" },
     ],

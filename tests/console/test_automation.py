@@ -1,8 +1,18 @@
 """What people set up in the console for steps and times, in a real browser: made, used, changed, deleted."""
 
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
 from playwright.sync_api import expect
 
+from examples.hosting import ROOT
+from shared.domain.events import EVENT_TYPES
 from tests.console.conftest import Visit
+from tests.host.running import until
 
 VALUE = "a value made by chance"
 ASKS = {
@@ -140,3 +150,87 @@ def test_a_schedule_is_changed_paused_resumed_and_deleted(visit: Visit) -> None:
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("button", name="Delete it").click()
     expect(page.get_by_text("No schedules.")).to_be_visible()
+
+
+@pytest.fixture
+def receiver() -> Iterator[str]:
+    """Where webhooks can be sent: it takes the first and wants no more of them."""
+    answers = iter([204])
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(next(answers, 410))
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/quantum"
+        server.shutdown()
+
+
+def test_a_webhook_is_made_and_its_secret_is_shown_once(visit: Visit, receiver: str) -> None:
+    art = visit("art")
+    page = art.page
+    art.go("/subscriptions")
+    expect(page.get_by_text("No webhooks.")).to_be_visible()
+    page.get_by_role("link", name="Add a webhook").click()
+    page.get_by_label("Name").fill("pager")
+    address = page.get_by_label("Address")
+    address.fill("http://10.0.0.1/quantum")
+    page.get_by_label("execution failed").uncheck()
+    page.get_by_label("intent created").check()
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_role("alert")).to_contain_text("10.0.0.1 is at a private address")
+    art.looked_at("webhook-refused")
+    address.fill(receiver)
+    page.get_by_role("button", name="Add it").click()
+    secret = page.get_by_role("status").filter(has_text="whsec_")
+    expect(secret).to_be_visible()
+    art.looked_at("webhook-secret")
+    page.get_by_role("link", name="I have kept it").click()
+    expect(page.get_by_text("None yet: what happens from now on is sent.")).to_be_visible()
+    assert "whsec_" not in page.content()
+
+    art.api("POST", "/intents", REPORT | {"name": "taken"})
+    until(lambda: art.api("GET", "/subscriptions/pager/deliveries?status=delivered")["items"])
+    page.get_by_role("button", name="Refresh").click()
+    sent = page.get_by_role("table", name="Deliveries").get_by_role("row")
+    expect(sent.nth(1)).to_contain_text("intent created")
+    expect(sent.nth(1)).to_contain_text("delivered")
+    art.api("POST", "/intents", REPORT | {"name": "not-taken"})
+    until(lambda: art.api("GET", "/subscriptions/pager")["disabled_reason"])
+    art.go("/subscriptions")
+    expect(page.get_by_role("row").nth(1)).to_contain_text("disabled")
+    art.looked_at("webhooks")
+
+
+def test_a_webhook_is_enabled_changed_and_deleted(visit: Visit) -> None:
+    art = visit("art")
+    page = art.page
+    art.go("/subscriptions/pager")
+    expect(page.get_by_text("Nothing more is sent to it")).to_be_visible()
+    art.looked_at("webhook")
+    page.get_by_role("button", name="Enable").click()
+    expect(page.locator(".meta .status")).to_have_text("active")
+    page.get_by_role("button", name="New secret").click()
+    page.get_by_role("button", name="Make one").click()
+    expect(page.get_by_text("whsec_")).to_be_visible()
+    page.get_by_label("Status").select_option("delivered")
+    expect(page.get_by_role("table", name="Deliveries").get_by_role("row")).to_have_count(2)
+    page.get_by_role("link", name="Change").click()
+    expect(page.get_by_label("intent created")).to_be_checked()
+    page.get_by_label("Every type").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("every type")).to_be_visible()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.get_by_text("No webhooks.")).to_be_visible()
+
+
+def test_a_webhook_may_name_every_type_of_event_that_there_is() -> None:
+    named = re.findall(r'"([a-z_]+_[a-z]+)"', (ROOT / "console" / "lib" / "event-types.js").read_text())
+    assert sorted(named) == sorted(EVENT_TYPES)
