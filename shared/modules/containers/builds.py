@@ -45,6 +45,7 @@ class Builds(Action):
     Outputs: ClassVar[type[BaseModel]] = BuildOutputs
 
     own_images = frozenset({"image"})
+    takes_secrets = frozenset({"registries"})
 
     def __init__(
         self, builder: Builder, contexts: Contexts, repositories: Repositories, bases: Bases
@@ -64,7 +65,7 @@ class Builds(Action):
             return Pending(0, {"built": {"digest": known.digest, "log": known.log, **known.facts}})
         async with self._logged(order, repository) as place:
             read = await self._contexts.read(context.scope, parameters.wanted, place)
-            self._tell(read, place.log)
+            self._tell(read, order, place.log)
             self._refuse(read)
             begun = await self._builder.build(order, read, place)
             if isinstance(begun, Building):
@@ -121,6 +122,7 @@ class Builds(Action):
             "steps": [f"line {one.line}: {one}"[:200] for one in read.recipe.instructions],
             "files": len(read.tree.nodes),
             "unused_args": list(read.recipe.unused),
+            "signed_in_to": sorted(order.logins.keys() & read.recipe.registries),
         }
         known = {"builder": self._builder.name, "repository": repository.path}
         return Foreseen(would, {**known, "commit": read.facts.get("commit")})
@@ -131,10 +133,13 @@ class Builds(Action):
         except DockerfileError as error:
             raise ActionError("DOCKERFILE", str(error), retryable=False) from error
 
-    def _tell(self, read: Context, log: BuildLog) -> None:
+    def _tell(self, read: Context, order: Order, log: BuildLog) -> None:
         log.write(f"builder {self._builder.name}, {len(read.tree.nodes)} files in the context")
         for name in read.recipe.unused:
             log.write(f"the argument {name} is declared by no ARG, and goes unused")
+        for number, name in enumerate(order.logins):
+            if name not in read.recipe.registries:  # and is not told: a secret may stand there by mistake
+                log.write(f"registries/{number} goes unused: no image comes from there")
 
     @asynccontextmanager
     async def _logged(self, order: Order, repository: Repository) -> AsyncGenerator[Bench]:
@@ -212,11 +217,17 @@ class BuildDockerImage(Builds):
 
 
 def _order(parameters: BuildParameters, context: ActionContext) -> Order:
-    return Order(context.scope, parameters.reference, context.execution_id, context.idempotency_key)
+    return Order(
+        context.scope,
+        parameters.reference,
+        context.execution_id,
+        context.idempotency_key,
+        parameters.logins,
+    )
 
 
 def _refuse_secrets(parameters: BuildParameters, context: ActionContext) -> None:
-    if found := context.redactor.names_in(parameters.model_dump()):
+    if found := context.redactor.names_in(parameters.model_dump(exclude={"registries"})):
         message = (
             f"the secret {found[0]} cannot be given to a build: whoever may pull the image could read it; "
             "give it to what runs the image instead"

@@ -82,22 +82,26 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse(f"there is no {self.command} {what}", 404)
 
     def _schedule(self, request: dict[str, Any], run: Any) -> None:
-        if request.keys() != REQUEST or request["type"] != "DockerBuildRequest":
+        if request.keys() - {"credentials"} != REQUEST or request["type"] != "DockerBuildRequest":
             return self._refuse(f"a run is asked for with {sorted(request)}")
-        if request["platform"].get("os") != "Linux" or request["platform"].get("architecture") not in {
-            "amd64",
-            "arm64",
-            "arm",
-        }:
-            return self._refuse(f"the platform is {request['platform']}")
-        if not all(arg.keys() == {"name", "value", "isSecret"} for arg in request["arguments"]):
-            return self._refuse("an argument is not as it should be")
-        if not all(re.fullmatch(r"[a-z0-9/._-]+:[\w.-]{1,128}", name) for name in request["imageNames"]):
-            return self._refuse(f"the images are {request['imageNames']}")
-        if request["dockerFilePath"] not in self._service.source or not self._service.source:
-            return self._refuse("the source has no such Dockerfile")
+        if (why := self._wrong(request)) is not None:
+            return self._refuse(why)
         self._service.requests.append(request)
         return self._answer(200, run)
+
+    def _wrong(self, request: dict[str, Any]) -> str | None:
+        platform = request["platform"]
+        if platform.get("os") != "Linux" or platform.get("architecture") not in {"amd64", "arm64", "arm"}:
+            return f"the platform is {platform}"
+        if not all(arg.keys() == {"name", "value", "isSecret"} for arg in request["arguments"]):
+            return "an argument is not as it should be"
+        if "credentials" in request and not _are_credentials(request["credentials"]):
+            return "the credentials are not as they should be"
+        if not all(re.fullmatch(r"[a-z0-9/._-]+:[\w.-]{1,128}", name) for name in request["imageNames"]):
+            return f"the images are {request['imageNames']}"
+        if request["dockerFilePath"] not in self._service.source:
+            return "the source has no such Dockerfile"
+        return None
 
     def _run(self) -> dict[str, Any]:
         service = self._service
@@ -156,6 +160,16 @@ class _Handler(BaseHTTPRequestHandler):
     @override
     def log_message(self, format: str, *args: Any) -> None:
         pass
+
+
+def _are_credentials(value: Any) -> bool:
+    secrets = [secret for one in value["customRegistries"].values() for secret in one.values()]
+    return (
+        value.keys() == {"sourceRegistry", "customRegistries"}
+        and value["sourceRegistry"] == {"loginMode": "Default"}
+        and all(one.keys() == {"userName", "password"} for one in value["customRegistries"].values())
+        and all(one.keys() == {"type", "value"} and one["type"] == "Opaque" for one in secrets)
+    )
 
 
 class _Server(ThreadingHTTPServer):

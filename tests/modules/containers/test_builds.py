@@ -136,6 +136,7 @@ async def test_a_dry_run_says_what_would_be_built_and_keeps_nothing(yard: Yard) 
         "steps": ["line 2: FROM scratch", "line 3: COPY a /", "line 4: ENV V=$V"],
         "files": 3,
         "unused_args": ["W"],
+        "signed_in_to": [],
     }
     assert "digest" not in foreseen.outputs
     assert await yard.build.registry.tags("acme/dry") == []

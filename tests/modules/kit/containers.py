@@ -27,7 +27,7 @@ from shared.ports.registries import LOCAL, RegistryPlace
 from tests.modules.kit.specimen import ACME, Specimen, Surroundings
 from tests.registries import EGRESS
 
-DOCKERFILE = 'FROM scratch\nCOPY page.html /\nCMD ["/web"]\n'
+DOCKERFILE = 'FROM {base}\nCOPY page.html /\nCMD ["/web"]\n'
 _numbers = itertools.count()
 
 
@@ -95,15 +95,28 @@ async def put_image(registry: Registry, repository: str, content: bytes, *tags: 
     return manifest
 
 
+async def put_base(registry: Registry, repository: str, tag: str) -> Manifest:
+    """An image that has nothing in it, to be built upon."""
+    text = b'{"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": []}}'
+    config = Descriptor.of(text, OCI_CONFIG)
+    await registry.put_blob(repository, config, text)
+    document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config.to_json(), "layers": []}
+    manifest = Manifest.made(document)
+    await registry.put_manifest(repository, manifest, tag)
+    return manifest
+
+
 @asynccontextmanager
 async def build(kind: type[Builds], around: Surroundings) -> AsyncGenerator[Specimen]:
     context = around.folder / "page"
     context.mkdir(exist_ok=True)
-    (context / "Dockerfile").write_text(DOCKERFILE)
+    base = f"{around.elsewhere.host}/team/base:1"
+    (context / "Dockerfile").write_text(DOCKERFILE.replace("{base}", base))
     (context / "page.html").write_text("<p>Good morning</p>")
     async with AsyncExitStack() as opened:
         yard = Yard(around, opened)
         repository = f"acme/{yard.name}"
+        await put_base(yard.there, "team/base", "1")
 
         async def look() -> Any:
             tags = await yard.tags(yard.here, repository)
@@ -114,7 +127,11 @@ async def build(kind: type[Builds], around: Surroundings) -> AsyncGenerator[Spec
 
         yield Specimen(
             partial(yard.builder, kind),
-            {"image": f"{yard.name}:1", "context": "./page"},
+            {
+                "image": f"{yard.name}:1",
+                "context": "./page",
+                "registries": [{"registry": around.elsewhere.host, **yard.sign_in}],
+            },
             look=look,
             traces=traces,
             undo=yard.restore,

@@ -46,27 +46,28 @@ class Acr:
 
     host: str
     realm: str = ""
+    service: str = SERVICE
     asked: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     tokens: set[str] = field(default_factory=set[str])
     repositories: list[str] = field(default_factory=list[str])
 
     async def exchange(self, request: Request) -> Response:
         form = await self._form(request)
-        if form != {"grant_type": "access_token", "service": SERVICE, "access_token": AAD}:
+        if form != {"grant_type": "access_token", "service": self.service, "access_token": AAD}:
             return JSONResponse({"errors": [{"code": "UNAUTHORIZED", "message": "bad exchange"}]}, 401)
         return JSONResponse({"refresh_token": "refresh"})
 
     async def token(self, request: Request) -> Response:
         form = await self._form(request)
         scope = form.pop("scope", "")
-        if form != {"grant_type": "refresh_token", "service": SERVICE, "refresh_token": "refresh"}:
+        if form != {"grant_type": "refresh_token", "service": self.service, "refresh_token": "refresh"}:
             return JSONResponse({"errors": [{"code": "UNAUTHORIZED", "message": "bad refresh"}]}, 401)
         self.tokens.add(token := f"token-{len(self.asked)}-{scope}")
         return JSONResponse({"access_token": token})
 
     async def serve(self, request: Request) -> Response:
         if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.tokens:
-            told = f'Bearer realm="{self.realm}",service="{SERVICE}",scope="registry:x:y"'
+            told = f'Bearer realm="{self.realm}",service="{self.service}",scope="registry:x:y"'
             return Response(status_code=401, headers={"www-authenticate": told})
         return JSONResponse({}, 404)
 
@@ -130,6 +131,17 @@ async def test_the_identity_is_exchanged_for_tokens_of_the_registry_that_are_kep
     assert await registry.digest("acme/app", "v1") is None
     assert [form["grant_type"] for form in acr.asked] == ["access_token", "refresh_token"]
     assert acr.asked[1]["scope"] == "repository:acme/app:pull"
+
+
+async def test_agents_of_azure_are_lent_a_way_in_that_others_know_as_a_password(
+    acr: Acr, connections: Connections
+) -> None:
+    acr.service = acr.host
+    lent = await Registry(connections, acr.host, AzureIdentity(aad)).lent()
+    assert lent == Login("00000000-0000-0000-0000-000000000000", "refresh")
+    assert AAD not in str(lent)
+    for credentials in (None, Login("a", "b")):
+        assert await Registry(connections, acr.host, credentials).lent() is None
 
 
 async def test_the_identity_is_shown_to_its_registry_alone_whatever_realm_is_named(

@@ -4,6 +4,7 @@ The registry's agents can read all of it. So nothing that a Dockerfile names of 
 which is looked at before anything is scheduled; what could name an image without our seeing it is refused.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 import orjson
@@ -20,8 +21,9 @@ from shared.modules.containers.images.layers import Layer, write_layer
 from shared.modules.containers.images.recipes import Origin, Recipe
 from shared.modules.containers.images.trees import Node, Part
 from shared.modules.containers.registry.build_registry import execution_tag
-from shared.modules.containers.registry.repositories import Repositories
+from shared.modules.containers.registry.repositories import Repositories, Repository
 from shared.ports.actions import ActionError
+from shared.ports.registries import Login
 
 DOCKERFILE: Final = ".quantum.dockerfile"
 LOOK_EVERY: Final = 5.0
@@ -49,11 +51,14 @@ class AcrBuilder:
                 raise one.wrong("--mount with 'from' is not supported; use COPY --from")
 
     async def build(self, order: Order, context: Context, bench: Bench) -> Building:
+        logins: dict[str, Login] = {}
         for origin, named_by in context.recipe.images.items():
-            await self._check_base(order, origin, named_by)
+            repository = await self._check_base(order, origin, named_by)
+            if (login := await self._login(order, repository)) is not None:
+                logins[repository.host] = login
         archive = await bench.run(lambda: _packed(context, bench))
         source = await self._tasks.upload(archive.path, archive.size)
-        run = await self._tasks.schedule(self._request(order, context, source))
+        run = await self._tasks.schedule(self._request(order, context, source, logins))
         return Building({"run": run.id}, LOOK_EVERY)
 
     async def look(self, token: Any, order: Order, log: BuildLog) -> Built | Building:
@@ -80,7 +85,13 @@ class AcrBuilder:
         del order  # the run is known by its id
         await self._tasks.cancel(token["run"])
 
-    async def _check_base(self, order: Order, origin: Origin, named_by: Instruction) -> None:
+    async def _login(self, order: Order, repository: Repository) -> Login | None:
+        """How the agents sign in where a base image is; the build registry knows them by itself."""
+        if repository.registry is self._repositories.build.registry:
+            return None
+        return order.logins.get(repository.host) or await repository.registry.lent()
+
+    async def _check_base(self, order: Order, origin: Origin, named_by: Instruction) -> Repository:
         """Hold a base image against what the tenant may read, and that it does nothing by itself."""
         *_, found = await self._bases.found(order, origin, named_by)
         config, *_ = found.manifest.blobs
@@ -89,8 +100,11 @@ class AcrBuilder:
         if (configuration.get("config") or {}).get("OnBuild"):
             wrong = named_by.wrong(f"{origin.image} has ONBUILD triggers, which are not supported")
             raise ActionError("DOCKERFILE", str(wrong), retryable=False)
+        return found.repository
 
-    def _request(self, order: Order, context: Context, source: str) -> dict[str, Any]:
+    def _request(
+        self, order: Order, context: Context, source: str, logins: Mapping[str, Login]
+    ) -> dict[str, Any]:
         repository = self._repositories.build.repository(order.scope, order.image.repository)
         last = context.recipe.parts[-1]
         platform = {"os": "Linux", "architecture": last.platform.architecture}
@@ -106,6 +120,7 @@ class AcrBuilder:
             "platform": platform | variant,
             "arguments": [{"name": name, "value": value, "isSecret": False} for name, value in given],
             "timeout": RUN_SECONDS,
+            **({"credentials": _credentials(logins)} if logins else {}),
         }
 
     async def _built(self, order: Order, run: Run) -> Built:
@@ -117,6 +132,20 @@ class AcrBuilder:
             message = f"the build {run.id} succeeded, and its image is not in {repository}"
             raise ActionError("BUILD_FAILED", message, retryable=True)
         return Built(manifest, is_new=False)  # whether it was there before, nobody can say afterwards
+
+
+def _credentials(logins: Mapping[str, Login]) -> dict[str, Any]:
+    """As runs are told them: Azure shows such values nowhere."""
+    return {
+        "sourceRegistry": {"loginMode": "Default"},
+        "customRegistries": {
+            registry: {
+                "userName": {"type": "Opaque", "value": login.username},
+                "password": {"type": "Opaque", "value": login.password},
+            }
+            for registry, login in logins.items()
+        },
+    }
 
 
 def _tag(order: Order) -> str:

@@ -52,7 +52,12 @@ class Bases:
             # In a Dockerfile a name without a registry is Docker Hub's, as everywhere else.
             image = parse_image(origin.image).at_docker()
             await self._check_allowed(order, image)
-            found = await self._repositories.find(order.scope, image, execution_id=order.execution_id)
+            found = await self._repositories.find(
+                order.scope,
+                image,
+                execution_id=order.execution_id,
+                login=order.logins.get(image.registry or ""),
+            )
             return await _for_platform(found, origin)
         except ActionError as error:
             message = str(named_by.wrong(error.message))

@@ -1,14 +1,17 @@
 """What is said of a build, and what it comes to."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from shared.domain.images import LATEST, ImageReference, parse_image
+from shared.domain.images import DOCKER_HUB, LATEST, ImageReference, parse_image, parse_registry
 from shared.modules.containers.building.contexts import DOCKERFILE, Wanted
 from shared.modules.containers.images.platforms import Platform, this_machine
+from shared.ports.registries import Login
 
 MAX_ARGS: Final = 100
+MAX_REGISTRIES: Final = 20
 _STRICT: Final = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
@@ -30,6 +33,39 @@ def _platform(text: str) -> str:
 
 
 ArgName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,127}$")]
+
+
+def _registry(text: str) -> str:
+    try:
+        registry = parse_registry(text)
+    except ValueError:  # the message has nothing of it: a secret may stand here by mistake
+        message = "a registry is a host, with a port if need be and no path, such as ghcr.io"
+        raise ValueError(message) from None
+    return DOCKER_HUB if registry == "index.docker.io" else registry
+
+
+class RegistrySignIn(BaseModel):
+    """Who signs in to one registry."""
+
+    model_config = _STRICT
+
+    registry: Annotated[str, AfterValidator(_registry)] = Field(
+        max_length=255, description="The registry, as images have it in front.", examples=["ghcr.io"]
+    )
+    username: str = Field(min_length=1, max_length=256, description="Who signs in.", examples=["ci"])
+    password: str = Field(
+        min_length=1,
+        max_length=16_384,
+        repr=False,
+        description="With which password or token.",
+        examples=["${{ secrets.REGISTRY_PASSWORD }}"],
+    )
+
+
+def _each_once(signs_in: Sequence[RegistrySignIn]) -> Sequence[RegistrySignIn]:
+    if len({one.registry for one in signs_in}) < len(signs_in):
+        raise ValueError("a registry is named once")
+    return signs_in
 
 
 class BuildParameters(BaseModel):
@@ -72,6 +108,20 @@ class BuildParameters(BaseModel):
         description="What it runs on, by default Linux on the processor of the host that builds.",
         examples=["linux/amd64"],
     )
+
+    registries: Annotated[list[RegistrySignIn], AfterValidator(_each_once)] = Field(
+        default=[],
+        max_length=MAX_REGISTRIES,
+        description="Who signs in where base images come from; to any other registry, nobody does.",
+        examples=[
+            [{"registry": "ghcr.io", "username": "ci", "password": "${{ secrets.REGISTRY_PASSWORD }}"}]
+        ],
+    )
+
+    @property
+    def logins(self) -> Mapping[str, Login]:
+        """How to sign in, by the registry."""
+        return {one.registry: Login(one.username, one.password) for one in self.registries}
 
     @property
     def reference(self) -> ImageReference:

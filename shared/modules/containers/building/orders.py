@@ -11,6 +11,7 @@ from shared.modules.containers.images.dockerfiles import Stage
 from shared.modules.containers.images.recipes import Recipe
 from shared.modules.containers.images.trees import Tree
 from shared.modules.containers.registry.manifests import Manifest
+from shared.ports.registries import Login
 from shared.security.scope import TenantScope
 
 
@@ -56,6 +57,8 @@ class Order:
     execution_id: str
     key: str
     """The same for every attempt of the step in this execution, and for no other."""
+    logins: Mapping[str, Login] = field(default_factory=dict[str, Login], repr=False)
+    """How to sign in to registries that base images are in, by their names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from shared.domain.images import parse_image
 from shared.modules.containers.images.configs import declared_args
 from shared.modules.containers.images.dockerfiles import Dockerfile, Instruction, Stage
 from shared.modules.containers.images.platforms import Platform
@@ -67,6 +69,15 @@ class Recipe:
                 if origin.image:
                     found.setdefault(origin, instruction)
         return found
+
+    @property
+    def registries(self) -> frozenset[str]:
+        """The registries that those are in, as far as the names can be read."""
+        found: set[str] = set()
+        for origin in self.images:
+            with suppress(ValueError):
+                found.add(parse_image(origin.image).at_docker().registry or "")
+        return frozenset(found)
 
     @property
     def instructions(self) -> Sequence[Instruction]:

@@ -36,6 +36,9 @@ ACR_LIFETIME: Final = 900.0
 """How long a token of an Azure Container Registry is used, in seconds: it does not say how long it is good,
 which is an hour or more."""
 
+ACR_USER: Final = "00000000-0000-0000-0000-000000000000"
+"""The name that a refresh token of an Azure Container Registry goes with, as a password."""
+
 _PARAMETER: Final = re.compile(r'(\w+)=(?:"([^"\\]*)"|([^\s,"]+))')
 
 type Send = Callable[..., Awaitable["httpx.Response"]]
@@ -110,6 +113,19 @@ class Authentication:
             self._tokens[scope] = await self._token(self._credentials, challenge, scope, doing)
         return True
 
+    async def lent(self, doing: str) -> Login | None:
+        """What others sign in with as the identity of Entra ID, for some hours; None: there is none.
+
+        Source: docs/AAD-OAuth.md, "Calling POST /oauth2/exchange": a refresh token is a password.
+
+        Raises:
+            ActionError: the identity may not be used, or the registry does not know it.
+        """
+        if not isinstance(self._credentials, AzureIdentity):
+            return None
+        service = urlsplit(self._origin).netloc
+        return Login(ACR_USER, await self._refresh_token(self._credentials, service, doing))
+
     def _basic(self) -> str | None:
         if not isinstance(self._credentials, Login):
             return None
@@ -141,12 +157,7 @@ class Authentication:
     ) -> tuple[str, float]:
         """Never asked of the realm that the challenge names: the identity is shown to its registry alone."""
         service = challenge.parameters.get("service") or urlsplit(self._origin).netloc
-        exchanged = await self._asked(
-            "POST",
-            f"{self._origin}/oauth2/exchange",
-            doing,
-            data={"grant_type": "access_token", "service": service, "access_token": await identity.token()},
-        )
+        refresh_token = await self._refresh_token(identity, service, doing)
         answer = await self._asked(
             "POST",
             f"{self._origin}/oauth2/token",
@@ -155,13 +166,22 @@ class Authentication:
                 grant_type="refresh_token",
                 service=service,
                 scope=scope.split(),
-                refresh_token=str(exchanged.get("refresh_token", "")),
+                refresh_token=refresh_token,
             ),
         )
         token = answer.get("access_token")
         if not isinstance(token, str):
             raise ActionError("REGISTRY_TOKEN", f"{doing}: the registry gave no token", retryable=False)
         return token, self._now() + ACR_LIFETIME
+
+    async def _refresh_token(self, identity: AzureIdentity, service: str, doing: str) -> str:
+        exchanged = await self._asked(
+            "POST",
+            f"{self._origin}/oauth2/exchange",
+            doing,
+            data={"grant_type": "access_token", "service": service, "access_token": await identity.token()},
+        )
+        return str(exchanged.get("refresh_token", ""))
 
     def _check_realm(self, realm: str, doing: str) -> None:
         """A password goes over TLS, or to a registry of this machine's own."""

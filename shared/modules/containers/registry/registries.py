@@ -21,6 +21,7 @@ from shared.modules.containers.registry.patience import Pace
 from shared.modules.containers.registry.sending import PACE, Connections, Sender, told_as_action_error
 from shared.modules.containers.registry.uploads import Source, Uploads
 from shared.ports.actions import ActionError
+from shared.ports.registries import Login
 from shared.security.origins import is_loopback
 
 if TYPE_CHECKING:
@@ -56,6 +57,14 @@ class Registry:
         self.origin = origin or origin_of_registry(name)
         self._sender = Sender(connections, self.origin, name, credentials, pace)
         self._downloads, self._uploads = Downloads(self._sender), Uploads(self._sender)
+
+    async def lent(self) -> Login | None:
+        """What others sign in with as the platform's identity, for some hours; None: that is not used here.
+
+        Raises:
+            ActionError: it cannot be had.
+        """
+        return await self._sender.lent("signing in to")
 
     async def ping(self) -> None:
         """Find out whether it is a registry that lets us in.

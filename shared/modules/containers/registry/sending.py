@@ -12,6 +12,7 @@ from shared.modules.containers.registry.authentication import Authentication, Ch
 from shared.modules.containers.registry.patience import Pace, Patience
 from shared.modules.tracing import answered, outgoing
 from shared.ports.actions import ActionError
+from shared.ports.registries import Login
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.security.egress import EgressPolicy
 
@@ -109,6 +110,14 @@ class Sender:
             if not await self._signed_in(response, scope, doing):
                 break
         return response
+
+    async def lent(self, doing: str) -> Login | None:
+        """What others sign in with: see :meth:`Authentication.lent`.
+
+        Raises:
+            ActionError: it cannot be had.
+        """
+        return await self._authentication.lent(f"{doing} {self.name}")
 
     async def expect(
         self,
