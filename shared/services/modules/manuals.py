@@ -2,7 +2,10 @@
 
 import inspect
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
+
+from pydantic import BaseModel
 
 from shared.domain.manifests import ModuleVersion, RemoteAction, full_name
 from shared.domain.modules import ActionManual, Module, Schema, Standing, Support
@@ -15,7 +18,7 @@ def built_in_modules(catalogue: Catalogue) -> Mapping[str, Module]:
     """By name."""
     actions = sorted(catalogue.actions(), key=lambda action: action.name)
     return {
-        name: Module(name, description, [_manual(one) for one in actions if one.module == name])
+        name: Module(name, description, [manual(one) for one in actions if one.module == name])
         for name, description in catalogue.modules().items()
     }
 
@@ -61,13 +64,14 @@ def _remote_manual(version: ModuleVersion, name: str, action: RemoteAction) -> A
     )
 
 
-def _manual(action: Action) -> ActionManual:
+def manual(action: Action) -> ActionManual:
+    """What is told of a built-in action; the first time makes the schemas of its models, for all who ask."""
     return ActionManual(
         name=action.name,
         description=(inspect.getdoc(type(action)) or "").replace("``", "`"),
         side_effect=action.side_effect,
         parameters=_parameters(action),
-        outputs=action.Outputs.model_json_schema(),
+        outputs=_schema(action.Outputs),
         supports=list(_supported(action)),
         permission=action.permission,
         offers=action.offers,
@@ -80,10 +84,19 @@ def _manual(action: Action) -> ActionManual:
 
 def _parameters(action: Action) -> Schema:
     """As steps may have them: where a condition is wanted, they have its text."""
-    schema: dict[str, Any] = action.Parameters.model_json_schema()
-    for name in action.conditions:
-        schema["properties"][name]["type"] = ["boolean", "string"]
-    return schema
+    schema = _schema(action.Parameters)
+    if not action.conditions:
+        return schema
+    either = {"type": ["boolean", "string"]}
+    properties: dict[str, Any] = schema["properties"]
+    conditions = {name: properties[name] | either for name in action.conditions}
+    return {**schema, "properties": properties | conditions}
+
+
+@cache
+def _schema(model: type[BaseModel]) -> Schema:
+    """Nobody changes it: it is everybody's. To make one takes a millisecond."""
+    return model.model_json_schema()
 
 
 def _supported(action: Action) -> Iterator[Support]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from shared.domain import parameters
 from shared.ports.actions import Action
 from shared.security import authorization
+from shared.services.modules.manuals import manual
 
 
 class WarmUp:
@@ -17,6 +18,7 @@ class WarmUp:
         """Load everything: 0.3 s of imports, for a thread and not for an event loop."""
         for action in self._actions:
             action.warm_up()
+            manual(action)
         parameters.warm_up()
         authorization.warm_up()
         import shared.domain.validation.stages  # noqa: F401 - for its effect
