@@ -328,7 +328,9 @@ class _Field:
         value, kind = f"json_extract(body, {json_path})", f"json_type(body, {json_path})"
         if len(path) == 1:
             column = "partition" if path[0] == container.partition_field else path[0]
-            if column in {"partition", "id", *COLUMNS}:
+            if column in {"partition", "id"}:  # never missing: an index of them serves ranges, too
+                return cls(column, f"typeof({column})", json_path)
+            if column in COLUMNS:
                 value, kind = column, f"typeof({column})"
         return cls(f"coalesce({value}, {MINUS_INFINITY})", kind, json_path)
 

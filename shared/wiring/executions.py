@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.services.executions.bulk import Bulk
+from shared.services.executions.details import StepDetails
 from shared.services.executions.endings import Endings
 from shared.services.executions.executions import Executions
 from shared.services.executions.launching import Launcher
@@ -41,6 +42,7 @@ class ExecutionServices:
     approvals: Approvals
     inbox: Inbox
     outputs: Outputs
+    step_details: StepDetails
     schedules: Schedules
     firing_schedules: FiringSchedules
     launcher: Launcher
@@ -118,6 +120,7 @@ def execution_services(
             clock=adapters.clock,
         ),
         outputs=Outputs(documents),
+        step_details=StepDetails(documents, base.runs),
         schedules=schedules,
         firing_schedules=firing_schedules,
         launcher=base.launcher,

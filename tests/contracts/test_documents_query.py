@@ -178,6 +178,15 @@ async def test_a_query_sees_its_kind_in_its_tenants_partitions_only(documents: D
     assert ids(await documents.query(ACME, Query(EXECUTIONS, "thing", where=[in_two]))) == ["acme two"]
 
 
+async def test_ids_stand_in_ranges_of_their_code_points(shelf: Shelf) -> None:
+    inside = ["event:a:1:x", "event:a:10:x", "event:a:2/x"]
+    outside = ["event:a", "event:a::", "event:a:item:1", "event:ab:1"]
+    await shelf.transact(*[Create({"id": name, "kind": "thing"}) for name in inside + outside])
+    query = Query(EXECUTIONS, "thing", partition=shelf.partition)
+    numbered = [Where(("id",), ">=", "event:a:0"), Where(("id",), "<", "event:a::")]
+    assert ids(await shelf.documents.query(ACME, replace(query, where=numbered))) == sorted(inside)
+
+
 @pytest.mark.parametrize("field", ["rank", "created_at"], ids=["any field", "a field lists sort by"])
 @pytest.mark.parametrize("way", ["asc", "desc"])
 async def test_documents_come_in_order_with_ties_broken_by_partition_and_id(

@@ -302,6 +302,15 @@ PLANS: dict[str, tuple[Query, str]] = {
         ),
         "approvals_by_status",
     ),
+    "attempts of a step": (
+        Query(
+            EXECUTIONS,
+            "event",
+            partition="one",
+            where=[Where(("id",), ">=", "event:a:0"), Where(("id",), "<", "event:a::")],
+        ),
+        "documents_by_id",
+    ),
     "audit chains": (Query(REGISTRY, "audit"), "documents_by_id"),
 }
 
@@ -327,6 +336,8 @@ async def test_the_platforms_queries_are_served_by_an_index(
     assert any(f"SEARCH documents USING INDEX {index} " in detail for detail in details), details
     sorts = any("TEMP B-TREE" in detail for detail in details)
     assert sorts is (name == "stranded executions"), details
+    if name == "attempts of a step":
+        assert any("id>? AND id<?" in detail for detail in details), details
     if page == "later page" and query.order and not sorts:
         assert any("<expr><" in detail or "<expr>>" in detail for detail in details), details
 

@@ -20,6 +20,7 @@ from quantum.contract.executions import (
     ExecutionStatus,
 )
 from quantum.contract.outputs import Outputs
+from quantum.contract.steps import StepDetail
 
 
 class Executions(Resource):
@@ -27,6 +28,10 @@ class Executions(Resource):
 
     async def get(self, id: str) -> Execution:
         return await self._read(Execution, path("executions", id))
+
+    async def step(self, id: str, step: str, *, item: int | None = None) -> StepDetail:
+        """A step, or one of its items, with every attempt and what its action was given."""
+        return await self._read(StepDetail, path("executions", id, "steps", step), item=item)
 
     def list(
         self,
