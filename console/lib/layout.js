@@ -1,32 +1,76 @@
-// A small layered layout: columns are the plan's levels; within a column, steps stand near what they depend on.
+// A small layered layout: columns are the plan's levels, and columns for which there is no room go on in the next line,
+// as words do; within a column, steps stand near what they depend on.
 
-export const WIDTH = 164, HEIGHT = 52, GAP_X = 36, GAP_Y = 18;
+/** In CSS pixels. */
+export const WIDTH = 164, HEIGHT = 52;
+const GAP_X = 36, GAP_Y = 18, GAP_LINE = 44;
+/** Most steps of a column; a level with more takes several. */
+const TALLEST = 10;
+
+/** @typedef {{x: number, y: number, line: number}} Spot */
+/** @typedef {{from: string, to: string, path: string}} Edge */
+
+/** How many columns there is room for. @param {number} width */
+export const columnsIn = (width) => Math.max(1, Math.floor((width + GAP_X) / (WIDTH + GAP_X)));
 
 /**
  * @param {{id: string, depends_on: string[]}[]} nodes
  * @param {string[][]} levels ids, level by level
- * @returns {{places: Map<string, {x: number, y: number}>, width: number, height: number, edges: {from: string, to: string, path: string}[]}}
+ * @param {number} [across] most columns of a line
+ * @returns {{places: Map<string, Spot>, width: number, height: number, edges: Edge[]}}
  */
-export function layout(nodes, levels) {
+export function layout(nodes, levels, across = Infinity) {
+  const columns = columnsOf(nodes, levels);
+  const lines = chunks(columns, across);
+  /** @type {Map<string, Spot>} */
+  const places = new Map();
+  let top = 0;
+  for (const [line, shown] of lines.entries()) {
+    const height = heightOf(Math.max(...shown.map((column) => column.length)));
+    for (const [at, column] of shown.entries()) {
+      const above = top + (height - heightOf(column.length)) / 2;
+      column.forEach((id, row) => places.set(id, { x: at * (WIDTH + GAP_X), y: above + row * (HEIGHT + GAP_Y), line }));
+    }
+    top += height + GAP_LINE;
+  }
+  const most = Math.min(columns.length, across);
+  const width = Math.max(0, most * (WIDTH + GAP_X) - GAP_X);
+  return { places, edges: edgesOf(nodes, places), width, height: Math.max(0, top - GAP_LINE) };
+}
+
+/** @param {{id: string, depends_on: string[]}[]} nodes @param {string[][]} levels */
+function columnsOf(nodes, levels) {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   /** @type {Map<string, number>} */
   const row = new Map();
-  const columns = levels.map((level) => level.filter((id) => byId.has(id)));
-  for (const column of columns) {
-    const wanted = new Map(column.map((id, at) => [id, centre(byId.get(id)?.depends_on ?? [], row, at)]));
-    column.sort((a, b) => (wanted.get(a) ?? 0) - (wanted.get(b) ?? 0));
-    column.forEach((id, at) => row.set(id, at - (column.length - 1) / 2));
-  }
-  const tallest = Math.max(1, ...columns.map((column) => column.length));
-  const height = tallest * HEIGHT + (tallest - 1) * GAP_Y;
-  const places = new Map(columns.flatMap((column, x) => column.map((id) => [id, {
-    x: x * (WIDTH + GAP_X), y: height / 2 - HEIGHT / 2 + (row.get(id) ?? 0) * (HEIGHT + GAP_Y),
-  }])));
-  const edges = nodes.flatMap((node) => node.depends_on.filter((from) => places.has(from) && places.has(node.id)).map((from) => ({
-    from, to: node.id, path: curve(/** @type {any} */ (places.get(from)), /** @type {any} */ (places.get(node.id))),
-  })));
-  return { places, edges, height, width: columns.length * WIDTH + Math.max(0, columns.length - 1) * GAP_X };
+  const columns = levels.map((level) => {
+    const ids = level.filter((id) => byId.has(id));
+    const wanted = new Map(ids.map((id, at) => [id, centre(byId.get(id)?.depends_on ?? [], row, at)]));
+    ids.sort((a, b) => (wanted.get(a) ?? 0) - (wanted.get(b) ?? 0));
+    ids.forEach((id, at) => row.set(id, at - (ids.length - 1) / 2));
+    return ids;
+  });
+  return columns.flatMap((column) => chunks(column, TALLEST));
 }
+
+/** @param {{id: string, depends_on: string[]}[]} nodes @param {Map<string, Spot>} places @returns {Edge[]} */
+function edgesOf(nodes, places) {
+  return nodes.flatMap((node) => {
+    const there = places.get(node.id);
+    return node.depends_on.flatMap((from) => {
+      const here = places.get(from);
+      return here && there ? [{ from, to: node.id, path: curve(here, there) }] : [];
+    });
+  });
+}
+
+/** @template T @param {T[]} all @param {number} size @returns {T[][]} */
+function chunks(all, size) {
+  if (!all.length) return [];
+  return all.length <= size ? [all] : [all.slice(0, size), ...chunks(all.slice(size), size)];
+}
+
+const heightOf = (/** @type {number} */ rows) => rows * HEIGHT + (rows - 1) * GAP_Y;
 
 /** @param {string[]} ids @param {Map<string, number>} row @param {number} otherwise */
 function centre(ids, row, otherwise) {
@@ -34,9 +78,28 @@ function centre(ids, row, otherwise) {
   return rows.length ? rows.reduce((sum, one) => sum + one, 0) / rows.length : otherwise;
 }
 
-/** @param {{x: number, y: number}} from @param {{x: number, y: number}} to */
+/** From the right of a step to the left of another; from line to line, from its foot to the other's head. @param {Spot} from @param {Spot} to */
 function curve(from, to) {
+  if (from.line !== to.line) {
+    const x1 = from.x + WIDTH / 2, y1 = from.y + HEIGHT, x2 = to.x + WIDTH / 2, y2 = to.y;
+    const bend = Math.max(GAP_LINE / 2, (y2 - y1) / 3);
+    return `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}`;
+  }
   const x1 = from.x + WIDTH, y1 = from.y + HEIGHT / 2, x2 = to.x, y2 = to.y + HEIGHT / 2;
   const bend = Math.max(GAP_X / 2, (x2 - x1) / 2);
   return `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
+}
+
+/** The step that an arrow key leads to: the nearest in its direction, rather ahead than aside. @param {Map<string, Spot>} places @param {string} from @param {string} key */
+export function neighbour(places, from, key) {
+  const here = places.get(from);
+  if (!here) return from;
+  const [dx, dy] = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[key] ?? [0, 0];
+  let best = from, least = Infinity;
+  for (const [id, spot] of places) {
+    const x = spot.x - here.x, y = spot.y - here.y;
+    const ahead = x * dx + y * dy, aside = Math.abs(x * dy) + Math.abs(y * dx);
+    if (ahead > 0 && ahead + 2 * aside < least) [best, least] = [id, ahead + 2 * aside];
+  }
+  return best;
 }

@@ -1,5 +1,5 @@
 // The components that every view is made of. docs/console.md shows them.
-import { html, useCallback, useEffect, useRef, useState } from "../vendor/preact.js";
+import { html, useCallback, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 import { ago, full, tone } from "../lib/format.js";
 
 /** @type {Record<string, string>} */
@@ -128,6 +128,19 @@ export function useSettled(value, milliseconds = 250) {
   const [settled, set] = useState(value);
   useEffect(() => { const timer = setTimeout(() => set(value), milliseconds); return () => clearTimeout(timer); }, [value]);
   return settled;
+}
+
+/** How wide an element is, in CSS pixels; 0 until that is known. @param {{current: any}} place */
+export function useWidth(place) {
+  const [width, set] = useState(0);
+  useLayoutEffect(() => {
+    const measure = () => set(place.current?.clientWidth ?? 0);
+    const watch = new ResizeObserver(measure);
+    measure();
+    watch.observe(place.current);
+    return () => watch.disconnect();
+  }, []);
+  return width;
 }
 
 /** A `set` of a number each second, for what goes on. */

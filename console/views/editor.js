@@ -1,14 +1,22 @@
-// Writing an intent: what is wrong is said while one types, with the line, and the graph is drawn beside it.
+// Writing an intent: what is wrong is said while one types, where it stands, and the graph is drawn beside it.
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { ask, get, part, post, send } from "../lib/api.js";
-import { lineOf, sketch } from "../lib/drafts.js";
+import { tailored } from "../lib/completing.js";
+import { lineAt, placeOf, read, sketch } from "../lib/drafts.js";
 import { go, to } from "../lib/router.js";
+import { Code } from "../ui/code.js";
 import { Graph } from "../ui/graph.js";
 import { Card, Failure, Field, Loaded, useLoaded } from "../ui/parts.js";
 
-const PAUSE = 350;
 /** Milliseconds without a key after which what is written is looked at. */
-const FIRST = { parameters: { type: "object", properties: { tag: { type: "string", default: "1.0" } } }, steps: [{ id: "check", action: "assert", condition: "parameters.tag != ''" }, { id: "ask", action: "approval", message: "Release ${{ parameters.tag }}?", depends_on: ["check"] }] };
+const PAUSE = 350;
+const FIRST = {
+  parameters: { type: "object", properties: { tag: { type: "string", default: "1.0" } } },
+  steps: [
+    { id: "check", action: "assert", condition: "parameters.tag != ''" },
+    { id: "ask", action: "approval", message: "Release ${{ parameters.tag }}?", depends_on: ["check"] },
+  ],
+};
 
 export function Editor({ name }) {
   const stored = useLoaded(async () => {
@@ -16,14 +24,12 @@ export function Editor({ name }) {
     const response = await send("GET", `/intents/${part(name)}`);
     return { etag: response.headers.get("ETag"), intent: await response.json() };
   }, [name]);
-  return html`<${Loaded} of=${stored}>${({ intent, etag }) => html`<${Form} key=${etag} intent=${intent} etag=${etag} />`}<//>`;
+  return html`<${Loaded} of=${stored}>
+    ${({ intent, etag }) => html`<${Form} key=${etag} intent=${intent} etag=${etag} />`}
+  <//>`;
 }
 
-/** What the text is: a definition, or why it is none. @param {string} text */
-function read(text) {
-  try { return { definition: JSON.parse(text), error: null }; } catch (error) { return { definition: null, error: error.message }; }
-}
-
+/** @param {{intent: any, etag: string|null}} props without an etag, it is a new one */
 function Form({ intent, etag }) {
   const fresh = etag === null;
   const [name, setName] = useState(intent.name);
@@ -31,71 +37,143 @@ function Form({ intent, etag }) {
   const [message, setMessage] = useState("");
   const [text, setText] = useState(JSON.stringify(intent.definition, null, 2));
   const [error, setError] = useState(/** @type {any} */ (null));
-  const parsed = useMemo(() => read(text), [text]);
-  const report = useReport(parsed.definition, name, description);
+  const draft = useMemo(() => read(text), [text]);
+  const looked = useReport(draft, name, description);
   const save = async (event) => {
     event.preventDefault();
+    const body = { definition: draft.value, description };
+    const told = { body: { ...body, ...(message ? { message } : {}) }, headers: { "If-Match": etag } };
     try {
-      const body = { definition: parsed.definition, description };
-      const made = fresh
-        ? await post("/intents", { name, ...body })
-        : await ask("PUT", `/intents/${part(intent.name)}`, { body: { ...body, ...(message ? { message } : {}) }, headers: { "If-Match": etag } });
+      const made = fresh ? await post("/intents", { name, ...body }) : await ask("PUT", `/intents/${part(intent.name)}`, told);
       go(to(["intents", made.name]));
-    } catch (problem) { setError(problem); }
+    } catch (problem) {
+      setError(problem);
+    }
   };
-  const drawn = useMemo(() => (Array.isArray(parsed.definition?.steps) ? sketch(parsed.definition) : null), [parsed.definition]);
   return html`<form class="stack" onSubmit=${save}>
-    <div class="page-head"><h1>${fresh ? "New intent" : `Edit ${intent.name}`}</h1><div class="actions"><a class="button quiet" href=${fresh ? to(["intents"]) : to(["intents", intent.name])}>Leave it</a><button class="button primary" disabled=${parsed.definition === null || report?.valid === false}>${fresh ? "Create" : "Save as a new version"}</button></div></div>
+    <div class="page-head">
+      <h1>${fresh ? "New intent" : `Edit ${intent.name}`}</h1>
+      <div class="actions">
+        <a class="button quiet" href=${to(fresh ? ["intents"] : ["intents", intent.name])}>Leave it</a>
+        <button class="button primary" disabled=${draft.wrong !== null || looked.report?.valid === false}>
+          ${fresh ? "Create" : "Save as a new version"}
+        </button>
+      </div>
+    </div>
     <${Failure} error=${error} title="It was not saved" />
     <div class="columns">
-      ${fresh ? html`<${Field} id="name" label="Name" hint="Small letters, digits and hyphens"><input id="name" class="input" required maxlength="63" value=${name} onInput=${(event) => setName(event.target.value)} /><//>` : html`<${Field} id="message" label="What this version is about (optional)"><input id="message" class="input" maxlength="500" value=${message} onInput=${(event) => setMessage(event.target.value)} /><//>`}
-      <${Field} id="description" label="What it is for"><input id="description" class="input" value=${description} onInput=${(event) => setDescription(event.target.value)} /><//>
+      ${fresh
+        ? html`<${Text} id="name" label="Name" hint="Small letters, digits and hyphens" value=${name} change=${setName} most="63" required />`
+        : html`<${Text} id="message" label="What this version is about (optional)" value=${message} change=${setMessage} most="500" />`}
+      <${Text} id="description" label="What it is for" value=${description} change=${setDescription} />
     </div>
-    <div class="editing">
-      <${Card} title="Definition" flush aside=${html`<${Verdict} parsed=${parsed} report=${report} />`}><${Code} text=${text} change=${setText} /><${Findings} text=${text} parsed=${parsed} report=${report} /><//>
-      <${Card} title="Preview" flush>${drawn ? html`<${Graph} nodes=${drawn.nodes} levels=${drawn.levels} />` : html`<div class="body"><p class="muted">There are no steps to draw.</p></div>`}<//>
-    </div></form>`;
+    <${Writing} text=${text} change=${setText} draft=${draft} looked=${looked} />
+  </form>`;
 }
 
-/** What the platform says of it, soon after the last key. @returns {any} */
-function useReport(/** @type {any} */ definition, /** @type {string} */ name, /** @type {string} */ description) {
-  const [report, set] = useState(/** @type {any} */ (null));
+function Text({ id, label, hint = "", value, change, most = undefined, required = false }) {
+  return html`<${Field} id=${id} label=${label} hint=${hint}>
+    <input id=${id} class="input" required=${required} maxlength=${most} value=${value} aria-describedby=${hint ? `${id}-hint` : undefined}
+      onInput=${(event) => change(event.target.value)} />
+  <//>`;
+}
+
+/** The text, what is found in it, and its graph. */
+function Writing({ text, change, draft, looked }) {
+  const handle = useRef(/** @type {any} */ (null));
+  const known = useKnown();
+  const findings = useMemo(() => found(text, draft, looked.report), [text, draft, looked.report]);
+  const drawn = useMemo(() => (Array.isArray(draft.value?.steps) ? sketch(draft.value) : null), [draft]);
+  const format = () => handle.current?.replace(JSON.stringify(draft.value, null, 2));
+  const aside = html`<div class="actions">
+    <${Verdict} draft=${draft} looked=${looked} />
+    <button type="button" class="button quiet small" disabled=${draft.wrong !== null} onClick=${format}>Format</button>
+  </div>`;
+  return html`<div class="editing">
+    <${Card} title="Definition" flush aside=${aside}>
+      <${Code} text=${text} change=${change} findings=${findings} known=${known} handle=${handle} />
+      <${Findings} text=${text} findings=${findings} show=${(at) => handle.current?.show(at)} />
+      <p class="keys small muted">
+        <kbd>Ctrl</kbd>+<kbd>Space</kbd> offers what fits, <kbd>F8</kbd> goes to the next finding, <kbd>Ctrl</kbd>+<kbd>F</kbd> searches,
+        <kbd>Tab</kbd> indents; <kbd>Esc</kbd> and then <kbd>Tab</kbd> leaves.
+      </p>
+    <//>
+    <${Card} title="Preview" flush>
+      ${drawn
+        ? html`<${Graph} nodes=${drawn.nodes} levels=${drawn.levels} />`
+        : html`<div class="body"><p class="muted">There are no steps to draw.</p></div>`}
+    <//>
+  </div>`;
+}
+
+/** What can be written, for completing it; null until it is there, or if it may not be read. */
+function useKnown() {
+  const loaded = useLoaded(async () => {
+    const [schema, modules] = await Promise.all([get("/schemas/intent.json"), get("/modules", { limit: 200 }).catch(() => ({ items: [] }))]);
+    return { schema: tailored(schema, modules.items), actions: modules.items.flatMap((one) => one.actions) };
+  }, []);
+  return loaded.value;
+}
+
+/** What the platform says of a draft, soon after the last key; `current`: of this draft, and of none before it. */
+function useReport(/** @type {any} */ draft, /** @type {string} */ name, /** @type {string} */ description) {
+  const [told, set] = useState(/** @type {{report: any, of: any}} */ ({ report: null, of: null }));
   useEffect(() => {
-    if (definition === null) { set(null); return undefined; }
+    if (draft.wrong) return undefined;
     let current = true;
-    const timer = setTimeout(() => post("/intents/validate", { definition, ...(name ? { name } : {}), ...(description ? { description } : {}) }).then(
-      (answer) => { if (current) set(answer); },
-      (problem) => { if (current) set({ valid: false, errors: problem.errors?.length ? problem.errors : [{ pointer: "", message: problem.message }], warnings: [] }); },
-    ), PAUSE);
-    return () => { current = false; clearTimeout(timer); };
-  }, [definition, name, description]);
-  return report;
+    const body = { definition: draft.value, ...(name ? { name } : {}), ...(description ? { description } : {}) };
+    const look = () => post("/intents/validate", body).catch(refusal)
+      .then((report) => current && set({ report, of: draft }));
+    const timer = setTimeout(look, PAUSE);
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [draft, name, description]);
+  return { report: told.report, current: told.of === draft };
 }
 
-function Verdict({ parsed, report }) {
-  const says = parsed.error ? ["bad", "not JSON yet"] : report === null ? ["idle", "looking…"] : report.valid ? ["ok", "valid"] : ["bad", `${report.errors.length} to mend`];
-  return html`<span class="status" data-tone=${says[0]} role="status">${says[1]}</span>`;
+/** What cannot be looked at, as a report. @param {import("../lib/api.js").Problem} problem */
+function refusal(problem) {
+  const errors = problem.errors?.length ? problem.errors : [{ pointer: "", message: problem.message }];
+  return { valid: false, errors, warnings: [] };
 }
 
-function Findings({ text, parsed, report }) {
-  if (parsed.error) return html`<p class="findings" data-tone="bad">${parsed.error}</p>`;
-  const found = [...(report?.errors ?? []).map((one) => ["bad", one]), ...(report?.warnings ?? []).map((one) => ["warn", one])];
-  if (!found.length) return null;
-  return html`<ul class="findings">${found.map(([kind, one]) => html`<li data-tone=${kind}><b>${one.pointer.startsWith("/definition") ? `Line ${lineOf(text, one.pointer.slice("/definition".length))}` : one.pointer.slice(1) || "All of it"}</b> ${one.message}</li>`)}</ul>`;
-}
+const INSIDE = "/definition";
 
-/** A text with numbers at its lines. Tab indents; Escape, then Tab, leaves, as it does everywhere. */
-function Code({ text, change }) {
-  const numbers = useRef(/** @type {any} */ (null));
-  const leaving = useRef(false);
-  const pressed = (event) => {
-    if (event.key === "Tab" && !event.shiftKey && !leaving.current) {
-      event.preventDefault();
-      event.target.setRangeText("  ", event.target.selectionStart, event.target.selectionEnd, "end");
-      change(event.target.value);
-    }
-    leaving.current = event.key === "Escape";
+/** Every finding with its place in the text; those that are about something else are at its beginning. */
+function found(/** @type {string} */ text, /** @type {any} */ draft, /** @type {any} */ report) {
+  if (draft.wrong) {
+    const { at, message } = draft.wrong;
+    return [{ from: at, to: Math.min(text.length, at + 1), severity: "error", message: `Not JSON yet: ${message}`, about: "" }];
+  }
+  const placed = (/** @type {string} */ severity) => (/** @type {any} */ one) => {
+    const inside = one.pointer.startsWith(INSIDE);
+    const place = inside ? placeOf(text, one.pointer.slice(INSIDE.length)) : { from: 0, to: 0 };
+    return { ...place, severity, message: one.message, about: inside ? "" : one.pointer.slice(1) || "All of it" };
   };
-  return html`<div class="code"><pre ref=${numbers} aria-hidden="true">${text.split("\n").map((_, at) => at + 1).join("\n")}</pre>
-    <textarea aria-label="Definition, as JSON. Tab indents; Escape and then Tab leaves." spellcheck="false" autocomplete="off" wrap="off" rows="22" value=${text} onInput=${(event) => change(event.target.value)} onKeyDown=${pressed} onScroll=${(event) => { numbers.current.scrollTop = event.target.scrollTop; }} /></div>`;
+  return [...(report?.errors ?? []).map(placed("error")), ...(report?.warnings ?? []).map(placed("warning"))];
+}
+
+function Verdict({ draft, looked }) {
+  const [tone, words] = verdict(draft, looked);
+  return html`<span class="status" data-tone=${tone} role="status">${words}</span>`;
+}
+
+function verdict(/** @type {any} */ draft, /** @type {{report: any, current: boolean}} */ { report, current }) {
+  if (draft.wrong) return ["bad", "not JSON yet"];
+  if (!current) return ["idle", "looking…"];
+  return report.valid ? ["ok", "valid"] : ["bad", `${report.errors.length} to mend`];
+}
+
+function Findings({ text, findings, show }) {
+  if (!findings.length) return null;
+  return html`<ul class="findings" aria-label="Findings">
+    ${findings.map((one) => html`<li data-tone=${one.severity === "error" ? "bad" : "warn"}>
+      ${one.about
+        ? html`<b>${one.about}</b> `
+        : html`<button type="button" class="link" onClick=${() => show(one.from)}>Line ${lineAt(text, one.from)}</button> `}
+      ${one.message}
+    </li>`)}
+  </ul>`;
 }

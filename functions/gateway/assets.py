@@ -22,7 +22,7 @@ MEDIA_TYPES: Final = {
     ".txt": "text/plain; charset=utf-8",
 }
 """What is served; any other file of the folder is not."""
-LATER: Final = "vendor/uplot.js"
+LATER: Final = frozenset({"vendor/codemirror.js", "vendor/uplot.js"})
 """What pages load when they need it."""
 
 
@@ -85,6 +85,6 @@ def _origin(address: str) -> str:
 def _page(template: str, version: str, files: Mapping[str, bytes]) -> bytes:
     base = f"/console/{version}"
     # Named here, for otherwise a browser finds each module only when it has read the one before.
-    modules = sorted(name for name in files if name.endswith(".js") and name not in {LATER, "theme.js"})
+    modules = sorted(name for name in files if name.endswith(".js") and name not in LATER | {"theme.js"})
     ahead = "\n".join(f'    <link rel="modulepreload" href="{base}/{name}">' for name in modules)
     return template.replace("<!-- modules -->", ahead.strip()).replace("{base}", base).encode()

@@ -64,6 +64,11 @@ class Visitor:
         assert answer.ok, answer.text()
         return answer.json()
 
+    def write(self, text: str) -> None:
+        """Put ``text`` in place of what the code editor has, as by pasting."""
+        self.page.get_by_role("textbox", name="Definition").press("Control+A")
+        self.page.keyboard.insert_text(text)
+
     def shot(self, name: str) -> None:
         SHOTS.mkdir(exist_ok=True)
         self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
@@ -75,7 +80,8 @@ class Visitor:
             self.page.set_viewport_size({"width": width, "height": height})
             assert self.page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} {way}"
             # Of the colours, contrast alone depends on which they are.
-            assert self.faults(["color-contrast"] if scheme == "dark" else None) == [], f"{name} {way}"
+            found = self.faults(["color-contrast"] if scheme == "dark" else None)
+            assert found == [], f"{name} {way}: {found}"
             self.shot(f"{name}-{way}")
         self.page.emulate_media(color_scheme=WAYS[0][1], reduced_motion="reduce")
         self.page.set_viewport_size({"width": WAYS[0][2], "height": WAYS[0][3]})

@@ -52,14 +52,61 @@ def test_steps_that_wait_for_each_other_are_drawn_all_the_same(run: Run) -> None
 
 
 @pytest.mark.parametrize(
-    ("pointer", "line"),
-    [("", 1), ("/steps/0/id", 4), ("/steps/1", 7), ("/steps/1/a~1b", 8), ("/steps/1/missing", 7), ("/no", 1)],
+    ("pointer", "found"),
+    [
+        ("", "{"),
+        ("/steps/0/id", r'"a \"{\" \\"'),
+        ("/steps/1/a~1b", "[true, null, -1.5]"),
+        ("/steps/1/missing", '{"a/b"'),
+        ("/no", "{"),
+    ],
 )
-def test_a_pointer_leads_to_its_line_or_to_that_of_what_is_above_it(
-    run: Run, pointer: str, line: int
+def test_a_pointer_leads_to_its_value_or_to_what_is_above_it(run: Run, pointer: str, found: str) -> None:
+    text = json.dumps({"steps": [{"id": 'a "{" \\', "x": 1}, {"a/b": [True, None, -1.5]}]})
+    place = run("drafts", "placeOf", text, pointer)
+    assert text[place["from"] : place["to"]].startswith(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "message"),
+    [
+        ('{"a": 1,}', 8, "expected a name in double quotes"),
+        ('{"a" 1}', 5, "expected a colon"),
+        ('{"a": [1 2]}', 9, "expected a comma or ]"),
+        ('{"a": yes}', 6, "expected a value"),
+        ('{"a": "b', 6, "expected the end of this text"),
+        ("{} {}", 3, "expected nothing more"),
+    ],
+)
+def test_what_is_no_json_says_where_it_is_wrong_and_what_should_be_there(
+    run: Run, text: str, at: int, message: str
 ) -> None:
-    text = json.dumps({"steps": [{"id": 'a "{" \\', "x": 1}, {"a/b": [True, None, -1.5]}]}, indent=2)
-    assert run("drafts", "lineOf", text, pointer) == line
+    assert run("drafts", "read", text)["wrong"] == {"at": at, "message": message}
+
+
+def test_what_may_be_written_is_told_by_the_schema_and_the_actions_of_the_tenant(
+    run: Run, visit: Visit
+) -> None:
+    page = visit("ada")
+    served = page.api("GET", "/schemas/intent.json")
+    own = {"name": "crm/notify", "description": "Tell them", "parameters": {"properties": {"who": {}}}}
+    schema = run("completing", "tailored", served, [{"built_in": False, "actions": [own]}])
+    steps = [{"id": "a", "action": "http-request", "url": "x"}, {"id": "b", "action": "crm/notify"}]
+    definition = {"steps": steps, "parameters": {"properties": {"tag": {}}}}
+
+    def labels(name: str, path: Sequence[str | int]) -> set[str]:
+        return {one["label"] for one in run("completing", name, schema, definition, path)}
+
+    assert {"steps", "finally", "parameters", "outputs"} & labels("keysAt", []) == {"finally", "outputs"}
+    assert {"method", "retry"} <= labels("keysAt", ["steps", 0])
+    assert "url" not in labels("keysAt", ["steps", 0])  # it is there
+    assert "who" in labels("keysAt", ["steps", 1])
+    assert {'"crm/notify"', '"approval"'} <= labels("valuesAt", ["steps", 1, "action"])
+    assert '"PATCH"' in labels("valuesAt", ["steps", 0, "method"])
+    assert labels("valuesAt", ["steps", 1, "depends_on", 0]) == {'"a"'}
+    actions = [{"name": "http-request", "outputs": {"properties": {"status": {}}}}]
+    names = {one["label"] for one in run("completing", "names", definition, actions)}
+    assert {"parameters.tag", "steps.a.outputs.status"} <= names
 
 
 def test_a_form_comes_to_values_of_the_schemas_types_and_leaves_out_what_is_empty(run: Run) -> None:
@@ -76,7 +123,7 @@ def test_a_form_comes_to_values_of_the_schemas_types_and_leaves_out_what_is_empt
     assert made == {"name": "x", "count": 3, "size": 2, "hot": False, "list": [1, 2]}
 
 
-def test_no_two_steps_lie_upon_each_other(run: Run) -> None:
+def test_a_graph_has_room_for_every_step_of_a_level(run: Run) -> None:
     nodes = [{"id": "a", "depends_on": []}]
     nodes += [{"id": f"b{at}", "depends_on": ["a"]} for at in range(7)]
     nodes += [{"id": "c", "depends_on": [f"b{at}" for at in range(7)]}]
@@ -84,3 +131,11 @@ def test_no_two_steps_lie_upon_each_other(run: Run) -> None:
     drawn = run("layout", "layout", nodes, order)
     assert len(drawn["edges"]) == 14
     assert drawn["height"] >= 7 * 52
+
+
+def test_a_long_chain_goes_on_in_the_next_line_and_is_walked_by_arrows(run: Run) -> None:
+    nodes = [{"id": f"s{at}", "depends_on": [f"s{at - 1}"] if at else []} for at in range(50)]
+    drawn = run("layout", "layout", nodes, [[node["id"]] for node in nodes], 4)
+    assert drawn["width"] < 4 * 200
+    assert drawn["height"] > 12 * 52
+    assert len(drawn["edges"]) == 49
