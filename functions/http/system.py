@@ -11,6 +11,7 @@ from functions.openapi.document import document_bytes
 from functions.routes import system as routes
 from functions.routes.table import methods_of
 from functions.wire import system as wire
+from quantum.contract.release import RELEASE
 from shared.bootstrap import Application
 from shared.domain.errors import MethodNotAllowedError, NotFoundError
 
@@ -36,7 +37,7 @@ def blueprint(platform: Application) -> df.Blueprint:
 
 
 async def health(platform: Application, call: Call) -> Response:  # noqa: ARG001 - it asks nothing of either
-    return reply({"status": "ok", "checks": {}, "impairments": []})
+    return reply({"status": "ok", "checks": {}, "impairments": [], "release": RELEASE})
 
 
 async def ready(platform: Application, call: Call) -> Response:  # noqa: ARG001

@@ -4,20 +4,25 @@ from typing import Annotated
 
 import typer
 
+from quantum.cli import completing
 from quantum.cli.commands import (
     audit,
+    contexts,
     executions,
     intents,
     local,
     members,
     modules,
+    platform,
     policies,
     profile,
     schedules,
     secrets,
     sign_in,
     subscriptions,
+    tenants,
 )
+from quantum.cli.exits import Exit
 from quantum.cli.session import Session
 
 EXITS = (
@@ -26,7 +31,6 @@ EXITS = (
 )
 app = typer.Typer(
     name="quantum",
-    no_args_is_help=True,
     help="Say what should happen, and see it happen.",
     epilog=EXITS,
     pretty_exceptions_show_locals=False,  # they may have a token in them
@@ -34,11 +38,16 @@ app = typer.Typer(
 )
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def begin(
     context: typer.Context,
     profile: Annotated[
-        str | None, typer.Option(envvar="QUANTUM_PROFILE", help="The profile that is meant.")
+        str | None,
+        typer.Option(
+            envvar="QUANTUM_PROFILE",
+            help="The profile that is meant.",
+            autocompletion=completing.named_profiles,
+        ),
     ] = None,
     url: Annotated[
         str | None, typer.Option(envvar="QUANTUM_URL", help="The platform, for this once.")
@@ -46,10 +55,20 @@ def begin(
     tenant: Annotated[
         str | None, typer.Option(envvar="QUANTUM_TENANT", help="The tenant, for this once.")
     ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="The release of this command and of the platform, and no more.")
+    ] = False,
 ) -> None:
     """Say what should happen, and see it happen."""
-    if not context.resilient_parsing:
-        context.obj = Session.begin(profile=profile, url=url, tenant=tenant)
+    if context.resilient_parsing:
+        return
+    context.obj = Session.begin(profile=profile, url=url, tenant=tenant)
+    if version:
+        platform.version(context.obj)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(Exit.USAGE)
 
 
 RUN, SEE, WHO, HERE = "Run", "Resources", "Who and where", "On this machine"
@@ -58,7 +77,18 @@ app.command(rich_help_panel=RUN, epilog="Example: quantum execute deploy -p repl
     intents.execute
 )
 app.command("dry-run", rich_help_panel=RUN, epilog="Example: quantum dry-run deploy")(intents.dry_run)
-for noun in (intents, executions, schedules, secrets, members, policies, modules, subscriptions, audit):
+for noun in (
+    intents,
+    executions,
+    schedules,
+    secrets,
+    members,
+    policies,
+    modules,
+    subscriptions,
+    contexts,
+    audit,
+):
     app.add_typer(noun.app, name=noun.__name__.rpartition(".")[2], rich_help_panel=SEE)
 app.command(rich_help_panel=WHO, epilog="Example: quantum login http://127.0.0.1:7071")(sign_in.login)
 app.command(rich_help_panel=WHO, epilog="Example: quantum logout")(sign_in.logout)
@@ -69,5 +99,7 @@ for started, example in (
     (local.demo, "quantum demo"),
 ):
     app.command(rich_help_panel=HERE, context_settings=local.PASS, epilog=f"Example: {example}")(started)
-app.add_typer(sign_in.tenant, name="tenant", rich_help_panel=WHO)
+app.add_typer(tenants.app, name="tenant", rich_help_panel=WHO)
+app.command(rich_help_panel=WHO, epilog="Example: quantum health")(platform.health)
+app.command(rich_help_panel=SEE, epilog="Example: quantum stats --since 2024-01-01")(platform.stats)
 app.add_typer(profile.app, name="profile", rich_help_panel=WHO)

@@ -1,37 +1,45 @@
 """Making the platform's intents what files say: a plan first, then exactly that."""
 
 import difflib
-import sys
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, Literal
 
-import typer
-
 from quantum.cli.exits import Exit
+from quantum.cli.inputs import side_by_side
 from quantum.cli.output import as_yaml
-from quantum.cli.session import fail
+from quantum.cli.session import fail, spinner, tell
 
 if TYPE_CHECKING:  # loaded when it is needed
     from quantum.client import Client
     from quantum.contract.intents import Intent
+    from quantum.contract.problems import FieldError
 
 SIGNS = {"create": "+", "update": "~", "unchanged": "=", "refused": "✗"}
 COLOURS = {"+": "green", "~": "yellow", "-": "red", "✗": "red"}
 """Of lines, by their sign; on a terminal."""
 INDENT = "    "
+MANY = 10
+"""Intents from which on it is asked for all there are at once."""
 KNOWN = frozenset({"name", "definition", "description", "labels", "status", "message"})
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of one intent. ``seen`` is the state of it that this was planned for."""
+    """What becomes of one intent.
+
+    ``seen`` is the state of it that this was planned for, ``needs`` are those that have to be made before it.
+    """
 
     name: str
     verb: Literal["create", "update", "unchanged", "refused"]
     wanted: Mapping[str, Any]
     lines: Sequence[str] = ()
     seen: str | None = None
+    needs: frozenset[str] = frozenset()
 
     def told(self) -> str:
         return "\n".join(
@@ -40,18 +48,36 @@ class Change:
 
 
 async def plan(client: "Client", documents: Sequence[Mapping[str, Any]]) -> list[Change]:
-    """What would have to be done; nothing is."""
-    changes = [await _plan(client, document) for document in documents]
-    names = [change.name for change in changes]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    """What would have to be done, in the order in which it can be; nothing is."""
+    there = {} if len(documents) < MANY else await _listed(client)
+    names = frozenset(str(document.get("name")) for document in documents)
+    changes = await side_by_side("comparing", documents, lambda one: _plan(client, one, there, names))
+    twice = sorted(name for name, count in Counter(change.name for change in changes).items() if count > 1)
     if twice:
         fail(f"more than one file has the intent {', '.join(twice)}", Exit.USAGE)
-    return changes
+    by_name = {change.name: change for change in changes}
+    try:
+        order = TopologicalSorter({change.name: sorted(change.needs) for change in changes}).static_order()
+        return [by_name[name] for name in order]
+    except CycleError as error:
+        fail(
+            f"they run each other in a circle, so none can be made first: {' > '.join(error.args[1])}",
+            Exit.USAGE,
+        )
 
 
-async def apply(client: "Client", changes: Sequence[Change], message: str | None) -> list[str]:
-    """Do it; what has changed since it was planned is not overwritten (STALE)."""
-    return [f"{(await _apply(client, change, message)).id} {change.verb}d" for change in changes]
+async def apply(client: "Client", changes: Sequence[Change], message: str | None) -> None:
+    """Do it, and say so of each; what has changed since it was planned is not overwritten (STALE)."""
+    count = 0
+    try:
+        with spinner("applying", len(changes)) as done:
+            for count, change in enumerate(changes):
+                print(f"{(await _apply(client, change, message)).id} {change.verb}d", flush=True)
+                done(count + 1)
+    except BaseException:  # Ctrl-C, too
+        if count:
+            tell(f"{count} of {len(changes)} are done; the rest is as it was. To go on, apply them again.")
+        raise
 
 
 def refused(changes: Sequence[Change]) -> bool:
@@ -64,31 +90,59 @@ def colour(line: str) -> str | None:
     return COLOURS.get(line.removeprefix(INDENT)[:1])
 
 
-def confirm(count: int) -> None:
-    """Ask whether that is meant."""
-    if not sys.stdin.isatty():
-        fail("nothing was changed: say --yes where nobody can be asked", Exit.USAGE)
-    typer.confirm(f"Change {count} intent{'s' if count > 1 else ''}?", abort=True)
+async def _listed(client: "Client") -> dict[str, "Intent"]:
+    """The intents that there are: one request for many of them."""
+    with spinner("reading the intents that there are"):
+        return {intent.name: intent async for intent in client.intents.list(limit=200)}
 
 
-async def _plan(client: "Client", document: Mapping[str, Any]) -> Change:
-    from quantum.client.errors import NotFoundError
-
+async def _plan(
+    client: "Client",
+    document: Mapping[str, Any],
+    there: Mapping[str, "Intent"],
+    names: Collection[str],
+) -> Change:
     name = str(document.get("name") or "")
     strange = sorted(map(str, document.keys() - KNOWN))
     if not name or strange:
         why = f"it has {', '.join(strange)}, which no intent has" if strange else "it has no name"
         return Change(name or "?", "refused", document, [f"/: {why}"])
+    if name in there and not _difference(there[name], document):
+        return Change(name, "unchanged", document)
     report = await client.intents.validate(document)
-    if not report.valid:
+    later = {made_before(document, error, names) for error in report.errors}
+    if None in later:
         return Change(name, "refused", document, [f"{e.pointer}: {e.message}" for e in report.errors])
+    needs = frozenset(filter(None, later))
+    seen = await _seen(client, name)
+    if seen is None:
+        return Change(name, "create", document, needs=needs)
+    lines = _difference(seen[0], document)
+    return Change(name, "update" if lines else "unchanged", document, lines, seen[1], needs)
+
+
+async def _seen(client: "Client", name: str) -> tuple["Intent", str | None] | None:
+    """The intent that there is, and its state; None: there is none."""
+    from quantum.client.addresses import path
+    from quantum.client.errors import NotFoundError
+    from quantum.contract.intents import Intent
+
     try:
-        seen = await client.intents.etag(name)
-        there = await client.intents.get(name)
+        answer = await client.get(path("intents", name))
     except NotFoundError:
-        return Change(name, "create", document)
-    lines = _difference(there, document)
-    return Change(name, "update" if lines else "unchanged", document, lines, seen)
+        return None
+    return Intent.model_validate_json(answer.content), answer.etag
+
+
+def made_before(document: Mapping[str, Any], error: "FieldError", names: Collection[str]) -> str | None:
+    """The other of these intents that it is an error not to have yet; None: it is another error."""
+    if error.code != "UNKNOWN_INTENT":
+        return None
+    value: Any = document
+    for part in error.pointer.split("/")[1:]:
+        value = value[int(part)] if isinstance(value, list) else value.get(part)
+    name = re.sub(r"-v\d+$", "", str(value))
+    return name if name in names and name != document.get("name") else None
 
 
 def _difference(there: "Intent", document: Mapping[str, Any]) -> list[str]:

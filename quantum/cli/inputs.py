@@ -1,15 +1,16 @@
 """What the command is given: ids, parameters, files."""
 
+import asyncio
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from quantum.cli.exits import Exit
-from quantum.cli.session import fail
+from quantum.cli.session import fail, spinner
 
 Ids = Annotated[list[str], typer.Argument(help="One or more; `-` reads them from standard input.")]
 Set = Annotated[
@@ -17,6 +18,8 @@ Set = Annotated[
     typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="One; JSON if it is, else text. Repeat it."),
 ]
 SetFile = Annotated[Path | None, typer.Option("--parameters", metavar="FILE", help="All, as JSON or YAML.")]
+AT_ONCE = 8
+"""Requests that are under way at a time."""
 SUFFIXES = frozenset({".json", ".yaml", ".yml"})
 
 
@@ -24,8 +27,8 @@ def ids(given: Sequence[str]) -> list[str]:
     """Those that were named, and for ``-`` those on standard input."""
     found: list[str] = []
     for one in given:
-        found += sys.stdin.read().split() if one == "-" else [one]
-    return found
+        found += text(Path("-")).split() if one == "-" else [one]
+    return list(dict.fromkeys(found))
 
 
 def parameters(given: Sequence[str] | None, file: Path | None) -> dict[str, Any]:
@@ -57,15 +60,47 @@ def files(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
 
 
+def text(path: Path) -> str:
+    """What a file says; ``-`` is standard input."""
+    try:
+        return _read(path)
+    except (OSError, ValueError) as error:
+        fail(f"{path} cannot be read: {error}", Exit.USAGE)
+
+
 def documents(path: Path) -> Iterator[dict[str, Any]]:
     """The documents of a file; ``-`` is standard input."""
     import yaml  # JSON is YAML, too
 
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-        found = [json.loads(text)] if path.suffix == ".json" else list(yaml.safe_load_all(text))
+        read = _read(path)
+        found = [json.loads(read)] if path.suffix == ".json" else list(yaml.safe_load_all(read))
         for document in found:
             json.dumps(document)  # a date, say, is none of its values
             yield dict(**document)
     except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
         fail(f"{path} cannot be read: {error}", Exit.USAGE)
+
+
+async def side_by_side[Given, Found](
+    what: str, given: Sequence[Given], work: Callable[[Given], Awaitable[Found]]
+) -> list[Found]:
+    """The same of each, some at a time and in their order, while a person sees how far it is."""
+    turn, count = asyncio.Semaphore(AT_ONCE), 0
+
+    async def one(item: Given) -> Found:
+        nonlocal count
+        async with turn:
+            found = await work(item)
+        count += 1
+        done(count)
+        return found
+
+    with spinner(what, len(given) if len(given) > 1 else None) as done:
+        return await asyncio.gather(*map(one, given))
+
+
+def _read(path: Path) -> str:
+    """Raises OSError, ValueError."""
+    content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    return content.decode("utf-8-sig")  # some editors begin a file with a mark

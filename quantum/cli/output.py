@@ -18,6 +18,9 @@ type Columns = Mapping[str, Callable[[Record], Any]]
 COLOURS = {
     "completed": "green",
     "active": "green",
+    "ok": "green",
+    "degraded": "yellow",
+    "unavailable": "red",
     "running": "cyan",
     "waiting": "yellow",
     "retrying": "yellow",

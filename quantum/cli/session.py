@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
@@ -18,6 +18,7 @@ from quantum.cli.profiles import Profile
 if TYPE_CHECKING:  # what talks to the platform is loaded when it is talked to
     from quantum.client import Client
     from quantum.client.errors import QuantumError
+    from quantum.client.retries import Retries
     from quantum.client.sign_in import Issuer
     from quantum.client.tokens import TokenProvider
 
@@ -49,11 +50,11 @@ class Session:
             found = Profile(url, None, None, found.client_id, found.scope) if url != found.url else found
         return cls(name, replace(found, tenant=tenant or found.tenant), os.environ)
 
-    def client(self) -> "Client":
+    def client(self, *, retries: "Retries | None" = None) -> "Client":
         from quantum.client import Client
 
         try:
-            return Client(self.profile.url, token=self._token(), tenant=self.profile.tenant)
+            return Client(self.profile.url, token=self._token(), tenant=self.profile.tenant, retries=retries)
         except ValueError as error:
             fail(str(error), Exit.USAGE)
 
@@ -106,19 +107,21 @@ def run[Result](
 
 
 def each(
-    context: typer.Context, names: Iterable[str], work: "Callable[[Client, str], Awaitable[str]]"
+    context: typer.Context, names: Sequence[str], work: "Callable[[Client, str], Awaitable[str]]"
 ) -> None:
     """Do the same to each, one after the other, and say what came of it; one that fails stops no other."""
     from quantum.client.errors import QuantumError
 
     async def all_of(client: "Client") -> Exit:
         worst = Exit.OK
-        for name in names:
-            try:
-                print(await work(client, name), flush=True)
-            except QuantumError as error:
-                tell(f"{name}: {error}")
-                worst = worst or status_of(error)
+        with spinner("asking the platform", len(names) if len(names) > 1 else None) as done:
+            for count, name in enumerate(names, 1):
+                try:
+                    print(await work(client, name), flush=True)
+                except QuantumError as error:
+                    tell(f"{name}: {error}")
+                    worst = worst or status_of(error)
+                done(count)
         return worst
 
     if worst := run(context, all_of, quiet=True):
@@ -165,24 +168,36 @@ def tell(message: str) -> None:
 
 
 @contextmanager
-def spinner(what: str) -> Iterator[None]:
-    """That something goes on, for who looks at a terminal and has waited a moment."""
+def spinner(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """That something goes on, for who looks at a terminal and has waited a moment.
+
+    What is yielded takes how much is done; with a ``total``, a bar shows it.
+    """
     if not terminal.moves(sys.stderr):
-        yield
+        yield lambda _: None
         return
+    done = 0
+    drawn: Callable[[int], None] | None = None
+
+    def tell(count: int) -> None:
+        nonlocal done
+        done = count
+        if drawn is not None:
+            drawn(count)
+
     with ExitStack() as shown:
 
         def begin() -> None:
-            from rich.console import Console  # a twentieth of a second, only for who waits
+            nonlocal drawn
+            from quantum.cli.waiting import waiting  # a twentieth of a second, only for who waits
 
-            console = Console(stderr=True)
-            frames = "line" if console.options.ascii_only else "dots"
-            shown.enter_context(console.status(f"[dim]{what}[/]", spinner=frames))
+            drawn = shown.enter_context(waiting(what, total))
+            drawn(done)
 
         moment = threading.Timer(MOMENT, begin)
         moment.start()
         try:
-            yield
+            yield tell
         finally:
             moment.cancel()
             moment.join()

@@ -6,9 +6,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
+from pydantic import ValidationError
 
 from quantum.client.addresses import base_address, path
 from quantum.client.answers import Answer, parsed
+from quantum.client.errors import ApiError
 from quantum.client.retries import Retries
 from quantum.client.streams import events
 from quantum.client.tokens import EnvironmentToken, StaticToken, TokenProvider
@@ -220,12 +222,18 @@ class Client:
         return events(self._transport, path, after=after)
 
     async def health(self) -> Health:
-        """Whether the platform is ready.
+        """Whether the platform is ready, with each thing that it needs; `status` is `unavailable` if not."""
+        try:
+            return parsed(Health, await self._transport.send("GET", path("health", "ready")))
+        except ApiError as error:
+            try:
+                return Health.model_validate_json(error.body)
+            except ValidationError:  # something before the platform
+                raise error from None
 
-        Raises:
-            UnavailableError: it is not.
-        """
-        return parsed(Health, await self._transport.send("GET", path("health", "ready")))
+    async def alive(self) -> Health:
+        """Whether the platform answers, whatever it depends on; ``release`` says which it is."""
+        return parsed(Health, await self._transport.send("GET", path("health")))
 
     async def stats(self, *, since: str | None = None, until: str | None = None) -> Stats:
         """Counts of the tenant's days; the last 30 if nothing is said."""

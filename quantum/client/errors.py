@@ -77,11 +77,13 @@ class ApiError(QuantumError):
 
     codes: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, problem: Problem, *, retry_after: float | None = None) -> None:
+    def __init__(self, problem: Problem, *, retry_after: float | None = None, body: bytes = b"") -> None:
         super().__init__(_told(problem))
         self.problem = problem
         self.retry_after = retry_after
         """Seconds after which asking again may help, if the platform said so."""
+        self.body = body
+        """The answer as it came."""
 
     @property
     def code(self) -> str:
@@ -182,9 +184,9 @@ def _tree(kind: type[ApiError]) -> Iterator[type[ApiError]]:
 BY_CODE: Mapping[str, type[ApiError]] = {code: kind for kind in _tree(ApiError) for code in kind.codes}
 
 
-def refused(problem: Problem, *, retry_after: float | None = None) -> ApiError:
+def refused(problem: Problem, *, retry_after: float | None = None, body: bytes = b"") -> ApiError:
     """The error of a problem, by its code."""
-    return BY_CODE.get(problem.code, ApiError)(problem, retry_after=retry_after)
+    return BY_CODE.get(problem.code, ApiError)(problem, retry_after=retry_after, body=body)
 
 
 def _told(problem: Problem) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from random import SystemRandom
 from typing import Any
@@ -39,7 +39,7 @@ class Transport:
         path: str,
         *,
         json: Any = None,
-        content: bytes | None = None,
+        content: bytes | AsyncIterable[bytes] | None = None,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
@@ -189,7 +189,7 @@ def _refusal(response: httpx.Response) -> ApiError:
             request_id=response.headers.get("X-Request-ID", ""),
             timestamp="",
         )
-    return refused(problem, retry_after=asked)
+    return refused(problem, retry_after=asked, body=response.content)
 
 
 def _unreachable(request: httpx.Request, error: httpx.TransportError) -> str:

@@ -25,6 +25,9 @@ class Health(BaseModel):
         description="`ok` if every check is; `degraded` if the platform serves and what is `degraded` "
         "catches up later; `unavailable` if it cannot serve."
     )
+    release: str | None = Field(
+        default=None, description="The platform's release; only `/health` tells it.", examples=["0.1.0"]
+    )
     checks: dict[str, Standing] = Field(
         default={}, description="How each dependency stands.", examples=[{"documents": "ok"}]
     )

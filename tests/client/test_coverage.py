@@ -23,7 +23,6 @@ APART = {
     "docs": "a page for people",
     "openapi": "the contract itself",
     "intent_schema": "for editors",
-    "health": "health_ready says more",
     "unknown_route": "none of them",
 }
 GIVEN = {
@@ -72,7 +71,7 @@ async def test_every_route_has_a_method() -> None:
 
     http = httpx.AsyncClient(transport=httpx.MockTransport(serve))
     async with Client("https://quantum.example.com", http=http) as client:
-        for method in (client.health, client.stats):
+        for method in (client.alive, client.health, client.stats):
             await use(method)
         nouns = [name for name, kind in vars(Client).items() if isinstance(kind, cached_property)]
         for resource in map(client.__getattribute__, nouns):

@@ -1,20 +1,16 @@
 """The audit trail: who did what, and proof of it."""
 
-import sys
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from quantum.cli.commands.executions import first
 from quantum.cli.commands.kept import Limit
 from quantum.cli.exits import Exit
+from quantum.cli.lines import write_lines
 from quantum.cli.output import Format, Output, field, moment, show
-from quantum.cli.session import run, spinner
-
-if TYPE_CHECKING:  # loaded when it is needed
-    from quantum.client import Client
+from quantum.cli.session import run
 
 app = typer.Typer(no_args_is_help=True, help="Who did what, and proof of it.")
 Intent = Annotated[str | None, typer.Option(help="Only what was done to this intent.")]
@@ -79,15 +75,4 @@ def export(
     """Export the trail as lines of JSON, which anybody can verify without the platform."""
     asked: Any = {"intent": intent, "execution": execution, "principal": principal, "action": action}
 
-    async def write(client: "Client") -> int:
-        count = 0
-        with ExitStack() as opened:
-            out = sys.stdout if str(file) == "-" else opened.enter_context(file.open("w", encoding="utf-8"))
-            async for line in client.audit.export(**asked, since=since, until=until):
-                print(line, file=out)
-                count += 1
-        return count - 1  # the last is the manifest
-
-    with spinner("exporting"):
-        count = run(context, write, quiet=True)
-    print(f"{count} records", file=sys.stderr)
+    write_lines(context, file, lambda client: client.audit.export(**asked, since=since, until=until))

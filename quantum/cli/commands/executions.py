@@ -1,11 +1,10 @@
 """Executions: what runs and has run."""
 
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from quantum.cli import inputs, watching
+from quantum.cli import bulk, completing, inputs, watching
 from quantum.cli.exits import Exit
 from quantum.cli.output import Format, Output, detail, field, moment, show
 from quantum.cli.progress import waits_for
@@ -15,10 +14,13 @@ if TYPE_CHECKING:  # loaded when it is needed
     from quantum.client import Client
 
 app = typer.Typer(no_args_is_help=True, help="What runs and has run.")
-Id = Annotated[str, typer.Argument(help="Of the execution.")]
+Id = Annotated[str, typer.Argument(help="Of the execution.", autocompletion=completing.executions)]
 Reason = Annotated[str | None, typer.Option(help="Why; it is told in the audit trail.")]
 Comment = Annotated[str | None, typer.Option(help="Why.")]
-Step = Annotated[str | None, typer.Argument(help="The step; if left out, the one that asks.")]
+Step = Annotated[
+    str | None,
+    typer.Argument(help="The step; if left out, the one that asks.", autocompletion=completing.steps),
+]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it to its end.")]
 COLUMNS = {
     "ID": field("execution_id"),
@@ -52,10 +54,16 @@ APPROVAL_COLUMNS = {
 def list_(
     context: typer.Context,
     *,
-    intent: Annotated[str | None, typer.Option(help="Its name, or the id of a version.")] = None,
+    intent: Annotated[
+        str | None, typer.Option(help="Its name, or the id of a version.", autocompletion=completing.intents)
+    ] = None,
     status: Annotated[str | None, typer.Option(help="running, waiting, completed, failed, …")] = None,
     since: Annotated[str | None, typer.Option(help="Created at or after, as 2024-01-04T10:00:00Z.")] = None,
     until: Annotated[str | None, typer.Option(help="Created before.")] = None,
+    parent: Annotated[str | None, typer.Option(help="Only what this execution has started.")] = None,
+    dry_run: Annotated[
+        bool | None, typer.Option("--dry-runs/--no-dry-runs", help="Only dry runs, or none of them.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
     output: Output = Format.TABLE,
 ) -> None:
@@ -63,6 +71,7 @@ def list_(
 
     async def find(client: "Client") -> list[dict[str, Any]]:
         asked: Any = {"intent": intent, "status": status, "since": since, "until": until}
+        asked |= {"parent": parent, "dry_run": dry_run}
         found = client.executions.list(**asked, limit=min(limit, 200))
         return await first(limit, found)
 
@@ -127,53 +136,114 @@ def events(
     run(context, read, quiet=True)
 
 
-@app.command(epilog="Example: quantum executions list --status running -o ids | quantum executions cancel -")
-def cancel(context: typer.Context, executions: inputs.Ids, reason: Reason = None) -> None:
-    """End executions; what they have completed is undone where it says how."""
-    _steer(context, executions, lambda client, one: client.executions.cancel(one, reason=reason))
+def _steering(verb: Literal["cancel", "pause", "resume", "terminate"], *, help: str, example: str) -> None:
+    """A command that does the same to one execution, to some or to many."""
+
+    @app.command(verb, help=help, epilog=f"Example: quantum executions {example}")
+    def _(
+        context: typer.Context,
+        executions: bulk.Ids = None,
+        *,
+        intent: bulk.Intent = None,
+        status: bulk.Status = None,
+        parent: bulk.Parent = None,
+        since: bulk.Since = None,
+        until: bulk.Until = None,
+        everything: bulk.All = False,
+        yes: bulk.Yes = False,
+        reason: Reason = None,
+    ) -> None:
+        meant = bulk.chosen(intent=intent, status=status, parent=parent, since=since, until=until)
+        if bulk.one_or_many(executions, meant, everything=everything):
+            bulk.do(context, verb, meant, everything=everything, yes=yes, reason=reason)
+            return
+
+        async def one_of(client: "Client", execution: str) -> str:
+            steer = getattr(client.executions, verb)
+            return f"{execution} {(await steer(execution, reason=reason)).status}"
+
+        each(context, inputs.ids(executions or ()), one_of)
 
 
-@app.command(epilog="Example: quantum executions terminate 01HKAJ5W1QZ5M5V7YB4W6N8T2C --reason 'it hangs'")
-def terminate(context: typer.Context, executions: inputs.Ids, reason: Reason = None) -> None:
-    """End executions at once; nothing is undone."""
-    _steer(context, executions, lambda client, one: client.executions.terminate(one, reason=reason))
-
-
-@app.command(epilog="Example: quantum executions pause 01HKAJ5W1QZ5M5V7YB4W6N8T2C --reason maintenance")
-def pause(context: typer.Context, executions: inputs.Ids, reason: Reason = None) -> None:
-    """Let no further step begin."""
-    _steer(context, executions, lambda client, one: client.executions.pause(one, reason=reason))
-
-
-@app.command(epilog="Example: quantum executions resume 01HKAJ5W1QZ5M5V7YB4W6N8T2C")
-def resume(context: typer.Context, executions: inputs.Ids, reason: Reason = None) -> None:
-    """Have what is paused go on."""
-    _steer(context, executions, lambda client, one: client.executions.resume(one, reason=reason))
+_steering(
+    "cancel",
+    help="End executions; what they have completed is undone where it says how.",
+    example="cancel --intent deploy --reason 'the release is withdrawn'",
+)
+_steering(
+    "terminate",
+    help="End executions at once; nothing is undone.",
+    example="terminate 01HKAJ5W1QZ5M5V7YB4W6N8T2C --reason 'it hangs'",
+)
+_steering("pause", help="Let no further step begin.", example="pause --all --reason maintenance --yes")
+_steering(
+    "resume",
+    help="Have what is paused go on.",
+    example="list --status paused -o ids | quantum executions resume -",
+)
 
 
 @app.command(epilog="Example: quantum executions retry 01HKAJ5W1QZ5M5V7YB4W6N8T2C --from build --watch")
 def retry(
     context: typer.Context,
-    execution: Id,
+    executions: bulk.Ids = None,
     *,
     steps: Annotated[
         list[str] | None,
         typer.Option("--from", metavar="STEP", help="Run it again although it ended well. Repeat it."),
     ] = None,
     repeat_irreversible: Annotated[bool, typer.Option(help="Also what cannot be undone.")] = False,
+    intent: bulk.Intent = None,
+    status: bulk.Status = None,
+    parent: bulk.Parent = None,
+    since: bulk.Since = None,
+    until: bulk.Until = None,
+    everything: bulk.All = False,
+    yes: bulk.Yes = False,
     reason: Reason = None,
     watch: Watch = False,
 ) -> None:
-    """Run again what did not end well, as a new execution; what did is kept."""
+    """Run again what did not end well, as new executions; what did is kept."""
+    meant = bulk.chosen(intent=intent, status=status, parent=parent, since=since, until=until)
+    if bulk.one_or_many(executions, meant, everything=everything):
+        if steps or repeat_irreversible or watch:
+            fail("--from, --repeat-irreversible and --watch are for executions by their ids", Exit.USAGE)
+        bulk.do(context, "retry", meant, everything=everything, yes=yes, reason=reason)
+        return
 
-    async def begin(client: "Client") -> str:
+    async def begin(client: "Client", execution: str) -> str:
         repeat: Literal[True] | None = True if repeat_irreversible else None
         retried = await client.executions.retry(
             execution, steps=steps, repeat_irreversible=repeat, reason=reason
         )
         return retried.execution_id
 
-    started(context, run(context, begin), watch=watch)
+    ids = inputs.ids(executions or ())
+    if not watch:
+        each(context, ids, begin)
+    elif len(ids) == 1:
+        watching.watch(context, run(context, lambda client: begin(client, ids[0])))
+    else:
+        fail("only one execution can be watched", Exit.USAGE)
+
+
+@app.command(epilog="Example: quantum executions outputs 01HKAJ5W1QZ5M5V7YB4W6N8T2C build")
+def outputs(
+    context: typer.Context,
+    execution: Id,
+    step: Annotated[
+        str | None,
+        typer.Argument(help="One of its steps; left out: all of it.", autocompletion=completing.steps),
+    ] = None,
+    *,
+    item: Annotated[
+        int | None, typer.Option(min=0, help="Of a step with foreach: which, by its place.")
+    ] = None,
+    output: Annotated[Format, typer.Option("--output", "-o", help="json or yaml.")] = Format.JSON,
+) -> None:
+    """What an execution, or one of its steps, came to: whole, however large."""
+    found = run(context, lambda client: client.executions.outputs(execution, step, item=item))
+    show(found, Format.YAML if output is Format.YAML else Format.JSON, COLUMNS)
 
 
 @app.command(
@@ -227,15 +297,6 @@ async def first(limit: int, found: Any) -> list[dict[str, Any]]:
         if len(shown) == limit:
             break
     return shown
-
-
-def _steer(
-    context: typer.Context, executions: list[str], steer: "Callable[[Client, str], Awaitable[Any]]"
-) -> None:
-    async def one_of(client: "Client", execution: str) -> str:
-        return f"{execution} {(await steer(client, execution)).status}"
-
-    each(context, inputs.ids(executions), one_of)
 
 
 def _decide(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantum.cli import applying, inputs, terminal
+from quantum.cli import applying, asking, completing, inputs, terminal
 from quantum.cli.commands.executions import first, started
 from quantum.cli.exits import Exit
 from quantum.cli.output import Format, Output, as_yaml, detail, field, joined, moment, show
@@ -15,8 +15,19 @@ if TYPE_CHECKING:  # loaded when it is needed
     from quantum.client import Client
 
 app = typer.Typer(no_args_is_help=True, help="What should happen.")
-Name = Annotated[str, typer.Argument(help="Of the intent.")]
-Id = Annotated[str, typer.Argument(help="A name, or the id of a version such as deploy-v2.")]
+Name = Annotated[str, typer.Argument(help="Of the intent.", autocompletion=completing.intents)]
+Id = Annotated[
+    str,
+    typer.Argument(
+        help="A name, or the id of a version such as deploy-v2.", autocompletion=completing.intents
+    ),
+]
+Many = Annotated[
+    list[str],
+    typer.Argument(
+        help="One or more; `-` reads them from standard input.", autocompletion=completing.intents
+    ),
+]
 Files = Annotated[
     list[Path], typer.Option("--file", "-f", help="A file or a folder; `-`: standard input. Repeat it.")
 ]
@@ -41,10 +52,15 @@ PLAN_COLUMNS = {
 
 @app.command(epilog="Example: quantum intents init deploy-web-app > deploy.yaml")
 def init(
-    blueprint: Annotated[str | None, typer.Argument(help="Its name; left out: which there are.")] = None,
+    blueprint: Annotated[
+        str | None,
+        typer.Argument(
+            help="Its name; left out: which there are.", autocompletion=lambda: list(_blueprints())
+        ),
+    ] = None,
 ) -> None:
     """Print an intent to begin with, made for what people often do."""
-    there = {path.stem: path.read_text(encoding="utf-8") for path in sorted(BLUEPRINTS.glob("*.yaml"))}
+    there = _blueprints()
     if blueprint is None:
         for name, text in there.items():
             print(f"{name:16}  {text.splitlines()[0].removeprefix('# ')}")
@@ -63,16 +79,19 @@ def validate(
     given = [(path, document) for path in inputs.files(files) for document in inputs.documents(path)]
 
     async def look(client: "Client") -> list[Any]:
-        return [await client.intents.validate(document) for _, document in given]
+        return await inputs.side_by_side("validating", given, lambda one: client.intents.validate(one[1]))
 
-    reports = run(context, look)
-    for (path, document), report in zip(given, reports, strict=True):
+    names = {str(document.get("name")) for _, document in given}
+    wrong = False
+    for (path, document), report in zip(given, run(context, look, quiet=True), strict=True):
         name = f"{path} ({document['name']})" if document.get("name") else str(path)
-        print(f"{'✓' if report.valid else '✗'} {name}")
-        for mark, places in (("error", report.errors), ("advice", report.warnings)):
+        errors = [one for one in report.errors if not applying.made_before(document, one, names)]
+        terminal.say(f"{'✗' if errors else '✓'} {name}", "red" if errors else "green")
+        for mark, places in (("error", errors), ("advice", report.warnings)):
             for place in places:
                 print(f"  {mark} {place.pointer or '/'}: {place.message}")
-    if not all(report.valid for report in reports):
+        wrong |= bool(errors)
+    if wrong:
         raise typer.Exit(Exit.USAGE)
 
 
@@ -89,7 +108,7 @@ def apply(
 ) -> None:
     """Have the platform's intents be as files say: shows what would change, asks, and does it."""
     documents = [document for path in inputs.files(files) for document in inputs.documents(path)]
-    changes = run(context, lambda client: applying.plan(client, documents))
+    changes = run(context, lambda client: applying.plan(client, documents), quiet=True)
     for change in changes:
         for line in change.told().splitlines():
             terminal.say(line, applying.colour(line))
@@ -99,9 +118,8 @@ def apply(
     if plan_only or not todo:
         return
     if not yes:
-        applying.confirm(len(todo))
-    for line in run(context, lambda client: applying.apply(client, todo, message)):
-        print(line)
+        asking.confirm(f"Change {len(todo)} intent{'s' if todo[1:] else ''}?")
+    run(context, lambda client: applying.apply(client, todo, message), quiet=True)
 
 
 @app.command("list", epilog="Example: quantum intents list -q deploy --label team:web")
@@ -114,6 +132,10 @@ def list_(
     status: Annotated[str | None, typer.Option(help="draft, active, deprecated or archived.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="KEY:VALUE. Repeat it.")] = None,
     action: Annotated[str | None, typer.Option(help="Only those that use it.")] = None,
+    created_by: Annotated[str | None, typer.Option(help="Only those made by, as ada@acme.")] = None,
+    updated_since: Annotated[
+        str | None, typer.Option(help="Changed at or after, as 2024-01-04T10:00:00Z.")
+    ] = None,
     sort: Annotated[
         str, typer.Option(help="name, created_at or updated_at; with - before it, turned round.")
     ] = "name",
@@ -124,6 +146,7 @@ def list_(
 
     async def find(client: "Client") -> list[dict[str, Any]]:
         asked: Any = {"q": q, "status": status, "label": label, "action": action, "sort": sort}
+        asked |= {"created_by": created_by, "updated_since": updated_since}
         return await first(limit, client.intents.list(**asked, limit=min(limit, 200)))
 
     show(run(context, find), output, COLUMNS)
@@ -190,8 +213,44 @@ def rollback(
     print(run(context, lambda client: client.intents.rollback(name, version, message=message)).id)
 
 
+@app.command("set", epilog="Example: quantum intents set deploy --status deprecated --successor release")
+def patch(
+    context: typer.Context,
+    name: Name,
+    *,
+    status: Annotated[str | None, typer.Option(help="draft, active, deprecated or archived.")] = None,
+    successor: Annotated[
+        str | None, typer.Option(help="Of a deprecated one: what is to be executed instead.")
+    ] = None,
+    description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="KEY:VALUE; KEY: alone takes it away. Repeat it.")
+    ] = None,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="The version that its name means from now on.")
+    ] = None,
+) -> None:
+    """Change what is said of an intent; its definition stays."""
+    changes: dict[str, Any] = {"status": status, "successor": successor, "description": description}
+    changes |= {"active_version": version, "labels": dict(map(_label, label)) if label else None}
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if not changes:
+        fail("nothing to change was said: --status, --label, --description, …", Exit.USAGE)
+    stored = run(context, lambda client: client.intents.patch(name, changes))
+    print(f"{stored.id} {stored.status}")
+
+
+@app.command(epilog="Example: quantum intents schema > intent.schema.json")
+def schema(context: typer.Context) -> None:
+    """The JSON Schema of intents with the actions that there are here, for editors."""
+    import json
+
+    answer = run(context, lambda client: client.get("/api/v1/schemas/intent.json"))
+    print(json.dumps(answer.json(), indent=2, ensure_ascii=False))
+
+
 @app.command(epilog="Example: quantum intents list --label old:true -o ids | quantum intents archive -")
-def archive(context: typer.Context, intents: inputs.Ids) -> None:
+def archive(context: typer.Context, intents: Many) -> None:
     """Retire intents; what runs of them goes on."""
 
     async def one_of(client: "Client", intent: str) -> str:
@@ -278,3 +337,14 @@ def dry_run(
     if found["status"] != "completed":
         print(f"it would have {found['status']}: {(found['error'] or {}).get('message')}")
         raise typer.Exit(Exit.FAILED)
+
+
+def _blueprints() -> dict[str, str]:
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(BLUEPRINTS.glob("*.yaml"))}
+
+
+def _label(said: str) -> tuple[str, str | None]:
+    key, colon, value = said.partition(":")
+    if not key or not colon:
+        fail(f"{said!r} is no label: write KEY:VALUE", Exit.USAGE)
+    return key, value or None

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantum.cli import inputs
+from quantum.cli import completing, inputs
 from quantum.cli.commands.executions import first
 from quantum.cli.output import Columns, Format, Output, as_yaml, detail, show
 from quantum.cli.session import each, run
@@ -18,6 +18,9 @@ Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
 def kept(plural: str, columns: Columns, *, example: str, help: str) -> typer.Typer:
     """The commands ``list``, ``get`` and ``delete`` of ``client.<plural>``; more may be put beside them."""
     app = typer.Typer(no_args_is_help=True, help=help)
+    offered = completing.offers(plural, "name", "user", about=("description",))
+    one_of = f"As `quantum {plural} list` has it."
+    many_of = "One or more; `-` reads them from standard input."
 
     def list_(context: typer.Context, limit: Limit = 100, output: Output = Format.TABLE) -> None:
         async def find(client: "Client") -> list[dict[str, Any]]:
@@ -27,17 +30,20 @@ def kept(plural: str, columns: Columns, *, example: str, help: str) -> typer.Typ
 
     def get(
         context: typer.Context,
-        name: Annotated[str, typer.Argument(help=f"As `quantum {plural} list` has it.")],
+        name: Annotated[str, typer.Argument(help=one_of, autocompletion=offered)],
         output: Output = Format.TABLE,
     ) -> None:
         show_one(run(context, lambda client: getattr(client, plural).get(name)), output, columns)
 
-    def delete(context: typer.Context, names: inputs.Ids) -> None:
-        async def one_of(client: "Client", name: str) -> str:
+    def delete(
+        context: typer.Context,
+        names: Annotated[list[str], typer.Argument(help=many_of, autocompletion=offered)],
+    ) -> None:
+        async def drop(client: "Client", name: str) -> str:
             await getattr(client, plural).delete(name)
             return f"{name} deleted"
 
-        each(context, inputs.ids(names), one_of)
+        each(context, inputs.ids(names), drop)
 
     list_.__doc__ = f"List the {plural} of the tenant."
     get.__doc__ = f"All about one of the {plural}."

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from quantum.cli import inputs
+from quantum.cli import completing, inputs
 from quantum.cli.commands.kept import kept
 from quantum.cli.exits import Exit
 from quantum.cli.output import field
@@ -18,7 +18,12 @@ COLUMNS = {
     "DESCRIPTION": field("description"),
 }
 app = kept("modules", COLUMNS, example="scanner", help="What steps can do.")
-Name = Annotated[str, typer.Argument(help="Of the module; steps name its actions `<module>/<action>`.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="Of the module; steps name its actions `<module>/<action>`.", autocompletion=completing.modules
+    ),
+]
 
 
 @app.command(

@@ -1,15 +1,15 @@
 """The tenant's own policies."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from quantum.cli import inputs
 from quantum.cli.commands.kept import kept
 from quantum.cli.exits import Exit
 from quantum.cli.output import Format, Output, detail, field, joined, moment
-from quantum.cli.session import fail, run
+from quantum.cli.session import run
 
 COLUMNS = {"NAME": field("name"), "ENABLED": field("enabled"), "UPDATED": moment("updated_at")}
 COLUMNS |= {"BY": field("updated_by"), "DESCRIPTION": field("description")}
@@ -28,10 +28,7 @@ def put(
     enabled: Annotated[bool, typer.Option(help="Whether it is asked.")] = True,
 ) -> None:
     """Put a policy, in place of the one that has its name."""
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        fail(f"{file} cannot be read: {error}", Exit.USAGE)
+    text = inputs.text(file)
     stored = run(
         context,
         lambda client: client.policies.put(name, text, description=description, enabled=enabled),
@@ -48,10 +45,16 @@ def check(
     ] = None,
     *,
     user: Annotated[str | None, typer.Option(help="Who does it; left out: you.")] = None,
+    at: Annotated[str | None, typer.Option(help="When, as 2024-01-04T10:00:00Z; left out: now.")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="From which address, as 192.0.2.7; left out: yours.")
+    ] = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Whether something would be allowed, and what decides. Status 1: it would not."""
-    decided = run(context, lambda client: client.policies.check(operation, resource, user=user))
+    decided = run(
+        context, lambda client: client.policies.check(operation, resource, user=user, at=at, address=address)
+    )
     detail(decided.model_dump(mode="json"), output, DECISION)
     if not decided.allowed:
         raise typer.Exit(Exit.FAILED)

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from quantum.cli import profiles
+from quantum.cli import completing, profiles
 from quantum.cli.exits import Exit
 from quantum.cli.output import Format, Output, field, show
 from quantum.cli.session import fail, of
 
 app = typer.Typer(no_args_is_help=True, help="Which platform is meant.")
-Name = Annotated[str, typer.Argument(help="Of the profile.")]
+Name = Annotated[str, typer.Argument(help="Of the profile.", autocompletion=completing.named_profiles)]
 
 
 @app.command("list", epilog="Example: quantum profile list")

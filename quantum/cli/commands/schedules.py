@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantum.cli import inputs
+from quantum.cli import completing, inputs
 from quantum.cli.commands.kept import kept
 from quantum.cli.output import Moment, field, moment
 from quantum.cli.session import each, run
@@ -25,18 +25,30 @@ REPLACED = ("intent", "cron", "timezone", "parameters", "overlap", "catch_up", "
 def put(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Of the schedule.")],
-    intent: Annotated[str, typer.Argument(help="What is executed: a name, or the id of a version.")],
+    intent: Annotated[
+        str,
+        typer.Argument(
+            help="What is executed: a name, or the id of a version.", autocompletion=completing.intents
+        ),
+    ],
     *,
     cron: Annotated[str, typer.Option(help="Minute, hour, day, month, weekday; or @daily and such.")],
     timezone: Annotated[str, typer.Option(help="In which the times are.")] = "UTC",
     values: inputs.Set = None,
     file: inputs.SetFile = None,
     overlap: Annotated[str, typer.Option(help="skip, queue or allow, when the last goes on.")] = "skip",
+    catch_up: Annotated[
+        int, typer.Option(min=0, help="Times that were missed and are made up for at most.")
+    ] = 1,
+    start: Annotated[str | None, typer.Option(help="Not before, as 2024-01-04T10:00:00Z.")] = None,
+    end: Annotated[str | None, typer.Option(help="Not after.")] = None,
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
 ) -> None:
     """Have an intent executed at times, in your name."""
     given: Any = {"intent": intent, "cron": cron, "timezone": timezone, "overlap": overlap}
     given |= {"parameters": inputs.parameters(values, file), "description": description}
+    given |= {name: value for name, value in (("start", start), ("end", end)) if value is not None}
+    given |= {"catch_up": catch_up}
     stored = run(context, lambda client: client.schedules.put(name, **given))
     print(f"{name} is {stored.status}; next: {', '.join(stored.next_fire_times[:3])}")
 
@@ -54,8 +66,10 @@ def resume(context: typer.Context, names: inputs.Ids) -> None:
 
 
 def _rest(context: typer.Context, names: list[str], *, paused: bool) -> None:
+    from quantum.client.addresses import path
+
     async def one_of(client: "Client", name: str) -> str:
-        answer = await client.get(f"/api/v1/schedules/{name}")
+        answer = await client.get(path("schedules", name))
         there: Any = {key: value for key, value in answer.json().items() if key in REPLACED}
         stored = await client.schedules.put(name, **there | {"paused": paused}, if_match=answer.etag)
         return f"{name} {stored.status}"

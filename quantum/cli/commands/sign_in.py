@@ -3,21 +3,19 @@
 import os
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
 
 from quantum.cli import profiles, session
+from quantum.cli.commands.tenants import whoever
 from quantum.cli.exits import Exit
-from quantum.cli.output import Format, Output, detail, field, joined, show
+from quantum.cli.output import Format, Output, detail, field, joined
 from quantum.cli.session import fail, of, run, tell
 
 if TYPE_CHECKING:  # loaded when it is needed
-    from quantum.client import Client
     from quantum.client.sign_in import SignedIn
-
-tenant = typer.Typer(no_args_is_help=True, help="Which of your tenants is meant.")
 
 
 def login(
@@ -63,7 +61,7 @@ def login(
     context.obj = there
     if os.environ.get("QUANTUM_TOKEN"):
         tell("QUANTUM_TOKEN is set, and goes before who is signed in")
-    me = run(context, _me)
+    me = run(context, whoever)
     if me["tenant_id"] is None and me["tenants"]:
         print("You are a member of several tenants: quantum tenant use", me["tenants"][0]["id"])
     print(f"Signed in to {address} as {me['principal'] or me['subject']}")
@@ -83,33 +81,7 @@ def whoami(context: typer.Context, output: Output = Format.TABLE) -> None:
     columns = {"PRINCIPAL": lambda me: me["principal"] or me["subject"], "TENANT": field("tenant_id")}
     columns |= {"ROLES": joined("roles"), "TENANTS": lambda me: " ".join(t["id"] for t in me["tenants"])}
     columns |= {"PLATFORM": lambda _: url, "MAY": joined("operations")}
-    detail(run(context, _me), output, columns)
-
-
-@tenant.command("list", epilog="Example: quantum tenant list")
-def list_tenants(context: typer.Context, output: Output = Format.TABLE) -> None:
-    """The tenants that you are a member of."""
-    me = run(context, _me)
-    used = of(context).profile.tenant or me["tenant_id"]
-    columns = {"TENANT": field("id"), "YOU": field("user"), "ROLES": joined("roles")}
-    show(me["tenants"], output, columns | {"IN USE": lambda one: one["id"] == used})
-
-
-@tenant.command("use", epilog="Example: quantum tenant use acme")
-def use_tenant(context: typer.Context, name: Annotated[str, typer.Argument(help="Its id.")]) -> None:
-    """Mean this tenant from now on, in this profile."""
-    began = of(context)
-    mine = [one["id"] for one in run(context, _me)["tenants"]]
-    if name not in mine:
-        fail(f"you are no member of {name!r}; you are of: {', '.join(mine) or 'none'}", Exit.NOT_FOUND)
-    known = profiles.load(profiles.folder())
-    changed = replace(known.get(began.name), url=began.profile.url, tenant=name)
-    profiles.save(profiles.folder(), known.put(began.name, changed))
-    print(f"{name} is meant from now on")
-
-
-async def _me(client: "Client") -> dict[str, Any]:
-    return (await client.members.me()).model_dump(mode="json")
+    detail(run(context, whoever), output, columns)
 
 
 def _sign_in(there: session.Session, *, device: bool) -> None:

@@ -29,12 +29,14 @@ class Command:
         assert ran.exit_code == 0, (words, ran.output)
         return ran.stdout
 
-    def spawn(self, *words: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    def spawn(
+        self, *words: str, stdin: str = "", folder: Path = hosting.ROOT, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """The same, in a process of its own."""
         return subprocess.run(
             [sys.executable, "-m", "quantum.cli", *words],
-            cwd=hosting.ROOT,
-            env=os.environ | self.environment | environment,
+            cwd=folder,
+            env=os.environ | self.environment | {"PYTHONPATH": str(hosting.ROOT)} | environment,
             input=stdin,
             capture_output=True,
             text=True,
