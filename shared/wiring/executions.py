@@ -22,7 +22,8 @@ from shared.services.steps.approvals import Approvals
 from shared.services.steps.callbacks import Callbacks
 from shared.services.steps.children import Children
 from shared.services.steps.inbox import Inbox
-from shared.services.steps.steps import Parts, Steps
+from shared.services.steps.parts import Parts
+from shared.services.steps.steps import Steps
 from shared.wiring.foundation import Foundation
 from shared.wiring.registry import RegistryServices
 from shared.wiring.secrets import SecretServices

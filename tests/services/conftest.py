@@ -47,7 +47,8 @@ from shared.services.steps.approvals import Approvals
 from shared.services.steps.callbacks import Callbacks
 from shared.services.steps.children import Children
 from shared.services.steps.disclosures import Disclosures
-from shared.services.steps.steps import Parts, Steps
+from shared.services.steps.parts import Parts
+from shared.services.steps.steps import Steps
 from shared.services.tenancy.members import Members
 from shared.services.tenancy.policies import Policies
 from shared.services.tenancy.quotas import Room

@@ -6,7 +6,8 @@ from shared.domain.metrics import EXECUTIONS_FINISHED, STEP_DURATION
 from shared.ports.actions import ActionContext, ActionError, Completed
 from shared.services.executions.endings import Endings
 from shared.services.executions.runs import Runs
-from shared.services.steps.steps import Parts, Steps
+from shared.services.steps.parts import Parts
+from shared.services.steps.steps import Steps
 from tests.fakes.telemetry import RecordedTelemetry
 from tests.services.conftest import Workshop
 

@@ -77,6 +77,7 @@ class Outcomes:
             else AttemptRecord(run, attempt, tried.step, started=clock.now())
         )
         self._recording = Recording(documents, tried.scope, run, attempt, self._record)
+        self.again = False
         self._first_began: datetime | None = None
         """When the first attempt began, where that is asked of a later one."""
 
@@ -90,14 +91,17 @@ class Outcomes:
         if self._attempt.attempt > 1 and self._step.retry.budget is not None:
             self._first_began = await self._look_when_first_began()
 
-    async def begin(self, *, items: int | None = None) -> bool:
-        """Store that the attempt begins, of one with ``items`` for so many; False: it is stored already."""
-        self._record.items = items
-        return await self._recording.write(self._record.begin())
+    async def announce(self, *, items: int | None = None) -> Outcome | None:
+        """Store that the attempt begins, of one with ``items`` for so many; what is recorded of it, if it is.
 
-    def take_up(self) -> None:
-        """Go on with an attempt whose beginning is stored."""
+        If an earlier delivery has begun it, this one is ``again``.
+        """
+        self._record.items = items
+        self.again = not await self._recording.write(self._record.begin())
+        if self.again and (known := await self.known()) is not None:
+            return known
         self._record.take_up()
+        return None
 
     async def known(self) -> Outcome | None:
         """What is recorded of this attempt, or None while nothing is."""
