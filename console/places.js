@@ -8,7 +8,7 @@ import { IntentPage } from "./views/intent.js";
 import { Intents } from "./views/intents.js";
 import { MemberPage, Members } from "./views/members.js";
 import { ModulePage, Modules } from "./views/modules.js";
-import { Policies } from "./views/policies.js";
+import { Policies, PolicyPage } from "./views/policies.js";
 import { SchedulePage, Schedules } from "./views/schedules.js";
 import { SecretPage, Secrets } from "./views/secrets.js";
 import { SubscriptionPage, Subscriptions } from "./views/subscriptions.js";
@@ -45,7 +45,7 @@ const PARTS = [
     title: "Governance",
     pages: [
       { path: "members", title: "Members", view: Members, one: MemberPage, operation: "members.read" },
-      { path: "policies", title: "Policies", view: Policies, operation: "policies.read" },
+      { path: "policies", title: "Policies", view: Policies, one: PolicyPage, operation: "policies.read" },
       { path: "audit", title: "Audit", view: Audit, operation: "audit.read" },
     ],
   },

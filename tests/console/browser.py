@@ -62,7 +62,7 @@ class Visitor:
             f"{self.host.url}/api/v1{path}", method=method, headers=headers, data=body
         )
         assert answer.ok, answer.text()
-        return answer.json()
+        return answer.json() if answer.status != 204 else None
 
     def write(self, text: str) -> None:
         """Put ``text`` in place of what the code editor has, as by pasting."""

@@ -1,5 +1,6 @@
 """What people set up in the console for steps and times, in a real browser: made, used, changed, deleted."""
 
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from shared.domain.events import EVENT_TYPES
 from tests.console.conftest import Visit
 from tests.host.running import until
 
+MANIFEST = ROOT / "examples" / "modules" / "manifest.json"
 VALUE = "a value made by chance"
 ASKS = {
     "name": "caller",
@@ -234,3 +236,59 @@ def test_a_webhook_is_enabled_changed_and_deleted(visit: Visit) -> None:
 def test_a_webhook_may_name_every_type_of_event_that_there_is() -> None:
     named = re.findall(r'"([a-z_]+_[a-z]+)"', (ROOT / "console" / "lib" / "event-types.js").read_text())
     assert sorted(named) == sorted(EVENT_TYPES)
+
+
+def test_a_module_is_made_its_key_is_changed_and_a_version_is_added(visit: Visit) -> None:
+    art = visit("art")
+    page = art.page
+    art.go("/modules")
+    page.get_by_role("link", name="Add a module").click()
+    page.get_by_label("Name").fill("provisioner")
+    page.get_by_label("Endpoint").fill("http://127.0.0.1:9")
+    manifest = page.get_by_label("Manifest")
+    manifest.fill("{")
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_role("alert")).to_contain_text("The manifest is not JSON")
+    told = json.loads(MANIFEST.read_text())
+    wrong = json.dumps(told | {"actions": told["actions"] | {"lease": {"description": "?"}}}, indent=2)
+    manifest.fill(wrong)
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_role("alert")).to_contain_text("/manifest/actions/lease/side_effect")
+    art.looked_at("module-refused")
+    page.get_by_label("Take it from a file").set_input_files(MANIFEST)
+    expect(manifest).to_have_value(MANIFEST.read_text())
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_role("status").filter(has_text="whsec_")).to_be_visible()
+    page.get_by_role("link", name="I have kept it").click()
+    endpoint = page.get_by_role("region", name="Endpoint")
+    expect(endpoint).to_contain_text("It is called")
+    page.get_by_role("button", name="New key").click()
+    page.get_by_role("button", name="Make one").click()
+    expect(page.get_by_role("status").filter(has_text="whsec_")).to_be_visible()
+    expect(endpoint).to_contain_text("Number 2; calls are signed with the one before, too, until")
+    art.looked_at("module")
+
+    # What the form shows is what was put: saving it is no new version, changing it is one.
+    for said, version in (("", "Version1"), (" They may be small.", "Version2")):
+        page.get_by_role("link", name="Change").click()
+        shown = json.loads(manifest.input_value())
+        manifest.fill(json.dumps(shown | {"description": shown["description"] + said}, indent=2))
+        page.get_by_role("button", name="Save as the next version").click()
+        expect(endpoint).to_contain_text(version)
+
+
+def test_a_module_that_intents_name_stays(visit: Visit) -> None:
+    art = visit("art")
+    page = art.page
+    steps = [{"action": "provisioner/inspect", "environment": "review-7"}]
+    art.api("POST", "/intents", {"name": "looks", "definition": {"steps": steps}})
+    art.go("/modules/provisioner")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.get_by_role("alert")).to_contain_text("looks")
+    page.get_by_role("button", name="Not now").click()
+    art.api("DELETE", "/intents/looks")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.get_by_role("heading", name="Modules")).to_be_visible()
+    expect(page.get_by_role("link", name="provisioner")).to_have_count(0)
