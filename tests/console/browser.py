@@ -70,6 +70,7 @@ class Visitor:
         self.page.keyboard.insert_text(text)
 
     def shot(self, name: str) -> None:
+        self.page.evaluate("scrollTo(0, 0)")
         SHOTS.mkdir(exist_ok=True)
         self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
 

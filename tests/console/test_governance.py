@@ -15,7 +15,7 @@ def test_a_policy_is_written_with_what_is_wrong_at_its_line_and_decides_from_the
     kay.go("/policies")
     expect(page.get_by_text("The tenant has no policies of its own")).to_be_visible()
     page.get_by_role("link", name="Add a policy").click()
-    page.get_by_label("Name").fill("freeze")
+    page.get_by_label("Name (required)").fill("freeze")
     page.get_by_label("What it is for").fill("Until Monday")
     text = page.get_by_label("Text", exact=True)
     text.fill(FREEZE)
@@ -60,7 +60,7 @@ def test_nobody_shuts_themselves_out_of_the_policies(visit: Visit) -> None:
     kay = visit("kay")
     page = kay.page
     kay.go("/policies/new/add")
-    page.get_by_label("Name").fill("all")
+    page.get_by_label("Name (required)").fill("all")
     page.get_by_label("Text", exact=True).fill("forbid (principal, action, resource);")
     page.get_by_role("button", name="Add it").click()
     expect(page.get_by_role("alert")).to_contain_text("you could not manage policies any more")
