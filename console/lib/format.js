@@ -20,8 +20,15 @@ export function duration(/** @type {number|null|undefined} */ seconds) {
   if (seconds == null) return "–";
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
-  return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+  const [large, small] = seconds < 3600 ? ["min", "s"] : ["h", "min"];
+  const whole = Math.round(seconds / (seconds < 3600 ? 1 : 60));
+  return `${Math.floor(whole / 60)} ${large}${whole % 60 ? ` ${whole % 60} ${small}` : ""}`;
+}
+
+/** A size as people say it. */
+export function bytes(/** @type {number} */ size) {
+  if (size < 1000) return `${size} bytes`;
+  return size < 1e6 ? `${Math.round(size / 1000)} kB` : `${(size / 1e6).toFixed(1)} MB`;
 }
 
 /** Seconds from one time to another, or to now. */

@@ -26,6 +26,15 @@ export function to(path, query = {}) {
   return `#/${path.map(encodeURIComponent).join("/")}${behind}`;
 }
 
-export const go = (/** @type {string} */ address) => { location.hash = address; };
+export const go = (/** @type {string} */ address) => {
+  location.hash = address;
+};
+
+/** The address alone, for what a page shows of itself: nothing is made anew. */
+export const keep = (/** @type {string} */ address) => history.replaceState(null, "", address);
+
 /** Without a new entry in the history: for filters. */
-export const replace = (/** @type {string} */ address) => { history.replaceState(null, "", address); dispatchEvent(new HashChangeEvent("hashchange")); };
+export const replace = (/** @type {string} */ address) => {
+  keep(address);
+  dispatchEvent(new HashChangeEvent("hashchange"));
+};

@@ -58,14 +58,14 @@ export function Field({ label, hint, wrong, id, children }) {
 }
 
 /** A button that says that it works while it does, and is pressed once. */
-export function Action({ label, kind = "", run, done, disabled = false }) {
+export function Action({ label, kind = "", run, done = "", disabled = false, about = "" }) {
   const [busy, setBusy] = useState(false);
   const { tell } = useToasts();
   const press = async () => {
     setBusy(true);
     try { await run(); if (done) tell("ok", done); } catch (error) { tell("bad", error.message); } finally { setBusy(false); }
   };
-  return html`<button type="button" class="button ${kind}" disabled=${busy || disabled} aria-busy=${busy} onClick=${press}>${busy ? `${label}…` : label}</button>`;
+  return html`<button type="button" class="button ${kind}" disabled=${busy || disabled} aria-busy=${busy} onClick=${press}>${busy ? `${label}…` : label}${about ? html`<span class="hidden-label"> ${about}</span>` : null}</button>`;
 }
 
 /** A question before something is done, with room for words. The dialog is the browser's own: it keeps the focus. */

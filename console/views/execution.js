@@ -1,179 +1,237 @@
-// One execution as it goes: the cause of a failure first, then what it waits for, the graph, the times, the events.
-import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
+// One execution as it goes: the cause of a failure first, then what it waits for, the steps, the times, the events.
+import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { get, part, post } from "../lib/api.js";
 import { follow } from "../lib/events.js";
-import { between, cause, clock, duration, ENDED, full, tone, waiting } from "../lib/format.js";
-import { go, to } from "../lib/router.js";
+import { between, cause, duration, ENDED, full, waiting } from "../lib/format.js";
+import { keep, to } from "../lib/router.js";
+import { Told } from "../lib/told.js";
 import { Approval } from "../ui/approval.js";
+import { Copy } from "../ui/copy.js";
+import { Events } from "../ui/events.js";
 import { Gantt } from "../ui/gantt.js";
-import { Graph } from "../ui/graph.js";
-import { Asking, Card, Json, Loaded, Notice, Status, Time, useLoaded, useTick } from "../ui/parts.js";
+import { Card, Json, Loaded, Notice, Status, Table, Time, useLoaded, useTick } from "../ui/parts.js";
+import { Steps } from "../ui/steps.js";
+import { Value } from "../ui/value.js";
+import { Steering } from "./steering.js";
+import { StepCard } from "./step.js";
 
-const SOON = 120, SELDOM = 2500;
 /** Milliseconds after an event in which the execution is asked for again: after one that people wait for, and after
  * others, of which there may be many: requests are counted. Until then, events say how steps stand. */
+const SOON = 120, SELDOM = 2500;
+/** Milliseconds in which events are gathered before they are shown. */
+const GATHER = 100;
+/** Milliseconds between two sentences for screen readers. */
+const QUIET = 10_000;
+const MOST_WAITS = 5;
 
 export function ExecutionPage({ place, me }) {
-  const id = place.path[1];
+  const [, id, step = null] = place.path;
   const path = `/executions/${part(id)}`;
   const state = useLoaded(() => get(path), [id]);
-  const events = useEvents(path, id, state.reload);
-  return html`<${Loaded} of=${state}>${(execution) => html`<${Shown} execution=${brought(execution, events.events)} events=${events} reload=${state.reload} me=${me} />`}<//>`;
+  const stream = useTold(path, id, state.reload);
+  return html`<${Loaded} of=${state}>${(execution) => html`<${Shown} execution=${stream.told.brought(execution)} stream=${stream}
+    reload=${state.reload} me=${me} step=${step} />`}<//>`;
 }
 
-/** @type {Record<string, string>} what an event makes of its step */
-const MAKES = { step_started: "running", step_completed: "completed", step_skipped: "skipped", step_retrying: "retrying", step_failed: "failed", step_compensated: "compensated", approval_requested: "waiting" };
-
-/** The execution with what the events behind its last reading have made of its steps. @param {any} execution @param {any[]} events */
-function brought(execution, events) {
-  /** @type {Map<string, any>} */
-  const latest = new Map(events.filter((event) => event.step && MAKES[event.type]).map((event) => [event.step, event]));
-  const steps = execution.steps.map((step) => {
-    const event = latest.get(step.id);
-    const known = step.finished_at ?? step.started_at ?? "";
-    if (!event || event.time <= known || step.status === MAKES[event.type] || step.waiting.some((one) => one.for !== "dependency")) return step;
-    const started = event.type === "step_started";
-    return { ...step, status: MAKES[event.type], started_at: started ? event.time : step.started_at, finished_at: started || step.finished_at ? step.finished_at : event.type === "step_completed" || event.type === "step_failed" ? event.time : null };
-  });
-  return { ...execution, steps };
-}
-
-/** The events so far, and whether more come; `changed` is called soon after one has come. */
-function useEvents(/** @type {string} */ path, /** @type {string} */ id, /** @type {() => void} */ changed) {
-  const [events, set] = useState(/** @type {any[]} */ ([]));
+/**
+ * What the events have told so far, and whether more come; `changed` is called soon after one has come.
+ * @param {string} path @param {string} id @param {() => void} changed
+ */
+function useTold(path, id, changed) {
+  const told = useRef(new Told());
+  const [count, setCount] = useState(0);
   const [live, setLive] = useState(false);
   useEffect(() => {
-    set([]);
-    let timer = 0, due = Infinity;
+    told.current = new Told();
+    let reading = 0, due = Infinity, showing = 0;
+    const show = () => {
+      showing = 0;
+      setCount(told.current.events.length);
+    };
+    const read = () => {
+      due = Infinity;
+      changed();
+    };
     const stop = follow(`${path}/events`, {
       event: (event) => {
-        set((was) => [...was, event]);
-        const at = Date.now() + (event.type.startsWith("step_") ? SELDOM : SOON);
+        told.current.add(event);
+        showing ||= setTimeout(show, GATHER);
+        const often = event.type.startsWith("step_") || event.type.startsWith("item_");
+        const at = Date.now() + (often ? SELDOM : SOON);
         if (at >= due) return;
-        clearTimeout(timer);
+        clearTimeout(reading);
         due = at;
-        timer = setTimeout(() => { due = Infinity; changed(); }, at - Date.now());
+        reading = setTimeout(read, at - Date.now());
       },
       state: setLive,
     });
-    return () => { stop(); clearTimeout(timer); };
+    return () => {
+      stop();
+      clearTimeout(reading);
+      clearTimeout(showing);
+    };
   }, [id]);
-  return { events, live };
+  return { told: told.current, count, live };
 }
 
-function Shown({ execution, events, reload, me }) {
-  const [chosen, choose] = useState(/** @type {string|null} */ (null));
+function Shown({ execution, stream, reload, me, step: linked }) {
+  const { steps } = execution;
+  const [chosen, setChosen] = useState(/** @type {string|null} */ (linked));
   const going = !ENDED.includes(execution.status);
   useTick(going);
-  const failed = execution.steps.find((step) => step.status === "failed");
-  const step = execution.steps.find((one) => one.id === (chosen ?? failed?.id ?? execution.steps.find((other) => other.status === "waiting")?.id)) ?? null;
+  const failed = causeOf(execution);
+  const first = failed?.id ?? steps.find((step) => step.status === "waiting")?.id;
+  const step = steps.find((one) => one.id === (chosen ?? first)) ?? null;
+  const choose = (/** @type {string} */ id) => {
+    setChosen(id);
+    keep(to(["executions", execution.execution_id, id]));
+  };
+  const plan = usePlan(execution);
+  const node = plan.value?.graph.nodes.find((one) => one.id === step?.id);
   return html`<div class="stack">
     <${Head} execution=${execution} reload=${reload} me=${me} />
-    <${Cause} execution=${execution} failed=${failed} />
-    ${execution.steps.filter((one) => one.approval?.status === "waiting").map((one) => html`<${Approval} key=${one.id} execution=${execution} step=${one} reload=${reload} me=${me} />`)}
-    ${going && execution.waiting.some((one) => one.for !== "approval") ? html`<${Notice} tone="idle" role="status" title="Why it waits"><ul>${execution.waiting.filter((one) => one.for !== "approval").map((one) => html`<li>${one.step ? html`<b>${one.step}</b> waits for ` : "It waits for "}${waiting(one)}</li>`)}</ul><//>` : null}
-    <${Card} title="Steps" flush aside=${html`<${Progress} execution=${execution} />`}><${Steps} execution=${execution} chosen=${step?.id ?? null} choose=${choose} /><//>
+    <${Spoken} execution=${execution} />
+    <${Cause} execution=${execution} failed=${failed} choose=${choose} />
+    ${steps.filter((one) => one.approval?.status === "waiting").map((one) => html`<${Approval} key=${one.id}
+      execution=${execution} step=${one} reload=${reload} me=${me} />`)}
+    ${going ? html`<${Waits} execution=${execution} />` : null}
+    <${Card} title="Steps" flush aside=${html`<${Progress} execution=${execution} />`}>
+      ${plan.loading
+        ? html`<div class="graph"><span class="muted">Drawing…</span></div>`
+        : html`<${Steps} execution=${execution} plan=${plan.value} chosen=${step?.id ?? null} choose=${choose} />`}
+    <//>
     <div class="columns">
-      ${step ? html`<${StepCard} key=${step.id} execution=${execution} step=${step} told=${step === failed} me=${me} />` : null}
-      <${Card} title="Timeline"><${Gantt} execution=${execution} /><//>
+      ${step ? html`<${StepCard} key=${step.id} execution=${execution} step=${step} node=${node}
+        told=${stream.told.steps.get(step.id)} first=${step === failed} me=${me} />` : null}
+      <${Card} title="Timeline"><${Gantt} execution=${execution} told=${stream.told} choose=${choose} /><//>
     </div>
+    <${Children} execution=${execution} count=${steps.filter((one) => one.child).length} />
     <div class="columns">
-      <${Card} title="Events" flush aside=${html`<span class="live" data-on=${events.live}>${events.live ? "live" : going ? "connecting" : "ended"}</span>`}><${Events} events=${events.events} /><//>
-      <${Card} title="Inputs and outputs"><div class="stack tight"><h3>Parameters</h3><${Json} label="Parameters" value=${execution.parameters} />${execution.outputs ? html`<h3>Outputs</h3><${Json} label="Outputs" value=${execution.outputs} />` : null}</div><//>
+      <${Card} title="Events" flush aside=${html`<${Live} live=${stream.live} going=${going} />`}>
+        <${Events} events=${stream.told.events} count=${stream.count} />
+      <//>
+      <${Given} execution=${execution} />
     </div>
   </div>`;
+}
+
+/** The step that failed first: what came after it was stopped by it. @param {any} execution */
+function causeOf(execution) {
+  const failed = execution.steps.filter((step) => step.status === "failed");
+  return failed.find((step) => step.id === execution.error?.step) ?? failed[0];
+}
+
+/** What depends on what, and what the definition says of each step: of the version that was executed. */
+function usePlan(/** @type {any} */ execution) {
+  const path = `/intents/${part(execution.intent_id)}/plan`;
+  return useLoaded(() => post(path, { parameters: execution.parameters }).catch(() => null), [execution.execution_id]);
 }
 
 function Head({ execution, reload, me }) {
-  const path = `/executions/${part(execution.execution_id)}`;
-  const may = (/** @type {string} */ operation) => me.operations.includes(operation);
-  const steer = (/** @type {string} */ what) => async (/** @type {string} */ reason) => { await post(`${path}/${what}`, reason ? { reason } : {}); await reload(); };
-  const going = ["pending", "running", "waiting"].includes(execution.status);
+  const { execution_id: id, parent, schedule } = execution;
+  const link = (/** @type {string} */ other, /** @type {string} */ text, /** @type {string[]} */ ...behind) =>
+    html`<a href=${to(["executions", other, ...behind])}>${text}</a>`;
   return html`<div class="page-head">
-    <div><h1>${execution.intent_id}</h1><div class="meta"><${Status} status=${execution.status} />
-      <span><${Time} at=${execution.created_at} /> by ${execution.created_by}</span><span>${duration(between(execution.started_at, execution.finished_at))}</span>
-      ${execution.dry_run ? html`<span class="tag">dry run</span>` : null}
-      ${execution.retry_of ? html`<a href=${to(["executions", execution.retry_of])}>retry of an earlier one</a>` : null}
-      ${execution.retried_by ? html`<a href=${to(["executions", execution.retried_by])}>was retried</a>` : null}
-      <span class="mono">${execution.execution_id}</span></div></div>
-    <div class="actions">
-      ${going && may("executions.pause") ? html`<${Asking} label="Pause" title="Pause this execution?" text="Steps that run end; no other begins." field="Why (optional)" confirm="Pause it" run=${steer("pause")} done="It is paused." />` : null}
-      ${execution.status === "paused" && may("executions.pause") ? html`<${Asking} label="Resume" kind="primary" title="Resume this execution?" confirm="Resume it" run=${steer("resume")} done="It goes on." />` : null}
-      ${(going || execution.status === "paused") && may("executions.cancel") ? html`<${Asking} label="Cancel" kind="danger" title="Cancel this execution?" text="What has completed is undone where the intent says how." field="Why (optional)" confirm="Cancel it" run=${steer("cancel")} done="It is being cancelled." />` : null}
-      ${["failed", "cancelled"].includes(execution.status) && !execution.retried_by && may("executions.retry") ? html`<${Retry} execution=${execution} kind="primary" label="Retry" title="Retry what did not end well?" />` : null}
+    <div>
+      <h1>${execution.intent_id}</h1>
+      <div class="meta">
+        <${Status} status=${execution.status} />
+        <span><${Time} at=${execution.created_at} /> by ${execution.created_by}</span>
+        <span>${duration(between(execution.started_at, execution.finished_at))}</span>
+        ${execution.dry_run ? html`<span class="tag">dry run</span>` : null}
+        ${parent ? link(parent.execution_id, `for step ${parent.step} of another`, parent.step) : null}
+        ${schedule ? html`<a href=${to(["schedules", schedule.name])}>by schedule ${schedule.name}</a>` : null}
+        ${execution.retry_of ? link(execution.retry_of, "retry of an earlier one") : null}
+        ${execution.retried_by ? link(execution.retried_by, "was retried") : null}
+        <a href=${to(["intents", execution.intent_id.replace(/-v\d+$/, "")])}>its intent</a>
+      </div>
+      <div class="meta"><${Copy} text=${id} what="the execution's id" /></div>
     </div>
+    <${Steering} execution=${execution} reload=${reload} me=${me} />
   </div>`;
 }
 
-function Retry({ execution, label, title, kind = "", from = null }) {
-  const run = async (/** @type {string} */ reason) => {
-    const made = await post(`/executions/${part(execution.execution_id)}/retry`, { ...(from ? { from } : {}), ...(reason ? { reason } : {}) });
-    go(to(["executions", made.execution_id]));
-  };
-  return html`<${Asking} label=${label} kind=${kind} title=${title} text="A new execution keeps what ended well before, and runs the rest." field="Why (optional)" confirm="Retry" run=${run} done="A new execution has begun." />`;
+/** How it stands, for screen readers: at once when that is another state, else now and then. */
+function Spoken({ execution }) {
+  const { completed, skipped, failed, total } = execution.progress;
+  const words = `${execution.status}: ${completed + skipped} of ${total} steps${failed ? `, ${failed} failed` : ""}`;
+  const latest = useRef(words);
+  const [said, say] = useState(words);
+  latest.current = words;
+  useEffect(() => say(latest.current), [execution.status]);
+  useEffect(() => {
+    const timer = setInterval(() => say(latest.current), QUIET);
+    return () => clearInterval(timer);
+  }, []);
+  return html`<p class="hidden-label" role="status">${said}</p>`;
 }
 
-function Cause({ execution, failed }) {
+function Cause({ execution, failed, choose }) {
   if (!execution.error && !failed?.error) return null;
   const error = failed?.error ?? execution.error;
+  const child = error.child?.execution_id;
   return html`<${Notice} role="status" title=${failed ? `Step ${failed.id} failed` : `The execution ${execution.status}`}>
     <p>${cause(error)}</p>
-    <p class="small muted">${error?.code ? html`<code>${error.code}</code> ` : null}${failed ? `${failed.action}, attempt ${failed.attempts}, ${full(failed.finished_at)}` : null}</p>
+    <p class="small muted">
+      ${error.code ? html`<code>${error.code}</code> ` : null}
+      ${failed ? `${failed.action}, attempt ${failed.attempts}, ${full(failed.finished_at)}` : null}
+    </p>
+    <div class="actions">
+      ${failed ? html`<button type="button" class="link" onClick=${() => choose(failed.id)}>Look at the step</button>` : null}
+      ${child ? html`<a href=${to(["executions", child])}>Look at the child that failed</a>` : null}
+    </div>
   <//>`;
+}
+
+function Waits({ execution }) {
+  const waits = execution.waiting.filter((one) => one.for !== "approval");
+  if (!waits.length) return null;
+  const more = waits.length - MOST_WAITS;
+  return html`<${Notice} tone="idle" role="note" title="Why it waits"><ul>
+    ${waits.slice(0, MOST_WAITS).map((one) => html`<li>${one.step ? html`<b>${one.step}</b> waits for ` : "It waits for "}${waiting(one)}</li>`)}
+    ${more > 0 ? html`<li class="muted">and ${more} more; the list of steps has them</li>` : null}
+  </ul><//>`;
 }
 
 function Progress({ execution }) {
   const { total, completed, skipped, failed, percent, expected_at } = execution.progress;
-  return html`<span class="muted small">${completed + skipped} of ${total}${failed ? `, ${failed} failed` : ""} (${percent} %)${expected_at && !ENDED.includes(execution.status) ? html`, done <${Time} at=${expected_at} />` : null}</span>`;
+  const soon = expected_at && !ENDED.includes(execution.status);
+  return html`<span class="muted small progress-line">
+    <progress class="progress" data-tone=${failed ? "bad" : "ok"} max="100" value=${percent} aria-label="Steps that have ended, in percent"></progress>
+    ${completed + skipped} of ${total}${failed ? `, ${failed} failed` : ""} (${percent} %)
+    ${soon ? html`, done <${Time} at=${expected_at} />` : null}
+  </span>`;
 }
 
-/** The graph is the plan's: the execution has the states, the plan what depends on what. */
-function Steps({ execution, chosen, choose }) {
-  const parameters = execution.parameters;
-  const plan = useLoaded(() => post(`/intents/${part(execution.intent_id)}/plan`, { parameters }).catch(() => null), [execution.execution_id]);
-  const byId = new Map(execution.steps.map((step) => [step.id, step]));
-  const shape = useMemo(() => {
-    const nodes = plan.value?.graph.nodes.filter((node) => byId.has(node.id)) ?? [];
-    if (nodes.length === execution.steps.length) return { nodes, levels: plan.value.order };
-    const alone = execution.steps.map((step) => ({ id: step.id, action: step.action, depends_on: [] }));
-    return { nodes: alone, levels: alone.map((node) => [node.id]) };
-  }, [plan.value, execution.steps.length]);
-  if (plan.loading) return html`<div class="graph"><span class="muted">Drawing…</span></div>`;
-  const sub = (/** @type {string} */ id) => {
-    const step = byId.get(id);
-    return step?.started_at ? duration(between(step.started_at, step.finished_at)) : "";
-  };
-  return html`<${Graph} nodes=${shape.nodes} levels=${shape.levels} chosen=${chosen} choose=${choose} status=${(id) => byId.get(id)?.status} sub=${sub} />`;
+function Live({ live, going }) {
+  return html`<span class="live" data-on=${live}>${live ? "live" : going ? "connecting" : "ended"}</span>`;
 }
 
-function StepCard({ execution, step, told, me }) {
-  const again = ["completed", "failed", "cancelled"].includes(execution.status) && !execution.retried_by && !execution.dry_run && step.attempts > 0 && me.operations.includes("executions.retry");
-  return html`<${Card} title="Step ${step.id}" id="step" aside=${html`<${Status} status=${step.status} />`}>
-    <div class="stack tight">
-      ${step.error && !told ? html`<${Notice} role="note" title=${step.error.code ?? "Failed"}><p>${cause(step.error)}</p><//>` : null}
-      <dl class="facts">
-        <dt>Action</dt><dd><code>${step.action}</code></dd>
-        <dt>Attempts</dt><dd>${step.attempts}</dd>
-        <dt>Started</dt><dd>${full(step.started_at)}</dd>
-        <dt>Took</dt><dd>${duration(step.duration)}${step.expected != null ? html` <span class="muted">(as a rule ${duration(step.expected)})</span>` : null}</dd>
-        ${step.child ? html`<dt>Child</dt><dd><a href=${to(["executions", step.child])}>${step.child}</a></dd>` : null}
-        ${step.kept_from ? html`<dt>Kept from</dt><dd><a href=${to(["executions", step.kept_from])}>${step.kept_from}</a></dd>` : null}
-        ${step.compensation ? html`<dt>Undone</dt><dd><${Status} status=${step.compensation.status} /></dd>` : null}
-        ${step.waiting.length ? html`<dt>Waits for</dt><dd>${step.waiting.map(waiting).join("; ")}</dd>` : null}
-      </dl>
-      ${step.approval?.decisions.length ? html`<h3>Decisions</h3><ul>${step.approval.decisions.map((one) => html`<li><${Status} status=${one.decision} /> ${one.by ?? one.principal ?? ""} ${one.comment ?? ""}</li>`)}</ul>` : null}
-      ${step.outputs && Object.keys(step.outputs).length ? html`<h3>Outputs</h3><${Json} label="Outputs of ${step.id}" value=${step.outputs} />` : null}
-      ${step.would ? html`<h3>Would do</h3><${Json} label="What ${step.id} would do" value=${step.would} />` : null}
-      ${again ? html`<div class="actions"><${Retry} execution=${execution} label="Retry from here" title="Run ${step.id} again, and what depends on it?" from=${step.id} /></div>` : null}
-    </div>
+const CHILDREN = [
+  { title: "Intent", cell: (row) => html`<a href=${to(["executions", row.execution_id])}>${row.intent_id}</a>` },
+  { title: "Status", cell: (row) => html`<${Status} status=${row.status} />` },
+  { title: "For step", cell: (row) => html`<span>${row.parent?.step}${row.parent?.item == null ? "" : `, item ${row.parent.item + 1}`}</span>` },
+  { title: "Took", cell: (row) => html`<span>${duration(between(row.started_at, row.finished_at))}</span>` },
+];
+
+/** The executions that its steps have asked for. */
+function Children({ execution, count }) {
+  const asks = execution.steps.some((step) => step.action === "run-intent" && step.attempts);
+  const list = useLoaded(
+    async () => (asks ? get("/executions", { parent: execution.execution_id, limit: 50 }) : { items: [] }),
+    [execution.execution_id, asks, count, execution.status],
+  );
+  if (!asks || !list.value?.items.length) return null;
+  return html`<${Card} title="Child executions" flush>
+    <${Table} label="Child executions" columns=${CHILDREN} rows=${list.value.items} empty=${null} />
   <//>`;
 }
 
-function Events({ events }) {
-  const list = useRef(null);
-  useEffect(() => { if (list.current) list.current.scrollTop = list.current.scrollHeight; }, [events.length]);
-  return html`<div class="events" ref=${list} role="log" aria-live="polite" aria-label="Events" tabindex="0"><ol>${events.map((event) => html`<li key=${event.cursor} data-tone=${tone(event.type.split("_").at(-1))}>
-    <time datetime=${event.time}>${clock(event.time)}</time><b>${event.type.replaceAll("_", " ")}</b>
-    <span>${event.step ?? ""}${event.attempt > 1 ? `, attempt ${event.attempt}` : ""}${event.error ? ` – ${cause(event.error)}` : ""}</span>
-  </li>`)}</ol></div>`;
+function Given({ execution }) {
+  const command = `quantum executions watch ${execution.execution_id}`;
+  return html`<${Card} title="Inputs and outputs"><div class="stack">
+    <div><h3>Parameters</h3><${Json} label="Parameters" value=${execution.parameters} /></div>
+    ${execution.outputs ? html`<div><h3>Outputs</h3><${Value} label="Outputs" value=${execution.outputs} /></div>` : null}
+    <div><h3>In a terminal</h3><${Copy} text=${command} what="the command" /></div>
+  </div><//>`;
 }

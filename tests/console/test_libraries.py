@@ -139,3 +139,39 @@ def test_a_long_chain_goes_on_in_the_next_line_and_is_walked_by_arrows(run: Run)
     assert drawn["width"] < 4 * 200
     assert drawn["height"] > 12 * 52
     assert len(drawn["edges"]) == 49
+
+
+def test_events_say_how_a_step_stands_before_the_execution_is_read_again(visit: Visit) -> None:
+    """A step was read as waiting; since then it was tried again and has completed."""
+    page = visit("ada").page
+    base = page.locator("script[type=module]").get_attribute("src")
+    assert base is not None
+    progress = {"total": 2, "completed": 1, "failed": 0, "skipped": 0, "percent": 50}
+    read = {"id": "a", "status": "waiting", "started_at": "T1", "finished_at": None, "attempts": 1}
+    execution = {
+        "steps": [read | {"waiting": [{"for": "retry", "step": "a"}]}],
+        "waiting": [{"for": "retry", "step": "a"}],
+        "progress": progress | {"completed": 0, "percent": 0, "expected_at": None},
+    }
+    events: list[dict[str, Any]] = [
+        {"type": "step_started", "step": "a", "attempt": 1, "time": "T1"},
+        {"type": "step_retrying", "step": "a", "attempt": 1, "time": "T2"},
+        {"type": "step_started", "step": "a", "attempt": 2, "time": "T3"},
+        {"type": "step_completed", "step": "a", "attempt": 2, "time": "T4", "progress": progress},
+    ]
+    made = page.evaluate(
+        """async ([address, execution, events]) => {
+            const told = new (await import(address)).Told();
+            for (const event of events) told.add(event);
+            return { execution: told.brought(execution), attempts: told.step("a").attempts };
+        }""",
+        [base.replace("app.js", "lib/told.js"), execution, events],
+    )
+    (step,) = made["execution"]["steps"]
+    assert (step["status"], step["finished_at"], step["attempts"]) == ("completed", "T4", 2)
+    assert made["execution"]["waiting"] == []
+    assert made["execution"]["progress"]["percent"] == 50
+    assert [(one["from"], one["to"], one["status"]) for one in made["attempts"]] == [
+        ("T1", "T2", "failed"),
+        ("T3", "T4", "completed"),
+    ]
