@@ -23,6 +23,7 @@ from shared.ports.actions import (
 )
 from shared.ports.targets import Probed, TargetError
 from shared.security.egress import EgressPolicy
+from shared.security.redaction import mark
 from tests.fakes.clock import FrozenClock
 from tests.fakes.targets import FakeTarget
 
@@ -147,6 +148,17 @@ async def test_a_dry_run_tells_the_changes_and_makes_none(
     known = DeployOutputs.model_validate({**foreseen.outputs})
     with pytest.raises(TargetError, match="no such deployment"):
         await target.rollout(context.scope, known.deployment.value)
+
+
+async def test_a_dry_run_that_is_not_given_the_kubeconfig_asks_no_cluster(
+    deploy: DeployToKubernetes, context: ActionContext
+) -> None:
+    given = DeployParameters.model_validate(UP | {"kubeconfig": mark("KUBECONFIG")})
+    foreseen = await deploy.dry_run(given, context)
+    assert isinstance(foreseen, Foreseen)
+    assert foreseen.would == {"target": "the cluster of its kubeconfig", "deploy": "production/web-app"}
+    assert foreseen.outputs["image"] == UP["image"]
+    assert "deployment" not in foreseen.outputs
 
 
 async def test_without_a_target_the_step_says_what_to_do(context: ActionContext) -> None:

@@ -24,6 +24,7 @@ from shared.modules.kubernetes.parameters import (
 from shared.modules.kubernetes.targets import Targets, told
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Foreseen, Pending, Result
 from shared.ports.targets import Target
+from shared.security.redaction import is_mark
 
 NAME: Final = re.compile(LABEL)
 FIRST_LOOK, LAST_LOOK = 0.25, 4.0
@@ -91,18 +92,26 @@ class DeployToKubernetes(Action):
         return None
 
     async def dry_run(self, parameters: DeployParameters, context: ActionContext) -> Foreseen:
-        target = self._targets.of(context.scope, parameters.kubeconfig)
         workload = await self._found(_workload(parameters), context)
+        place = f"{workload.namespace}/{workload.name}"
+        if is_mark(parameters.kubeconfig or ""):
+            # No secret is given to a dry run, so there is no cluster to ask.
+            known = {"namespace": workload.namespace, "name": workload.name, "replicas": workload.replicas}
+            where = self.where(parameters.model_dump())
+            return Foreseen({"target": where, "deploy": place}, {**known, "image": workload.image or None})
+        target = self._targets.of(context.scope, parameters.kubeconfig)
         with told():
             changes = await target.foresee(context.scope, workload)
         would = {
             "target": target.name,
-            "deploy": f"{workload.namespace}/{workload.name}",
+            "deploy": place,
             "changes": [change.to_json() for change in changes],
         }
         deployment = _deployment(workload, context)
-        known = _outputs(target, workload, deployment, Rollout("ready", "", workload.replicas, 0))
-        return Foreseen(would, {**known, "address": None, "revision": None}, unknown=["address", "revision"])
+        foreseen = _outputs(target, workload, deployment, Rollout("ready", "", workload.replicas, 0))
+        return Foreseen(
+            would, {**foreseen, "address": None, "revision": None}, unknown=["address", "revision"]
+        )
 
     async def _found(self, workload: Workload, context: ActionContext) -> Workload:
         """``workload`` with the image that its name stands for in this execution, if it was built here."""
