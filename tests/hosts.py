@@ -8,14 +8,15 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from examples import hosting, release_service
+from examples import demo, hosting, release_service
 from tests.e2e.api import Api
 
 
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hosting.Host]:
+    """As `make up` starts it."""
     folder = tmp_path_factory.mktemp("host")
-    running = hosting.start(folder / "data", log=folder / "host.log")
+    running = hosting.start(folder / "data", log=folder / "host.log", QUANTUM_CONTEXTS=str(demo.APP))
     yield running
     running.stop()
 

@@ -48,6 +48,8 @@ class Session:
         found = known.get(name)
         if url:
             found = Profile(url, None, None, found.client_id, found.scope) if url != found.url else found
+        said = {key: os.environ.get(f"QUANTUM_{key.upper()}") for key in ("authority", "client_id", "scope")}
+        found = replace(found, **{key: value for key, value in said.items() if value})
         return cls(name, replace(found, tenant=tenant or found.tenant), os.environ)
 
     def client(self, *, retries: "Retries | None" = None) -> "Client":

@@ -1,6 +1,5 @@
 """The page on backups is a drill: what it says to type restores a host that was lost."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,10 +8,10 @@ import pytest
 
 from examples import hosting
 from localhost.cli import _parser
-from tests.docs.pages import needs_curl, run, text_of
+from tests.docs.pages import blocks_of, needs_curl, run
 from tests.e2e.api import Api
 
-BACKUP, RESTORE, START, LOOK = re.findall(r"```sh\n(.*?)```", text_of("backup.md"), re.DOTALL)
+BACKUP, RESTORE, START, LOOK = blocks_of("backup.md")
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """What the page on incidents says to type finds what waits, ends it, and lets go on what was held."""
 
-import re
-
 from examples import hosting
-from tests.docs.pages import needs_curl, run, text_of
+from tests.docs.pages import commands_of, needs_curl, run
 from tests.e2e.api import Api
 
-COMMANDS = "\n".join(re.findall(r"^```sh\n(.*?)^```", text_of("incidents.md"), re.DOTALL | re.MULTILINE))
+COMMANDS = commands_of("incidents.md")
 
 
 @needs_curl
