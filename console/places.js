@@ -11,7 +11,9 @@ import { ModulePage, Modules } from "./views/modules.js";
 import { Policies, PolicyPage } from "./views/policies.js";
 import { SchedulePage, Schedules } from "./views/schedules.js";
 import { SecretPage, Secrets } from "./views/secrets.js";
+import { Settings } from "./views/settings.js";
 import { SubscriptionPage, Subscriptions } from "./views/subscriptions.js";
+import { TenantPage, Tenants } from "./views/tenants.js";
 
 /**
  * @typedef {{path: string, title: string, view: any, one?: any, operation: string}} Page
@@ -20,6 +22,10 @@ import { SubscriptionPage, Subscriptions } from "./views/subscriptions.js";
 
 /** @type {{title: string, pages: Page[]}[]} */
 const PARTS = [
+  {
+    title: "Platform",
+    pages: [{ path: "tenants", title: "Tenants", view: Tenants, one: TenantPage, operation: "tenants.list" }],
+  },
   {
     title: "Work",
     pages: [
@@ -47,6 +53,7 @@ const PARTS = [
       { path: "members", title: "Members", view: Members, one: MemberPage, operation: "members.read" },
       { path: "policies", title: "Policies", view: Policies, one: PolicyPage, operation: "policies.read" },
       { path: "audit", title: "Audit", view: Audit, operation: "audit.read" },
+      { path: "settings", title: "This tenant", view: Settings, operation: "tenants.read" },
     ],
   },
 ];

@@ -3,13 +3,16 @@ import { html, useState } from "../vendor/preact.js";
 import { Action, Failure, Field } from "./parts.js";
 
 /**
- * @typedef {{state: any, set: (name: string, value: any) => void, error: any, busy: boolean,
+ * @typedef {{prefix: string, state: any, set: (name: string, value: any) => void, error: any, busy: boolean,
  *   wrong: (pointer: string) => string,
  *   submit: (save: (state: any) => Promise<any>) => (event: any) => Promise<void>}} Filled
  */
 
-/** What a form holds, and how its last saving went. @returns {Filled} */
-export function useForm(/** @type {Record<string, any>} */ initial) {
+/**
+ * What a form holds, and how its last saving went. `prefix` tells its fields from those of another form on the page.
+ * @param {Record<string, any>} initial @returns {Filled}
+ */
+export function useForm(initial, prefix = "field") {
   const [state, setState] = useState(initial);
   const [error, setError] = useState(/** @type {any} */ (null));
   const [busy, setBusy] = useState(false);
@@ -22,7 +25,7 @@ export function useForm(/** @type {Record<string, any>} */ initial) {
   const wrong = (/** @type {string} */ pointer) => (error?.errors ?? [])
     .filter((one) => one.pointer === pointer || one.pointer.startsWith(`${pointer}/`))
     .map((one) => one.message).join("; ");
-  return { state, set, error, busy, wrong, submit };
+  return { prefix, state, set, error, busy, wrong, submit };
 }
 
 /** A form that is a page's only card: as wide as can be read. */
@@ -42,7 +45,7 @@ export function Saving({ form, label, title = "It was not saved", reload = null,
 
 /** What every control has: where it is in the state, and in what is sent (`at`, a JSON Pointer). */
 function about({ form, name, at, hint, required }) {
-  const id = `field-${name}`, wrong = form.wrong(at ?? `/${name}`);
+  const id = `${form.prefix}-${name}`, wrong = form.wrong(at ?? `/${name}`);
   const told = [hint ? `${id}-hint` : "", wrong ? `${id}-wrong` : ""].filter(Boolean).join(" ") || undefined;
   return { id, wrong, given: { id, required, "aria-invalid": wrong ? true : undefined, "aria-describedby": told } };
 }

@@ -19,6 +19,7 @@ MEMBERS = (
     ("globex", "zoe", "admin"),
     ("initech", "max", "viewer"),
     ("hooli", "kay", "admin"),
+    ("platform", "root", "platform-admin"),
     ("vandelay", "art", "admin"),
     ("vandelay", "lou", "viewer"),
 )

@@ -1,5 +1,7 @@
 """What people decide in the console about who may do what and how much, in a real browser."""
 
+import json
+
 from playwright.sync_api import expect
 
 from tests.console.conftest import Visit
@@ -64,3 +66,103 @@ def test_nobody_shuts_themselves_out_of_the_policies(visit: Visit) -> None:
     page.get_by_label("Text", exact=True).fill("forbid (principal, action, resource);")
     page.get_by_role("button", name="Add it").click()
     expect(page.get_by_role("alert")).to_contain_text("you could not manage policies any more")
+
+
+def test_a_tenant_sees_how_much_it_uses_and_allows_itself_less(visit: Visit) -> None:
+    kay = visit("kay")
+    page = kay.page
+    kay.go("/settings")
+    used = page.get_by_role("table", name="What is used")
+    expect(used.get_by_role("row").filter(has_text="Members")).to_contain_text("1 of 1,000")
+    schedules = page.get_by_label("Schedules")
+    schedules.fill("5000")
+    page.get_by_role("button", name="Save").click()
+    refused = page.get_by_role("alert")
+    expect(refused).to_contain_text("/settings/quotas/schedules")
+    expect(schedules).to_have_attribute("aria-invalid", "true")
+    kay.looked_at("settings-refused")
+    schedules.fill("7")
+    page.get_by_label("Forbidden actions").fill("http-request\nwait")
+    page.get_by_label("Container images may come from anywhere").uncheck()
+    page.get_by_label("Where container images may come from").fill("ghcr.io/hooli")
+    page.get_by_role("button", name="Save").click()
+    expect(refused).to_have_count(0)
+    kay.page.reload()
+    expect(used.get_by_role("row").filter(has_text="Schedules")).to_contain_text("0 of 7")
+    expect(page.get_by_label("Where container images may come from")).to_have_value("ghcr.io/hooli")
+    kay.looked_at("settings")
+    settings = kay.api("GET", "/tenants/hooli")["settings"]
+    assert settings["forbidden_actions"] == ["http-request", "wait"]
+    page.get_by_label("Forbidden actions").fill("")
+    schedules.fill("")
+    page.get_by_role("button", name="Save").click()
+    expect(used.get_by_role("row").filter(has_text="Schedules")).to_contain_text("0 of 1,000")
+
+
+def test_all_of_a_tenant_is_taken_along(visit: Visit) -> None:
+    kay = visit("kay")
+    kay.go("/settings")
+    with kay.page.expect_download() as download:
+        kay.page.get_by_role("button", name="Export all of it").click()
+    assert download.value.suggested_filename == "hooli.ndjson"
+    lines = download.value.path().read_text().splitlines()
+    assert json.loads(lines[-1])["manifest"]["tenant"] == "hooli"
+    assert len(lines) > 5
+
+
+def test_tenants_are_made_allowed_suspended_and_resumed(visit: Visit) -> None:
+    root = visit("root")
+    page = root.page
+    root.go("/tenants")
+    page.get_by_role("link", name="Add a tenant").click()
+    name = page.get_by_label("Name (required)")
+    name.fill("Umbrella Inc.")
+    page.get_by_label("Name in the tenant").fill("alice")
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_role("alert")).to_contain_text("an id is 1 to 63 of a-z")
+    root.looked_at("tenant-refused")
+    name.fill("umbrella")
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_role("heading", name="umbrella")).to_be_visible()
+    allowed = page.get_by_role("region", name="What it may have at most")
+    allowed.get_by_label("Secrets").fill("3")
+    allowed.get_by_role("button", name="Allow it").click()
+    row = page.get_by_role("table", name="What is used").get_by_role("row").filter(has_text="Secrets")
+    page.get_by_role("button", name="Refresh").click()
+    expect(row).to_contain_text("0 of 3")
+    settings = page.get_by_role("region", name="Settings")
+    expect(settings.get_by_label("Secrets")).to_have_attribute("placeholder", "3")
+
+    page.get_by_role("button", name="Suspend").click()
+    sure = page.get_by_role("button", name="Suspend it")
+    sure.click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("/reason")
+    page.get_by_label("Why").fill("The contract has ended.")
+    sure.click()
+    expect(page.get_by_role("status").filter(has_text="The contract has ended.")).to_be_visible()
+    root.looked_at("tenant")
+    root.go("/tenants?status=suspended")
+    expect(page.get_by_role("row")).to_have_count(2)
+    root.looked_at("tenants")
+    page.get_by_role("link", name="umbrella").click()
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_label("Why").fill("It was renewed.")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator(".meta .status")).to_have_text("active")
+
+
+def test_a_tenant_is_erased_by_who_types_its_name(visit: Visit) -> None:
+    root = visit("root")
+    page = root.page
+    root.api("POST", "/tenants/umbrella/suspend", {"reason": "It asked to go."})
+    root.go("/tenants")
+    page.get_by_role("link", name="umbrella").click()
+    page.get_by_role("button", name="Erase").click()
+    sure = page.get_by_role("button", name="Erase it")
+    page.get_by_label("Type umbrella to go on").fill("umbrell")
+    expect(sure).to_be_disabled()
+    root.looked_at("tenant-erase")
+    page.keyboard.type("a")
+    sure.click()
+    expect(page.locator(".meta .status")).to_have_text("erasing")
+    expect(page.get_by_role("button", name="Resume")).to_have_count(0)
