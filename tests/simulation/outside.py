@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -49,8 +49,8 @@ class Outside:
         """What was begun to go on by itself, by its attempt."""
         self.addresses: list[str] = []
         """Where it was asked to call back, and has not yet."""
-        self.tokens: set[str] = set()
-        """What it was given of secrets; it tells them in all that it answers."""
+        self.tokens: defaultdict[str, set[str]] = defaultdict(set)
+        """What it was given of secrets, by execution; it tells them in all that it answers."""
         self._said: Counter[str] = Counter()
 
     def asked_to_stop(self, job: str) -> int:
@@ -65,7 +65,7 @@ class Outside:
         says = parameters.script[place] if place < len(parameters.script) else "well"
         seen = base64.b64encode(parameters.token.encode()).decode()
         if parameters.token:
-            self.tokens.add(parameters.token)
+            self.tokens[key.partition("/")[0]].add(parameters.token)
         what, _, seconds = says.partition(":")
         match what:
             case "error":
