@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.approvals import Approval, Verdict
+from shared.domain.approvals import Approval, Question, Verdict
 from shared.domain.errors import ConflictError, ForbiddenError, NotFoundError
 from shared.domain.executions import Execution
 from shared.domain.intents import NewIntent
@@ -260,6 +260,17 @@ async def test_a_nudge_that_is_lost_is_sent_by_recovery(workshop: Workshop) -> N
     workshop.clock.advance(60)
     assert await workshop.nudges.send_left(workshop.ada.scope, before=workshop.clock.now()) == 1
     assert workshop.orchestrations.events == [(execution.execution_id, "nudge", {"step": "ask"})]
+
+
+async def test_a_delivery_that_comes_after_the_end_asks_nobody(workshop: Workshop) -> None:
+    execution = await workshop.execute({"id": "ask", "action": "approval"})
+    await workshop.finish(execution, "cancelled", cancelled=["ask"])
+    late = await workshop.attempt(execution, "ask", first=True)
+    assert late["status"] != "pending"
+    assert (await workshop.types(execution))[-1] == "execution_cancelled"
+    approval = await workshop.approvals.ask(workshop.ada.scope, execution.execution_id, "ask", Question())
+    assert approval.status == "withdrawn"
+    assert await stored(workshop, "approval") == []
 
 
 async def test_a_step_that_asks_again_asks_the_same(workshop: Workshop) -> None:

@@ -167,6 +167,26 @@ async def test_nobody_waits_for_an_attempt_that_has_come_to_its_end(
         await workshop.callbacks.require_awaited(who)
 
 
+async def test_nobody_waits_for_what_undoes_a_step_of_an_execution_that_was_terminated_meanwhile(
+    workshop: Workshop, action: Calling
+) -> None:
+    undone = {"id": "a", "action": "ring", "compensate": {"action": "ring"}}
+    execution = await workshop.execute(undone)
+    await workshop.attempt(execution, "a", first=True)
+    await call(workshop, called(workshop, action))
+    await polled(workshop, execution)
+    outcome = await workshop.attempt(execution, "a", compensates=True)
+    assert outcome["status"] == "pending"
+    who = called(workshop, action)
+    await workshop.callbacks.require_awaited(who)
+    await workshop.finish(execution, "cancelled")
+    with pytest.raises(NotFoundError):
+        await workshop.callbacks.require_awaited(who)
+    with pytest.raises(NotFoundError):
+        await workshop.callbacks.receive(who, DONE)
+    assert (await workshop.types(execution))[-1] == "execution_cancelled"
+
+
 async def test_each_item_of_a_list_has_an_address_and_is_woken_by_it(
     workshop: Workshop, action: Calling
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.domain.plans import Plan
 from shared.domain.times import rfc3339
+from shared.ports.documents import Patch
 from shared.services.steps.attempts import HEAD
 
 
@@ -17,6 +18,11 @@ def modules_in(plan: Plan) -> dict[str, Any]:
 def pin(module: tuple[str, int]) -> str:
     """A version of a module, as the heads of executions name it."""
     return f"{module[0]}:{module[1]}"
+
+
+def unended() -> Patch:
+    """A write on condition that the execution has not ended, which changes nothing."""
+    return Patch(HEAD, set={("finished_at",): None}, where={("finished_at",): None})
 
 
 def new_head(

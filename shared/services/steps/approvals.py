@@ -27,6 +27,7 @@ from shared.ports.telemetry import Carrier
 from shared.security.scope import TenantScope
 from shared.services.audit.chains import Act, Chain, Chains
 from shared.services.callers import Caller
+from shared.services.executions.heads import unended
 from shared.services.executions.nudges import Nudges
 from shared.services.executions.runs import Run, Runs
 from shared.services.receipts import Record, once
@@ -85,6 +86,8 @@ class Approvals:
         approval = Approval.asked(
             step, question, plan_hash=head["plan_hash"], executed_by=head["created_by"], now=now
         )
+        if head["finished_at"] is not None:  # this delivery is late: nobody is to be asked any more
+            return approval.withdraw(now)
         body = {
             "id": question_id(step),
             "kind": APPROVAL,
@@ -101,7 +104,7 @@ class Approvals:
             data={"step": step, "approval": approval.shown()},
             trace=run.trace,
         )
-        await self._transact(scope, execution_id, [Create(body), Create(requested)])
+        await self._transact(scope, execution_id, [unended(), Create(body), Create(requested)])
         return approval
 
     async def _look(self, scope: TenantScope, execution_id: str, step: str) -> Approval | None:

@@ -28,10 +28,12 @@ from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Operation, Patch, Path
 from shared.ports.telemetry import NOTHING
 from shared.security.scope import TenantScope
+from shared.services.executions.heads import unended
 from shared.services.executions.nudges import Nudges
 from shared.services.executions.runs import Runs, item_document_id, step_document_id
 from shared.services.records import event
 from shared.services.secrets.sealing import Addresses
+from shared.services.steps.attempts import HEAD
 from shared.services.steps.disclosures import Disclosures
 from shared.workflow.steering import asking
 
@@ -160,7 +162,7 @@ class Callbacks:
             told = Create(await self._told(called, answer))
             while (standing := await self._standing(called)) is not None:
                 try:
-                    await self._transact(scope, place, taken, standing, told, nudge)
+                    await self._transact(scope, place, unended(), taken, standing, told, nudge)
                 except (DocumentStaleError, DocumentExistsError):
                     callback = await self._look(scope, place)
                     if callback is None or callback.status != "open":
@@ -204,25 +206,32 @@ class Callbacks:
         )
 
     async def _standing(self, called: Called) -> Patch | None:
-        """A write on condition that the attempt stands where it does; None: it has come to its end.
+        """A write on condition that the attempt stands where it does; None: it, or its execution, has ended.
 
-        So nothing is told of a callback behind the end of its step.
+        So nothing is told of a callback behind the end of its step. An execution that is terminated ends
+        before what undoes its steps has.
         """
         place = called.place
+        head = await self._read(called, HEAD)
+        if head is None or head["finished_at"] is not None:
+            return None
         stored = step_document_id(place.step)
         if place.item is not None:
             stored = item_document_id(place.step, place.item)
-        document = await self._documents.read(
-            called.scope, container=EXECUTIONS, partition=place.execution_id, id=stored
-        )
         at: Path = ("compensation",) if place.compensates else ()
-        state = document.body if document else None
+        state = await self._read(called, stored)
         if state is not None and place.compensates:
             state = state.get("compensation")
         if state is None or state["attempts"] != place.attempt or state["status"] not in _WAITING:
             return None
         standing: dict[Path, Any] = {(*at, name): state[name] for name in ("status", "attempts")}
         return Patch(stored, set={(*at, "called"): True}, where=standing)
+
+    async def _read(self, called: Called, id: str) -> Mapping[str, Any] | None:
+        document = await self._documents.read(
+            called.scope, container=EXECUTIONS, partition=called.place.execution_id, id=id
+        )
+        return document.body if document else None
 
     async def _look(self, scope: TenantScope, place: Place) -> Callback | None:
         try:
