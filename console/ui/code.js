@@ -1,4 +1,4 @@
-// An editor for JSON: CodeMirror, loaded by the pages that write something. It lives in a shadow root, where its styles
+// An editor for JSON and other texts: CodeMirror, loaded by the pages that write something. It lives in a shadow root, where its styles
 // are a sheet that it constructs: as <style> the page's Content-Security-Policy would refuse them.
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { keysAt, names, valuesAt } from "../lib/completing.js";
@@ -8,14 +8,19 @@ import { Notice } from "./parts.js";
 /** @typedef {{from: number, to: number, severity: "error"|"warning", message: string}} Finding */
 /** @typedef {{schema: any, actions: any[]}} Known of what can be written, for completing it */
 
-const LABEL = "Definition, as JSON. Tab indents; Escape and then Tab leaves. F8 goes to the next finding.";
+const KEYS = "Tab indents; Escape and then Tab leaves. F8 goes to the next finding.";
 
 /**
  * It begins with `text` and then keeps its own, which it tells: what is told late must not overwrite what is newer.
- * `handle.current` gets `show(position)`, which puts the caret there, and `replace(text)`.
- * @param {{text: string, change: (text: string) => void, findings: Finding[], known: Known|null, handle: {current: any}}} props
+ * `handle.current` gets `show(from, to)`, which puts the caret there, and `replace(text)`.
+ * @param {{
+ *   text: string, change: (text: string) => void, findings: Finding[], known?: Known|null, handle: {current: any},
+ *   label?: string, language?: "json"|"plain",
+ * }} props
  */
-export function Code({ text, change, findings, known, handle }) {
+export function Code({
+  text, change, findings, known = null, handle, label = "Definition, as JSON", language = "json",
+}) {
   const place = useRef(/** @type {any} */ (null));
   const editor = useRef(/** @type {any} */ (null));
   const latest = useRef(/** @type {any} */ (null));
@@ -25,9 +30,9 @@ export function Code({ text, change, findings, known, handle }) {
     let gone = false;
     import("../vendor/codemirror.js").then((mirror) => {
       if (gone) return;
-      editor.current = open(mirror, place.current, latest);
+      editor.current = open(mirror, place.current, latest, { label, language });
       const { view, replace } = editor.current;
-      handle.current = { replace, show: (position) => show(view, position) };
+      handle.current = { replace, show: (from, to) => show(view, from, to) };
     }, setError);
     return () => {
       gone = true;
@@ -39,8 +44,8 @@ export function Code({ text, change, findings, known, handle }) {
     ${error ? html`<${Notice} title="The editor could not be loaded"><p>Reload the page.</p><//>` : null}`;
 }
 
-/** @param {any} mirror @param {HTMLElement} place @param {{current: any}} latest */
-function open(mirror, place, latest) {
+/** @param {any} mirror @param {HTMLElement} place @param {{current: any}} latest @param {{label: string, language: string}} about */
+function open(mirror, place, latest, about) {
   const { EditorState, EditorView, setDiagnostics } = mirror;
   const root = place.shadowRoot ?? place.attachShadow({ mode: "open" });
   const told = EditorView.updateListener.of((update) => {
@@ -48,7 +53,7 @@ function open(mirror, place, latest) {
   });
   const state = EditorState.create({
     doc: latest.current.text,
-    extensions: [...extensions(mirror, () => latest.current.known), told],
+    extensions: [...extensions(mirror, () => latest.current.known, about), told],
   });
   const view = new EditorView({ state, root, parent: root });
   const mark = (/** @type {Finding[]} */ findings) => {
@@ -63,14 +68,15 @@ function open(mirror, place, latest) {
   return { view, mark, replace };
 }
 
-/** @param {any} view @param {number} position */
-function show(view, position) {
-  view.dispatch({ selection: { anchor: Math.min(position, view.state.doc.length) }, scrollIntoView: true });
+/** @param {any} view @param {number} from @param {number} [to] */
+function show(view, from, to = from) {
+  const inside = (/** @type {number} */ place) => Math.min(place, view.state.doc.length);
+  view.dispatch({ selection: { anchor: inside(from), head: inside(to) }, scrollIntoView: true });
   view.focus();
 }
 
-/** @param {any} mirror @param {() => Known|null} known */
-function extensions(mirror, known) {
+/** @param {any} mirror @param {() => Known|null} known @param {{label: string, language: string}} about */
+function extensions(mirror, known, { label, language }) {
   const { autocompletion, keymap, EditorState, EditorView } = mirror;
   return [
     mirror.lineNumbers(),
@@ -85,15 +91,17 @@ function extensions(mirror, known) {
     mirror.closeBrackets(),
     mirror.highlightSelectionMatches(),
     mirror.search({ top: true }),
-    mirror.json(),
-    mirror.syntaxHighlighting(colours(mirror)),
-    autocompletion({ override: [(context) => complete(mirror, context, known())], icons: false }),
+    ...(language === "json" ? [
+      mirror.json(),
+      mirror.syntaxHighlighting(colours(mirror)),
+      autocompletion({ override: [(context) => complete(mirror, context, known())], icons: false }),
+    ] : []),
     keymap.of([
       ...mirror.closeBracketsKeymap, ...mirror.completionKeymap, ...mirror.lintKeymap, ...mirror.searchKeymap,
       ...mirror.foldKeymap, ...mirror.historyKeymap, ...mirror.defaultKeymap, mirror.indentWithTab,
     ]),
     EditorState.tabSize.of(2),
-    EditorView.contentAttributes.of({ "aria-label": LABEL, spellcheck: "false", tabindex: "0" }),
+    EditorView.contentAttributes.of({ "aria-label": `${label}. ${KEYS}`, spellcheck: "false", tabindex: "0" }),
     EditorView.domEventHandlers({ beforeinput: typedOver }),
     EditorView.theme(THEME),
   ];
@@ -184,7 +192,8 @@ const CHOSEN = { background: "var(--accent)", color: "var(--on-accent)" };
 
 /** The editor in the console's tokens; light and dark are in them. */
 const THEME = {
-  "&": { color: "var(--text)", fontSize: "var(--text-small)", minHeight: "24rem", maxHeight: "70vh" },
+  "&": { color: "var(--text)", fontSize: "var(--text-small)", maxHeight: "70vh" },
+  ".cm-content, .cm-gutter": { minHeight: "var(--code-height, 24rem)" },
   "&.cm-focused": { outline: "2px solid var(--accent)", outlineOffset: "-2px" },
   ".cm-scroller": { overflow: "auto", fontFamily: "var(--mono)", lineHeight: "1.55" },
   ".cm-content": { padding: "var(--space-3) 0", caretColor: "var(--text)" },

@@ -21,8 +21,8 @@ const columns = (/** @type {boolean} */ manages) => [
   },
   {
     title: "Roles",
-    cell: (row) => html`<span class="actions">${row.roles.map((role) => html`<span key=${role} class="tag">${role}</span>`)}
-    </span>`,
+    cell: ({ roles }) => html`<span class="actions">
+      ${roles.map((role) => html`<span key=${role} class="tag">${role}</span>`)}</span>`,
   },
   { title: "Kind", cell: (row) => html`<span>${row.kind}</span>` },
   { title: "Attributes", cell: (row) => html`<span class="mono">${attributes(row)}</span>` },
@@ -45,7 +45,8 @@ export function Members({ place, me }) {
     <div class="filters"><${Field} id="role" label="Role">
       <select id="role" class="input" value=${role} onChange=${filter}>
         <option value="">Any</option>
-        ${rolesOf(me.tenant_id).map((one) => html`<option key=${one} value=${one} selected=${one === role}>${one}</option>`)}
+        ${rolesOf(me.tenant_id).map((one) => html`
+          <option key=${one} value=${one} selected=${one === role}>${one}</option>`)}
       </select><//></div>
     <${Failure} error=${pages.error} />
     <${Card} title="By name" flush>

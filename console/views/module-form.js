@@ -1,6 +1,7 @@
 // The form that makes a module of the tenant's own, or another version of it: an endpoint and what it can do.
-import { html, useState } from "../vendor/preact.js";
+import { html, useMemo, useRef, useState } from "../vendor/preact.js";
 import { part } from "../lib/api.js";
+import { placeOf, read } from "../lib/drafts.js";
 import { go, to } from "../lib/router.js";
 import { change, create } from "../lib/stored.js";
 import { Saving, Sheet, Text, useForm } from "../ui/forms.js";
@@ -8,6 +9,7 @@ import { Once } from "../ui/once.js";
 import { useToasts } from "../ui/parts.js";
 import { Written } from "../ui/written.js";
 
+const INSIDE = "/manifest";
 const EXAMPLE = {
   description: "What it is for",
   actions: {
@@ -73,10 +75,22 @@ function parsed(/** @type {string} */ text) {
   try { return JSON.parse(text); } catch (error) { throw new Error(`The manifest is not JSON: ${error.message}`); }
 }
 
+/** What is wrong, where it is in the text: where it is no JSON, or what the refusal's pointers lead to. */
+function placed(/** @type {string} */ text, /** @type {any} */ error) {
+  if (!error) return [];
+  const { wrong } = read(text);
+  if (wrong) return [{ from: wrong.at, to: wrong.at + 1, message: wrong.message }];
+  return (error.errors ?? []).filter((/** @type {any} */ one) => one.pointer.startsWith(INSIDE))
+    .map((/** @type {any} */ one) => ({ ...placeOf(text, one.pointer.slice(INSIDE.length)), message: one.message }));
+}
+
 function Manifest({ form }) {
-  const set = (/** @type {string} */ text) => form.set("manifest", text);
-  const load = async (/** @type {any} */ event) => { set(await event.target.files[0].text()); };
-  return html`<${Written} id="manifest" label="Manifest" text=${form.state.manifest} change=${set} faults=${[]}
+  const handle = useRef(/** @type {any} */ (null));
+  const text = form.state.manifest;
+  const faults = useMemo(() => placed(text, form.error), [form.error]);
+  const load = async (/** @type {any} */ event) => handle.current.replace(await event.target.files[0].text());
+  return html`<${Written} label="Manifest" language="json" text=${text} faults=${faults} handle=${handle}
+      change=${(/** @type {string} */ now) => form.set("manifest", now)}
       hint="What it can do, as JSON: its actions, with the JSON Schemas of what they take and give" />
     <div class="field"><label for="manifest-file">Take it from a file</label>
       <input id="manifest-file" class="input" type="file" accept="application/json,.json" onChange=${load} /></div>`;

@@ -1,5 +1,5 @@
 // The tenant's own policies, and whether somebody would be allowed something.
-import { html } from "../vendor/preact.js";
+import { html, useMemo, useRef } from "../vendor/preact.js";
 import { get, part } from "../lib/api.js";
 import { go, to } from "../lib/router.js";
 import { change, create, read, remove } from "../lib/stored.js";
@@ -81,13 +81,14 @@ function Form({ policy, tag, me, reload }) {
     tell("ok", enabled ? `${name} is in force, within five seconds everywhere.` : `${name} is kept, and not asked.`);
     go(to(["policies", name]));
   });
-  const faults = (form.error?.errors ?? []).filter((/** @type {any} */ one) => one.pointer === "/policy" && one.line);
+  const handle = useRef(null);
+  const faults = useMemo(() => placed(form.state.policy, form.error), [form.error]);
   return html`<div class="stack"><h1>${policy ? `Change ${policy.name}` : "Add a policy"}</h1>
     <div class="beside"><${Sheet} save=${save}>
       ${policy ? null : html`<${Text} form=${form} name="name" label="Name" required autocomplete="off" maxlength="63"
         hint="Small letters, digits and -" />`}
       <${Text} form=${form} name="description" label="What it is for" />
-      <${Written} id="policy-text" label="Text" text=${form.state.policy} faults=${faults}
+      <${Written} label="Text" language="plain" text=${form.state.policy} faults=${faults} handle=${handle}
         hint="One or more policies in Cedar. One that forbids wins over all that permit."
         change=${(/** @type {string} */ text) => form.set("policy", text)} />
       <${Check} form=${form} name="enabled" label="It is asked" />
@@ -97,4 +98,14 @@ function Form({ policy, tag, me, reload }) {
     <//>
     <${Question} me=${me} hint="By the policies as they are kept, without what is being written here." /></div>
   </div>`;
+}
+
+/** The faults that a refusal names, where they are in the text that was refused: it counts Unicode characters. */
+function placed(/** @type {string} */ text, /** @type {any} */ error) {
+  const characters = Array.from(text);
+  const at = (/** @type {number} */ place) => characters.slice(0, place).join("").length;
+  return (error?.errors ?? []).filter((/** @type {any} */ one) => one.pointer === "/policy" && one.line)
+    .map(({ offset, length, message }) => ({
+      from: at(offset), to: at(offset + length), message: message.replace(/^line \d+, column \d+: /, ""),
+    }));
 }

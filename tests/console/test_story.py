@@ -261,7 +261,7 @@ def test_a_member_is_made_and_the_audit_trail_has_it_and_is_whole(visit: Visit) 
     ada.page.get_by_label("Name in the tenant").fill("kim")
     ada.page.get_by_label("auditor").check()
     assert ada.faults() == []
-    ada.page.get_by_role("button", name="Save").click()
+    ada.page.get_by_role("button", name="Add it").click()
     kim = ada.page.get_by_role("row").filter(has_text="kim")
     expect(kim).to_contain_text("auditor")
     assert ada.faults() == []
