@@ -1,26 +1,65 @@
-// What waits for somebody's word, over all executions.
+// What waits for somebody's word, over all executions, the longest wait first; and what was decided.
 import { html, useEffect } from "../vendor/preact.js";
-import { get, part } from "../lib/api.js";
-import { to } from "../lib/router.js";
+import { get } from "../lib/api.js";
+import { replace, to } from "../lib/router.js";
 import { Approval } from "../ui/approval.js";
-import { Action, Card, Empty, Loaded, Time, useLoaded } from "../ui/parts.js";
+import { Action, Card, Empty, Failure, Field, Status, Table, Time, usePages } from "../ui/parts.js";
 
-const EVERY = 60_000, MOST = 20;
-/** Each execution is a request, and those are counted. */
+/** Milliseconds after which the list is asked for again. */
+const EVERY = 30_000;
+const STATUSES = ["waiting", "approved", "rejected", "withdrawn"];
 
-/** Steps that ask, the longest wait first. An execution of which other steps run is `running`, and may ask too. */
-export async function waitingApprovals() {
-  const lists = await Promise.all(["waiting", "running"].map((status) => get("/executions", { status, dry_run: false, limit: MOST })));
-  const ids = [...new Set(lists.flatMap((page) => page.items.map((head) => head.execution_id)))].slice(0, MOST);
-  const all = await Promise.all(ids.map((id) => get(`/executions/${part(id)}`)));
-  return all.flatMap((execution) => execution.steps.filter((step) => step.approval?.status === "waiting").map((step) => ({ execution, step })))
-    .sort((a, b) => a.step.approval.since.localeCompare(b.step.approval.since));
+export function Approvals({ place, me }) {
+  const status = place.query.get("status") ?? "waiting", mine = place.query.has("mine");
+  const asked = (/** @type {string|null} */ cursor) => get("/approvals", { status, mine: mine || "", cursor, limit: 30 });
+  const pages = usePages(asked, [status, mine]);
+  useEffect(() => {
+    const timer = setInterval(pages.reload, EVERY);
+    return () => clearInterval(timer);
+  }, [pages.reload]);
+  const filter = (/** @type {any} */ change) => replace(to(["approvals"], { status, mine: mine || "", ...change }));
+  return html`<div class="stack">
+    <div class="page-head"><h1>Approvals</h1><${Action} label="Refresh" kind="quiet" run=${pages.reload} /></div>
+    <div class="filters">
+      <${Field} id="approval-status" label="Status">
+        <select id="approval-status" class="input" value=${status} onChange=${(event) => filter({ status: event.target.value })}>
+          ${STATUSES.map((one) => html`<option value=${one} selected=${one === status}>${one}</option>`)}
+        </select>
+      <//>
+      <label class="check">
+        <input type="checkbox" checked=${mine} onChange=${(event) => filter({ mine: event.target.checked || "" })} />Only mine to decide
+      </label>
+    </div>
+    <${Failure} error=${pages.error} />
+    <${List} pages=${pages} status=${status} me=${me} />
+    ${pages.next ? html`<div class="actions"><${Action} label="Show more" run=${pages.loadMore} /></div>` : null}
+  </div>`;
 }
 
-export function Approvals({ me }) {
-  const state = useLoaded(waitingApprovals, []);
-  useEffect(() => { const timer = setInterval(state.reload, EVERY); return () => clearInterval(timer); }, [state.reload]);
-  return html`<div class="stack"><div class="page-head"><h1>Approvals</h1><${Action} label="Refresh" kind="quiet" run=${state.reload} /></div>
-    <${Loaded} of=${state}>${(found) => (found.length ? found.map(({ execution, step }) => html`<${Card} key=${execution.execution_id + step.id} id="approval-${execution.execution_id}-${step.id}" title="${execution.intent_id}" aside=${html`<span class="muted small"><${Time} at=${step.approval.since} />, executed by ${execution.created_by}, <a href=${to(["executions", execution.execution_id])}>look at it</a></span>`}>
-      <${Approval} execution=${execution} step=${step} reload=${state.reload} me=${me} /><//>`) : html`<${Card} title="Waiting" flush><${Empty}><p>Nothing waits for anybody's word.</p><//><//>`)}<//></div>`;
+const DECIDED = [
+  { title: "Intent", cell: (row) => html`<a href=${to(["executions", row.execution_id, row.step])}>${row.intent_id}</a>` },
+  { title: "Step", cell: (row) => html`<span>${row.step}</span>` },
+  { title: "Status", cell: (row) => html`<${Status} status=${row.approval.status} />` },
+  { title: "By", cell: (row) => html`<span>${row.approval.decisions.map((one) => one.by).join(", ") || "–"}</span>` },
+  { title: "When", cell: (row) => html`<${Time} at=${row.approval.ended_at} />` },
+];
+
+function List({ pages, status, me }) {
+  if (pages.loading && !pages.value) return html`<${Empty}><span role="status">Loading…</span><//>`;
+  if (status !== "waiting") {
+    const empty = html`<p>None is ${status}.</p>`;
+    return html`<${Card} title="Newest first" flush><${Table} label="Approvals" columns=${DECIDED} rows=${pages.items} empty=${empty} /><//>`;
+  }
+  if (!pages.items.length) return html`<${Card} title="Waiting" flush><${Empty}><p>Nothing waits for anybody's word.</p><//><//>`;
+  return pages.items.map((one) => html`<${Asked} key=${one.execution_id + one.step} asked=${one} reload=${pages.reload} me=${me} />`);
+}
+
+function Asked({ asked, reload, me }) {
+  const { execution_id: id, step, approval, intent_id, created_by } = asked;
+  const aside = html`<span class="muted small">
+    <${Time} at=${approval.since} />, executed by ${created_by}, <a href=${to(["executions", id, step])}>look at it</a>
+  </span>`;
+  return html`<${Card} id="approval-${id}-${step}" title=${intent_id} aside=${aside}>
+    <${Approval} execution=${{ execution_id: id, created_by }} step=${{ id: step, approval }} reload=${reload} me=${me} />
+  <//>`;
 }

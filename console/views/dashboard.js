@@ -1,65 +1,163 @@
-// What happened in the last weeks, and what somebody should look at now.
+// What happened in the last days, and what somebody should look at now.
 import { html, useMemo } from "../vendor/preact.js";
 import { get } from "../lib/api.js";
-import { between, duration } from "../lib/format.js";
-import { to } from "../lib/router.js";
+import { EXAMPLES } from "../lib/examples.js";
+import { between, cause, duration } from "../lib/format.js";
+import { replace, to } from "../lib/router.js";
+import { median, perDay, perIntent } from "../lib/summary.js";
 import { Plot } from "../ui/plot.js";
-import { Card, Loaded, Table, useLoaded } from "../ui/parts.js";
-import { COLUMNS } from "./executions.js";
-import { waitingApprovals } from "./approvals.js";
+import { Card, Loaded, Status, Table, Time, useLoaded } from "../ui/parts.js";
 
-const DAYS = 30, DAY = 86_400_000;
+const DAY = 86_400_000;
+const CHOICES = [7, 30, 90];
+/** Most executions of which durations and intents are told: a page of the list. */
+const PAGE = 200;
+/** Most rows of what needs attention, and of intents. */
+const MOST = 8;
 
-export function Dashboard() {
-  const stats = useLoaded(() => get("/stats"), []);
-  const ended = useLoaded(() => get("/executions", { status: "completed", dry_run: false, limit: 200 }), []);
-  return html`<div class="stack"><h1>Dashboard</h1>
+export function Dashboard({ place, me }) {
+  const asked = Number(place.query.get("days"));
+  const days = CHOICES.includes(asked) ? asked : 30;
+  const since = new Date(Math.floor(Date.now() / DAY) * DAY - (days - 1) * DAY).toISOString();
+  const stats = useLoaded(() => get("/stats", { since: since.slice(0, 10) }), [days]);
+  const ended = useLoaded(() => endedSince(since), [days]);
+  const none = stats.value?.days.length === 0 && ended.value?.length === 0;
+  if (none) return html`<${Beginning} me=${me} />`;
+  return html`<div class="stack">
+    <div class="page-head"><h1>Dashboard</h1><${Days} days=${days} /></div>
     <${Attention} />
-    <${Loaded} of=${stats}>${(value) => html`<${Figures} days=${value.days} ended=${ended.value?.items ?? []} />`}<//>
-    <${Loaded} of=${ended}>${(value) => html`<${Durations} executions=${value.items} />`}<//></div>`;
+    <${Loaded} of=${stats}>${(value) => html`<${Figures} stats=${value} days=${days} ended=${ended.value ?? []} />`}<//>
+    <${Loaded} of=${ended}>${(executions) => html`<div class="columns wide">
+      <${Durations} executions=${executions} since=${since} /><${PerIntent} executions=${executions} />
+    </div>`}<//>
+  </div>`;
 }
 
-function Figures({ days, ended }) {
-  const { times, started, completed, failed, rate, sums } = useMemo(() => perDay(days), [days]);
-  const took = ended.map((one) => between(one.started_at, one.finished_at) ?? 0).sort((a, b) => a - b);
-  const counts = useMemo(() => [{ label: "Started", tone: "--run", values: started }, { label: "Completed", tone: "--ok", values: completed, fill: true }, { label: "Failed", tone: "--bad", values: failed, fill: true }], [days]);
-  const rates = useMemo(() => [{ label: "Success rate", tone: "--ok", values: rate, fill: true }], [days]);
-  const figures = [["Started", sums.started], ["Completed", sums.completed], ["Failed", sums.failed], ["Success rate", sums.rate === null ? "–" : `${Math.round(sums.rate)} %`], ["Took, as a rule", took.length ? duration(took[Math.floor(took.length / 2)]) : "–"]];
-  return html`<dl class="figures" aria-label="The last ${DAYS} days">${figures.map(([name, value]) => html`<div class="card"><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
-    <div class="columns wide"><${Card} title="Executions a day"><${Plot} title="Executions a day" times=${times} series=${counts} /><//>
-    <${Card} title="Success rate"><${Plot} title="Success rate" times=${times} series=${rates} most=${100} format=${(value) => `${Math.round(value)} %`} /><//></div>`;
+/** The latest that have ended well or failed, dry runs left out. */
+async function endedSince(/** @type {string} */ since) {
+  const of = (/** @type {string} */ status) => get("/executions", { status, since, dry_run: false, limit: PAGE });
+  const pages = await Promise.all(["completed", "failed"].map(of));
+  return pages.flatMap((page) => page.items);
 }
 
-function Durations({ executions }) {
-  const begun = executions.filter((one) => one.started_at).reverse();
-  const times = useMemo(() => begun.map((one) => new Date(one.started_at).getTime() / 1000), [executions]);
-  const series = useMemo(() => [{ label: "Duration of an execution that completed", tone: "--run", points: true, values: begun.map((one) => between(one.started_at, one.finished_at)) }], [executions]);
-  return html`<${Card} title="Durations">${begun.length ? html`<${Plot} title="Durations" times=${times} series=${series} format=${duration} />` : html`<p class="muted">Nothing has completed yet.</p>`}<//>`;
+function Days({ days }) {
+  return html`<div class="actions" role="group" aria-label="How many days">
+    ${CHOICES.map((one) => html`<button type="button" class="button small" aria-pressed=${one === days}
+      onClick=${() => replace(to(["dashboard"], { days: one }))}>${one} days</button>`)}
+  </div>`;
 }
+
+function Figures({ stats, days, ended }) {
+  const { times, completed, failed, cancelled, rate, sums } = useMemo(() => perDay(stats.days, days, Date.now()), [stats, days]);
+  const took = median(ended.filter((one) => one.status === "completed").map((one) => between(one.started_at, one.finished_at) ?? 0));
+  const figures = [
+    ["Started", sums.started],
+    ["Completed", sums.completed],
+    ["Failed", sums.failed],
+    ["Success rate", sums.rate === null ? "–" : `${Math.round(sums.rate)} %`],
+    ["Took, as a rule", duration(took)],
+  ];
+  const counts = useMemo(() => [
+    { label: "Completed", tone: "--ok", values: completed },
+    { label: "Failed", tone: "--bad", values: failed },
+    { label: "Cancelled", tone: "--idle", values: cancelled },
+  ], [stats, days]);
+  const rates = useMemo(() => [{ label: "Success rate", tone: "--ok", values: rate }], [stats, days]);
+  const half = DAY / 2000;
+  const range = { times, from: times[0] - half, until: times[times.length - 1] + half };
+  const percent = (/** @type {number} */ value) => `${Math.round(value)} %`;
+  return html`<dl class="figures" aria-label="The last ${days} days">
+      ${figures.map(([name, value]) => html`<div class="card"><dt>${name}</dt><dd>${value}</dd></div>`)}
+    </dl>
+    <div class="columns wide">
+      <${Card} title="Executions a day"><${Plot} title="Executions a day" kind="bars" ...${range} series=${counts} /><//>
+      <${Card} title="Success rate">
+        <${Plot} title="Success rate" kind="line" ...${range} series=${rates} most=${100} format=${percent} />
+      <//>
+    </div>`;
+}
+
+function Durations({ executions, since }) {
+  const { times, series } = useMemo(() => {
+    const begun = executions.filter((one) => one.started_at && one.status === "completed").reverse();
+    const values = begun.map((one) => between(one.started_at, one.finished_at));
+    return {
+      times: begun.map((one) => new Date(one.started_at).getTime() / 1000),
+      series: [{ label: "An execution that completed", tone: "--run", values }],
+    };
+  }, [executions]);
+  const from = new Date(since).getTime() / 1000, until = Math.floor(Date.now() / DAY + 1) * (DAY / 1000);
+  return html`<${Card} title="Durations">
+    ${times.length
+      ? html`<${Plot} title="Durations" kind="points" times=${times} from=${from} until=${until} series=${series} format=${duration} />`
+      : html`<p class="muted">Nothing has completed in these days.</p>`}
+  <//>`;
+}
+
+const INTENTS = [
+  { title: "Intent", cell: (row) => html`<a href=${to(["intents", row.name])}>${row.name}</a>` },
+  {
+    title: "Failed",
+    cell: (row) => (row.failed ? html`<a href=${to(["executions"], { intent: row.name, status: "failed" })}>${row.failed}</a>` : html`<span>0</span>`),
+  },
+  { title: "Ended", cell: (row) => html`<span>${row.ended}</span>` },
+  { title: "Took, as a rule", cell: (row) => html`<span>${duration(row.took)}</span>` },
+];
+
+function PerIntent({ executions }) {
+  const rows = useMemo(() => perIntent(executions), [executions]);
+  return html`<${Card} title="By intent" flush aside=${html`<span class="muted small">of the latest ${executions.length}</span>`}>
+    <${Table} label="Intents, those that failed most first" columns=${INTENTS} rows=${rows.slice(0, MOST)} empty=${html`<p>Nothing has ended in these days.</p>`} />
+  <//>`;
+}
+
+const NEEDS = [
+  { title: "Intent", cell: (row) => html`<a href=${to(["executions", row.execution_id])}>${row.intent_id}</a>` },
+  { title: "Status", cell: (row) => html`<${Status} status=${row.status} />` },
+  { title: "Why", cell: (row) => html`<span>${row.why}</span>` },
+  { title: "Since", cell: (row) => html`<${Time} at=${row.since} />` },
+  { title: "By", cell: (row) => html`<span>${row.created_by}</span>` },
+];
 
 /** Executions that wait for people, or have failed of late and were not retried. */
 function Attention() {
   const state = useLoaded(async () => {
     const since = new Date(Date.now() - DAY).toISOString();
-    const [asking, failed, paused] = await Promise.all([waitingApprovals(), get("/executions", { status: "failed", since, limit: 20 }), get("/executions", { status: "paused", limit: 20 })]);
-    const waits = [...new Map(asking.map(({ execution }) => [execution.execution_id, execution])).values()];
-    return [...waits, ...paused.items, ...failed.items.filter((one) => !one.retried_by && !one.dry_run)].slice(0, 8);
+    const of = (/** @type {any} */ query) => get("/executions", { dry_run: false, limit: MOST, ...query });
+    const [asked, paused, failed] = await Promise.all([
+      get("/approvals", { limit: MOST }), of({ status: "paused" }), of({ status: "failed", since }),
+    ]);
+    return [
+      ...asked.items.map((one) => ({
+        ...one, status: "waiting", since: one.approval.since, why: one.approval.message ?? `Step ${one.step} asks for an approval`,
+      })),
+      ...paused.items.map((one) => ({ ...one, since: one.created_at, why: "Somebody has paused it" })),
+      ...failed.items.filter((one) => !one.retried_by)
+        .map((one) => ({ ...one, since: one.finished_at, why: `${one.error?.step ? `${one.error.step}: ` : ""}${cause(one.error)}` })),
+    ].slice(0, MOST);
   }, []);
-  return html`<${Card} title="What needs attention" flush aside=${html`<a href=${to(["approvals"])}>Approvals</a>`}><${Loaded} of=${state}>${(rows) => html`<${Table} label="What needs attention" columns=${COLUMNS} rows=${rows} empty=${html`<p>Nothing waits for anybody, and nothing failed in the last day.</p>`} />`}<//><//>`;
+  return html`<${Card} title="What needs attention" flush aside=${html`<a href=${to(["approvals"])}>Approvals</a>`}>
+    <${Loaded} of=${state}>${(rows) => html`<${Table} label="What needs attention" columns=${NEEDS} rows=${rows}
+      empty=${html`<p>Nothing waits for anybody, and nothing failed in the last day.</p>`} />`}<//>
+  <//>`;
 }
 
-/** The last days without gaps, oldest first. @param {any[]} days */
-function perDay(days) {
-  const known = new Map(days.map((day) => [day.date, day]));
-  const today = Math.floor(Date.now() / DAY) * DAY;
-  const dates = Array.from({ length: DAYS }, (_, at) => today - (DAYS - 1 - at) * DAY);
-  const all = dates.map((time) => known.get(new Date(time).toISOString().slice(0, 10)));
-  const of = (/** @type {string} */ name) => all.map((day) => day?.[`executions_${name}`] ?? 0);
-  const started = of("started"), completed = of("completed"), failed = of("failed"), cancelled = of("cancelled");
-  const share = (/** @type {number} */ good, /** @type {number} */ bad) => (good + bad ? (100 * good) / (good + bad) : null);
-  const sum = (/** @type {number[]} */ values) => values.reduce((total, one) => total + one, 0);
-  return {
-    times: dates.map((time) => time / 1000), started, completed, failed, rate: completed.map((good, at) => share(good, failed[at] + cancelled[at])),
-    sums: { started: sum(started), completed: sum(completed), failed: sum(failed), rate: share(sum(completed), sum(failed) + sum(cancelled)) },
-  };
+/** What a tenant sees in which nothing has been executed. */
+function Beginning({ me }) {
+  const may = me.operations.includes("intents.create");
+  return html`<div class="stack">
+    <h1>Nothing here yet</h1>
+    <p class="muted">An intent says what should happen, in steps. Once it is executed, this page shows how that goes.</p>
+    ${may
+      ? html`<div class="actions">
+            <a class="button primary" href=${to(["intents", "new", "edit"])}>Write an intent</a>
+            <a class="button" href=${to(["intents"])}>Look at those there are</a>
+          </div>
+          <h2>Or begin with an example</h2>
+          <div class="columns">${EXAMPLES.map((one) => html`<${Card} title=${one.title} id="example-${one.name}"><div class="stack">
+            <p>${one.about}</p>
+            <div class="actions"><a class="button" href=${to(["intents", "new", "edit"], { from: one.name })}>Use it<span class="hidden-label">: ${one.title}</span></a></div>
+          </div><//>`)}</div>`
+      : html`<p>Somebody who may write intents has to begin.</p>`}
+  </div>`;
 }

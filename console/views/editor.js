@@ -2,6 +2,7 @@
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { ask, get, part, post, send } from "../lib/api.js";
 import { tailored } from "../lib/completing.js";
+import { EXAMPLES } from "../lib/examples.js";
 import { lineAt, placeOf, read, sketch } from "../lib/drafts.js";
 import { go, to } from "../lib/router.js";
 import { Code } from "../ui/code.js";
@@ -10,17 +11,12 @@ import { Card, Failure, Field, Loaded, useLoaded } from "../ui/parts.js";
 
 /** Milliseconds without a key after which what is written is looked at. */
 const PAUSE = 350;
-const FIRST = {
-  parameters: { type: "object", properties: { tag: { type: "string", default: "1.0" } } },
-  steps: [
-    { id: "check", action: "assert", condition: "parameters.tag != ''" },
-    { id: "ask", action: "approval", message: "Release ${{ parameters.tag }}?", depends_on: ["check"] },
-  ],
-};
+const EMPTY = { ...EXAMPLES[0], name: "", description: "" };
 
-export function Editor({ name }) {
+/** @param {{name: string, from?: string|null}} props `from`: the example that a new one begins with */
+export function Editor({ name, from = null }) {
   const stored = useLoaded(async () => {
-    if (name === "new") return { etag: null, intent: { name: "", description: "", labels: {}, definition: FIRST } };
+    if (name === "new") return { etag: null, intent: EXAMPLES.find((one) => one.name === from) ?? EMPTY };
     const response = await send("GET", `/intents/${part(name)}`);
     return { etag: response.headers.get("ETag"), intent: await response.json() };
   }, [name]);

@@ -9,7 +9,7 @@ import { Editor } from "./editor.js";
 
 export function IntentPage({ place, me }) {
   const [, name, what] = place.path;
-  if (what === "edit") return html`<${Editor} key=${name} name=${name} me=${me} />`;
+  if (what === "edit") return html`<${Editor} key=${name} name=${name} from=${place.query.get("from")} />`;
   return html`<${Intent} key=${name} name=${name} me=${me} />`;
 }
 

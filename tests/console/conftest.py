@@ -20,6 +20,8 @@ MEMBERS = (
     ("initech", "max", "viewer"),
     ("hooli", "kay", "admin"),
     ("platform", "root", "platform-admin"),
+    ("piper", "pip", "admin"),
+    ("tyrell", "roy", "admin"),
     ("vandelay", "art", "admin"),
     ("vandelay", "lou", "viewer"),
 )

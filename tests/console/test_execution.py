@@ -33,8 +33,8 @@ MAKE = {
 
 
 @pytest.fixture(scope="module")
-def ada(visit: Visit) -> Visitor:
-    return visit("ada")
+def roy(visit: Visit) -> Visitor:
+    return visit("roy")
 
 
 def executed(visitor: Visitor, name: str, steps: list[Any]) -> str:
@@ -47,77 +47,77 @@ def card(visitor: Visitor, title: str) -> Locator:
     return visitor.page.get_by_role("region", name=title, exact=True)
 
 
-def test_each_attempt_is_told_with_its_time_and_its_error_and_what_was_given(ada: Visitor) -> None:
-    begun = executed(ada, "broken", [MAKE, CALL | {"depends_on": ["make"]}])
-    ada.go(f"/executions/{begun}")
-    cause = ada.page.get_by_role("status").filter(has_text="Step call failed")
+def test_each_attempt_is_told_with_its_time_and_its_error_and_what_was_given(roy: Visitor) -> None:
+    begun = executed(roy, "broken", [MAKE, CALL | {"depends_on": ["make"]}])
+    roy.go(f"/executions/{begun}")
+    cause = roy.page.get_by_role("status").filter(has_text="Step call failed")
     expect(cause).to_contain_text("HTTP_CONNECTION")
-    step = card(ada, "Step call")
+    step = card(roy, "Step call")
     attempts = step.get_by_role("table", name="Attempts").get_by_role("row")
     expect(attempts).to_have_count(4)
     expect(attempts.nth(1)).to_contain_text("got no answer")
     expect(attempts.nth(1)).to_contain_text("next at")
     expect(step.get_by_role("region", name="Inputs of call")).to_contain_text("http://127.0.0.1:9/nobody")
-    ada.looked_at("attempts")
+    roy.looked_at("attempts")
 
 
-def test_what_was_undone_says_so(ada: Visitor) -> None:
-    ada.page.get_by_role("list", name="Steps").get_by_role("button", name="make").click()
-    expect(card(ada, "Step make")).to_contain_text("Undone")
-    expect(card(ada, "Step make").get_by_role("table", name="Undoing it")).to_contain_text("completed")
+def test_what_was_undone_says_so(roy: Visitor) -> None:
+    roy.page.get_by_role("list", name="Steps").get_by_role("button", name="make").click()
+    expect(card(roy, "Step make")).to_contain_text("Undone")
+    expect(card(roy, "Step make").get_by_role("table", name="Undoing it")).to_contain_text("completed")
 
 
-def test_steps_are_walked_by_arrow_keys_and_have_an_address_each(ada: Visitor) -> None:
-    steps = ada.page.get_by_role("list", name="Steps")
+def test_steps_are_walked_by_arrow_keys_and_have_an_address_each(roy: Visitor) -> None:
+    steps = roy.page.get_by_role("list", name="Steps")
     first, second = steps.get_by_role("button", name="make"), steps.get_by_role("button", name="call")
     first.focus()
     first.press("ArrowRight")
     expect(second).to_be_focused()
     second.press("Enter")
-    expect(card(ada, "Step call")).to_be_visible()
+    expect(card(roy, "Step call")).to_be_visible()
     second.press("ArrowLeft")
     expect(first).to_be_focused()
-    assert ada.page.url.endswith("/call")
-    ada.page.reload()
-    expect(card(ada, "Step call")).to_be_visible()
+    assert roy.page.url.endswith("/call")
+    roy.page.reload()
+    expect(card(roy, "Step call")).to_be_visible()
     expect(steps.get_by_role("button", name="call")).to_have_attribute("aria-pressed", "true")
 
 
-def test_items_that_failed_come_first_and_a_child_is_linked(ada: Visitor) -> None:
-    begun = executed(ada, "family", [ITEMS, CHILD, MUCH])
-    ada.go(f"/executions/{begun}/roll")
-    items = card(ada, "Step roll").get_by_role("table", name="Items").get_by_role("row")
+def test_items_that_failed_come_first_and_a_child_is_linked(roy: Visitor) -> None:
+    begun = executed(roy, "family", [ITEMS, CHILD, MUCH])
+    roy.go(f"/executions/{begun}/roll")
+    items = card(roy, "Step roll").get_by_role("table", name="Items").get_by_role("row")
     expect(items).to_have_count(4)
     expect(items.nth(1)).to_contain_text("no room in us")
-    expect(card(ada, "Step roll")).to_contain_text("3 of 3 items, 1 failed")
+    expect(card(roy, "Step roll")).to_contain_text("3 of 3 items, 1 failed")
     items.nth(1).get_by_text("More").click()
     expect(items.nth(1).get_by_role("region", name="Item 2")).to_contain_text("ASSERTION_FAILED")
-    expect(ada.page.get_by_role("link", name="Look at the child that failed")).to_be_visible()
-    expect(card(ada, "Child executions").get_by_role("row")).to_have_count(2)
-    ada.looked_at("items")
+    expect(roy.page.get_by_role("link", name="Look at the child that failed")).to_be_visible()
+    expect(card(roy, "Child executions").get_by_role("row")).to_have_count(2)
+    roy.looked_at("items")
 
 
-def test_a_large_output_is_shown_in_part_until_all_of_it_is_asked_for(ada: Visitor) -> None:
-    begun = executed(ada, "large", [MUCH])
-    ada.go(f"/executions/{begun}/much")
-    step = card(ada, "Step much")
+def test_a_large_output_is_shown_in_part_until_all_of_it_is_asked_for(roy: Visitor) -> None:
+    begun = executed(roy, "large", [MUCH])
+    roy.go(f"/executions/{begun}/much")
+    step = card(roy, "Step much")
     outputs = step.get_by_role("region", name="Outputs of much")
     expect(outputs).to_contain_text("(5000 items)")
     step.get_by_role("button", name="Show all of it").click()
     expect(outputs).to_contain_text("a word and another")
-    with ada.page.expect_download() as download:
+    with roy.page.expect_download() as download:
         step.get_by_role("button", name="Download").click()
     assert download.value.suggested_filename == "outputs-of-much.json"
 
 
-def test_steps_are_found_in_a_list(ada: Visitor) -> None:
-    ada.page.get_by_role("button", name="List", exact=True).click()
-    rows = ada.page.get_by_role("table", name="Steps").get_by_role("row")
+def test_steps_are_found_in_a_list(roy: Visitor) -> None:
+    roy.page.get_by_role("button", name="List", exact=True).click()
+    rows = roy.page.get_by_role("table", name="Steps").get_by_role("row")
     expect(rows).to_have_count(2)
-    ada.page.get_by_label("Find a step").fill("nothing")
-    expect(ada.page.get_by_text("No step fits.")).to_be_visible()
-    assert ada.faults() == []
+    roy.page.get_by_label("Find a step").fill("nothing")
+    expect(roy.page.get_by_text("No step fits.")).to_be_visible()
+    assert roy.faults() == []
 
 
-def test_the_browser_had_nothing_to_say(ada: Visitor) -> None:
-    assert [line for line in ada.said if not line.startswith("Failed to load resource")] == []
+def test_the_browser_had_nothing_to_say(roy: Visitor) -> None:
+    assert [line for line in roy.said if not line.startswith("Failed to load resource")] == []

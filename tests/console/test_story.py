@@ -214,7 +214,7 @@ def test_what_waits_for_a_word_is_in_one_place(visit: Visit) -> None:
     ada.api("POST", "/intents", {"name": "letter", "definition": {"steps": steps}})
     begun = ada.api("POST", "/intents/letter/execute", {})["execution_id"]
     bob.go(f"/executions/{begun}")
-    expect(bob.page.get_by_text("May it go?")).to_be_visible()
+    expect(bob.page.get_by_text("May it go?", exact=True)).to_be_visible()
     bob.go("/approvals")
     waits = bob.page.get_by_role("region", name="letter-v1")
     expect(waits).to_contain_text("May it go?")
@@ -236,8 +236,27 @@ def test_the_dashboard_plots_what_happened_and_says_the_numbers_too(visit: Visit
     ada.page.get_by_text("As a table").first.click()
     numbers = ada.page.get_by_role("region", name="Executions a day in numbers").get_by_role("row")
     expect(numbers).to_have_count(31)
-    ada.shot("dashboard")
-    assert ada.faults() == []
+    ada.page.get_by_role("button", name="7 days").click()
+    expect(numbers).to_have_count(8)
+    intents = ada.page.get_by_role("table", name="Intents, those that failed most first").get_by_role("row")
+    expect(intents.nth(1)).to_contain_text("shop")
+    ada.looked_at("dashboard")
+
+
+def test_who_is_new_is_led_to_a_first_intent_by_an_example(visit: Visit) -> None:
+    """Each example is one that the platform takes; the first is made and executed as it is."""
+    newcomer = visit("pip")
+    expect(newcomer.page.get_by_role("heading", name="Nothing here yet")).to_be_visible()
+    newcomer.looked_at("beginning")
+    examples = newcomer.page.get_by_role("link", name="Use it")
+    expect(examples).to_have_count(3)
+    for at in (2, 1, 0):
+        newcomer.go("/dashboard")
+        examples.nth(at).click()
+        expect(newcomer.page.get_by_text("valid", exact=True)).to_be_visible()
+    newcomer.page.get_by_role("button", name="Create").click()
+    newcomer.page.get_by_role("button", name="Execute", exact=True).click()
+    expect(newcomer.page.get_by_text("Release 1.0?", exact=True).first).to_be_visible()
 
 
 def test_it_says_who_would_be_allowed_what_and_by_what(visit: Visit) -> None:
