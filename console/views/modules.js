@@ -19,7 +19,7 @@ const COLUMNS = [
 const PARAMETERS = [
   { title: "Parameter", cell: (row) => html`<span><code>${row.name}</code>${needed(row)}</span>` },
   { title: "Type", cell: (row) => html`<span class="mono">${types(row).join(" or ") || "any"}</span>` },
-  { title: "Is", cell: (row) => html`<span>${row.description ?? ""}</span>` },
+  { title: "Is", cell: (row) => html`<span>${row.description ?? "–"}</span>` },
   { title: "By default", cell: (row) => html`<span class="mono">${defaulted(row)}</span>` },
 ];
 const path = (/** @type {string} */ name) => `/modules/${part(name)}`;

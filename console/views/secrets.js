@@ -33,7 +33,8 @@ export function Secrets({ me }) {
 
 export function SecretPage({ place, me }) {
   const [, name, what] = place.path;
-  return what === "add" ? html`<${Add} />` : html`<${Secret} name=${name} me=${me} />`;
+  if (!what) return html`<${Secret} name=${name} me=${me} />`;
+  return me.operations.includes("secrets.manage") ? html`<${Add} />` : html`<h1>You may not change secrets</h1>`;
 }
 
 function Add() {

@@ -48,7 +48,8 @@ export function Tenants({ place, me }) {
 
 export function TenantPage({ place, me }) {
   const [, id, what] = place.path;
-  return what === "add" ? html`<${Add} me=${me} />` : html`<${Tenant} id=${id} me=${me} />`;
+  if (!what) return html`<${Tenant} id=${id} me=${me} />`;
+  return me.operations.includes("tenants.create") ? html`<${Add} me=${me} />` : html`<h1>You may not make tenants</h1>`;
 }
 
 function Add({ me }) {

@@ -1,9 +1,12 @@
 """What people decide in the console about who may do what and how much, in a real browser."""
 
 import json
+import re
+from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
+from examples import hosting
 from tests.console.conftest import Visit
 
 FREEZE = """forbid (principal, action == Action::"intents.execute", resource)
@@ -200,3 +203,77 @@ def test_a_member_is_added_changed_as_it_was_seen_and_removed(visit: Visit) -> N
     page.get_by_role("button", name="Remove it").click()
     expect(page.get_by_role("heading", name="Members")).to_be_visible()
     expect(row).to_have_count(0)
+
+
+PARTS = {
+    "admin": ["Work", "Automation", "Governance"],
+    "viewer": ["Work", "Automation"],
+    "platform-admin": ["Platform", "Governance"],
+}
+OFFERS = re.compile("^(Add|Change|Delete|Pause|Disable|New|Remove|Keep|Save|Ask)")
+
+
+def test_the_navigation_has_the_parts_that_one_may_see_and_goes_by_keyboard(visit: Visit) -> None:
+    for user, role in (("art", "admin"), ("lou", "viewer"), ("root", "platform-admin")):
+        expect(visit(user).page.locator(".part-title")).to_have_text(PARTS[role])
+    page = visit("art").page
+    page.set_viewport_size({"width": 390, "height": 844})
+    menu = page.get_by_role("button", name="Menu")
+    menu.press("Enter")
+    visit("art").shot("menu-phone")
+    assert visit("art").faults() == []
+    for key in ("Tab", "Tab", "Enter"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("heading", name="Intents")).to_be_visible()
+    expect(menu).to_have_attribute("aria-expanded", "false")
+    expect(page.locator("main")).to_be_focused()
+    page.set_viewport_size({"width": 1280, "height": 860})
+
+
+def test_a_viewer_is_shown_what_there_is_and_offered_nothing(visit: Visit) -> None:
+    art, lou = visit("art"), visit("lou")
+    page = lou.page
+    art.api("POST", "/intents", {"name": "seen", "definition": {"steps": []}})
+    art.api("PUT", "/schedules/seen", {"intent": "seen", "cron": "@daily"})
+    for place in ("/schedules", "/schedules/seen", "/modules", "/modules/core"):
+        lou.go(place)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        expect(page.locator("main")).to_contain_text("seen" if "schedules" in place else "core")
+        assert page.locator("main").get_by_role("button", name=OFFERS).count() == 0, place
+        assert page.locator("main").get_by_role("link", name=OFFERS).count() == 0, place
+    for place in ("/schedules/seen/edit", "/modules/new/add"):
+        lou.go(place)
+        expect(page.get_by_role("heading", level=1)).to_contain_text("You may not change")
+    for place in ("secrets", "subscriptions", "policies", "members", "audit", "settings", "tenants"):
+        lou.go(f"/{place}")
+        expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+
+
+def test_another_tenant_sees_nothing_of_it(visit: Visit) -> None:
+    art, eve = visit("art"), visit("eve")
+    page = eve.page
+    art.api("PUT", "/secrets/SEEN", {"value": "a value made by chance"})
+    art.api("PUT", "/subscriptions/seen", {"url": "http://127.0.0.1:9/", "events": ["*"], "enabled": False})
+    art.api("PUT", "/policies/seen", {"policy": "permit (principal, action, resource);", "enabled": False})
+    for noun, name in (
+        ("secrets", "SEEN"),
+        ("schedules", "seen"),
+        ("subscriptions", "seen"),
+        ("policies", "seen"),
+    ):
+        eve.go(f"/{noun}")
+        expect(page.locator(".empty, .table").last).to_contain_text(re.compile("^No |has no policies"))
+        eve.go(f"/{noun}/{name}")
+        expect(page.get_by_role("alert")).to_contain_text("This could not be loaded")
+    eve.go("/members/art")
+    expect(page.get_by_role("alert")).to_contain_text("This could not be loaded")
+
+
+def test_nothing_of_it_broke_the_pages_rules_or_went_elsewhere(
+    visit: Visit, console_host: hosting.Host
+) -> None:
+    own = urlsplit(console_host.url).netloc
+    for visitor in map(visit, ("art", "kay", "lou", "root")):
+        told = [line for line in visitor.said if not line.startswith("Failed to load resource")]
+        assert told == []
+        assert {urlsplit(url).netloc for url in visitor.asked if not url.startswith("blob:")} == {own}
