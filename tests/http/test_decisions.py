@@ -18,8 +18,8 @@ from shared.ports.documents import EXECUTIONS, REGISTRY, TENANCY, Patch, Query
 from shared.security.authorization import built_in
 from shared.security.scope import TenantScope
 from tests.fakes.telemetry import RecordedTelemetry
+from tests.http.changing import EVERY_ROUTE, RECORDS, REQUESTS
 from tests.http.harness import Stage, World
-from tests.http.test_idempotency import EVERY_ROUTE, RECORDS, REQUESTS
 from tests.stores import BOTH_STORES
 
 WRITES = 'permit (principal, action == Action::"intents.create", resource);'
