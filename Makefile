@@ -33,7 +33,7 @@ audit: .venv/installed ## known vulnerabilities of what is locked (STRICT=1: fai
 	@$(PYTHON) scripts/audit.py $(if $(STRICT),--strict)
 
 docs: .venv/installed ## the documentation as a site in dist/docs, every link of it checked
-	@$(PYTHON) -m sphinx -q -W --keep-going -c docs -d dist/docs/.pages . dist/docs
+	@$(PYTHON) -m sphinx -q -j auto -W --keep-going -c docs -d dist/docs/.pages . dist/docs
 	@echo "dist/docs/index.html: open it, it needs no server"
 
 reference: .venv/installed ## docs/api out of the routes and the models, docs/actions.md out of the actions, docs/cli-reference.md

@@ -31,6 +31,7 @@ suppress_warnings = ["misc.highlighting_failure"]  # JSON on a page may have an 
 
 html_theme = "furo"
 html_title = project
+html_favicon = "../console/icon.svg"
 html_static_path = ["site/site.css"]
 html_css_files = ["site.css"]
 html_theme_options = {"footer_icons": []}
@@ -52,6 +53,13 @@ def add_navigation(app: Sphinx, name: str, source: list[str]) -> None:  # noqa: 
         seen |= set(pages)
         caption = section.partition("\n")[0]
         source[0] += "\n".join(["\n\n```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```"])
+
+
+def name_pages(app: Sphinx, tree: nodes.document) -> None:  # noqa: ARG001
+    """A link that has a page's file for a text, as it is best on GitHub, has its title in the site."""
+    for link in tree.findall(addnodes.pending_xref):
+        if link.get("refdomain") == "doc" and re.fullmatch(r"[\w-]+\.md|decisions|api", link.astext()):
+            link["refexplicit"] = False
 
 
 def lead_to_folders(app: Sphinx, tree: nodes.document) -> None:
@@ -90,7 +98,9 @@ def draw(app: Sphinx, tree: nodes.document) -> None:
         block.replace_self(image)
 
 
-def setup(app: Sphinx) -> None:
+def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("source-read", add_navigation)
     app.connect("doctree-read", lead_to_folders)
+    app.connect("doctree-read", name_pages, priority=600)
     app.connect("doctree-read", draw, priority=100)  # before Sphinx looks which images there are
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
