@@ -42,5 +42,5 @@ def test_the_page_on_the_console_names_every_view() -> None:
     sources = "".join(path.read_text() for path in (hosting.ROOT / "console").glob("*.js"))
     views = re.findall(r'\bpath: "[\w-]+", title: "([^"]+)"', sources)
     assert len(views) > 5
-    named = re.findall(r"^\| ([^|]+?) \|", PAGES["console.md"], re.MULTILINE)
+    named = re.findall(r"^\| ([^|(]+?) (?:\([^|]+\) )?\|", PAGES["console.md"], re.MULTILINE)
     assert set(views) <= set(named)
