@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from localhost.identity.files import create
 from localhost.identity.issuer import NotLocalError, local_issuer
 from localhost.orchestrations import HubOrchestrations
+from localhost.registry.leavings import LocalLeavings
 from localhost.registry.place import local_registry, registry_folder
 from localhost.registry.store import Store as RegistryStore
 from localhost.sqlite.remains import LocalRemains
@@ -83,6 +84,7 @@ def build(settings: Settings) -> LocalAdapters:
         cursor_key=_key(data / "cursor.key"),
         telemetry=telemetry,
         local_registry=place,
+        leavings=LocalLeavings(images) if images else None,
         registry=images,
         target=target,
         closers=(

@@ -29,6 +29,7 @@ from shared.modules.containers.registry.authentication import RegistryCredential
 from shared.modules.containers.registry.patience import MIB, Pace
 from shared.modules.containers.registry.registries import Registry
 from shared.modules.containers.registry.sending import Connections
+from shared.ports.leavings import Leavings
 from shared.ports.registries import Login, RegistryPlace
 from shared.security.addresses import LOOPBACK
 from shared.security.egress import EgressPolicy
@@ -51,6 +52,8 @@ class RunningRegistry:
     login: Login | None = None
     settings: Settings | None = None
     """Of the local host's, for :func:`localhost.identity.token.issue_token`."""
+    leavings: Leavings | None = None
+    """Of the local host's: what it takes away by itself."""
 
     @property
     def url(self) -> str:
@@ -85,12 +88,22 @@ class Meddler:
     before: dict[tuple[str, str], Callable[[], object]] = field(default_factory=dict[Any, Any])
     """What is done, once, before a request with this method and part of its path is served."""
     authorizations: list[str] = field(default_factory=list[str])
+    fails: tuple[int, int] | None = None
+    """The request after so many is answered with that status, once."""
 
     def around(self, app: ASGIApp) -> ASGIApp:
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             request = Request(scope, receive)
             self.asked.append((request.method, request.url.path))
             self.authorizations.append(request.headers.get("authorization", ""))
+            if self.fails is not None:
+                left, status = self.fails
+                self.fails = (left - 1, status) if left else None
+                if not left:
+                    async for _ in request.stream():
+                        pass
+                    await Response(status_code=status)(scope, receive, send)
+                    return
             for method, part in list(self.before):
                 if method == request.method and part in request.url.path:
                     await asyncio.to_thread(self.before.pop((method, part)))
@@ -125,7 +138,7 @@ def local_registry(data: Path, meddler: Meddler | None = None) -> Iterator[Runni
     assert adapters.local_registry is not None
     app = hardened(Router(list(registry.routes)))
     with served(meddler.around(app) if meddler else app, listener):
-        yield RunningRegistry(host, adapters.local_registry.login, settings)
+        yield RunningRegistry(host, adapters.local_registry.login, settings, adapters.leavings)
     asyncio.run(adapters.close())
 
 

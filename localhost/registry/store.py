@@ -110,7 +110,7 @@ class Store:
         def work(connection: Connection) -> None:
             if not _linked(connection, repository, digest):
                 raise RegistryError("BLOB_UNKNOWN", f"{repository} has no blob {digest}")
-            if _named(connection, repository, digest):
+            if is_named(connection, repository, digest):
                 raise RegistryError(
                     "UNSUPPORTED", f"a manifest of {repository} names {digest}: delete it first"
                 )
@@ -277,16 +277,11 @@ class Store:
         def work(connection: Connection) -> None:
             if not _has_manifest(connection, repository, digest):
                 raise RegistryError("MANIFEST_UNKNOWN", f"{repository} has no manifest {digest}")
-            if _named(connection, repository, digest):
+            if is_named(connection, repository, digest):
                 raise RegistryError(
                     "UNSUPPORTED", f"an index of {repository} names {digest}: delete it first"
                 )
-            for sql in (
-                "DELETE FROM tags WHERE repository = ? AND digest = ?",
-                "DELETE FROM parts WHERE repository = ? AND manifest = ?",
-                "DELETE FROM manifests WHERE repository = ? AND digest = ?",
-            ):
-                connection.execute(sql, (repository, digest))
+            delete_manifest(connection, repository, digest)
 
         await self.writer.run(work)
 
@@ -296,16 +291,29 @@ class Store:
         Raises:
             RegistryError: there is no such repository.
         """
-        rows = self._readers.rows(
-            "SELECT tag FROM tags WHERE repository = ? AND tag > ? ORDER BY tag LIMIT ?",
-            (repository, after, limit),
-        )
-        if not rows and not self._readers.rows(
+        found = self.some_tags(repository, after=after, limit=limit)
+        if not found and not self._readers.rows(
             "SELECT 1 FROM manifests WHERE repository = ?"
             " UNION ALL SELECT 1 FROM links WHERE repository = ? LIMIT 1",
             (repository, repository),
         ):
             raise RegistryError("NAME_UNKNOWN", f"there is no repository {repository}")
+        return found
+
+    def some_tags(self, repository: str, *, after: str, limit: int) -> Sequence[str]:
+        """As :meth:`tags`; none of a repository that there is not."""
+        rows = self._readers.rows(
+            "SELECT tag FROM tags WHERE repository = ? AND tag > ? ORDER BY tag LIMIT ?",
+            (repository, after, limit),
+        )
+        return [row[0] for row in rows]
+
+    def repositories(self, folder: str) -> Sequence[str]:
+        """The repositories in a folder (``acme/``) that have tags, in the order of their names."""
+        rows = self._readers.rows(
+            "SELECT DISTINCT repository FROM tags WHERE repository >= ? AND repository < ? ORDER BY 1",
+            (folder, f"{folder[:-1]}0"),  # "0" is behind "/"
+        )
         return [row[0] for row in rows]
 
     def referrers(self, repository: str, digest: str) -> Sequence[StoredManifest]:
@@ -328,7 +336,17 @@ def _has_manifest(connection: Connection, repository: str, digest: str) -> bool:
     return connection.execute(sql, (repository, digest)).fetchone() is not None
 
 
-def _named(connection: Connection, repository: str, digest: str) -> bool:
+def delete_manifest(connection: Connection, repository: str, digest: str) -> None:
+    """Remove a manifest, and all tags that stand for it."""
+    for sql in (
+        "DELETE FROM tags WHERE repository = ? AND digest = ?",
+        "DELETE FROM parts WHERE repository = ? AND manifest = ?",
+        "DELETE FROM manifests WHERE repository = ? AND digest = ?",
+    ):
+        connection.execute(sql, (repository, digest))
+
+
+def is_named(connection: Connection, repository: str, digest: str) -> bool:
     sql = "SELECT 1 FROM parts WHERE repository = ? AND digest = ?"
     return connection.execute(sql, (repository, digest)).fetchone() is not None
 

@@ -59,7 +59,7 @@ class BuiltInActions:
             PushToRegistry(repositories),
             RestoreTags(repositories),
             DeployToKubernetes(targets, repositories),
-            UndoDeployment(targets),
+            UndoDeployment(targets, repositories),
             VerifyDeployment(targets, Fetcher(egress, telemetry)),
             *builds,
         ]

@@ -8,6 +8,7 @@ from shared.ports.clock import Clock, Ids
 from shared.ports.credentials import Credentials, NoCredentials
 from shared.ports.documents import Documents
 from shared.ports.events import Events
+from shared.ports.leavings import Leavings
 from shared.ports.orchestrations import Orchestrations
 from shared.ports.registries import RegistryPlace
 from shared.ports.remains import NoRemains, Remains
@@ -36,6 +37,8 @@ class Adapters:
     telemetry: Telemetry = NO_TELEMETRY
     local_registry: RegistryPlace | None = None
     """The registry that this host itself is, where it is one."""
+    leavings: Leavings | None = None
+    """What executions have left in that registry."""
     target: Target | None = None
     """Where workloads run whose steps name no cluster, if there is such a place."""
     closers: Sequence[Closer] = ()

@@ -14,12 +14,14 @@ from shared.modules.containers.building.git_contexts import GitContexts
 from shared.modules.containers.building.orders import Builder
 from shared.modules.containers.building.uploaded import UploadedContexts
 from shared.modules.containers.builds import BuildContainer, BuildDockerImage
+from shared.modules.containers.registry.leavings import RegistryLeavings
 from shared.modules.containers.registry.sending import Connections
 from shared.ports.actions import Action
 from shared.ports.contexts import ContextStore
+from shared.ports.leavings import Leavings
 from shared.security.scope import TenantScope
 from shared.services.build_contexts import BuildContexts
-from shared.settings_registries import resource_manager
+from shared.settings_registries import build_registry, resource_manager
 from shared.wiring.foundation import Foundation
 
 
@@ -39,6 +41,16 @@ def build_services(base: Foundation, store: ContextStore | None) -> BuildService
             clock=base.adapters.clock,
         )
     )
+
+
+def leavings_of(base: Foundation) -> Leavings | None:
+    """What executions have left in the build registry; None: there is none."""
+    settings, adapters = base.settings, base.adapters
+    place = build_registry(settings, adapters.local_registry)
+    if place is None:
+        return None
+    # The local host's own takes them away in transactions; any other by what all registries can do.
+    return adapters.leavings if place == adapters.local_registry else RegistryLeavings(base.repositories)
 
 
 def build_actions(base: Foundation) -> Sequence[Action]:

@@ -8,11 +8,12 @@ from shared.services.executions.recovery import Recovery
 from shared.services.idempotency import Idempotency
 from shared.services.registry.slots import Slots
 from shared.services.secrets.sealing import Fingerprints, Sealer
+from shared.services.upkeep.clearing import Clearing
 from shared.services.upkeep.erasure import Erasure
 from shared.services.upkeep.health import Health
 from shared.services.upkeep.retention import Retention
 from shared.services.upkeep.warmup import WarmUp
-from shared.wiring.builds import BuildServices
+from shared.wiring.builds import BuildServices, leavings_of
 from shared.wiring.foundation import Foundation
 from shared.wiring.tenancy import TenancyServices
 
@@ -21,6 +22,7 @@ from shared.wiring.tenancy import TenancyServices
 class UpkeepServices:
     recovery: Recovery
     retention: Retention
+    clearing: Clearing
     erasure: Erasure
     slots: Slots
     idempotency: Idempotency
@@ -47,6 +49,13 @@ def upkeep_services(
         retention=Retention(
             documents=documents,
             orchestrations=adapters.orchestrations,
+            tenants=base.tenants,
+            clock=adapters.clock,
+            keep=base.settings.execution_retention,
+        ),
+        clearing=Clearing(
+            documents=documents,
+            leavings=leavings_of(base),
             tenants=base.tenants,
             clock=adapters.clock,
             keep=base.settings.execution_retention,

@@ -1,13 +1,19 @@
 """Building an image through a real host, over HTTP and past its death."""
 
+import asyncio
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from examples import hosting
 from shared.modules.containers.building.benches import PREFIX
 from tests.e2e.api import Api
+from tests.e2e.test_retention import grow_old
+from tests.hosts import run_by_hand
 from tests.modules.containers.building import wait_until
 from tests.registries import noise
 
@@ -66,3 +72,42 @@ def test_a_build_that_a_killed_host_had_begun_is_done_whole_and_nothing_is_left_
         )
     assert undone["status"] == "failed"
     assert undone["steps"][0]["status"] == "compensated"
+
+
+def test_what_a_purged_execution_left_in_the_registry_goes_and_the_tag_that_it_was_asked_for_stays(
+    site: Site,
+) -> None:
+    (site.context / "Dockerfile").write_text("FROM scratch\nCOPY a /\n")
+    old: list[dict[str, Any]] = []
+    with Api(site.host) as api:
+        for text in ("1", "2"):
+            (site.context / "a").write_text(text)
+            old.append(api.run([STEP]))
+    site.host.stop()
+    ids = [one["execution_id"] for one in old]
+    asyncio.run(grow_old(site.host.data, ids))
+    with Api(site.start()) as api:
+        run_by_hand(site.host, "purge_executions")
+        wait_until(lambda: all(api.client.get(f"/executions/{one}").status_code == 404 for one in ids))
+    site.host.stop()
+    digests = [one["steps"][0]["outputs"]["digest"] for one in old]
+    with closing(sqlite3.connect(site.host.data / "documents.db")) as documents, documents:
+        documents.execute(
+            "DELETE FROM documents WHERE kind = 'clearing'"
+        )  # the timer may have been by itself
+    assert stored(site)["manifests"] > {*digests}
+    site.start()
+    run_by_hand(site.host, "clear_build_registry")
+    site.host.kill()
+    site.start()
+    run_by_hand(site.host, "clear_build_registry")
+    wait_until(lambda: stored(site) == {"tags": {"1"}, "manifests": {digests[1]}})
+
+
+def stored(site: Site) -> dict[str, set[str]]:
+    """The tags and manifests of the registry."""
+    with closing(sqlite3.connect(site.host.data / "registry" / "registry.db")) as registry:
+        return {
+            "tags": {row[0] for row in registry.execute("SELECT tag FROM tags")},
+            "manifests": {row[0] for row in registry.execute("SELECT digest FROM manifests")},
+        }

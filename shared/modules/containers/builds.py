@@ -61,7 +61,8 @@ class Builds(Action):
     async def run(self, parameters: BuildParameters, context: ActionContext) -> Pending:
         _refuse_secrets(parameters, context)
         order, repository = _order(parameters, context), self._repository(parameters, context)
-        if (known := await record_of(order, repository)) is not None:
+        known = await record_of(order, repository)
+        if known is not None and await repository.registry.digest(repository.name, known.digest):
             return Pending(0, {"built": {"digest": known.digest, "log": known.log, **known.facts}})
         async with self._logged(order, repository) as place:
             read = await self._contexts.read(context.scope, parameters.wanted, place)
@@ -168,6 +169,9 @@ class Builds(Action):
             "is_new": built.is_new,
         }
         record = await keep_record(order, repository, manifest, log, told)
+        # From now on it is no more taken for what others have left; until now, it might have been.
+        if await repository.registry.digest(repository.name, manifest.digest) is None:
+            await repository.registry.put_manifest(repository.name, manifest)
         return Pending(0, {"built": {"digest": manifest.digest, "log": record.log, **told}})
 
     async def _manifest(self, repository: Repository, digest: str) -> Manifest:

@@ -12,7 +12,9 @@ from shared.domain.actions import Taking, Undoing
 from shared.domain.images import parse_image
 from shared.domain.waiting import Waiting
 from shared.domain.workloads import Deployment, Rollout, Workload
+from shared.modules.containers.registry.holds import Holds
 from shared.modules.containers.registry.repositories import NO_REPOSITORIES, Repositories
+from shared.modules.kubernetes.manifests import images_in
 from shared.modules.kubernetes.parameters import (
     CONFIDENTIAL,
     LABEL,
@@ -29,6 +31,7 @@ from shared.security.redaction import is_mark
 NAME: Final = re.compile(LABEL)
 FIRST_LOOK, LAST_LOOK = 0.25, 4.0
 """Seconds between two looks at a rollout: each time twice as long as before, up to the last."""
+MAX_IMAGES: Final = 100
 DEPLOYMENT: Final = "deployment"
 """The kind of what later steps know a deployment by."""
 
@@ -66,6 +69,7 @@ class DeployToKubernetes(Action):
     def __init__(self, targets: Targets, repositories: Repositories = NO_REPOSITORIES) -> None:
         self._targets = targets
         self._repositories = repositories
+        self._holds = Holds(repositories)
 
     def where(self, parameters: Mapping[str, Any]) -> str | None:
         return self._targets.where(parameters)
@@ -140,7 +144,12 @@ class DeployToKubernetes(Action):
             raise ActionError("ROLLOUT_FAILED", message, retryable=False)
         if rollout.state == "progressing":
             return _later(rollout, {"image": workload.image, "looks": looks})
-        return Completed(_outputs(target, workload, deployment, rollout))
+        images = [workload.image] if workload.image else list(images_in(workload.manifests))
+        held = await self._holds.hold(context.scope, _held_for(target, deployment), images[:MAX_IMAGES])
+        outputs = _outputs(target, workload, deployment, rollout)
+        return Completed(
+            outputs | {"deployment": outputs["deployment"] | {"held": held}} if held else outputs
+        )
 
 
 class UndoDeployment(Action):
@@ -161,8 +170,9 @@ class UndoDeployment(Action):
     Parameters: ClassVar[type[BaseModel]] = UndoParameters
     Outputs: ClassVar[type[BaseModel]] = UndoOutputs
 
-    def __init__(self, targets: Targets) -> None:
+    def __init__(self, targets: Targets, repositories: Repositories = NO_REPOSITORIES) -> None:
         self._targets = targets
+        self._holds = Holds(repositories)
 
     def where(self, parameters: Mapping[str, Any]) -> str | None:
         return self._targets.where(parameters)
@@ -186,6 +196,8 @@ class UndoDeployment(Action):
             raise ActionError("ROLLOUT_FAILED", message, retryable=True)
         if rollout is not None and rollout.state == "progressing":
             return _later(rollout, {"looks": looks})
+        place = _held_for(target, deployment)
+        await self._holds.release(context.scope, place, parameters.deployment.held)
         outputs = {"target": target.name, "namespace": deployment.namespace, "name": deployment.name}
         running = rollout.ready if rollout else 0
         return Completed({**outputs, "restored": rollout is not None, "replicas": running})
@@ -246,6 +258,10 @@ def _name_of(image: str) -> str:
 
 def _deployment(workload: Workload, context: ActionContext) -> Deployment:
     return Deployment(workload.namespace, workload.name, context.idempotency_key)
+
+
+def _held_for(target: Target, deployment: Deployment) -> str:
+    return f"{target.name}/{deployment.place}"
 
 
 def _outputs(target: Target, workload: Workload, deployment: Deployment, rollout: Rollout) -> dict[str, Any]:

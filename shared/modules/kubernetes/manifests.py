@@ -1,7 +1,7 @@
 """Kubernetes objects: those that a workload is, and what all of them have that the platform applies."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ CLUSTER_WIDE: Final = frozenset(
     {"Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
 )
 """Kinds that belong to no namespace, as a step's manifests may not: a step is about one namespace."""
+
+_CONTAINERS: Final = frozenset({"containers", "initContainers"})
 
 type Manifest = Mapping[str, Any]
 
@@ -34,6 +36,23 @@ class ObjectId:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
+
+
+def images_in(manifests: Any) -> Iterator[str]:
+    """The images of all containers in objects, wherever these are in them."""
+    match manifests:
+        case Mapping():
+            for name, value in manifests.items():
+                if name in _CONTAINERS and isinstance(value, list):
+                    yield from (
+                        one["image"]
+                        for one in value
+                        if isinstance(one, Mapping) and isinstance(one.get("image"), str)
+                    )
+                yield from images_in(value)
+        case list() | tuple():
+            for one in manifests:
+                yield from images_in(one)
 
 
 def manifests_of(workload: Workload) -> list[Manifest]:

@@ -182,6 +182,9 @@ class DeploymentReference(BaseModel):
     namespace: str = Field(pattern=LABEL, description="Where it belongs.")
     name: str = Field(pattern=LABEL, description="What it is called.")
     key: str = Field(min_length=1, max_length=200, description="Which of that name.")
+    held: list[Annotated[str, Field(max_length=512)]] = Field(
+        default=[], max_length=100, description="Those of its images that the build registry keeps for it."
+    )
 
     @property
     def value(self) -> Deployment:

@@ -53,6 +53,11 @@ DOCUMENTS_READ: Final = 25
 PURGES: Final = "purges"
 """The directory's partition with the notes of what was begun."""
 
+NEEDED_BY: Final = "needed_by"
+"""In the link that stays of an execution's chain: the executions that may use what it has left elsewhere."""
+KNOWN: Final = timedelta(days=7)
+"""For how long it is known at least that there was such an execution."""
+
 _KEPT: Final = frozenset({RECORD, RECEIPT, CHAIN})
 """The kinds of documents that outlive their execution; receipts expire by themselves."""
 
@@ -191,12 +196,13 @@ class Retention:
 
     async def _delete_head(self, scope: TenantScope, execution_id: str, head: Document) -> None:
         link = head.body["audit"]
-        left = {"id": CHAIN, "kind": CHAIN, "audit": link}
+        left = {"id": CHAIN, "kind": CHAIN, "audit": link, NEEDED_BY: _needed_by(head.body)}
         ttl: int | None = None
         if link["kept"] is None and link["expires_at"] is not None:
             # Longer than its records: what they are held against must not be missed before them.
             until = parse_rfc3339(link["expires_at"]) + 2 * GRACE
-            ttl = max(1, math.ceil((until - self._clock.now()).total_seconds()))
+            least = math.ceil(KNOWN.total_seconds())
+            ttl = max(least, math.ceil((until - self._clock.now()).total_seconds()))
         operations: list[Operation] = [Delete(HEAD, if_match=head.etag), Create(left, ttl=ttl)]
         await self._documents.transact(
             scope, container=EXECUTIONS, partition=execution_id, operations=operations
@@ -217,3 +223,9 @@ class Retention:
                 await self._documents.transact(
                     scope, container=EXECUTIONS, partition=execution_id, operations=deletes
                 )
+
+
+def _needed_by(head: Mapping[str, Any]) -> list[str]:
+    """Who has kept outputs of it, and who has got them: the retry of an execution, and whose child it was."""
+    parent = head.get("parent")
+    return [one for one in (head.get("retried_by"), parent and parent.get("execution_id")) if one]

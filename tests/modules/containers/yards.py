@@ -82,6 +82,12 @@ class Yard:
             await self.done(**parameters)
         return caught.value
 
+    async def failure_of(self, token: Any, **parameters: Any) -> ActionError:
+        """Why what goes on with ``token`` fails."""
+        with pytest.raises(ActionError) as caught:
+            await self.ended(token, **parameters)
+        return caught.value
+
     async def manifest(self, tag: str, name: str = "web") -> Manifest | None:
         return await self.build.registry.manifest(f"acme/{name}", tag)
 

@@ -1,7 +1,7 @@
 """What is kept of a build beside the image: its log, and by what it is found when it is asked for twice.
 
 A record is an OCI artifact in the image's repository, under a tag that only this step of this execution has.
-Its one layer is the log, its ``subject`` the image.
+Its one layer is the log, its ``subject`` the image, which stays as long as the record does.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from shared.modules.containers.registry.repositories import Repository
 
 ARTIFACT: Final = "application/vnd.quantum.build.v1"
 LOG: Final = "text/plain"
+LOG_TAG: Final = "build-log-"
 _FACTS: Final = "dev.quantum.build"
 
 
@@ -67,7 +68,9 @@ async def keep_record(
             **subject,
         }
     )
-    await registry.put_manifest(repository.name, manifest, _tag(order) if image else None)
+    await registry.put_manifest(
+        repository.name, manifest, _tag(order) if image else _log_tag(order, manifest)
+    )
     return _record(manifest, repository)
 
 
@@ -76,6 +79,11 @@ def _record(manifest: Manifest, repository: Repository) -> Record:
     facts = orjson.loads(document.get("annotations", {}).get(_FACTS, "{}"))
     digest = document.get("subject", {}).get("digest", "")
     return Record(digest, f"{repository.path}@{manifest.digest}", facts)
+
+
+def _log_tag(order: Order, manifest: Manifest) -> str:
+    """By which the log of a failure is found when its execution is gone."""
+    return execution_tag(order.execution_id, f"{LOG_TAG}{manifest.digest.partition(':')[2][:32]}")
 
 
 def _tag(order: Order) -> str:

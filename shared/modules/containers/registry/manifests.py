@@ -127,6 +127,14 @@ class Manifest:
         return self._descriptors(self.document.get("manifests", [])) if self.is_index else ()
 
     @property
+    def subjects(self) -> Sequence[str]:
+        """The digest of the manifest that it is about, if it is about one."""
+        match self.document.get("subject"):
+            case {"digest": str(digest)} if DIGEST.fullmatch(digest):
+                return [digest]
+        return ()
+
+    @property
     def blobs(self) -> Sequence[Descriptor]:
         """The config and the layers of an image; none if it is an index."""
         if self.is_index:

@@ -167,12 +167,21 @@ class Registry:
             ActionError: the registry does not say.
         """
         found: list[str] = []
-        where = f"/v2/{repository}/tags/list?n={PAGE}"
-        async for page in self._pages(where, "tags", scope=pull_scope(repository)):
+        async for page in self.all_tags(repository):
             found += page
             if len(found) >= MAX_TAGS:
                 break
         return found
+
+    async def all_tags(self, repository: str) -> AsyncIterator[Sequence[str]]:
+        """The tags of a repository, some at a time; none if it does not exist.
+
+        Raises:
+            ActionError: the registry does not say.
+        """
+        where = f"/v2/{repository}/tags/list?n={PAGE}"
+        async for page in self._pages(where, "tags", scope=pull_scope(repository)):
+            yield page
 
     async def repositories(self, folder: str) -> AsyncIterator[str]:
         """The repositories in a folder (``acme/``), however deep.
@@ -209,8 +218,10 @@ class Registry:
         await done_with(response)
         if response.status_code != 202:
             for tag in await self.tags(repository):
-                if (digest := await self.digest(repository, tag)) is not None:
-                    await self.delete(repository, digest)
+                if (manifest := await self.manifest(repository, tag)) is not None:
+                    for digest in manifest.subjects:  # records may be all that tells of an image
+                        await self.delete(repository, digest)
+                    await self.delete(repository, manifest.digest)
 
     async def has_blob(self, repository: str, digest: str) -> bool:
         """Whether the repository has it.

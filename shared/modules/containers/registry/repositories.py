@@ -170,6 +170,18 @@ class Repositories:
             return self._own(scope, own, own.folder + _without_tenant(scope, image.repository))
         return self._elsewhere(scope, image.registry or "", image.repository, login)
 
+    def built_here(self, scope: TenantScope, image: str) -> tuple[Repository, str] | None:
+        """Where in the build registry the image is, and its tag or digest there; None: it is elsewhere."""
+        try:
+            named = parse_image(image)
+            own = self._operators.own(named.registry or "")
+            if own is None or own.registry is not self._operators.build or own.alias_of is not None:
+                return None
+            repository = self._own(scope, own, _without_tenant(scope, named.repository))
+        except (ValueError, ActionError):  # no image, or none of this tenant's
+            return None
+        return repository, named.reference
+
     def shown(self, registry: Any) -> str | None:
         """How people are told of the registry that a step names; None: it does not say yet."""
         try:
