@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # loaded when it is needed
     from quantum.client import Client
     from quantum.contract.intents import Intent
     from quantum.contract.problems import FieldError
+    from quantum.contract.validation import ValidationReport
 
 SIGNS = {"create": "+", "update": "~", "unchanged": "=", "refused": "✗"}
 COLOURS = {"+": "green", "~": "yellow", "-": "red", "✗": "red"}
@@ -109,16 +110,27 @@ async def _plan(
         return Change(name or "?", "refused", document, [f"/: {why}"])
     if name in there and not _difference(there[name], document):
         return Change(name, "unchanged", document)
-    report = await client.intents.validate(document)
-    later = {made_before(document, error, names) for error in report.errors}
+    errors = (await look(client, document)).errors
+    later = {made_before(document, error, names) for error in errors}
     if None in later:
-        return Change(name, "refused", document, [f"{e.pointer}: {e.message}" for e in report.errors])
+        return Change(name, "refused", document, [f"{e.pointer}: {e.message}" for e in errors])
     needs = frozenset(filter(None, later))
     seen = await _seen(client, name)
     if seen is None:
         return Change(name, "create", document, needs=needs)
     lines = _difference(seen[0], document)
     return Change(name, "update" if lines else "unchanged", document, lines, seen[1], needs)
+
+
+async def look(client: "Client", document: Mapping[str, Any]) -> "ValidationReport":
+    """What is wrong with it; what is no intent at all is that, too."""
+    from quantum.client.errors import BadRequestError
+    from quantum.contract.validation import ValidationReport
+
+    try:
+        return await client.intents.validate(document)
+    except BadRequestError as error:
+        return ValidationReport(valid=False, errors=error.problem.errors, warnings=[])
 
 
 async def _seen(client: "Client", name: str) -> tuple["Intent", str | None] | None:

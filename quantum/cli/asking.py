@@ -25,8 +25,8 @@ def confirm_by_name(what: str, name: str, said: str | None) -> None:
 def _answer(question: str, *, otherwise: str) -> str:
     if not sys.stdin.isatty():
         fail(f"nothing was done: say {otherwise} where nobody can be asked", Exit.USAGE)
-    print(question, end="", file=sys.stderr, flush=True)
     try:
+        print(question, end="", file=sys.stderr, flush=True)
         return input().strip()
     except (KeyboardInterrupt, EOFError):
         print("\nnothing was done", file=sys.stderr)

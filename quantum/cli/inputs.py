@@ -20,6 +20,7 @@ Set = Annotated[
 SetFile = Annotated[Path | None, typer.Option("--parameters", metavar="FILE", help="All, as JSON or YAML.")]
 AT_ONCE = 8
 """Requests that are under way at a time."""
+_KINDS = {list: "a list", str: "a text", type(None): "nothing", int: "a number", float: "a number"}
 SUFFIXES = frozenset({".json", ".yaml", ".yml"})
 
 
@@ -65,7 +66,7 @@ def text(path: Path) -> str:
     try:
         return _read(path)
     except (OSError, ValueError) as error:
-        fail(f"{path} cannot be read: {error}", Exit.USAGE)
+        fail(f"{path} cannot be read: {_told(error)}", Exit.USAGE)
 
 
 def documents(path: Path) -> Iterator[dict[str, Any]]:
@@ -75,11 +76,14 @@ def documents(path: Path) -> Iterator[dict[str, Any]]:
     try:
         read = _read(path)
         found = [json.loads(read)] if path.suffix == ".json" else list(yaml.safe_load_all(read))
-        for document in found:
-            json.dumps(document)  # a date, say, is none of its values
-            yield dict(**document)
-    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
-        fail(f"{path} cannot be read: {error}", Exit.USAGE)
+        json.dumps(found)  # a date, say, is none of its values
+    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
+        fail(f"{path} cannot be read: {_told(error)}", Exit.USAGE)
+    for document in found:
+        if not isinstance(document, dict):
+            what = _KINDS.get(type(document), "something else")
+            fail(f"{path} has {what} where an object is meant", Exit.USAGE)
+        yield document
 
 
 async def side_by_side[Given, Found](
@@ -104,3 +108,12 @@ def _read(path: Path) -> str:
     """Raises OSError, ValueError."""
     content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     return content.decode("utf-8-sig")  # some editors begin a file with a mark
+
+
+def _told(error: Exception) -> str:
+    """Why, as people say it."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is no text in UTF-8 (byte {error.start})"
+    if isinstance(error, RecursionError):
+        return "it goes too deep"
+    return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urlsplit
 
 import typer
 
@@ -24,6 +25,16 @@ if TYPE_CHECKING:  # what talks to the platform is loaded when it is talked to
 
 MOMENT = 0.3
 """Seconds after which people are shown that something goes on."""
+HINTS = {
+    "CERTIFICATE_VERIFY_FAILED": "nobody who is trusted here has signed its certificate: SSL_CERT_FILE names "
+    "the file of an authority of your own",
+    "WRONG_VERSION_NUMBER": "what answers there speaks no TLS: is it http:// rather than https://?",
+    "Name or service not known": "is the address right? quantum profile list",
+    "nodename nor servname": "is the address right? quantum profile list",
+    "//127.0.0.1:": "serve one on this machine with: quantum up (in a clone of the platform: make up)",
+    "//localhost:": "serve one on this machine with: quantum up (in a clone of the platform: make up)",
+}
+"""What to do, by what is in the message of an error."""
 SECRET = "QUANTUM_CLIENT_SECRET"  # noqa: S105  # the name of it
 
 
@@ -59,6 +70,14 @@ class Session:
             return Client(self.profile.url, token=self._token(), tenant=self.profile.tenant, retries=retries)
         except ValueError as error:
             fail(str(error), Exit.USAGE)
+
+    def patience(self) -> "Retries":
+        """How long somebody waits for an answer: on this machine, what does not answer is not there."""
+        from quantum.client.addresses import is_loopback
+        from quantum.client.retries import Retries
+
+        here = is_loopback(urlsplit(self.profile.url).hostname or "")
+        return Retries(attempts=3, first=0.25) if here else Retries()
 
     def issuer(self) -> "Issuer":
         """Who signs in here; a platform on this machine does so itself."""
@@ -96,7 +115,7 @@ def run[Result](
     from quantum.client.errors import QuantumError
 
     async def whole() -> Result:
-        async with of(context).client() as client:
+        async with of(context).client(retries=of(context).patience()) as client:
             return await work(client)
 
     try:
@@ -141,8 +160,8 @@ def refuse(error: "QuantumError") -> NoReturn:
         message += "\n  sign in again with: quantum login"
     elif isinstance(error, ApiError) and error.status >= 500:
         message += f"\n  when you ask for help, quote the request {error.request_id}"
-    elif isinstance(error, UnreachableError) and "//127.0.0.1:" in message:
-        message += "\n  serve one on this machine with: make up (in a clone of the platform)"
+    elif isinstance(error, UnreachableError):
+        message += next((f"\n  {hint}" for part, hint in HINTS.items() if part in message), "")
     fail(message, status_of(error))
 
 

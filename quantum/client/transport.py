@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -106,7 +107,10 @@ class Transport:
             try:
                 response = await self._attempt(request, whole=whole)
             except httpx.TransportError as error:
-                await self._rest(attempt, UnreachableError(_unreachable(request, error)), error)
+                failure = UnreachableError(_unreachable(request, error))
+                if isinstance(error, httpx.UnsupportedProtocol) or _untrusted(error):
+                    raise failure from error
+                await self._rest(attempt, failure, error)
                 attempt += 1
                 continue
             if response.is_success:
@@ -190,6 +194,13 @@ def _refusal(response: httpx.Response) -> ApiError:
             timestamp="",
         )
     return refused(problem, retry_after=asked, body=response.content)
+
+
+def _untrusted(error: BaseException | None) -> bool:
+    """Whether the other side does not show who it is, which no waiting mends."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _unreachable(request: httpx.Request, error: httpx.TransportError) -> str:

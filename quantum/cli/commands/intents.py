@@ -79,7 +79,7 @@ def validate(
     given = [(path, document) for path in inputs.files(files) for document in inputs.documents(path)]
 
     async def look(client: "Client") -> list[Any]:
-        return await inputs.side_by_side("validating", given, lambda one: client.intents.validate(one[1]))
+        return await inputs.side_by_side("validating", given, lambda one: applying.look(client, one[1]))
 
     names = {str(document.get("name")) for _, document in given}
     wrong = False
