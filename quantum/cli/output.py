@@ -1,6 +1,7 @@
 """How what was found is shown: for people as a table, for programs as JSON, YAML or ids alone."""
 
 import json
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,8 +37,8 @@ COLOURS = {
     "pending": "dim",
     "skipped": "dim",
 }
-LEAST = 6
-"""Characters that a column keeps, however narrow the terminal."""
+LEAST, LEAST_LAST = 8, 14
+"""Characters that a column, and the last, keeps, however narrow the terminal; or it is left out."""
 
 
 class Format(StrEnum):
@@ -106,7 +107,10 @@ def detail(found: Record, form: Format, columns: Columns) -> None:
         text = _text(value, short=False)
         if isinstance(value, Moment) and terminal.people():
             text += f" ({value.ago()})"
-        print(f"{title.lower():{width}}  {terminal.paint(text, COLOURS.get(text))}")
+        lines = _wrapped(text, terminal.columns() - width - 2) if terminal.people() else [text]
+        print(f"{title.lower():{width}}  {terminal.paint(lines[0], COLOURS.get(text))}")
+        for line in lines[1:]:
+            print(" " * (width + 2) + line)
 
 
 def as_yaml(value: Any) -> str:
@@ -161,20 +165,41 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, people: bool
     table = [list(titles), *([" ".join(cell.split()) for cell in row] if people else row for row in rows)]
     widths = [max(terminal.span(row[place]) for row in table) for place in range(len(titles))]
     if people:
-        _fit(widths, titles)
+        widths = _fitting(widths)
+    indent = " " * (sum(widths[:-1]) + 2 * len(widths[:-1]))
     for number, row in enumerate(table):
-        cells = [terminal.cut(cell, width) for cell, width in zip(row, widths, strict=True)]
+        last = row[len(widths) - 1]
+        fits = not people or terminal.span(last) <= widths[-1]
+        rest = [last] if fits or not widths[1:] else _wrapped(last, widths[-1])
+        cells = [terminal.cut(cell, width) for cell, width in zip(row, widths[:-1], strict=False)] + rest[:1]
         gaps = [" " * (width - terminal.span(cell)) for cell, width in zip(cells, widths, strict=True)]
         if people:
             cells = [terminal.paint(cell, COLOURS.get(cell) if number else "bold") for cell in cells]
         print("  ".join(cell + gap for cell, gap in zip(cells, gaps, strict=True)).rstrip())
+        for line in rest[1:]:
+            print(indent + line)
 
 
-def _fit(widths: list[int], titles: Sequence[str]) -> None:
-    """Take from the widest, but never from the first: an id that is cut is none."""
-    room = terminal.columns() - 2 * (len(widths) - 1)
-    while sum(widths) > room:
-        widest = max(range(1, len(widths)), key=widths.__getitem__, default=0)
-        if widest == 0 or widths[widest] <= max(LEAST, len(titles[widest])):
-            return
-        widths[widest] -= 1
+def _wrapped(text: str, width: int) -> list[str]:
+    """In as many lines as it takes."""
+    if terminal.span(text) > len(text):  # each character may take two places
+        width //= 2
+    return textwrap.wrap(text, max(width, 2), break_on_hyphens=False) or [""]
+
+
+def _fitting(widths: Sequence[int]) -> list[int]:
+    """The widths of as many columns as there is room for.
+
+    The widest give way, but never the first: an id that is cut is none. The last is told in several lines.
+    """
+    fitting = list(widths)
+    room = terminal.columns() - 2 * (len(fitting) - 1)
+    while sum(fitting) > room:
+        least = [LEAST] * (len(fitting) - 1) + [LEAST_LAST]
+        spare = {at: width for at, width in enumerate(fitting) if at and width > least[at]}
+        if not spare and widths[2:]:
+            return _fitting(widths[:-1])
+        if not spare:
+            return [fitting[0], max(room - fitting[0], 4)]
+        fitting[max(spare, key=spare.__getitem__)] -= 1
+    return fitting

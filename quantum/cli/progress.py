@@ -199,7 +199,9 @@ def note(event: Mapping[str, Any]) -> str:
 
 
 def _approvers(asked: Mapping[str, Any]) -> str:
-    approvers = asked.get("approvers") or {}
+    approvers = asked.get("approvers")
+    if approvers is None:
+        return "people"
     roles = " or ".join(approvers.get("roles") or ())
     attributes = " and ".join(
         f"{name}={value}" for name, value in (approvers.get("attributes") or {}).items()

@@ -86,6 +86,6 @@ def run(
         env=environment(files or host.data / "person", host),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,  # a page may start thirty processes
         check=check,
     )

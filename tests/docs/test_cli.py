@@ -17,6 +17,7 @@ def test_the_commands_lead_from_a_file_to_a_watched_execution(host: hosting.Host
         "terminal-v2 updated",
         "terminal-v3",
         "terminal archived",
+        "acme has other settings from now on: max_concurrent_executions, quotas",
         "TERMINAL_TOKEN has version 1",
     ):
         assert said in lines, (said, ran.stdout + ran.stderr)

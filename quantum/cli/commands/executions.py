@@ -6,7 +6,7 @@ import typer
 
 from quantum.cli import bulk, completing, inputs, watching
 from quantum.cli.exits import Exit
-from quantum.cli.output import Format, Output, detail, field, moment, show
+from quantum.cli.output import Columns, Format, Output, detail, field, moment, show
 from quantum.cli.progress import waits_for
 from quantum.cli.session import each, fail, run
 
@@ -21,6 +21,8 @@ Step = Annotated[
     str | None,
     typer.Argument(help="The step; if left out, the one that asks.", autocompletion=completing.steps),
 ]
+StepOf = Annotated[str, typer.Argument(help="Of its steps, which.", autocompletion=completing.steps)]
+Item = Annotated[int | None, typer.Option(min=0, help="Of a step with foreach: which, by its place.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow it to its end.")]
 COLUMNS = {
     "ID": field("execution_id"),
@@ -47,6 +49,15 @@ APPROVAL_COLUMNS = {
     "SINCE": lambda one: moment("since")(one["approval"]),
     "HAS": lambda one: f"{one['approval']['have']} of {one['approval']['required']}",
     "BY": field("created_by"),
+}
+
+ATTEMPTS = {
+    "ATTEMPT": field("number"),
+    "OF": lambda one: "undoing it" if one.get("undoing") else "doing it",
+    "STATUS": field("status"),
+    "BEGAN": moment("started_at"),
+    "ENDED": moment("finished_at"),
+    "WHY": field("error", "message"),
 }
 
 
@@ -227,6 +238,23 @@ def retry(
         fail("only one execution can be watched", Exit.USAGE)
 
 
+@app.command("step", epilog="Example: quantum executions step 01HKAJ5W1QZ5M5V7YB4W6N8T2C build")
+def step_(
+    context: typer.Context, execution: Id, step: StepOf, *, item: Item = None, output: Output = Format.TABLE
+) -> None:
+    """A step of an execution in detail: what its action was given, and every attempt."""
+    read = run(context, lambda client: client.executions.step(execution, step, item=item))
+    found = read.model_dump(mode="json", by_alias=True)
+    if output is not Format.TABLE:
+        show(found, output, {"STEP": field("step")})
+        return
+    told: Columns = {"STEP": field("step"), "ACTION": field("action"), "STATUS": field("status")}
+    told = {**told, "GIVEN": field("inputs"), "CAME TO": field("outputs"), "ERROR": field("error", "message")}
+    detail(found, output, told)
+    print()
+    show([*found["attempts"], *({**one, "undoing": True} for one in found["undoing"])], output, ATTEMPTS)
+
+
 @app.command(epilog="Example: quantum executions outputs 01HKAJ5W1QZ5M5V7YB4W6N8T2C build")
 def outputs(
     context: typer.Context,
@@ -236,9 +264,7 @@ def outputs(
         typer.Argument(help="One of its steps; left out: all of it.", autocompletion=completing.steps),
     ] = None,
     *,
-    item: Annotated[
-        int | None, typer.Option(min=0, help="Of a step with foreach: which, by its place.")
-    ] = None,
+    item: Item = None,
     output: Annotated[Format, typer.Option("--output", "-o", help="json or yaml.")] = Format.JSON,
 ) -> None:
     """What an execution, or one of its steps, came to: whole, however large."""

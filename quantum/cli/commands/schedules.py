@@ -53,6 +53,20 @@ def put(
     print(f"{name} is {stored.status}; next: {', '.join(stored.next_fire_times[:3])}")
 
 
+@app.command(epilog="Example: quantum schedules preview '30 2 * * mon-fri' --timezone Europe/Berlin")
+def preview(
+    context: typer.Context,
+    cron: Annotated[str, typer.Argument(help="Minute, hour, day, month, weekday; or @daily and such.")],
+    *,
+    timezone: Annotated[str, typer.Option(help="In which the times are.")] = "UTC",
+    start: Annotated[str | None, typer.Option(help="Not before, as 2024-01-04T10:00:00Z.")] = None,
+    end: Annotated[str | None, typer.Option(help="Not after.")] = None,
+) -> None:
+    """When a schedule would fire; nothing is kept."""
+    found = run(context, lambda client: client.schedules.preview(cron, timezone, start=start, end=end))
+    print("\n".join(str(Moment(time)) for time in found.next_fire_times) or "never")
+
+
 @app.command(epilog="Example: quantum schedules pause nightly")
 def pause(context: typer.Context, names: inputs.Ids) -> None:
     """Have schedules rest; no time of the meantime is made up."""

@@ -12,20 +12,24 @@ from collections.abc import Mapping, Sequence
 
 ROWS, COLUMNS = 40, 110
 SECONDS = 60
+TOLD = 1500
+"""Characters of what it wrote last that a failure tells."""
 
 
 class Terminal:
     """Runs a program in a pseudo-terminal; what it writes is in ``text``."""
 
-    def __init__(self, words: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, words: Sequence[str], environment: Mapping[str, str], *, columns: int = COLUMNS
+    ) -> None:
         self._master, slave = os.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self.resize(columns)
         self.process = subprocess.Popen(
             words,
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env=os.environ | environment | {"TERM": "xterm-256color"},
+            env={**os.environ, "TERM": "xterm-256color", **environment},
             start_new_session=True,
             # So that Ctrl-C is a signal to it. It is one call, which takes no lock.
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
@@ -33,12 +37,16 @@ class Terminal:
         os.close(slave)
         self.text = ""
 
+    def resize(self, columns: int) -> None:
+        """Make it so wide; the program is told."""
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
+
     def until(self, pattern: str) -> None:
         """Read until it has written that."""
         deadline = time.monotonic() + SECONDS
         while not re.search(pattern, self.text):
-            assert time.monotonic() < deadline, self.text
-            assert self._read(), self.text
+            assert time.monotonic() < deadline, (pattern, self.text[-TOLD:])
+            assert self._read(), (pattern, self.text[-TOLD:])
 
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())

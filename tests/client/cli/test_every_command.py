@@ -64,11 +64,12 @@ dry-run all-greet                                                    ~ completed
 execute all-greet -p who=Ada --watch                                 ~ said: hello, Ada
 executions list --intent all-greet --no-dry-runs --limit 1 -o ids    ~ ^(\w{26})           > greeted
 executions get $greeted                                           ~ completed
+executions step $greeted say                                         ~ doing it
 executions outputs $greeted say                                   ~ hello, Ada
 executions events $greeted                                        ~ execution_completed
 executions watch $greeted                                         ~ ✓ $greeted completed
 execute all-asks                                                     ~ ^(\w{26})           > asked
-executions approvals                                                 ~ $asked
+executions approvals --mine                                                 ~ $asked
 executions approve $asked --comment yes                           ~ sign-off approved
 execute all-asks                                                     ~ ^(\w{26})           > asked
 executions reject $asked sign-off                                 ~ sign-off rejected
@@ -96,6 +97,7 @@ secrets list                                                         ~ ALL_TOKEN
 secrets get ALL_TOKEN                                                ~ version: 1
 secrets delete ALL_TOKEN                                             ~ ALL_TOKEN deleted
 schedules set all-nightly all-greet --cron @daily --start 2030-01-01T00:00:00Z ~ next: 2030
+schedules preview @daily --timezone Europe/Berlin                    ~ 2[23]:00:00Z
 schedules list                                                       ~ all-nightly
 schedules get all-nightly                                            ~ all-greet
 schedules pause all-nightly                                          ~ all-nightly paused
