@@ -57,6 +57,16 @@ export function Field({ label, hint, wrong, id, children }) {
   return html`<div class="field"><label for=${id}>${label}</label>${children}${hint ? html`<span class="hint" id="${id}-hint">${hint}</span>` : null}${wrong ? html`<span class="wrong" id="${id}-wrong">${wrong}</span>` : null}</div>`;
 }
 
+/** One of several. @param {{id: string, label: string, value: string, of: [string, string][], change: (value: string) => void, any?: string|null}} props `any`: what none is called; null: one is always chosen */
+export function Choice({ id, label, value, of, change, any = "Any" }) {
+  return html`<${Field} id=${id} label=${label}>
+    <select id=${id} class="input" value=${value} onChange=${(event) => change(event.target.value)}>
+      ${any === null ? null : html`<option value="" selected=${value === ""}>${any}</option>`}
+      ${of.map(([one, words]) => html`<option value=${one} selected=${one === value}>${words}</option>`)}
+    </select>
+  <//>`;
+}
+
 /** A button that says that it works while it does, and is pressed once. */
 export function Action({ label, kind = "", run, done = "", disabled = false, about = "" }) {
   const [busy, setBusy] = useState(false);

@@ -119,5 +119,33 @@ def test_steps_are_found_in_a_list(roy: Visitor) -> None:
     assert roy.faults() == []
 
 
+def test_many_are_retried_at_once_and_what_could_not_be_is_told(roy: Visitor) -> None:
+    roy.go("/executions?status=failed&intent=broken")
+    page = roy.page
+    expect(page.get_by_role("row")).to_have_count(3)  # that of its own, and the child
+    page.get_by_role("button", name="Retry these").click()
+    page.get_by_label("Why (optional)").fill("the network was down")
+    page.get_by_role("button", name="Retry them").click()
+    came = page.get_by_role("status").filter(has_text="are tried again")
+    expect(came).to_be_visible()
+    roy.looked_at("executions")
+
+
+def test_intents_are_found_by_a_label_and_ordered(roy: Visitor) -> None:
+    definition = {"steps": [MUCH]}
+    for name, team in (("zebra", "zoo"), ("ape", "zoo"), ("car", "garage")):
+        roy.api("POST", "/intents", {"name": name, "definition": definition, "labels": {"team": team}})
+    roy.go("/intents")
+    page = roy.page
+    page.get_by_role("button", name="team: zoo").first.click()
+    rows = page.get_by_role("row")
+    expect(rows).to_have_count(3)
+    expect(rows.nth(1)).to_contain_text("ape")
+    page.get_by_label("Order").select_option("created_at")
+    expect(rows.nth(1)).to_contain_text("zebra")
+    expect(page.get_by_label("Label")).to_have_value("team:zoo")
+    roy.looked_at("intents")
+
+
 def test_the_browser_had_nothing_to_say(roy: Visitor) -> None:
     assert [line for line in roy.said if not line.startswith("Failed to load resource")] == []

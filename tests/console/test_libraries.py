@@ -141,6 +141,16 @@ def test_a_long_chain_goes_on_in_the_next_line_and_is_walked_by_arrows(run: Run)
     assert len(drawn["edges"]) == 49
 
 
+def test_what_changed_is_told_line_by_line_without_what_is_far_from_it(run: Run) -> None:
+    before = [f"line {at}" for at in range(40)]
+    after = [*before[:20], "new", *before[21:]]
+    found = run("diff", "lines", "\n".join(before), "\n".join(after))
+    changed = [(one["kind"], one["text"]) for one in found if one["kind"] in {"gone", "added"}]
+    assert changed == [("gone", "line 20"), ("added", "new")]
+    assert [one["text"] for one in found if one["kind"] == "cut"] == ["…", "…"]
+    assert len(found) == 2 + 3 + 2 + 3
+
+
 def test_events_say_how_a_step_stands_before_the_execution_is_read_again(visit: Visit) -> None:
     """A step was read as waiting; since then it was tried again and has completed."""
     page = visit("ada").page
