@@ -67,7 +67,7 @@ def compose(
     builds = build_services(base, contexts)
     executions = execution_services(base, actions, approvals, tenancy, registry, secrets)
     delivery = delivery_services(base)
-    upkeep = upkeep_services(base, catalogue, tenancy, builds)
+    upkeep = upkeep_services(base, catalogue, tenancy, builds, executions)
     # Each group has its own services under their own names, which its dataclass holds it to.
     groups = (tenancy, secrets, modules, registry, builds, executions, delivery, upkeep)
     parts = {name: service for group in groups for name, service in vars(group).items()}

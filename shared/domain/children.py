@@ -26,9 +26,9 @@ def child_id(parent: Place, tenant_id: str) -> str:
     return ulid(ulid_time(parent.execution_id), hashlib.sha256(said).digest()[:RANDOM_BYTES])
 
 
-def actor(parent: Place, tenant_id: str) -> str:
-    """What audit records name as who does what is done to a child."""
-    return f"execution:{parent.execution_id}@{tenant_id}"
+def actor(execution_id: str, tenant_id: str) -> str:
+    """What audit records name as who does what is done to a child of the execution."""
+    return f"execution:{execution_id}@{tenant_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Lineage:
 
     def actor(self, tenant_id: str) -> str:
         """What audit records name as who executes."""
-        return actor(self.parent, tenant_id)
+        return actor(self.parent.execution_id, tenant_id)
 
     def to_json(self) -> dict[str, Any]:
         """The fields of a child's head."""

@@ -14,6 +14,7 @@ from shared.services.upkeep.health import Health
 from shared.services.upkeep.retention import Retention
 from shared.services.upkeep.warmup import WarmUp
 from shared.wiring.builds import BuildServices, leavings_of
+from shared.wiring.executions import ExecutionServices
 from shared.wiring.foundation import Foundation
 from shared.wiring.tenancy import TenancyServices
 
@@ -31,7 +32,11 @@ class UpkeepServices:
 
 
 def upkeep_services(
-    base: Foundation, catalogue: Catalogue, tenancy: TenancyServices, builds: BuildServices
+    base: Foundation,
+    catalogue: Catalogue,
+    tenancy: TenancyServices,
+    builds: BuildServices,
+    executions: ExecutionServices,
 ) -> UpkeepServices:
     documents, adapters = base.documents, base.adapters
     return UpkeepServices(
@@ -42,8 +47,8 @@ def upkeep_services(
             configuration=base.configuration,
             launcher=base.launcher,
             limits=base.limits,
-            nudges=base.nudges,
             retry_orders=base.retry_orders,
+            steering=executions.steering,
             clock=adapters.clock,
         ),
         retention=Retention(

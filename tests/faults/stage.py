@@ -200,8 +200,8 @@ class Stage:
             configuration=platform.configuration,
             launcher=platform.launcher,
             limits=platform.limits,
-            nudges=platform.nudges,
             retry_orders=platform.retry_orders,
+            steering=platform.steering,
             clock=Tomorrow(),
         )
         await timer.run()

@@ -258,7 +258,7 @@ async def test_a_nudge_that_is_lost_is_sent_by_recovery(workshop: Workshop) -> N
     assert (await decide(workshop, execution, BOB)).status == "approved"
     workshop.orchestrations.reachable = True
     workshop.clock.advance(60)
-    assert await workshop.nudges.send_left(workshop.ada.scope, before=workshop.clock.now()) == 1
+    assert await workshop.steering.tell_left(workshop.ada.scope, before=workshop.clock.now()) == 1
     assert workshop.orchestrations.events == [(execution.execution_id, "nudge", {"step": "ask"})]
 
 

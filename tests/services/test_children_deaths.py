@@ -12,6 +12,7 @@ from shared.domain.callbacks import Answer
 from shared.domain.executions import Execution, ExecutionFilter
 from shared.domain.intents import NewIntent
 from shared.domain.places import Place
+from shared.domain.steering import Verb
 from shared.modules.children import RunIntent
 from shared.ports.actions import Completed, Pending
 from tests.fakes.clock import FrozenClock
@@ -110,10 +111,33 @@ async def test_a_call_that_is_broken_off_is_taken_once_and_its_step_is_woken(wor
         await call()
         assert (await workshop.types(execution)).count("callback_received") == 1
         workshop.clock.advance(60)
-        await workshop.nudges.send_left(workshop.ada.scope, before=workshop.clock.now())
+        await workshop.steering.tell_left(workshop.ada.scope, before=workshop.clock.now())
         assert (execution.execution_id, "nudge", {"step": "a"}) in workshop.orchestrations.events
         if not more:
             break
+
+
+async def test_a_pause_or_a_resumption_that_is_broken_off_is_followed_by_all_below_or_by_none(
+    workshop: Workshop,
+) -> None:
+    body = {"steps": [SUB | {"intent": "child"}]}
+    await workshop.intents.create(workshop.ada, NewIntent("between", body))
+    verbs: tuple[Verb, ...] = ("pause", "resume")
+    for verb, point in itertools.product(verbs, range(30)):
+        parent = await workshop.execute(SUB | {"intent": "between"}, name=f"{verb}-{point}")
+        await workshop.attempt(parent, "sub", first=True)
+        (child,) = await children(workshop, parent)
+        await workshop.attempt(child, "sub", first=True)
+        everyone = [parent, child, *await children(workshop, child)]
+        if verb == "resume":
+            await workshop.steering.steer(workshop.ada, parent.execution_id, "pause")
+        await died(workshop, point, partial(workshop.steering.steer, workshop.ada, parent.execution_id, verb))
+        for _ in everyone:
+            workshop.clock.advance(60)
+            await workshop.steering.tell_left(workshop.ada.scope, before=workshop.clock.now())
+        paused = [(await workshop.head(one))["status"] == "paused" for one in everyone]
+        assert paused in ([True] * 3, [False] * 3), (verb, point)
+    assert paused == [False] * 3  # no death came as late as that
 
 
 async def executed(workshop: Workshop, point: int, step: dict[str, Any]) -> Execution:

@@ -33,7 +33,7 @@ async def left(workshop: Workshop) -> int:
 
 
 async def send_left(workshop: Workshop) -> int:
-    return await workshop.nudges.send_left(workshop.ada.scope, before=workshop.clock.now())
+    return await workshop.steering.tell_left(workshop.ada.scope, before=workshop.clock.now())
 
 
 async def test_a_nudge_is_sent_and_gone(workshop: Workshop) -> None:
@@ -52,7 +52,7 @@ async def test_a_nudge_that_was_lost_is_sent_by_recovery_once_it_is_old_enough(w
     assert await left(workshop) == 1
     workshop.orchestrations.reachable = True
     young = workshop.clock.now() - timedelta(seconds=10)
-    assert await workshop.nudges.send_left(workshop.ada.scope, before=young) == 0
+    assert await workshop.steering.tell_left(workshop.ada.scope, before=young) == 0
     workshop.clock.advance(60)
     assert await send_left(workshop) == 1
     assert workshop.orchestrations.events == [(execution.execution_id, "nudge", {"step": "a"})]

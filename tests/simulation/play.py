@@ -21,6 +21,7 @@ from shared.domain.intents import NewIntent
 from shared.domain.retrying import Retrial
 from shared.domain.secrets import NewSecret
 from shared.domain.steering import Verb
+from shared.domain.times import parse_rfc3339
 from shared.modules.approvals import ApprovalAction
 from shared.modules.children import RunIntent
 from shared.modules.core import Assert, Transform, Wait
@@ -255,8 +256,9 @@ class Play:
 
     async def _come_to_rest(self) -> None:
         """Nothing fails any more; whatever is stored has to end."""
-        await asyncio.sleep(60)
         self.weather.failing = 0
+        await self._hold_families()
+        await asyncio.sleep(60)
         end = asyncio.get_running_loop().time() + QUIET
         for late in (0, 2 * self.scenario.unreliability.lag + RECOVERY):
             await asyncio.sleep(late)
@@ -266,10 +268,31 @@ class Play:
                 assert asyncio.get_running_loop().time() < end, "an execution does not end"
                 await asyncio.sleep(5)
 
-    async def _resume(self) -> None:
-        """Nothing stays paused."""
+    async def _hold_families(self) -> None:
+        """Whoever is paused holds all that is below it."""
+        lag = 2 * self.scenario.unreliability.lag
+        if any(head.body["status"] == "paused" for head in await self.stored("execution")):
+            await self._resume()
+            await asyncio.sleep(2 * RECOVERY)
         for head in await self.stored("execution"):
-            if head.body["status"] == "paused":
+            if head.body["parent"] is None and head.body["status"] not in TERMINAL_STATUSES:
+                self._ask(partial(self._steer, execution=head.body["execution_id"], verb="pause"))
+        await asyncio.sleep(20 * RECOVERY)
+        heads = {head.body["execution_id"]: head.body for head in await self.stored("execution")}
+        for one, body in heads.items():
+            above = heads[body["parent"]["execution_id"]] if body["parent"] else None
+            if above is not None and above["status"] == "paused":
+                latest = parse_rfc3339(above["paused"]["at"]) + timedelta(seconds=2 * RECOVERY + lag)
+                query = Query(EXECUTIONS, "event", partition=one, limit=1000)
+                for event in (await self.documents.query(ACME, query)).items:
+                    begins = event.body["type"] == "step_started"
+                    late = begins and parse_rfc3339(event.body["time"]) > latest
+                    assert not late, f"{one} goes on below what is paused"
+
+    async def _resume(self) -> None:
+        """Nothing stays paused; what its parent has paused goes on with that."""
+        for head in await self.stored("execution"):
+            if head.body["status"] == "paused" and not head.body["paused"]["by"].startswith("execution:"):
                 execution = head.body["execution_id"]
                 self._ask(partial(self._steer, execution=execution, verb="resume"))
 

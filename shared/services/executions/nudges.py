@@ -8,7 +8,7 @@ late (``shared/workflow/steering.py``).
 
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -57,15 +57,25 @@ class Nudges:
         """
         await self._orchestrations.raise_event(instance_id=execution_id, name=NUDGE, data=word)
 
-    async def send(self, scope: TenantScope, execution_id: str, nudge: Create) -> None:
-        """Tell the execution of a nudge that is stored; if that cannot be done now, recovery does."""
+    async def send(self, scope: TenantScope, execution_id: str, nudge: Create, *, keep: bool = False) -> None:
+        """Tell the execution of a nudge that is stored; if that cannot be done now, recovery does.
+
+        With ``keep`` recovery does so in any case: something is to be done behind it, too.
+        """
         try:
             await self._send(scope, execution_id, nudge.body)
+            if not keep:
+                await self._forget(scope, execution_id, nudge.body["id"])
         except UnavailableError:
             _log.warning("a nudge of %s is stored but not sent; recovery will send it", execution_id)
 
-    async def send_left(self, scope: TenantScope, *, before: datetime) -> int:
-        """Tell of the tenant's nudges that were stored ``before`` and are still there; how many were."""
+    async def send_left(
+        self, scope: TenantScope, *, before: datetime, behind: Callable[[TenantScope, str], Awaitable[None]]
+    ) -> int:
+        """Tell of the tenant's nudges that were stored ``before`` and are still there; how many were.
+
+        ``behind`` does what is to be done behind a pause or a resumption.
+        """
         sent, after = 0, None
         while True:
             query = Query(
@@ -79,7 +89,11 @@ class Nudges:
             page = await self._documents.query(scope, query)
             for document in page.items:
                 body = document.body
-                await self._send(scope, body[EXECUTIONS.partition_field], body)
+                execution_id = body[EXECUTIONS.partition_field]
+                await self._send(scope, execution_id, body)
+                if "step" not in body["word"]:
+                    await behind(scope, execution_id)
+                await self._forget(scope, execution_id, body["id"])
                 sent += 1
             if (after := page.after) is None:
                 return sent
@@ -89,7 +103,9 @@ class Nudges:
         if "step" not in word:  # a step that waits has begun, so its orchestration is there
             await self._launcher.start_for(scope, execution_id, word)
         await self.tell(execution_id, word)
+
+    async def _forget(self, scope: TenantScope, execution_id: str, id: str) -> None:
         with contextlib.suppress(DocumentMissingError):  # somebody else has sent it, too
             await self._documents.transact(
-                scope, container=EXECUTIONS, partition=execution_id, operations=[Delete(nudge["id"])]
+                scope, container=EXECUTIONS, partition=execution_id, operations=[Delete(id)]
             )

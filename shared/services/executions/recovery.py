@@ -16,8 +16,8 @@ from shared.ports.documents import EXECUTIONS, Documents, Query, Where
 from shared.security.scope import TenantScope
 from shared.services.executions.launching import Launcher
 from shared.services.executions.limits import Limits
-from shared.services.executions.nudges import Nudges
 from shared.services.executions.retry_orders import RetryOrders
+from shared.services.executions.steering import Steering
 from shared.services.tenancy.settings import Configuration
 from shared.services.tenancy.standings import TenantSettling
 from shared.services.tenancy.tenants import Tenants
@@ -39,8 +39,8 @@ class Recovery:
         configuration: Configuration,
         launcher: Launcher,
         limits: Limits,
-        nudges: Nudges,
         retry_orders: RetryOrders,
+        steering: Steering,
         clock: Clock,
     ) -> None:
         self._documents = documents
@@ -49,8 +49,8 @@ class Recovery:
         self._configuration = configuration
         self._launcher = launcher
         self._limits = limits
-        self._nudges = nudges
         self._retry_orders = retry_orders
+        self._steering = steering
         self._clock = clock
 
     async def run(self) -> int:
@@ -61,7 +61,7 @@ class Recovery:
             recovered += await self._recover_tenant(scope)
             left = self._clock.now() - GRACE
             recovered += await self._heal_limits(scope)
-            recovered += await self._nudges.send_left(scope, before=left)
+            recovered += await self._steering.tell_left(scope, before=left)
             recovered += await self._retry_orders.carry_out_left(scope, before=left)
         return recovered
 

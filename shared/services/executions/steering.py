@@ -5,12 +5,15 @@ between, recovery tells it: of a pause or a resumption by the nudge that is stor
 or a termination by the execution's status.
 """
 
+import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from shared.domain.errors import DocumentStaleError
+from shared.domain.errors import DocumentStaleError, UnavailableError
 from shared.domain.executions import Execution, waits_for_turn
 from shared.domain.steering import Verb, Wish
+from shared.domain.steps import RUN_INTENT
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
 from shared.ports.documents import EXECUTIONS, Create, Documents, Operation, Patch
@@ -22,14 +25,16 @@ from shared.services.callers import Caller
 from shared.services.executions.admission import Admission
 from shared.services.executions.endings import Endings
 from shared.services.executions.executions import Executions, chain_of
+from shared.services.executions.following import Budget, Following
 from shared.services.executions.launching import Launcher
 from shared.services.executions.nudges import Nudges
-from shared.services.executions.runs import Runs
+from shared.services.executions.runs import Run, Runs
 from shared.services.executions.states import execution_of, shown_status
 from shared.services.receipts import Record, once
 from shared.services.records import event
 from shared.services.steps.attempts import HEAD
 
+_log = logging.getLogger(__name__)
 _EVENTS: Mapping[Verb, str] = {"pause": "execution_paused", "resume": "execution_resumed"}
 
 
@@ -56,6 +61,7 @@ class Steering:
         self._runs = runs
         self._nudges = nudges
         self._clock = clock
+        self._following = Following(documents, self.apply)
 
     async def steer(
         self, caller: Caller, execution_id: str, verb: Verb, *, reason: str | None = None
@@ -85,15 +91,22 @@ class Steering:
         verb: Verb,
         *,
         reason: str | None = None,
+        following: Budget | None = None,
     ) -> None:
-        """As :meth:`steer`, because of ``origin``."""
+        """As :meth:`steer`, because of ``origin``.
+
+        If that is ``following`` its parent, it resumes only what it has paused. The executions below follow,
+        as many of them as the budget allows; recovery leads the others.
+        """
         wish = Wish(verb, origin.principal, rfc3339(self._clock.now()), reason)
         while True:
             head = (await self._executions.head(scope, execution_id)).body
             changes = wish.change(head)
             if changes is None:
                 break
-            if await self._store(scope, origin, head, wish, changes):
+            if following and verb == "resume" and (head["paused"] or {}).get("by") != origin.principal:
+                return
+            if await self._store(scope, origin, head, wish, changes, following or Budget()):
                 if waits_for_turn(head):
                     # It takes its turn if that has come; to be cancelled, it needs none.
                     await self._admission.look(scope, execution_id)
@@ -111,6 +124,7 @@ class Steering:
         head: Mapping[str, Any],
         wish: Wish,
         changes: Mapping[str, Any],
+        below: Budget,
     ) -> bool:
         """Write the wish down with its audit record; False if the execution moved on meanwhile.
 
@@ -133,11 +147,13 @@ class Steering:
         if withdrawn:
             return await self._endings.withdraw(scope, head, changes, entry)
         mark = _mark(head, changes, entry)
-        nudge: Create | None = None
+        nudge, leads = None, False
         writes: list[Operation] = [mark, *entry.operations]
         if wish.verb in _EVENTS:
             number: int = entry.link["number"]
-            writes.append(await self._told(scope, execution_id, wish, number))
+            run = await self._runs.load(scope, execution_id)
+            leads = run is not None and RUN_INTENT in run.plan.actions
+            writes.append(self._told(run, wish, number))
             if not waits_for_turn(head):
                 nudge = self._nudges.nudge({wish.verb: number})
                 writes.append(nudge)
@@ -148,12 +164,36 @@ class Steering:
         except DocumentStaleError:
             return False
         if nudge is not None:
-            await self._nudges.send(scope, execution_id, nudge)
+            # The children that another process is just making may not be seen yet: recovery looks again.
+            await self._nudges.send(scope, execution_id, nudge, keep=leads)
+            if leads:
+                await self._lead(scope, execution_id, below)
         return True
 
-    async def _told(self, scope: TenantScope, execution_id: str, wish: Wish, number: int) -> Create:
+    async def _lead(self, scope: TenantScope, execution_id: str, below: Budget) -> None:
+        try:
+            await self._following.align(scope, execution_id, budget=below)
+        except UnavailableError:
+            _log.warning("the children of %s do not follow it yet; recovery will lead them", execution_id)
+
+    async def tell_left(self, scope: TenantScope, *, before: datetime) -> int:
+        """Send the tenant's nudges that were stored ``before`` and are still there; how many were.
+
+        Raises:
+            UnavailableError: the store or the engine cannot be reached.
+        """
+        return await self._nudges.send_left(scope, before=before, behind=self.lead)
+
+    async def lead(self, scope: TenantScope, execution_id: str, child: str | None = None) -> None:
+        """Have the executions that its steps have asked for (or that one) be paused if it is, and else go on.
+
+        Raises:
+            UnavailableError: the store or the engine cannot be reached.
+        """
+        await self._following.align(scope, execution_id, budget=Budget(None), child=child)
+
+    def _told(self, run: Run | None, wish: Wish, number: int) -> Create:
         """The event of the wish, which is the audit record's ``number``."""
-        run = await self._runs.load(scope, execution_id)
         mark = run.mark if run else NOTHING
         body = event(
             key=f"execution:{number}",

@@ -27,6 +27,7 @@ from shared.ports.documents import EXECUTIONS, Create, Document, Documents, Oper
 from shared.security.principals import Origin
 from shared.security.scope import TenantScope
 from shared.services.executions.executions import Executions
+from shared.services.executions.freshness import catch_up
 from shared.services.executions.launching import Launcher
 from shared.services.executions.states import shown_status
 from shared.services.executions.steering import Steering
@@ -64,19 +65,33 @@ class Children:
     ) -> Child:
         """As the port says. What one delivery is refused, no other gets: who is first decides for all."""
         with logs.about(child_id=child_id(parent, scope.tenant_id)):
-            if (child := await self._brought_back(scope, parent)) is not None:
-                return child
-            try:
-                return await self._execute(scope, parent, intent, parameters)
-            except ChildRefusedError:
-                if (child := await self._withdraw(scope, parent)) is None:
-                    raise
-            except DocumentExistsError:
-                if (child := await self._brought_back(scope, parent)) is None:
-                    raise ChildRefusedError(
-                        "CHILD_CANCELLED", "it was refused, or cancelled before it began"
-                    ) from None
+            child = await self._begun(scope, parent, intent, parameters)
+            await self._hold(scope, parent, child)
             return child
+
+    async def _begun(
+        self, scope: TenantScope, parent: Place, intent: str, parameters: Mapping[str, Any]
+    ) -> Child:
+        if (child := await self._brought_back(scope, parent)) is not None:
+            return child
+        try:
+            return await self._execute(scope, parent, intent, parameters)
+        except ChildRefusedError:
+            if (child := await self._withdraw(scope, parent)) is None:
+                raise
+        except DocumentExistsError:
+            if (child := await self._brought_back(scope, parent)) is None:
+                raise ChildRefusedError(
+                    "CHILD_CANCELLED", "it was refused, or cancelled before it began"
+                ) from None
+        return child
+
+    async def _hold(self, scope: TenantScope, parent: Place, child: Child) -> None:
+        """Pause the child if its parent is paused, perhaps since before the child was there to be seen."""
+        await catch_up(self._documents, scope, parent.execution_id)
+        head = (await self._executions.head(scope, parent.execution_id)).body
+        if head["status"] == "paused" and not child.ended:
+            await self._steering.lead(scope, parent.execution_id, child.execution_id)
 
     async def _execute(
         self, scope: TenantScope, parent: Place, intent: str, parameters: Mapping[str, Any]
@@ -125,7 +140,7 @@ class Children:
         """As the port says."""
         child = await self._withdraw(scope, parent)
         if child is not None and not child.ended:
-            origin = Origin(actor(parent, scope.tenant_id))
+            origin = Origin(actor(parent.execution_id, scope.tenant_id))
             with contextlib.suppress(ConflictError):  # it has ended meanwhile, and says so itself
                 await self._steering.apply(scope, origin, child.execution_id, how)
                 if child.status == "pending":  # nobody may have started it yet
