@@ -19,9 +19,8 @@ def blueprint(platform: Application) -> df.Blueprint:
 
 async def steer(platform: Application, call: Call) -> Response:
     body: BulkOperation = call.body
-    wish = BulkWish(
-        body.operation, inputs.execution_filter(body.filter), body.reason, body.limit, body.cursor
-    )
+    matching = inputs.execution_filter(body.filter)
+    wish = BulkWish(body.operation, matching, body.reason, body.limit, body.cursor, body.from_ or ())
     wish.require_meant(all=body.all)
     result = await platform.bulk.steer(call.caller, wish)
     return reply(page([one.to_json() for one in result.done], result.next_cursor))

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from quantum.contract.executions import ExecutionStatus, Reason
+from quantum.contract.executions import ExecutionStatus, FromSteps, Reason
 from quantum.contract.pages import Cursor, Page
 from quantum.contract.times import Moment
 
@@ -36,6 +36,7 @@ class BulkOperation(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         strict=True,
+        validate_by_name=True,
         json_schema_extra={
             "examples": [{"operation": "pause", "filter": {"intent": "deploy"}, "reason": "maintenance"}]
         },
@@ -48,6 +49,13 @@ class BulkOperation(BaseModel):
         default=BulkFilter(), description="Needs a condition, unless `all` says that none is meant."
     )
     all: bool = Field(default=False, description="Whether all executions are meant when nothing is filtered.")
+    from_: FromSteps = Field(
+        default=None,
+        alias="from",
+        description="To `retry`: steps to run again although they ended well, as for one; what has no such "
+        "step says so, and is not retried.",
+        examples=["build"],
+    )
     reason: Reason | None = None
     limit: Annotated[int, Field(ge=1, le=200, description="Most executions to do it to.")] = 50
     cursor: Cursor = None

@@ -61,12 +61,15 @@ class ExecuteIntent(BaseModel):
 type StepName = Annotated[str, Field(min_length=1, max_length=63)]
 
 
+type FromSteps = StepName | Annotated[list[StepName], Field(min_length=1, max_length=1000)] | None
+
+
 class RetryExecution(BaseModel):
     """What to run again. Without a body: what did not end well, and what depends on it."""
 
     model_config = ConfigDict(extra="forbid", strict=True, validate_by_name=True)
 
-    from_: StepName | Annotated[list[StepName], Field(min_length=1, max_length=1000)] | None = Field(
+    from_: FromSteps = Field(
         default=None,
         alias="from",
         description="Steps to run again although they ended well; so does what depends on them.",

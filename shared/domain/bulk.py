@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from shared.domain.errors import FieldError, QuantumError, ValidationFailedError
 from shared.domain.executions import ExecutionFilter
+from shared.domain.retrying import Names
 from shared.domain.steering import Verb
 
 type BulkVerb = Verb | Literal["retry"]
@@ -20,6 +21,8 @@ class BulkWish:
     reason: str | None = None
     limit: int = 50
     cursor: str | None = None
+    origin: Names = ()
+    """To retry: the steps that run again although they ended well."""
 
     @property
     def selected(self) -> ExecutionFilter:
@@ -31,11 +34,14 @@ class BulkWish:
         return matching if matching.status else replace(matching, ended=False)
 
     def require_meant(self, *, all: bool) -> None:
-        """Let pass what has a condition, or says that all are meant.
+        """Let pass what has a condition, or says that all are meant, and fits together.
 
         Raises:
-            ValidationFailedError: neither.
+            ValidationFailedError: neither, or it has steps to run again and does not retry.
         """
+        if self.origin and self.verb != "retry":
+            message = f"nothing runs again to {self.verb}: leave it out, or retry"
+            raise ValidationFailedError(errors=[FieldError("/from", "UNFIT", message)])
         if not all and self.matching == ExecutionFilter():
             message = 'this would be every execution: give a condition, or say "all": true beside "filter"'
             raise ValidationFailedError(errors=[FieldError("/filter", "REQUIRED", message)])

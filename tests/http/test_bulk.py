@@ -69,6 +69,12 @@ async def test_a_cursor_goes_on_behind_a_page_and_holds_for_its_filter(world: Wo
     assert (other.status_code, other.json()["code"]) == (400, "BAD_REQUEST")
 
 
+async def test_steps_to_run_again_are_for_retries(world: World) -> None:
+    body = {"operation": "cancel", "filter": {"intent": "deploy"}, "from": "a"}
+    answer = await world.send("operator", "POST", "/executions/bulk", json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/from")
+
+
 async def test_a_retry_is_told_with_what_it_retries(world: World) -> None:
     old = await world.failed()
     body = {"operation": "retry", "filter": {"intent": "deploy"}, "reason": "it is mended"}

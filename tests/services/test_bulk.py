@@ -182,3 +182,18 @@ async def test_those_that_failed_are_retried_each_by_an_execution_of_its_own(wor
     approver = replace(workshop.ada.principal, roles=frozenset({"approver"}))
     with pytest.raises(ForbiddenError):
         await steer(workshop, "retry", by=replace(workshop.ada, principal=approver), intent="deploy")
+
+
+async def test_many_are_retried_from_a_step_and_what_has_it_not_says_so(workshop: Workshop) -> None:
+    for name, steps in (("deploy", ("a", "b")), ("other", ("b",))):
+        execution = await workshop.execute(*({"id": one, "action": "act"} for one in steps), name=name)
+        for step in steps:
+            await workshop.attempt(execution, step, first=step == steps[0])
+        await workshop.finish(execution, "failed", failed=["b"])
+        workshop.clock.advance(1)
+    wish = BulkWish("retry", ExecutionFilter(status="failed"), origin="a")
+    other, deploy = (await workshop.bulk.steer(workshop.ada, wish)).done
+    assert other.error is not None
+    assert other.error.code == "VALIDATION_FAILED"
+    made = await workshop.executions.get(workshop.ada, str(deploy.retried_by))
+    assert [step.status for step in made.steps] == ["pending", "pending"]

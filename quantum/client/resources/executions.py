@@ -100,15 +100,20 @@ class Executions(Resource):
         filter: Mapping[str, Any] | None = None,
         *,
         all: bool | None = None,
+        steps: str | Sequence[str] | None = None,
         reason: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> BulkPage:
-        """The same to a page of executions; ``filter`` as in the list, ``all`` if none is meant."""
+        """The same to a page of executions; ``filter`` as in the list, ``all`` if none is meant.
+
+        ``steps`` are to run again although they ended well, to ``retry``.
+        """
         body: dict[str, Any] = {
             "operation": operation,
             "filter": given(filter or {}),
             "all": all,
+            "from": steps,
             "reason": reason,
         }
         body |= {"limit": limit, "cursor": cursor}

@@ -77,7 +77,7 @@ class Bulk:
 
     async def _do(self, caller: Caller, execution_id: str, wish: BulkWish) -> Done:
         if wish.verb == "retry":
-            made = await self._retrying.retry(caller, execution_id, Retrial(reason=wish.reason))
+            made = await self._retrying.retry(caller, execution_id, Retrial(wish.origin, reason=wish.reason))
             return Done(execution_id, made.status, made.execution_id)
         found = await self._steering.steer(caller, execution_id, wish.verb, reason=wish.reason)
         return Done(execution_id, found.status)
