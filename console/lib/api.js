@@ -34,10 +34,12 @@ export async function send(method, path, options = {}) {
   const url = new URL(path.startsWith("/api/") ? path : `/api/v1${path}`, location.origin);
   for (const [name, value] of Object.entries(options.query ?? {})) if (value !== "" && value != null) url.searchParams.set(name, String(value));
   const headers = { ...options.headers };
-  if (options.body !== undefined) headers["Content-Type"] = "application/json";
+  const file = options.body instanceof Blob;
+  if (options.body !== undefined && !file) headers["Content-Type"] = "application/json";
   // One key for both tries: what was done by the first is not done again.
   if (method !== "GET" && !headers["Idempotency-Key"]) headers["Idempotency-Key"] = crypto.randomUUID();
-  const init = { method, signal: options.signal, body: options.body === undefined ? undefined : JSON.stringify(options.body) };
+  const body = file || options.body === undefined ? /** @type {any} */ (options.body) : JSON.stringify(options.body);
+  const init = { method, signal: options.signal, body };
   let response = await fetch(url, { ...init, headers: { ...headers, ...(await credentials()) } });
   if (response.status === 401) {
     if ((await token(true)) !== null) response = await fetch(url, { ...init, headers: { ...headers, ...(await credentials()) } });

@@ -8,6 +8,7 @@ import { Once } from "../ui/once.js";
 import {
   Action, Asking, Card, Failure, Json, Loaded, Notice, Table, Time, useLoaded, usePages,
 } from "../ui/parts.js";
+import { BuildContext } from "./build-context.js";
 import { ModuleForm } from "./module-form.js";
 
 const COLUMNS = [
@@ -22,6 +23,8 @@ const PARAMETERS = [
   { title: "Is", cell: (row) => html`<span>${row.description ?? "–"}</span>` },
   { title: "By default", cell: (row) => html`<span class="mono">${defaulted(row)}</span>` },
 ];
+const BUILDING = "containers";
+/** The module whose actions build images, out of archives that are uploaded. */
 const path = (/** @type {string} */ name) => `/modules/${part(name)}`;
 /** An action's name within its module. */
 const short = (/** @type {any} */ action) => action.name.split("/").pop();
@@ -57,15 +60,16 @@ export function Modules({ me }) {
 export function ModulePage({ place, me }) {
   const [, name, what] = place.path;
   const state = useLoaded(async () => (what === "add" ? { value: null, tag: "" } : read(path(name))), [name]);
-  const manages = me.operations.includes("modules.manage");
-  if (what && !manages) return html`<h1>You may not change modules</h1>`;
+  if (what && !me.operations.includes("modules.manage")) return html`<h1>You may not change modules</h1>`;
   return html`<${Loaded} of=${state}>${({ value, tag }) => (what
     ? html`<${ModuleForm} key=${tag} module=${value} tag=${tag} reload=${state.reload} />`
-    : html`<${Module} module=${value} tag=${tag} manages=${manages} reload=${state.reload} />`)}<//>`;
+    : html`<${Module} module=${value} tag=${tag} me=${me} reload=${state.reload} />`)}<//>`;
 }
 
-function Module({ module, tag, manages, reload }) {
+function Module({ module, tag, me, reload }) {
   const [secret, setSecret] = useState("");
+  const manages = me.operations.includes("modules.manage");
+  const uploads = module.name === BUILDING && me.operations.includes("contexts.upload");
   return html`<div class="stack">
     <div class="page-head">
       <div><h1>${module.name}</h1><p class="muted">${module.description}</p></div>
@@ -75,6 +79,7 @@ function Module({ module, tag, manages, reload }) {
     ${secret ? html`<${Once} title="The new key, shown this once" value=${secret}
       text="For a day, calls are signed with it and with the one before: give it to the module meanwhile." />` : null}
     ${module.built_in ? null : html`<${Endpoint} module=${module} reload=${reload} />`}
+    ${uploads ? html`<${BuildContext} />` : null}
     ${module.actions.map((action) => html`<${Described} key=${action.name} action=${action} />`)}
   </div>`;
 }

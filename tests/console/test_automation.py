@@ -2,9 +2,11 @@
 
 import json
 import re
+import tarfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -292,3 +294,22 @@ def test_a_module_that_intents_name_stays(visit: Visit) -> None:
     page.get_by_role("button", name="Delete it").click()
     expect(page.get_by_role("heading", name="Modules")).to_be_visible()
     expect(page.get_by_role("link", name="provisioner")).to_have_count(0)
+
+
+def test_a_build_context_is_uploaded_and_named(visit: Visit, tmp_path: Path) -> None:
+    art = visit("art")
+    page = art.page
+    art.go("/modules/containers")
+    upload = page.get_by_role("region", name="Upload a build context")
+    (tmp_path / "none.tar").write_bytes(b"no archive")
+    upload.get_by_label("Archive").set_input_files(tmp_path / "none.tar")
+    upload.get_by_role("button", name="Upload").click()
+    expect(upload.get_by_role("alert")).to_contain_text("It was not kept")
+    (tmp_path / "Dockerfile").write_text("FROM scratch")
+    archive = tmp_path / "app.tar.gz"
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(tmp_path / "Dockerfile", "Dockerfile")
+    upload.get_by_label("Archive").set_input_files(archive)
+    upload.get_by_role("button", name="Upload").click()
+    expect(upload.get_by_role("status")).to_contain_text("upload:sha256:")
+    assert art.faults() == []
