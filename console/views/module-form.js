@@ -88,7 +88,10 @@ function Manifest({ form }) {
   const handle = useRef(/** @type {any} */ (null));
   const text = form.state.manifest;
   const faults = useMemo(() => placed(text, form.error), [form.error]);
-  const load = async (/** @type {any} */ event) => handle.current.replace(await event.target.files[0].text());
+  const load = async (/** @type {any} */ event) => {
+    handle.current.replace(await event.target.files[0].text());
+    handle.current.show(0);
+  };
   return html`<${Written} label="Manifest" language="json" text=${text} faults=${faults} handle=${handle}
       change=${(/** @type {string} */ now) => form.set("manifest", now)}
       hint="What it can do, as JSON: its actions, with the JSON Schemas of what they take and give" />

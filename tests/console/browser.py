@@ -64,9 +64,9 @@ class Visitor:
         assert answer.ok, answer.text()
         return answer.json() if answer.status != 204 else None
 
-    def write(self, text: str) -> None:
+    def write(self, text: str, editor: str = "Definition") -> None:
         """Put ``text`` in place of what the code editor has, as by pasting."""
-        self.page.get_by_role("textbox", name="Definition").press("Control+A")
+        self.page.get_by_role("textbox", name=editor).press("Control+A")
         self.page.keyboard.insert_text(text)
 
     def shot(self, name: str) -> None:

@@ -23,7 +23,7 @@ def test_a_policy_is_written_with_what_is_wrong_at_its_line_and_decides_from_the
     page.get_by_label("Name (required)").fill("freeze")
     page.get_by_label("What it is for").fill("Until Monday")
     text = page.get_by_role("textbox", name="Text")
-    text.fill(FREEZE)
+    kay.write(FREEZE, "Text")
     page.get_by_role("button", name="Add it").click()
     fault = page.get_by_role("list", name="What is wrong with it")
     expect(fault).to_contain_text("Line 2 attribute `targt` on entity type `Intent` not found")
@@ -65,7 +65,7 @@ def test_nobody_shuts_themselves_out_of_the_policies(visit: Visit) -> None:
     page = kay.page
     kay.go("/policies/new/add")
     page.get_by_label("Name (required)").fill("all")
-    page.get_by_role("textbox", name="Text").fill("forbid (principal, action, resource);")
+    kay.write("forbid (principal, action, resource);", "Text")
     page.get_by_role("button", name="Add it").click()
     expect(page.get_by_role("alert")).to_contain_text("you could not manage policies any more")
 
