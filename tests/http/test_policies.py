@@ -66,9 +66,9 @@ async def test_it_may_permit_what_no_role_does(world: World) -> None:
 
 async def test_another_process_feels_a_change_within_its_time(world: World) -> None:
     clock = FrozenClock()
-    base = world.platform.policies
+    shelf = world.platform.policies._shelf
     other = Policies(
-        documents=base._documents, chains=base._chains, cursors=base._cursors, clock=clock, room=base._room
+        documents=shelf.documents, chains=shelf.chains, cursors=shelf.cursors, clock=clock, room=shelf.room
     )
     viewer = await world.platform.authentication.authenticate(f"Bearer {world.token('viewer')}", None)
     await other.require(viewer, "intents.read")

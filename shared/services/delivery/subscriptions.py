@@ -3,15 +3,12 @@
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from shared.domain.errors import (
-    DocumentError,
     FieldError,
-    NotFoundError,
-    UnavailableError,
     ValidationFailedError,
 )
 from shared.domain.paging import Cursors
@@ -36,13 +33,14 @@ from shared.ports.documents import (
     Replace,
     Where,
 )
-from shared.security.principals import PLATFORM, Origin
+from shared.security.principals import PLATFORM
 from shared.security.scope import TenantScope
 from shared.security.webhooks import GENERATED_BYTES, secret_key, spelled_secret
-from shared.services.audit.chains import Act, Chain, Chains
+from shared.services.audit.chains import Chains
 from shared.services.callers import Caller
-from shared.services.receipts import Record, once
+from shared.services.receipts import Record
 from shared.services.secrets.sealing import Sealer
+from shared.services.shelves import Change, Shelf, fields, first, nothing
 from shared.services.tenancy.quotas import Room
 
 PARTITION: Final = "subscriptions"
@@ -50,30 +48,13 @@ PARTITION: Final = "subscriptions"
 LIFE: Final = 5.0
 """Seconds for which a tenant's subscriptions are remembered: how long a change may take to be felt."""
 TENANTS_KEPT: Final = 4096
-ATTEMPTS: Final = 5
-"""Of a change that others' changes get in the way of."""
 
-_AUDITED = ("url", "events", "enabled", "description", "disabled_reason")
+_AUDITED: Final = fields("name", "url", "events", "enabled", "description", "disabled_reason")
 
 
 def deliveries_of(name: str) -> str:
     """The partition with a subscription's deliveries."""
     return f"deliveries:{name}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """A change of one subscription, for the record: who does what, in which request, and when.
-
-    The subscription and its record are of the same time, by which a request that comes again knows what it
-    made.
-    """
-
-    scope: TenantScope
-    name: str
-    action: str
-    origin: Origin
-    at: datetime
 
 
 class Subscriptions:
@@ -90,12 +71,11 @@ class Subscriptions:
     ) -> None:
         """``url_refusal``: why a URL may not be called, as far as the URL itself tells; None if it may."""
         self._documents = documents
-        self._chains = chains
         self._cursors = cursors
         self._clock = clock
         self._sealer = sealer
         self._url_refusal = url_refusal
-        self._room = room
+        self._shelf = Shelf(documents, chains, cursors, room, PARTITION, "subscription", _AUDITED)
         self._remembered: OrderedDict[str, tuple[float, Sequence[Subscription]]] = OrderedDict()
 
     async def put(self, caller: Caller, name: str, new: NewSubscription) -> tuple[Subscription, str | None]:
@@ -115,8 +95,8 @@ class Subscriptions:
             mine = made and found.updated_at == record["created_at"]
             return found, self.secret_of(caller.scope, found) if mine else None
 
-        work = self._put(caller, name, new)
-        return await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
+        work = first(partial(self._put, caller, name, new))
+        return await self._shelf.once(caller, work, done=done)
 
     def _check(self, name: str, new: NewSubscription) -> None:
         errors = subscription_errors(name, new)
@@ -130,43 +110,44 @@ class Subscriptions:
         if errors:
             raise ValidationFailedError(errors=errors)
 
-    async def _put(self, caller: Caller, name: str, new: NewSubscription) -> tuple[Subscription, str | None]:
-        change = _Change(caller.scope, name, "subscription.put", caller.origin, self._clock.now())
-        for _ in range(ATTEMPTS):
-            before = await self._document(caller.scope, name)
-            shown = (
-                spelled_secret(secrets.token_bytes(GENERATED_BYTES)) if not (before or new.secret) else None
-            )
-            body = self._body(change, new, shown or new.secret, before)
-            operation = Replace(body, if_match=before.etag) if before else Create(body)
-            if (stored := await self._commit(change, before, body, operation)) is not None:
-                return _subscription(stored), shown
-        raise UnavailableError
+    async def _put(
+        self, caller: Caller, name: str, new: NewSubscription
+    ) -> tuple[Subscription, str | None] | None:
+        scope, now = caller.scope, self._clock.now()
+        before = await self._shelf.find(scope, name)
+        shown = spelled_secret(secrets.token_bytes(GENERATED_BYTES)) if not (before or new.secret) else None
+        body = self._body(caller, name, new, shown or new.secret, before, now)
+        stored = await self._store(
+            Change(scope, "subscription.put", caller.origin, now, before, body),
+            Replace(body, if_match=before.etag) if before else Create(body),
+        )
+        return (_subscription(stored), shown) if stored is not None else None
 
     def _body(
-        self, change: _Change, new: NewSubscription, secret: str | None, before: Document | None
+        self,
+        caller: Caller,
+        name: str,
+        new: NewSubscription,
+        secret: str | None,
+        before: Document | None,
+        now: datetime,
     ) -> dict[str, Any]:
-        now = rfc3339(change.at)
-        sealed = (
-            self._sealer.seal(secret, place=_place(change.scope, change.name))
-            if secret
-            else before.body["secret"]
-            if before
-            else None
-        )
+        sealed = before.body["secret"] if before else None
+        if secret:
+            sealed = self._sealer.seal(secret, place=_place(caller.scope, name))
         return {
-            "id": change.name,
+            "id": name,
             "kind": "subscription",
-            "name": change.name,
+            "name": name,
             "url": new.url,
             "events": list(new.events),
             "enabled": new.enabled,
             "description": new.description,
             "disabled_reason": None,
             "secret": sealed,
-            "created_at": before.body["created_at"] if before else now,
-            "created_by": before.body["created_by"] if before else change.origin.principal,
-            "updated_at": now,
+            "created_at": before.body["created_at"] if before else rfc3339(now),
+            "created_by": before.body["created_by"] if before else caller.origin.principal,
+            "updated_at": rfc3339(now),
         }
 
     async def get(self, caller: Caller, name: str) -> Subscription:
@@ -175,7 +156,7 @@ class Subscriptions:
         Raises:
             NotFoundError: the tenant has none.
         """
-        return _subscription(await self._existing(caller.scope, name))
+        return _subscription(await self._shelf.existing(caller.scope, name))
 
     async def list(
         self, caller: Caller, *, limit: int = 50, cursor: str | None = None
@@ -185,11 +166,8 @@ class Subscriptions:
         Raises:
             BadCursorError: ``cursor`` was not made by this list.
         """
-        of = [caller.scope.tenant_id, "subscriptions"]
-        after = self._cursors.open(cursor, of=of) if cursor else None
-        page = await self._documents.query(caller.scope, _query(limit=limit, after=after))
-        following = self._cursors.seal(page.after, of=of) if page.after else None
-        return [_subscription(document) for document in page.items], following
+        found, following = await self._shelf.page(caller, limit=limit, cursor=cursor)
+        return [_subscription(document) for document in found], following
 
     async def delete(self, caller: Caller, name: str) -> None:
         """Remove the subscription; what is on its way to it is given up.
@@ -197,20 +175,13 @@ class Subscriptions:
         Raises:
             NotFoundError: the tenant has none of that name.
         """
+        work = first(partial(self._delete, caller, name))
+        await self._shelf.once(caller, work, done=nothing)
 
-        async def done(_: Record) -> None:
-            return None
-
-        work = self._delete(caller, name)
-        await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
-
-    async def _delete(self, caller: Caller, name: str) -> None:
-        change = _Change(caller.scope, name, "subscription.delete", caller.origin, self._clock.now())
-        for _ in range(ATTEMPTS):
-            before = await self._existing(caller.scope, name)
-            if await self._commit(change, before, None, Delete(name, if_match=before.etag)) is not None:
-                return
-        raise UnavailableError
+    async def _delete(self, caller: Caller, name: str) -> Document | None:
+        before = await self._shelf.existing(caller.scope, name)
+        change = Change(caller.scope, "subscription.delete", caller.origin, self._clock.now(), before, None)
+        return await self._store(change, Delete(name, if_match=before.etag))
 
     async def deliveries(
         self,
@@ -227,7 +198,7 @@ class Subscriptions:
             NotFoundError: the tenant has none of that name.
             BadCursorError: ``cursor`` was not made by this list with this filter.
         """
-        await self._existing(caller.scope, name)
+        await self._shelf.existing(caller.scope, name)
         of = [caller.scope.tenant_id, "deliveries", name, status]
         query = Query(
             TENANCY,
@@ -244,7 +215,7 @@ class Subscriptions:
 
     async def find(self, scope: TenantScope, name: str) -> Subscription | None:
         """The subscription as it is now, for the platform's own deliveries; None if it is gone."""
-        document = await self._document(scope, name)
+        document = await self._shelf.find(scope, name)
         return _subscription(document) if document else None
 
     async def wanting(self, scope: TenantScope, type: str, time: str) -> Sequence[Subscription]:
@@ -252,7 +223,7 @@ class Subscriptions:
         now = self._clock.now().timestamp()
         entry = self._remembered.get(scope.tenant_id)
         if entry is None or not 0 <= now - entry[0] < LIFE:
-            page = await self._documents.query(scope, _query(limit=MOST_SUBSCRIPTIONS))
+            page = await self._documents.query(scope, self._shelf.query(limit=MOST_SUBSCRIPTIONS))
             entry = (now, [_subscription(document) for document in page.items])
             self._remembered[scope.tenant_id] = entry
             if len(self._remembered) > TENANTS_KEPT:
@@ -265,70 +236,26 @@ class Subscriptions:
 
     async def disable(self, scope: TenantScope, name: str, *, reason: str) -> None:
         """Send nothing more to it until somebody puts it again; the platform's own doing."""
-        change = _Change(scope, name, "subscription.disable", PLATFORM, self._clock.now())
-        for _ in range(ATTEMPTS):
-            before = await self._document(scope, name)
-            if before is None or not before.body["enabled"]:
-                return
-            body = {**before.body, "enabled": False, "disabled_reason": reason}
-            if await self._commit(change, before, body, Replace(body, if_match=before.etag)) is not None:
-                return
-        raise UnavailableError
+        await first(partial(self._disable, scope, name, reason))
 
-    async def _commit(
-        self, change: _Change, before: Document | None, after: Mapping[str, Any] | None, operation: Operation
-    ) -> Document | None:
-        """Store a change with its audit record; what is stored now, or None if another change came first."""
-        act = Act(
-            change.action,
-            change.origin,
-            _audited(change.name, before.body if before else None),
-            _audited(change.name, after),
-        )
-        record = await self._chains.linked(self._documents, _chain(change.scope), act, now=change.at)
-        if before is None:
-            await self._room.require(change.scope, "subscriptions")
-        try:
-            stored = await self._documents.transact(
-                change.scope, container=TENANCY, partition=PARTITION, operations=[operation, *record]
-            )
-        except DocumentError:
-            return None
-        self._remembered.pop(change.scope.tenant_id, None)
-        return stored[0] or before
+    async def _disable(self, scope: TenantScope, name: str, reason: str) -> bool | None:
+        before = await self._shelf.find(scope, name)
+        if before is None or not before.body["enabled"]:
+            return False
+        body = {**before.body, "enabled": False, "disabled_reason": reason}
+        change = Change(scope, "subscription.disable", PLATFORM, self._clock.now(), before, body)
+        stored = await self._store(change, Replace(body, if_match=before.etag))
+        return True if stored is not None else None
 
-    async def _existing(self, scope: TenantScope, name: str) -> Document:
-        document = await self._document(scope, name)
-        if document is None:
-            raise NotFoundError(f"There is no subscription {name!r}")
-        return document
-
-    async def _document(self, scope: TenantScope, name: str) -> Document | None:
-        document = await self._documents.read(scope, container=TENANCY, partition=PARTITION, id=name)
-        return document if document and document.body["kind"] == "subscription" else None
-
-
-def _chain(scope: TenantScope) -> Chain:
-    return Chain(scope, TENANCY, PARTITION)
-
-
-def _query(*, limit: int, after: str | None = None) -> Query:
-    return Query(
-        TENANCY,
-        "subscription",
-        partition=PARTITION,
-        order=[(("name",), "asc")],
-        limit=limit,
-        after=after,
-    )
+    async def _store(self, change: Change, operation: Operation) -> Document | None:
+        stored = await self._shelf.store(change, operation)
+        if stored is not None:
+            self._remembered.pop(change.scope.tenant_id, None)
+        return stored
 
 
 def _place(scope: TenantScope, name: str) -> str:
     return f"{scope.tenant_id}/{name}"
-
-
-def _audited(name: str, body: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if body is None else {"name": name, **{field: body[field] for field in _AUDITED}}
 
 
 def _subscription(document: Document) -> Subscription:

@@ -10,14 +10,12 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 from shared.domain.errors import (
     ConflictError,
-    DocumentError,
     FieldError,
-    NotFoundError,
     UnavailableError,
     ValidationFailedError,
 )
@@ -34,7 +32,6 @@ from shared.ports.documents import (
     Delete,
     Document,
     Documents,
-    Operation,
     Query,
     Replace,
     Where,
@@ -42,7 +39,7 @@ from shared.ports.documents import (
 from shared.ports.modules import RemoteModules
 from shared.security.scope import TenantScope
 from shared.security.webhooks import GENERATED_BYTES, spelled_secret
-from shared.services.audit.chains import Act, Chain, Chains
+from shared.services.audit.chains import Chains
 from shared.services.callers import Caller
 from shared.services.etags import IfMatch, require_match
 from shared.services.modules.manuals import built_in_modules, remote_module
@@ -56,16 +53,14 @@ from shared.services.modules.store import (
     version_id,
 )
 from shared.services.modules.uses import ModuleUses
-from shared.services.receipts import Record, once
+from shared.services.receipts import Record
+from shared.services.shelves import Change, Shelf, fields, first, nothing
 from shared.services.tenancy.quotas import Room
 
-QUOTA: Final = "modules"
 BOTH_KEYS: Final = timedelta(days=1)
 """For how long calls are signed with the key before, too, once there is another."""
-ATTEMPTS: Final = 5
-"""Of a change that others' changes get in the way of."""
 
-_AUDITED: Final = ("name", "version", "endpoint", "hash", "key")
+_AUDITED: Final = fields("name", "version", "endpoint", "hash", "key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +91,9 @@ class Modules:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._uses = ModuleUses(parts.documents)
+        self._shelf = Shelf(
+            parts.documents, parts.chains, parts.cursors, parts.room, PARTITION, MODULE, _AUDITED, document_id
+        )
 
     @cached_property
     def _built_in(self) -> Mapping[str, Module]:
@@ -134,7 +132,7 @@ class Modules:
         """
         if (built_in := self._built_in.get(name)) is not None:
             return built_in
-        return await self._told(caller.scope, await self._existing(caller.scope, name))
+        return await self._told(caller.scope, await self._shelf.existing(caller.scope, name))
 
     async def put(
         self, caller: Caller, name: str, new: NewModule, *, if_match: IfMatch = None
@@ -152,15 +150,15 @@ class Modules:
         self._check(name, new)
 
         async def done(record: Record) -> tuple[Module, str | None]:
-            document = await self._existing(caller.scope, name)
+            document = await self._shelf.existing(caller.scope, name)
             mine = record["before"] is None and document.body["updated_at"] == record["created_at"]
             return await self._told(caller.scope, document), self._key(
                 caller.scope, document
             ) if mine else None
 
-        work = self._put(caller, name, new, if_match)
+        work = first(partial(self._put, caller, name, new, if_match))
         try:
-            return await once(self._parts.documents, _chain(caller.scope), caller.turn, work, done=done)
+            return await self._shelf.once(caller, work, done=done)
         except _UnchangedError as unchanged:
             return await self._told(caller.scope, unchanged.document), None
 
@@ -176,30 +174,23 @@ class Modules:
 
     async def _put(
         self, caller: Caller, name: str, new: NewModule, if_match: IfMatch
-    ) -> tuple[Module, str | None]:
+    ) -> tuple[Module, str | None] | None:
         scope, now = caller.scope, self._parts.clock.now()
-        for _ in range(ATTEMPTS):
-            entry = await self._parts.store.entry(scope, name)
-            before = entry if entry and entry.body["kind"] == MODULE else None
-            require_match(before, if_match)
-            version = ModuleVersion(
-                name, entry.body["version"] + 1 if entry else 1, new.endpoint, new.manifest
-            )
-            if before and before.body["hash"] == version.hash:
-                raise _UnchangedError(before)
-            key = None if before else spelled_secret(secrets.token_bytes(GENERATED_BYTES))
-            body = self._body(caller, version, before, key, now)
-            operations = [
-                Replace(body, if_match=entry.etag) if entry else Create(body),
-                Create(_version(version)),
-                *await self._uses.worn_out(scope, name),
-            ]
-            stored = await self._commit(
-                caller, "module.put", before, body, operations, now, new=before is None
-            )
-            if stored is not None:
-                return await self._told(scope, stored), key
-        raise UnavailableError
+        entry = await self._parts.store.entry(scope, name)
+        before = entry if entry and entry.body["kind"] == MODULE else None
+        require_match(before, if_match)
+        version = ModuleVersion(name, entry.body["version"] + 1 if entry else 1, new.endpoint, new.manifest)
+        if before and before.body["hash"] == version.hash:
+            raise _UnchangedError(before)
+        key = None if before else spelled_secret(secrets.token_bytes(GENERATED_BYTES))
+        body = self._body(caller, version, before, key, now)
+        stored = await self._shelf.store(
+            Change(scope, "module.put", caller.origin, now, before, body),
+            Replace(body, if_match=entry.etag) if entry else Create(body),
+            Create(_version(version)),
+            *await self._uses.worn_out(scope, name),
+        )
+        return (await self._told(scope, stored), key) if stored is not None else None
 
     def _body(
         self, caller: Caller, version: ModuleVersion, before: Document | None, key: str | None, now: datetime
@@ -230,36 +221,33 @@ class Modules:
         """
 
         async def done(record: Record) -> tuple[Module, str | None]:
-            document = await self._existing(caller.scope, name)
+            document = await self._shelf.existing(caller.scope, name)
             mine = document.body["updated_at"] == record["created_at"]
             return await self._told(caller.scope, document), self._key(
                 caller.scope, document
             ) if mine else None
 
-        work = self._rotate(caller, name)
-        return await once(self._parts.documents, _chain(caller.scope), caller.turn, work, done=done)
+        work = first(partial(self._rotate, caller, name))
+        return await self._shelf.once(caller, work, done=done)
 
-    async def _rotate(self, caller: Caller, name: str) -> tuple[Module, str | None]:
+    async def _rotate(self, caller: Caller, name: str) -> tuple[Module, str | None] | None:
         scope, now = caller.scope, self._parts.clock.now()
-        for _ in range(ATTEMPTS):
-            before = await self._existing(scope, name)
-            key = spelled_secret(secrets.token_bytes(GENERATED_BYTES))
-            body = {
-                **before.body,
-                "key": before.body["key"] + 1,
-                "keys": {
-                    "current": self._sealed(scope, name, key),
-                    "previous": before.body["keys"]["current"],
-                    "previous_until": rfc3339(now + BOTH_KEYS),
-                },
-                "updated_at": rfc3339(now),
-                "updated_by": caller.principal.name,
-            }
-            change = Replace(body, if_match=before.etag)
-            stored = await self._commit(caller, "module.rotate-key", before, body, [change], now)
-            if stored is not None:
-                return await self._told(scope, stored), key
-        raise UnavailableError
+        before = await self._shelf.existing(scope, name)
+        key = spelled_secret(secrets.token_bytes(GENERATED_BYTES))
+        body = {
+            **before.body,
+            "key": before.body["key"] + 1,
+            "keys": {
+                "current": self._sealed(scope, name, key),
+                "previous": before.body["keys"]["current"],
+                "previous_until": rfc3339(now + BOTH_KEYS),
+            },
+            "updated_at": rfc3339(now),
+            "updated_by": caller.principal.name,
+        }
+        change = Change(scope, "module.rotate-key", caller.origin, now, before, body)
+        stored = await self._shelf.store(change, Replace(body, if_match=before.etag))
+        return (await self._told(scope, stored), key) if stored is not None else None
 
     async def delete(self, caller: Caller, name: str, *, if_match: IfMatch = None) -> None:
         """Delete the module with its versions.
@@ -271,59 +259,20 @@ class Modules:
             StaleError: its state is none of ``if_match``.
             ConflictError: active intents name it, or executions may yet run it.
         """
+        work = first(partial(self._delete, caller, name, if_match))
+        await self._shelf.once(caller, work, done=nothing)
 
-        async def done(_: Record) -> None:
-            return None
-
-        work = self._delete(caller, name, if_match)
-        await once(self._parts.documents, _chain(caller.scope), caller.turn, work, done=done)
-
-    async def _delete(self, caller: Caller, name: str, if_match: IfMatch) -> None:
+    async def _delete(self, caller: Caller, name: str, if_match: IfMatch) -> Document | None:
         scope = caller.scope
-        for _ in range(ATTEMPTS):
-            before = await self._existing(scope, name)
-            require_match(before, if_match)
-            await self._uses.require_unused(scope, name)
-            remains = {
-                "id": document_id(name),
-                "kind": RETIRED,
-                "name": name,
-                "version": before.body["version"],
-            }
-            operations: list[Operation] = [Replace(remains, if_match=before.etag)]
-            operations += [Delete(one.body["id"]) for one in await self._uses.versions(scope, name)]
-            now = self._parts.clock.now()
-            if await self._commit(caller, "module.delete", before, None, operations, now) is not None:
-                return
-        raise UnavailableError
-
-    async def _commit(
-        self,
-        caller: Caller,
-        action: str,
-        before: Document | None,
-        after: Mapping[str, Any] | None,
-        operations: Sequence[Operation],
-        now: datetime,
-        *,
-        new: bool = False,
-    ) -> Document | None:
-        """Store a change with its audit record; what is stored first, or None if another came first.
-
-        Both are of the same time, by which a request that comes again knows what it made.
-        """
-        parts, chain = self._parts, _chain(caller.scope)
-        act = Act(action, caller.origin, _audited(before.body if before else None), _audited(after))
-        record = await parts.chains.linked(parts.documents, chain, act, now=now)
-        if new:
-            await parts.room.require(caller.scope, QUOTA)
-        try:
-            stored = await parts.documents.transact(
-                caller.scope, container=TENANCY, partition=PARTITION, operations=[*operations, *record]
-            )
-        except DocumentError:
-            return None
-        return stored[0]
+        before = await self._shelf.existing(scope, name)
+        require_match(before, if_match)
+        await self._uses.require_unused(scope, name)
+        remains = {"id": document_id(name), "kind": RETIRED, "name": name, "version": before.body["version"]}
+        return await self._shelf.store(
+            Change(scope, "module.delete", caller.origin, self._parts.clock.now(), before, None),
+            Replace(remains, if_match=before.etag),
+            *[Delete(one.body["id"]) for one in await self._uses.versions(scope, name)],
+        )
 
     async def _told(self, scope: TenantScope, document: Document) -> Module:
         body = document.body
@@ -338,18 +287,8 @@ class Modules:
     def _sealed(self, scope: TenantScope, name: str, key: str) -> str:
         return self._parts.store.sealer.seal(key, place=self._parts.store.place(scope, name))
 
-    async def _existing(self, scope: TenantScope, name: str) -> Document:
-        document = await self._parts.store.head(scope, name)
-        if document is None:
-            raise NotFoundError(f"There is no module {name!r}")
-        return document
-
 
 _NO_OTHER: Final[Mapping[str, None]] = {"previous": None, "previous_until": None}
-
-
-def _chain(scope: TenantScope) -> Chain:
-    return Chain(scope, TENANCY, PARTITION)
 
 
 def _version(version: ModuleVersion) -> dict[str, Any]:
@@ -361,7 +300,3 @@ def _version(version: ModuleVersion) -> dict[str, Any]:
         "endpoint": version.endpoint,
         "manifest": version.manifest.to_json(),
     }
-
-
-def _audited(body: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if body is None else {field: body[field] for field in _AUDITED}

@@ -3,15 +3,14 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from shared.domain.errors import (
-    DocumentError,
     FieldError,
     NotExecutableError,
     NotFoundError,
     StaleError,
-    UnavailableError,
     ValidationFailedError,
 )
 from shared.domain.lifecycle import require_executable
@@ -29,20 +28,19 @@ from shared.domain.schedules import (
 )
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
-from shared.ports.documents import TENANCY, Create, Delete, Document, Documents, Operation, Query, Replace
+from shared.ports.documents import TENANCY, Create, Delete, Document, Documents, Replace
 from shared.security.scope import TenantScope
-from shared.services.audit.chains import Act, Chain, Chains
+from shared.services.audit.chains import Chains
 from shared.services.callers import Caller
-from shared.services.receipts import Record, once
+from shared.services.receipts import Record
 from shared.services.registry.intents import Intents
 from shared.services.registry.validation import Validation
 from shared.services.schedules.agenda import Agenda
+from shared.services.shelves import Change, Shelf, first, nothing
 from shared.services.tenancy.quotas import Room
 
 PARTITION: Final = "schedules"
 """A tenant's schedules and the chain of their audit records."""
-ATTEMPTS: Final = 5
-"""Of a change that firings or others' changes get in the way of."""
 
 type IfMatch = frozenset[str] | None
 
@@ -60,14 +58,11 @@ class Schedules:
         clock: Clock,
         room: Room,
     ) -> None:
-        self._documents = documents
         self._agenda = agenda
-        self._chains = chains
         self._intents = intents
         self._validation = validation
-        self._cursors = cursors
         self._clock = clock
-        self._room = room
+        self._shelf = Shelf(documents, chains, cursors, room, PARTITION, "schedule", _audited)
 
     async def put(
         self, caller: Caller, name: str, wanted: NewSchedule, *, if_match: IfMatch = None
@@ -91,7 +86,7 @@ class Schedules:
             return await self.get(caller, name)
 
         work = self._put(caller, name, wanted, if_match)
-        return await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
+        return await self._shelf.once(caller, work, done=done)
 
     def preview(self, wanted: NewSchedule) -> Sequence[str]:
         """The next times of such a schedule, whatever its intent and parameters are.
@@ -119,16 +114,20 @@ class Schedules:
     async def _put(self, caller: Caller, name: str, wanted: NewSchedule, if_match: IfMatch) -> Schedule:
         if not wanted.paused:
             await self._agenda.note(caller.scope, name)
-        for _ in range(ATTEMPTS):
-            before = await find_schedule(self._documents, caller.scope, name)
-            old = schedule_of(before) if before else None
-            if if_match is not None and not _matches(old, if_match):
-                raise StaleError
-            body = self._body(caller, name, wanted, old)
-            operation = Replace(body, if_match=before.etag) if before else Create(body)
-            if await self._commit(caller, "schedule.put", before, body, operation):
-                return await self._shown(caller, schedule_of(Document(body, "")))
-        raise UnavailableError
+        return await first(partial(self._change, caller, name, wanted, if_match))
+
+    async def _change(
+        self, caller: Caller, name: str, wanted: NewSchedule, if_match: IfMatch
+    ) -> Schedule | None:
+        before = await self._shelf.find(caller.scope, name)
+        old = schedule_of(before) if before else None
+        if if_match is not None and not _matches(old, if_match):
+            raise StaleError
+        body = self._body(caller, name, wanted, old)
+        change = Change(caller.scope, "schedule.put", caller.origin, self._clock.now(), before, body)
+        operation = Replace(body, if_match=before.etag) if before else Create(body)
+        stored = await self._shelf.store(change, operation)
+        return await self._shown(caller, schedule_of(stored)) if stored is not None else None
 
     def _body(self, caller: Caller, name: str, wanted: NewSchedule, old: Schedule | None) -> dict[str, Any]:
         now = self._clock.now()
@@ -152,7 +151,7 @@ class Schedules:
         Raises:
             NotFoundError: the tenant has none.
         """
-        return await self._shown(caller, schedule_of(await self._existing(caller.scope, name)))
+        return await self._shown(caller, schedule_of(await self._shelf.existing(caller.scope, name)))
 
     async def list(
         self, caller: Caller, *, limit: int = 50, cursor: str | None = None
@@ -162,20 +161,8 @@ class Schedules:
         Raises:
             BadCursorError: ``cursor`` was not made by this list.
         """
-        of = [caller.scope.tenant_id, "schedules"]
-        query = Query(
-            TENANCY,
-            "schedule",
-            partition=PARTITION,
-            order=[(("name",), "asc")],
-            limit=limit,
-            after=self._cursors.open(cursor, of=of) if cursor else None,
-        )
-        page = await self._documents.query(caller.scope, query)
-        following = self._cursors.seal(page.after, of=of) if page.after else None
-        return await asyncio.gather(
-            *(self._shown(caller, schedule_of(document)) for document in page.items)
-        ), following
+        found, following = await self._shelf.page(caller, limit=limit, cursor=cursor)
+        return await asyncio.gather(*(self._shown(caller, schedule_of(one)) for one in found)), following
 
     async def delete(self, caller: Caller, name: str) -> None:
         """Remove the schedule; what it has started goes on.
@@ -183,20 +170,12 @@ class Schedules:
         Raises:
             NotFoundError: the tenant has none of that name.
         """
+        await self._shelf.once(caller, first(partial(self._delete, caller, name)), done=nothing)
 
-        async def done(_: Record) -> None:
-            return None
-
-        work = self._delete(caller, name)
-        await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
-
-    async def _delete(self, caller: Caller, name: str) -> None:
-        for _ in range(ATTEMPTS):
-            before = await self._existing(caller.scope, name)
-            delete = Delete(name, if_match=before.etag)
-            if await self._commit(caller, "schedule.delete", before, None, delete):
-                return
-        raise UnavailableError
+    async def _delete(self, caller: Caller, name: str) -> Document | None:
+        before = await self._shelf.existing(caller.scope, name)
+        change = Change(caller.scope, "schedule.delete", caller.origin, self._clock.now(), before, None)
+        return await self._shelf.store(change, Delete(name, if_match=before.etag))
 
     async def _shown(self, caller: Caller, schedule: Schedule) -> Schedule:
         """The schedule with its times to come, and what is in its way."""
@@ -211,33 +190,6 @@ class Schedules:
         except (NotFoundError, NotExecutableError) as error:
             return error.message
         return None
-
-    async def _commit(
-        self,
-        caller: Caller,
-        action: str,
-        before: Document | None,
-        after: Mapping[str, Any] | None,
-        operation: Operation,
-    ) -> bool:
-        """Store a change with its audit record; False if something else was stored first."""
-        act = Act(action, caller.origin, _audited(before.body if before else None), _audited(after))
-        record = await self._chains.linked(self._documents, _chain(caller.scope), act, now=self._clock.now())
-        if before is None:
-            await self._room.require(caller.scope, "schedules")
-        try:
-            await self._documents.transact(
-                caller.scope, container=TENANCY, partition=PARTITION, operations=[operation, *record]
-            )
-        except DocumentError:
-            return False
-        return True
-
-    async def _existing(self, scope: TenantScope, name: str) -> Document:
-        document = await find_schedule(self._documents, scope, name)
-        if document is None:
-            raise NotFoundError(f"There is no schedule {name!r}")
-        return document
 
 
 async def find_schedule(documents: Documents, scope: TenantScope, name: str) -> Document | None:
@@ -259,13 +211,9 @@ def schedule_of(document: Document) -> Schedule:
     )
 
 
-def _chain(scope: TenantScope) -> Chain:
-    return Chain(scope, TENANCY, PARTITION)
-
-
 def _matches(old: Schedule | None, if_match: frozenset[str]) -> bool:
     return old is not None and ("*" in if_match or old.etag in if_match)
 
 
-def _audited(body: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if body is None else {"name": body["name"], **body["wanted"]}
+def _audited(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": body["name"], **body["wanted"]}

@@ -12,14 +12,12 @@ names. There is no transaction over the two, so
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from shared.domain.errors import (
     ConflictError,
-    DocumentError,
     FieldError,
-    NotFoundError,
-    UnavailableError,
     ValidationFailedError,
 )
 from shared.domain.paging import Cursors
@@ -28,7 +26,6 @@ from shared.domain.times import rfc3339
 from shared.ports.clock import Clock, Ids
 from shared.ports.documents import (
     REGISTRY,
-    TENANCY,
     Create,
     Delete,
     Document,
@@ -41,24 +38,22 @@ from shared.ports.documents import (
 from shared.ports.secrets import Secrets as Vault
 from shared.security.redaction import is_redactable
 from shared.security.scope import TenantScope
-from shared.services.audit.chains import Act, Chain, Chains
+from shared.services.audit.chains import Chains
 from shared.services.callers import Caller
 from shared.services.etags import IfMatch, require_match
-from shared.services.receipts import Record, once
+from shared.services.receipts import Record
 from shared.services.secrets.leftovers import PARTITION, Leftovers, document_id
 from shared.services.secrets.values import SecretValues
+from shared.services.shelves import Change, Shelf, fields, first, nothing
 from shared.services.tenancy.quotas import Room
 
-QUOTA: Final = "secrets"
 USERS_SHOWN: Final = 20
 """Most intents that are named as users of a secret."""
-ATTEMPTS: Final = 5
-"""Of a change that others' changes get in the way of."""
 
 _LITTLE: Final = (
     "with its escapes undone, too little is left to be kept out of what steps return; put a longer one"
 )
-_AUDITED: Final = ("name", "description", "version")
+_AUDITED: Final = fields("name", "description", "version")
 
 
 @dataclass(slots=True)
@@ -94,11 +89,10 @@ class Secrets:
         self._vault = vault
         self._values = values
         self._leftovers = leftovers
-        self._chains = chains
-        self._cursors = cursors
         self._clock = clock
         self._ids = ids
         self._room = room
+        self._shelf = Shelf(documents, chains, cursors, room, PARTITION, "secret", _AUDITED, document_id)
 
     async def put(self, caller: Caller, name: str, new: NewSecret, *, if_match: IfMatch = None) -> Secret:
         """Make the secret, or rotate it: steps that begin from now on get the new value.
@@ -116,30 +110,29 @@ class Secrets:
             raise ValidationFailedError(errors=errors)
 
         async def done(_: Record) -> Secret:
-            return _secret(await self._existing(caller.scope, name))
+            return _secret(await self._shelf.existing(caller.scope, name))
 
-        work = self._put(caller, name, new, if_match)
-        return await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
-
-    async def _put(self, caller: Caller, name: str, new: NewSecret, if_match: IfMatch) -> Secret:
         deposit, key = _Deposit(self._vault, caller.scope, new.value), self._ids.new()
-        for _ in range(ATTEMPTS):
-            before = await self._document(caller.scope, name)
-            require_match(before, if_match)
-            if before is None:
-                await self._room.require(caller.scope, QUOTA)  # before anything is in the vault
-                await self._leftovers.note(caller.scope, name=name, key=key)
-                place = {"key": key, "reference": await deposit.version(key)}
-                body = self._body(caller, name, new, place)
-                stored = await self._commit(caller, "secret.put", None, body, Create(body))
-            else:
-                place = {"reference": await deposit.version(before.body["key"])}
-                body = self._rotated(caller, before, new, place)
-                change = Replace(body, if_match=before.etag)
-                stored = await self._commit(caller, "secret.rotate", before, body, change)
-            if stored is not None:
-                return _secret(stored)
-        raise UnavailableError
+        work = first(partial(self._put, caller, name, new, if_match, deposit, key))
+        return await self._shelf.once(caller, work, done=done)
+
+    async def _put(
+        self, caller: Caller, name: str, new: NewSecret, if_match: IfMatch, deposit: _Deposit, key: str
+    ) -> Secret | None:
+        before = await self._shelf.find(caller.scope, name)
+        require_match(before, if_match)
+        if before is None:
+            await self._room.require(caller.scope, PARTITION)  # before anything is in the vault
+            await self._leftovers.note(caller.scope, name=name, key=key)
+            place = {"key": key, "reference": await deposit.version(key)}
+            body = self._body(caller, name, new, place)
+            stored = await self._store(caller, "secret.put", None, body, Create(body))
+        else:
+            place = {"reference": await deposit.version(before.body["key"])}
+            body = self._rotated(caller, before, new, place)
+            operation = Replace(body, if_match=before.etag)
+            stored = await self._store(caller, "secret.rotate", before, body, operation)
+        return _secret(stored) if stored is not None else None
 
     def _body(self, caller: Caller, name: str, new: NewSecret, place: Mapping[str, str]) -> dict[str, Any]:
         now, who = rfc3339(self._clock.now()), caller.principal.name
@@ -175,7 +168,7 @@ class Secrets:
         Raises:
             NotFoundError: the tenant has none of that name.
         """
-        found = await self._existing(caller.scope, name)
+        found = await self._shelf.existing(caller.scope, name)
         use = await self._values.last_use(caller.scope, found.body["key"])
         return _secret(found), use, await self._users(caller.scope, name)
 
@@ -187,11 +180,8 @@ class Secrets:
         Raises:
             BadCursorError: ``cursor`` was not made by this list.
         """
-        of = [caller.scope.tenant_id, "secrets"]
-        after = self._cursors.open(cursor, of=of) if cursor else None
-        page = await self._documents.query(caller.scope, _query(limit=limit, after=after))
-        following = self._cursors.seal(page.after, of=of) if page.after else None
-        return [_secret(document) for document in page.items], following
+        found, following = await self._shelf.page(caller, limit=limit, cursor=cursor)
+        return [_secret(document) for document in found], following
 
     async def delete(
         self, caller: Caller, name: str, *, if_match: IfMatch = None, even_if_used: bool = False
@@ -205,30 +195,28 @@ class Secrets:
             StaleError: its state is none of ``if_match``.
             ConflictError: active intents mention it, and that was not to be overlooked.
         """
+        work = first(partial(self._delete, caller, name, if_match, even_if_used=even_if_used))
+        await self._shelf.once(caller, work, done=nothing)
 
-        async def done(_: Record) -> None:
-            return None
+    async def _delete(
+        self, caller: Caller, name: str, if_match: IfMatch, *, even_if_used: bool
+    ) -> Document | None:
+        before = await self._shelf.existing(caller.scope, name)
+        require_match(before, if_match)
+        if not even_if_used and (users := await self._users(caller.scope, name)):
+            raise ConflictError(
+                f"The secret {name!r} is mentioned by active intents ({', '.join(users)}): change or "
+                "archive them first, or say even_if_used=true"
+            )
+        key = before.body["key"]
+        await self._leftovers.note(caller.scope, name=name, key=key)
+        operation = Delete(document_id(name), if_match=before.etag)
+        deleted = await self._store(caller, "secret.delete", before, None, operation)
+        if deleted is not None:
+            await self._leftovers.drop(caller.scope, key)
+        return deleted
 
-        work = self._delete(caller, name, if_match, even_if_used=even_if_used)
-        await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
-
-    async def _delete(self, caller: Caller, name: str, if_match: IfMatch, *, even_if_used: bool) -> None:
-        for _ in range(ATTEMPTS):
-            before = await self._existing(caller.scope, name)
-            require_match(before, if_match)
-            if not even_if_used and (users := await self._users(caller.scope, name)):
-                raise ConflictError(
-                    f"The secret {name!r} is mentioned by active intents ({', '.join(users)}): change or "
-                    "archive them first, or say even_if_used=true"
-                )
-            key = before.body["key"]
-            await self._leftovers.note(caller.scope, name=name, key=key)
-            operation = Delete(document_id(name), if_match=before.etag)
-            if await self._commit(caller, "secret.delete", before, None, operation) is not None:
-                return await self._leftovers.drop(caller.scope, key)
-        raise UnavailableError
-
-    async def _commit(
+    async def _store(
         self,
         caller: Caller,
         action: str,
@@ -236,44 +224,13 @@ class Secrets:
         after: Mapping[str, Any] | None,
         operation: Operation,
     ) -> Document | None:
-        """Store a change with its audit record; what is or was stored, or None if another came first."""
-        act = Act(action, caller.origin, _audited(before.body if before else None), _audited(after))
-        record = await self._chains.linked(self._documents, _chain(caller.scope), act, now=self._clock.now())
-        if before is None:
-            await self._room.require(caller.scope, QUOTA)
-        try:
-            stored = await self._documents.transact(
-                caller.scope, container=TENANCY, partition=PARTITION, operations=[operation, *record]
-            )
-        except DocumentError:
-            return None
-        return stored[0] or before
+        change = Change(caller.scope, action, caller.origin, self._clock.now(), before, after)
+        return await self._shelf.store(change, operation)
 
     async def _users(self, scope: TenantScope, name: str) -> Sequence[str]:
         where = [Where(("status",), "=", "active"), Where(("secrets",), "contains", name)]
         query = Query(REGISTRY, "intent", where=where, order=[(("name",), "asc")], limit=USERS_SHOWN)
         return [document.body["name"] for document in (await self._documents.query(scope, query)).items]
-
-    async def _existing(self, scope: TenantScope, name: str) -> Document:
-        document = await self._document(scope, name)
-        if document is None:
-            raise NotFoundError(f"There is no secret {name!r}")
-        return document
-
-    async def _document(self, scope: TenantScope, name: str) -> Document | None:
-        return await self._documents.read(scope, container=TENANCY, partition=PARTITION, id=document_id(name))
-
-
-def _chain(scope: TenantScope) -> Chain:
-    return Chain(scope, TENANCY, PARTITION)
-
-
-def _query(*, limit: int, after: str | None = None) -> Query:
-    return Query(TENANCY, "secret", partition=PARTITION, order=[(("name",), "asc")], limit=limit, after=after)
-
-
-def _audited(body: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if body is None else {field: body[field] for field in _AUDITED}
 
 
 def _secret(document: Document) -> Secret:

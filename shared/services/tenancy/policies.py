@@ -5,23 +5,21 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from shared.domain.errors import (
-    DocumentError,
     FieldError,
-    NotFoundError,
-    UnavailableError,
     ValidationFailedError,
 )
 from shared.domain.intents import Intent
 from shared.domain.metrics import DECISIONS_DENIED
 from shared.domain.paging import Cursors
 from shared.domain.policies import NewPolicy, Policy, policy_errors
-from shared.domain.quotas import MOST_POLICIES, require_room
+from shared.domain.quotas import MOST_POLICIES
 from shared.domain.times import rfc3339
 from shared.ports.clock import Clock
-from shared.ports.documents import TENANCY, Create, Delete, Document, Documents, Operation, Query, Replace
+from shared.ports.documents import TENANCY, Create, Delete, Document, Documents, Operation, Replace
 from shared.ports.telemetry import NO_TELEMETRY, Telemetry
 from shared.security.authorization import (
     ANYTHING,
@@ -36,10 +34,11 @@ from shared.security.policy_sets import authorizer_of, keeps_open
 from shared.security.policy_texts import faults
 from shared.security.principals import Principal
 from shared.security.scope import TenantScope
-from shared.services.audit.chains import Act, Chain, Chains
+from shared.services.audit.chains import Chains
 from shared.services.callers import Caller
 from shared.services.etags import IfMatch, require_match
-from shared.services.receipts import Record, once
+from shared.services.receipts import Record
+from shared.services.shelves import Change, Shelf, fields, first, nothing
 from shared.services.tenancy.membership import PARTITION as MEMBERS
 from shared.services.tenancy.membership import member_of, principal_of
 from shared.services.tenancy.quotas import Room
@@ -51,10 +50,8 @@ USE: Final = "secrets.use"
 LIFE: Final = 5.0
 """Seconds for which a tenant's policies are remembered: how long a change may take to be felt."""
 TENANTS_KEPT: Final = 1024
-ATTEMPTS: Final = 5
-"""Of a change that others' changes get in the way of."""
 _log = logging.getLogger(__name__)
-_AUDITED: Final = ("name", "policy", "description", "enabled")
+_AUDITED: Final = fields("name", "policy", "description", "enabled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +77,7 @@ class Policies:
         telemetry: Telemetry = NO_TELEMETRY,
     ) -> None:
         self._documents = documents
-        self._room = room
-        self._chains = chains
-        self._cursors = cursors
+        self._shelf = Shelf(documents, chains, cursors, room, PARTITION, "policy", _AUDITED)
         self._clock = clock
         self._telemetry = telemetry
         self._sets: OrderedDict[str, _Set] = OrderedDict()
@@ -190,19 +185,16 @@ class Policies:
         async def done(_: Record) -> Policy:
             return await self.get(caller, name)
 
-        work = self._put(caller, name, new, if_match)
-        return await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
+        work = first(partial(self._put, caller, name, new, if_match))
+        return await self._shelf.once(caller, work, done=done)
 
-    async def _put(self, caller: Caller, name: str, new: NewPolicy, if_match: IfMatch) -> Policy:
-        for _ in range(ATTEMPTS):
-            before = await self._document(caller.scope, name)
-            require_match(before, if_match)
-            body = self._body(caller, name, new, before)
-            operation = Replace(body, if_match=before.etag) if before else Create(body)
-            stored = await self._commit(caller, "policy.put", name, before, body, operation)
-            if stored is not None:
-                return _policy(stored)
-        raise UnavailableError
+    async def _put(self, caller: Caller, name: str, new: NewPolicy, if_match: IfMatch) -> Policy | None:
+        before = await self._shelf.find(caller.scope, name)
+        require_match(before, if_match)
+        body = self._body(caller, name, new, before)
+        operation = Replace(body, if_match=before.etag) if before else Create(body)
+        stored = await self._store(caller, "policy.put", name, before, body, operation)
+        return _policy(stored) if stored is not None else None
 
     def _body(self, caller: Caller, name: str, new: NewPolicy, before: Document | None) -> dict[str, Any]:
         now, who = rfc3339(self._clock.now()), caller.principal.name
@@ -225,7 +217,7 @@ class Policies:
         Raises:
             NotFoundError: the tenant has none.
         """
-        return _policy(await self._existing(caller.scope, name))
+        return _policy(await self._shelf.existing(caller.scope, name))
 
     async def list(
         self, caller: Caller, *, limit: int = 50, cursor: str | None = None
@@ -235,11 +227,8 @@ class Policies:
         Raises:
             BadCursorError: ``cursor`` was not made by this list.
         """
-        of = [caller.scope.tenant_id, "policies"]
-        after = self._cursors.open(cursor, of=of) if cursor else None
-        page = await self._documents.query(caller.scope, _query(limit=limit, after=after))
-        following = self._cursors.seal(page.after, of=of) if page.after else None
-        return [_policy(document) for document in page.items], following
+        found, following = await self._shelf.page(caller, limit=limit, cursor=cursor)
+        return [_policy(document) for document in found], following
 
     async def delete(self, caller: Caller, name: str, *, if_match: IfMatch = None) -> None:
         """Remove the policy.
@@ -249,23 +238,16 @@ class Policies:
             StaleError: it is none of ``if_match``.
             ValidationFailedError: without it the caller could not manage policies any more.
         """
+        work = first(partial(self._delete, caller, name, if_match))
+        await self._shelf.once(caller, work, done=nothing)
 
-        async def done(_: Record) -> None:
-            return None
+    async def _delete(self, caller: Caller, name: str, if_match: IfMatch) -> Document | None:
+        before = await self._shelf.existing(caller.scope, name)
+        require_match(before, if_match)
+        operation = Delete(name, if_match=before.etag)
+        return await self._store(caller, "policy.delete", name, before, None, operation)
 
-        work = self._delete(caller, name, if_match)
-        await once(self._documents, _chain(caller.scope), caller.turn, work, done=done)
-
-    async def _delete(self, caller: Caller, name: str, if_match: IfMatch) -> None:
-        for _ in range(ATTEMPTS):
-            before = await self._existing(caller.scope, name)
-            require_match(before, if_match)
-            operation = Delete(name, if_match=before.etag)
-            if await self._commit(caller, "policy.delete", name, before, None, operation) is not None:
-                return
-        raise UnavailableError
-
-    async def _commit(
+    async def _store(
         self,
         caller: Caller,
         action: str,
@@ -274,27 +256,19 @@ class Policies:
         after: Mapping[str, Any] | None,
         operation: Operation,
     ) -> Document | None:
-        """Store a change with its audit record; what is stored now, or None if another change came first.
+        """Store a change with which the caller could still manage policies, or None if another came first."""
+        change = Change(caller.scope, action, caller.origin, self._clock.now(), before, after)
 
-        The others are read behind the chain's link: if one of them changes meanwhile, this change loses.
-        """
-        act = Act(action, caller.origin, _audited(before.body if before else None), _audited(after))
-        record = await self._chains.linked(self._documents, _chain(caller.scope), act, now=self._clock.now())
-        others = [one for one in await self._stored(caller.scope) if one.body["id"] != name]
-        if before is None:
-            limit = await self._room.limit(caller.scope, "policies")
-            require_room("policies", len(others), limit, remedy="delete one first")
-        changed = {after["name"]: after["policy"]} if after and after["enabled"] else {}
-        await self._check(caller, _texts(others) | changed, name)
-        try:
-            stored = await self._documents.transact(
-                caller.scope, container=TENANCY, partition=PARTITION, operations=[operation, *record]
-            )
-        except DocumentError:
-            return None
-        self._changes += 1
-        self._sets.pop(caller.scope.tenant_id, None)
-        return stored[0] or before
+        async def check() -> None:
+            others = [one for one in await self._stored(caller.scope) if one.body["id"] != name]
+            changed = {after["name"]: after["policy"]} if after and after["enabled"] else {}
+            await self._check(caller, _texts(others) | changed, name)
+
+        stored = await self._shelf.store(change, operation, check=check)
+        if stored is not None:
+            self._changes += 1
+            self._sets.pop(caller.scope.tenant_id, None)
+        return stored
 
     async def _check(self, caller: Caller, texts: Mapping[str, str], name: str) -> None:
         """Let pass a set with which the caller, as it is stored now, could still manage policies."""
@@ -322,17 +296,7 @@ class Policies:
         return lambda principal: keeps_open(authorizer, principal, names, circumstances)
 
     async def _stored(self, scope: TenantScope) -> Sequence[Document]:
-        return (await self._documents.query(scope, _query(limit=MOST_POLICIES))).items
-
-    async def _existing(self, scope: TenantScope, name: str) -> Document:
-        document = await self._document(scope, name)
-        if document is None:
-            raise NotFoundError(f"There is no policy {name!r}")
-        return document
-
-    async def _document(self, scope: TenantScope, name: str) -> Document | None:
-        document = await self._documents.read(scope, container=TENANCY, partition=PARTITION, id=name)
-        return document if document and document.body["kind"] == "policy" else None
+        return (await self._documents.query(scope, self._shelf.query(limit=MOST_POLICIES))).items
 
 
 def intent_resource(intent: Intent) -> Resource:
@@ -346,18 +310,6 @@ def intent_resource(intent: Intent) -> Resource:
 def _texts(documents: Sequence[Document]) -> dict[str, str]:
     """Of those that are asked."""
     return {one.body["name"]: one.body["policy"] for one in documents if one.body["enabled"]}
-
-
-def _chain(scope: TenantScope) -> Chain:
-    return Chain(scope, TENANCY, PARTITION)
-
-
-def _query(*, limit: int, after: str | None = None) -> Query:
-    return Query(TENANCY, "policy", partition=PARTITION, order=[(("name",), "asc")], limit=limit, after=after)
-
-
-def _audited(body: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if body is None else {field: body[field] for field in _AUDITED}
 
 
 def _policy(document: Document) -> Policy:
