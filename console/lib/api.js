@@ -23,16 +23,21 @@ export const tenant = {
 
 let onSignedOut = () => {};
 /** @param {() => void} listener is called when the session has ended */
-export const whenSignedOut = (listener) => { onSignedOut = listener; };
+export const whenSignedOut = (listener) => {
+  onSignedOut = listener;
+};
 
 /**
  * @param {string} method
  * @param {string} path below /api/v1, or a whole path as links have it
- * @param {{body?: unknown, query?: Record<string, any>, headers?: Record<string, string>, signal?: AbortSignal}} [options]
+ * @param {{
+ *   body?: unknown, query?: Record<string, any>, headers?: Record<string, string>, signal?: AbortSignal,
+ * }} [options]
  */
 export async function send(method, path, options = {}) {
   const url = new URL(path.startsWith("/api/") ? path : `/api/v1${path}`, location.origin);
-  for (const [name, value] of Object.entries(options.query ?? {})) if (value !== "" && value != null) url.searchParams.set(name, String(value));
+  for (const [name, value] of Object.entries(options.query ?? {}))
+    if (value !== "" && value != null) url.searchParams.set(name, String(value));
   const headers = { ...options.headers };
   const file = options.body instanceof Blob;
   if (options.body !== undefined && !file) headers["Content-Type"] = "application/json";
@@ -42,7 +47,8 @@ export async function send(method, path, options = {}) {
   const init = { method, signal: options.signal, body };
   let response = await fetch(url, { ...init, headers: { ...headers, ...(await credentials()) } });
   if (response.status === 401) {
-    if ((await token(true)) !== null) response = await fetch(url, { ...init, headers: { ...headers, ...(await credentials()) } });
+    if ((await token(true)) !== null)
+      response = await fetch(url, { ...init, headers: { ...headers, ...(await credentials()) } });
     if (response.status === 401) onSignedOut();
   }
   if (!response.ok) throw new Problem(await response.json().catch(() => null), response.status);
@@ -55,7 +61,11 @@ export async function ask(/** @type {string} */ method, /** @type {string} */ pa
   return response.status === 204 ? null : response.json();
 }
 
-export const get = (/** @type {string} */ path, /** @type {Record<string, any>} */ query = {}, /** @type {any} */ options = {}) => ask("GET", path, { query, ...options });
+export const get = (
+  /** @type {string} */ path,
+  /** @type {Record<string, any>} */ query = {},
+  /** @type {any} */ options = {},
+) => ask("GET", path, { query, ...options });
 export const post = (/** @type {string} */ path, /** @type {any} */ body = undefined) => ask("POST", path, { body });
 
 /** Whether a path's part is safe as it is does not matter: it is made so. */
@@ -63,5 +73,8 @@ export const part = encodeURIComponent;
 
 async function credentials() {
   const bearer = await token();
-  return { ...(bearer ? { Authorization: `Bearer ${bearer}` } : {}), ...(tenant.get() ? { "X-Tenant-ID": tenant.get() } : {}) };
+  return {
+    ...(bearer ? { Authorization: `Bearer ${bearer}` } : {}),
+    ...(tenant.get() ? { "X-Tenant-ID": tenant.get() } : {}),
+  };
 }

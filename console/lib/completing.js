@@ -5,7 +5,11 @@
 
 const DEEPEST = 12;
 
-/** The schema with the actions of the tenant's own modules beside the platform's. @param {any} schema @param {any[]} modules */
+/**
+ * The schema with the actions of the tenant's own modules beside the platform's.
+ * @param {any} schema
+ * @param {any[]} modules
+ */
 export function tailored(schema, modules) {
   const own = modules.filter((one) => !one.built_in).flatMap((one) => one.actions);
   if (!own.length) return schema;
@@ -19,7 +23,13 @@ export function tailored(schema, modules) {
   return { ...schema, $defs: { ...schema.$defs, Step: step } };
 }
 
-/** Keys that an object may have and has not. @param {any} root schema @param {any} value the definition @param {(string|number)[]} path of the object @returns {Choice[]} */
+/**
+ * Keys that an object may have and has not.
+ * @param {any} root schema
+ * @param {any} value the definition
+ * @param {(string|number)[]} path of the object
+ * @returns {Choice[]}
+ */
 export function keysAt(root, value, path) {
   const object = valueAt(value, path) ?? {};
   const needed = new Set();
@@ -29,15 +39,23 @@ export function keysAt(root, value, path) {
     if (part.description) for (const name of part.required ?? []) needed.add(name);
     for (const [name, schema] of Object.entries(part.properties ?? {})) if (!found.has(name)) found.set(name, schema);
   }
-  return [...found].filter(([name]) => !(name in object)).map(([name, schema]) => ({
-    label: name,
-    detail: needed.has(name) ? "needed" : typeOf(root, schema),
-    info: schema.description,
-    kind: kindOf(root, schema),
-  }));
+  return [...found]
+    .filter(([name]) => !(name in object))
+    .map(([name, schema]) => ({
+      label: name,
+      detail: needed.has(name) ? "needed" : typeOf(root, schema),
+      info: schema.description,
+      kind: kindOf(root, schema),
+    }));
 }
 
-/** Values that may stand at a place. @param {any} root schema @param {any} value the definition @param {(string|number)[]} path of the value @returns {Choice[]} */
+/**
+ * Values that may stand at a place.
+ * @param {any} root schema
+ * @param {any} value the definition
+ * @param {(string|number)[]} path of the value
+ * @returns {Choice[]}
+ */
 export function valuesAt(root, value, path) {
   const key = path.at(-1);
   if (path.includes("depends_on")) return otherSteps(value, path);
@@ -57,10 +75,17 @@ export function valuesAt(root, value, path) {
   return [...found.values()];
 }
 
-/** What an expression of a definition may name. @param {any} value the definition @param {any[]} actions with their outputs @returns {Choice[]} */
+/**
+ * What an expression of a definition may name.
+ * @param {any} value the definition
+ * @param {any[]} actions with their outputs
+ * @returns {Choice[]}
+ */
 export function names(value, actions) {
   const parameters = Object.entries(value?.parameters?.properties ?? {}).map(([name, schema]) => ({
-    label: `parameters.${name}`, detail: "parameter", info: schema?.description,
+    label: `parameters.${name}`,
+    detail: "parameter",
+    info: schema?.description,
   }));
   const byName = new Map(actions.map((one) => [one.name, one]));
   const outputs = stepsOf(value).flatMap((step) => {
@@ -88,7 +113,12 @@ function aboutAction(root, name) {
   return rule?.then.description;
 }
 
-/** Every schema that says something of the value at a path. @param {any} root @param {any} value @param {(string|number)[]} path */
+/**
+ * Every schema that says something of the value at a path.
+ * @param {any} root
+ * @param {any} value
+ * @param {(string|number)[]} path
+ */
 function schemasAt(root, value, path) {
   let schemas = [...parts(root, root.$defs.Definition, value)];
   let at = value;
@@ -100,11 +130,19 @@ function schemasAt(root, value, path) {
   return schemas;
 }
 
-/** A schema and all that it refers to; of `if`, what holds for the value. @param {any} root @param {any} schema @param {any} value @param {number} [depth] @returns {Generator<any>} */
+/**
+ * A schema and all that it refers to; of `if`, what holds for the value.
+ * @param {any} root
+ * @param {any} schema
+ * @param {any} value
+ * @param {number} [depth]
+ * @returns {Generator<any>}
+ */
 function* parts(root, schema, value, depth = 0) {
   if (!schema || typeof schema !== "object" || depth > DEEPEST) return;
   yield schema;
-  if (schema.$ref?.startsWith("#/")) yield* parts(root, valueAt(root, schema.$ref.slice(2).split("/")), value, depth + 1);
+  if (schema.$ref?.startsWith("#/"))
+    yield* parts(root, valueAt(root, schema.$ref.slice(2).split("/")), value, depth + 1);
   for (const one of [schema.anyOf, schema.oneOf, schema.allOf].flat()) yield* parts(root, one, value, depth + 1);
   if (schema.then && holds(schema.if, value)) yield* parts(root, schema.then, value, depth + 1);
 }
@@ -121,7 +159,10 @@ const valueAt = (value, path) => path.reduce((at, key) => at?.[key], value);
 /** @param {any} root @param {any} schema */
 function typeOf(root, schema) {
   const types = [...parts(root, schema, undefined)].flatMap((one) => one.type ?? []);
-  return [...new Set(types)].filter((one) => one !== "null").slice(0, 2).join(" or ");
+  return [...new Set(types)]
+    .filter((one) => one !== "null")
+    .slice(0, 2)
+    .join(" or ");
 }
 
 /** @param {any} root @param {any} schema @returns {Choice["kind"]} */

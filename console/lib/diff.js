@@ -7,7 +7,8 @@ const AROUND = 3;
 
 /** @param {string} before @param {string} after @returns {Line[]} */
 export function lines(before, after) {
-  const old = before.split("\n"), now = after.split("\n");
+  const old = before.split("\n"),
+    now = after.split("\n");
   let head = 0;
   while (head < Math.min(old.length, now.length) && old[head] === now[head]) head += 1;
   let tail = 0;
@@ -23,7 +24,13 @@ export function lines(before, after) {
   return shortened(found);
 }
 
-/** What lies between the first and the last change, by the longest common subsequence. @param {string[]} old @param {string[]} now @param {number} head @returns {Line[]} */
+/**
+ * What lies between the first and the last change, by the longest common subsequence.
+ * @param {string[]} old
+ * @param {string[]} now
+ * @param {number} head
+ * @returns {Line[]}
+ */
 function between(old, now, head) {
   const longest = Array.from({ length: old.length + 1 }, () => new Uint32Array(now.length + 1));
   for (let i = old.length - 1; i >= 0; i -= 1) {
@@ -33,9 +40,11 @@ function between(old, now, head) {
   }
   /** @type {Line[]} */
   const found = [];
-  let i = 0, j = 0;
+  let i = 0,
+    j = 0;
   while (i < old.length || j < now.length) {
-    const before = head + i + 1, after = head + j + 1;
+    const before = head + i + 1,
+      after = head + j + 1;
     if (i < old.length && j < now.length && old[i] === now[j]) {
       found.push({ kind: "same", text: old[i], before, after });
       i += 1;

@@ -8,7 +8,10 @@
  * @param {any} definition
  */
 export function sketch(definition) {
-  const steps = (definition.steps ?? []).map((step, at) => ({ ...step, id: step.id ?? `${step.action || "step"}-${at + 1}` }));
+  const steps = (definition.steps ?? []).map((step, at) => ({
+    ...step,
+    id: step.id ?? `${step.action || "step"}-${at + 1}`,
+  }));
   const ids = new Set(steps.map((step) => step.id));
   /** @type {Node[]} */
   const nodes = steps.map((step) => ({ id: step.id, action: step.action ?? "", depends_on: before(step, ids) }));
@@ -47,7 +50,11 @@ function levelsOf(nodes) {
   return levels.filter(Boolean);
 }
 
-/** What a text says as JSON; or else what should be where. @param {string} text @returns {{value: any, wrong: {at: number, message: string}|null}} */
+/**
+ * What a text says as JSON; or else what should be where.
+ * @param {string} text
+ * @returns {{value: any, wrong: {at: number, message: string}|null}}
+ */
 export function read(text) {
   try {
     return { value: JSON.parse(text), wrong: null };
@@ -61,7 +68,11 @@ export function read(text) {
   }
 }
 
-/** The place in a JSON text of the value of a JSON Pointer; that of the nearest value above it, if it is not there. @param {string} text @param {string} pointer */
+/**
+ * The place in a JSON text of the value of a JSON Pointer; that of the nearest value above it, if it is not there.
+ * @param {string} text
+ * @param {string} pointer
+ */
 export function placeOf(text, pointer) {
   let best = { length: -1, from: 0, to: 0 };
   walk(text, (path, from, to) => {

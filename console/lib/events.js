@@ -12,13 +12,20 @@ const LONGEST = 15_000;
  */
 export function follow(path, told) {
   const stop = new AbortController();
-  run(path, told, stop.signal).catch((error) => { if (!stop.signal.aborted) throw error; });
+  run(path, told, stop.signal).catch((error) => {
+    if (!stop.signal.aborted) throw error;
+  });
   return () => stop.abort();
 }
 
-/** @param {string} path @param {{event: (event: any) => void, state: (on: boolean) => void}} told @param {AbortSignal} signal */
+/**
+ * @param {string} path
+ * @param {{event: (event: any) => void, state: (on: boolean) => void}} told
+ * @param {AbortSignal} signal
+ */
 async function run(path, told, signal) {
-  let last = "", failures = 0;
+  let last = "",
+    failures = 0;
   while (!signal.aborted) {
     try {
       const headers = { Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) };
@@ -28,10 +35,16 @@ async function run(path, told, signal) {
         failures = 0;
         last = event.id || last;
         told.event(event.data);
-        if (LAST.includes(event.data.type)) { told.state(false); return; }
+        if (LAST.includes(event.data.type)) {
+          told.state(false);
+          return;
+        }
       }
     } catch (error) {
-      if (signal.aborted || (error instanceof Problem && error.status < 500 && error.status !== 429)) { told.state(false); return; }
+      if (signal.aborted || (error instanceof Problem && error.status < 500 && error.status !== 429)) {
+        told.state(false);
+        return;
+      }
     }
     told.state(false);
     failures += 1;
@@ -49,7 +62,8 @@ async function* parsed(body) {
     const blocks = (rest + value).split(/\r?\n\r?\n/);
     rest = blocks.pop() ?? "";
     for (const block of blocks) {
-      let id = "", data = "";
+      let id = "",
+        data = "";
       for (const line of block.split(/\r?\n/)) {
         if (line.startsWith("id:")) id = line.slice(3).trim();
         else if (line.startsWith("data:")) data += line.slice(5).trim();

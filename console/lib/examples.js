@@ -16,7 +16,13 @@ export const EXAMPLES = [
       },
       steps: [
         { id: "check", action: "assert", condition: "parameters.version != ''", message: "There is no version" },
-        { id: "ask", action: "approval", message: "Release ${{ parameters.version }}?", allow_self: true, depends_on: ["check"] },
+        {
+          id: "ask",
+          action: "approval",
+          message: "Release ${{ parameters.version }}?",
+          allow_self: true,
+          depends_on: ["check"],
+        },
         { id: "release", action: "transform", outputs: { released: "${{ parameters.version }}" }, depends_on: ["ask"] },
       ],
     },
@@ -33,7 +39,11 @@ export const EXAMPLES = [
       },
       steps: [
         {
-          id: "ask", action: "http-request", url: "${{ parameters.url }}", expect_status: "2xx", timeout: 10,
+          id: "ask",
+          action: "http-request",
+          url: "${{ parameters.url }}",
+          expect_status: "2xx",
+          timeout: 10,
           retry: { max_attempts: 3, initial_interval: 2 },
         },
         { id: "tell", action: "transform", outputs: { status: "${{ steps.ask.outputs.status }}" } },
@@ -54,7 +64,10 @@ export const EXAMPLES = [
       },
       steps: [
         {
-          id: "roll-out", action: "transform", foreach: "${{ parameters.regions }}", concurrency: 2,
+          id: "roll-out",
+          action: "transform",
+          foreach: "${{ parameters.regions }}",
+          concurrency: 2,
           outputs: { done: "${{ item }}" },
         },
       ],

@@ -4,13 +4,22 @@ const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const FULL = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
-const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
+const UNITS = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+];
 
 export function ago(/** @type {string|null} */ time) {
   if (!time) return "–";
   const seconds = (new Date(time).getTime() - Date.now()) / 1000;
-  for (const [unit, size] of UNITS) if (Math.abs(seconds) >= size) return RELATIVE.format(Math.round(seconds / size), unit);
-  return Math.abs(seconds) < 10 ? (seconds > 2 ? "in a moment" : "just now") : RELATIVE.format(Math.round(seconds), "second");
+  for (const [unit, size] of UNITS)
+    if (Math.abs(seconds) >= size) return RELATIVE.format(Math.round(seconds / size), unit);
+  return Math.abs(seconds) < 10
+    ? seconds > 2
+      ? "in a moment"
+      : "just now"
+    : RELATIVE.format(Math.round(seconds), "second");
 }
 
 export const clock = (/** @type {string} */ time) => CLOCK.format(new Date(time));
@@ -32,15 +41,34 @@ export function bytes(/** @type {number} */ size) {
 }
 
 /** Seconds from one time to another, or to now. */
-export const between = (/** @type {string|null} */ from, /** @type {string|null} */ to) => (from ? ((to ? new Date(to).getTime() : Date.now()) - new Date(from).getTime()) / 1000 : null);
+export const between = (/** @type {string|null} */ from, /** @type {string|null} */ to) =>
+  from ? ((to ? new Date(to).getTime() : Date.now()) - new Date(from).getTime()) / 1000 : null;
 
 export const ENDED = ["completed", "failed", "cancelled"];
 
 /** @type {Record<string, string>} */
 const TONES = {
-  completed: "ok", active: "ok", approved: "ok", allow: "ok", failed: "bad", rejected: "bad", deny: "bad", cancelling: "warn", waiting: "warn", retrying: "warn",
-  paused: "warn", deprecated: "warn", compensated: "warn", running: "run", draft: "run",
-  delivered: "ok", dead: "bad", blocked: "bad", failing: "bad", suspended: "warn", erasing: "bad",
+  completed: "ok",
+  active: "ok",
+  approved: "ok",
+  allow: "ok",
+  failed: "bad",
+  rejected: "bad",
+  deny: "bad",
+  cancelling: "warn",
+  waiting: "warn",
+  retrying: "warn",
+  paused: "warn",
+  deprecated: "warn",
+  compensated: "warn",
+  running: "run",
+  draft: "run",
+  delivered: "ok",
+  dead: "bad",
+  blocked: "bad",
+  failing: "bad",
+  suspended: "warn",
+  erasing: "bad",
 };
 export const tone = (/** @type {string} */ status) => TONES[status] ?? "idle";
 
@@ -49,7 +77,9 @@ export function waiting(one) {
   const until = one.until ? `, until ${full(one.until)}` : "";
   /** @type {Record<string, () => string>} */
   const words = {
-    approval: () => `an approval (${one.have} of ${one.required}${one.approvers?.roles?.length ? `, by ${one.approvers.roles.join(" or ")}` : ""})${until}`,
+    approval: () =>
+      `an approval (${one.have} of ${one.required}${one.approvers?.roles?.length
+        ? `, by ${one.approvers.roles.join(" or ")}` : ""})${until}`,
     timer: () => `a timer${until}`,
     retry: () => `its next attempt${until}`,
     poll: () => `what it began to be done${until}`,

@@ -3,19 +3,43 @@
 /** @typedef {{name: string, from: number, to: number, parent: any, firstChild: any, nextSibling: any}} Node */
 /** @typedef {{path: (string|number)[], what: "key"|"value", from: number, to: number}} Spot */
 
-/** The value of a node, as far as it can be told. @param {Node|null} node @param {(from: number, to: number) => string} read @returns {any} */
+/**
+ * The value of a node, as far as it can be told.
+ * @param {Node|null} node
+ * @param {(from: number, to: number) => string} read
+ * @returns {any}
+ */
 export function valueOf(node, read) {
   switch (node?.name) {
-    case "JsonText": return valueOf(node.firstChild, read);
-    case "Object": return Object.fromEntries(children(node, "Property").map((one) => [nameOf(one, read), valueOf(valueIn(one), read)]));
-    case "Array": return children(node).filter(isValue).map((one) => valueOf(one, read));
-    case "String": case "Number": case "True": case "False": return parsed(read(node.from, node.to));
-    case "Null": return null;
-    default: return undefined;
+    case "JsonText":
+      return valueOf(node.firstChild, read);
+    case "Object":
+      return Object.fromEntries(
+        children(node, "Property").map((one) => [nameOf(one, read), valueOf(valueIn(one), read)]),
+      );
+    case "Array":
+      return children(node)
+        .filter(isValue)
+        .map((one) => valueOf(one, read));
+    case "String":
+    case "Number":
+    case "True":
+    case "False":
+      return parsed(read(node.from, node.to));
+    case "Null":
+      return null;
+    default:
+      return undefined;
   }
 }
 
-/** Which key or value is written at a position; null: neither. @param {Node} node the innermost there @param {number} at @param {(from: number, to: number) => string} read @returns {Spot|null} */
+/**
+ * Which key or value is written at a position; null: neither.
+ * @param {Node} node the innermost there
+ * @param {number} at
+ * @param {(from: number, to: number) => string} read
+ * @returns {Spot|null}
+ */
 export function spotAt(node, at, read) {
   if (node.name === "⚠" && node.parent) return spotAt(node.parent, at, read);
   if (node.name === "PropertyName") {

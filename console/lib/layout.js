@@ -2,8 +2,11 @@
 // as words do; within a column, steps stand near what they depend on.
 
 /** In CSS pixels. */
-export const WIDTH = 164, HEIGHT = 52;
-const GAP_X = 36, GAP_Y = 18, GAP_LINE = 44;
+export const WIDTH = 164,
+  HEIGHT = 52;
+const GAP_X = 36,
+  GAP_Y = 18,
+  GAP_LINE = 44;
 /** Most steps of a column; a level with more takes several. */
 const TALLEST = 10;
 
@@ -78,27 +81,45 @@ function centre(ids, row, otherwise) {
   return rows.length ? rows.reduce((sum, one) => sum + one, 0) / rows.length : otherwise;
 }
 
-/** From the right of a step to the left of another; from line to line, from its foot to the other's head. @param {Spot} from @param {Spot} to */
+/**
+ * From the right of a step to the left of another; from line to line, from its foot to the other's head.
+ * @param {Spot} from
+ * @param {Spot} to
+ */
 function curve(from, to) {
   if (from.line !== to.line) {
-    const x1 = from.x + WIDTH / 2, y1 = from.y + HEIGHT, x2 = to.x + WIDTH / 2, y2 = to.y;
+    const x1 = from.x + WIDTH / 2,
+      y1 = from.y + HEIGHT,
+      x2 = to.x + WIDTH / 2,
+      y2 = to.y;
     const bend = Math.max(GAP_LINE / 2, (y2 - y1) / 3);
     return `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}`;
   }
-  const x1 = from.x + WIDTH, y1 = from.y + HEIGHT / 2, x2 = to.x, y2 = to.y + HEIGHT / 2;
+  const x1 = from.x + WIDTH,
+    y1 = from.y + HEIGHT / 2,
+    x2 = to.x,
+    y2 = to.y + HEIGHT / 2;
   const bend = Math.max(GAP_X / 2, (x2 - x1) / 2);
   return `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
 }
 
-/** The step that an arrow key leads to: the nearest in its direction, rather ahead than aside. @param {Map<string, Spot>} places @param {string} from @param {string} key */
+/**
+ * The step that an arrow key leads to: the nearest in its direction, rather ahead than aside.
+ * @param {Map<string, Spot>} places
+ * @param {string} from
+ * @param {string} key
+ */
 export function neighbour(places, from, key) {
   const here = places.get(from);
   if (!here) return from;
   const [dx, dy] = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[key] ?? [0, 0];
-  let best = from, least = Infinity;
+  let best = from,
+    least = Infinity;
   for (const [id, spot] of places) {
-    const x = spot.x - here.x, y = spot.y - here.y;
-    const ahead = x * dx + y * dy, aside = Math.abs(x * dy) + Math.abs(y * dx);
+    const x = spot.x - here.x,
+      y = spot.y - here.y;
+    const ahead = x * dx + y * dy,
+      aside = Math.abs(x * dy) + Math.abs(y * dx);
     if (ahead > 0 && ahead + 2 * aside < least) [best, least] = [id, ahead + 2 * aside];
   }
   return best;

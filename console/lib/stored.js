@@ -17,10 +17,13 @@ export const change = (/** @type {string} */ path, /** @type {any} */ body, tag 
 
 /** Make what there is not: putting would change one of that name, which nobody meant. */
 export async function create(/** @type {string} */ path, /** @type {any} */ body) {
-  const there = await send("GET", path).then(() => true, (error) => {
-    if (error.status === 404) return false;
-    throw error;
-  });
+  const there = await send("GET", path).then(
+    () => true,
+    (error) => {
+      if (error.status === 404) return false;
+      throw error;
+    },
+  );
   const detail = "There is one of this name already: choose another, or change that one.";
   if (there) throw new Problem({ detail }, 409);
   return ask("PUT", path, { body });

@@ -4,14 +4,20 @@
 /** @typedef {{from: string, to: string|null}} Span */
 /** @typedef {{total: number|null, running: number, completed: number, failed: number}} Items */
 /**
- * @typedef {{status: string|null, at: string, attempts: Attempt[], undoing: Attempt[], waits: Span[], items: Items|null}} StepTold
- * `at`: when its status was told
+ * @typedef {{
+ *   status: string|null, at: string, attempts: Attempt[], undoing: Attempt[], waits: Span[], items: Items|null,
+ * }} StepTold `at`: when its status was told
  */
 
 /** @type {Record<string, string>} what an event makes of its step */
 const MAKES = {
-  step_started: "running", step_completed: "completed", step_skipped: "skipped", step_retrying: "retrying",
-  step_failed: "failed", step_compensated: "compensated", approval_requested: "waiting",
+  step_started: "running",
+  step_completed: "completed",
+  step_skipped: "skipped",
+  step_retrying: "retrying",
+  step_failed: "failed",
+  step_compensated: "compensated",
+  approval_requested: "waiting",
 };
 /** @type {Record<string, string>} how an event ends its step's attempt */
 const ENDS = { step_completed: "completed", step_failed: "failed", step_retrying: "failed", step_skipped: "skipped" };
@@ -78,7 +84,8 @@ function attempted(step, event) {
     step.attempts.push({ number: event.attempt ?? 1, from: time, to: null, status: "running" });
     if (event.items != null) step.items = { total: event.items, running: 0, completed: 0, failed: 0 };
   } else if (ENDS[type]) end(step.attempts, time, ENDS[type]);
-  else if (type === "step_compensating") step.undoing.push({ number: event.attempt ?? 1, from: time, to: null, status: "running" });
+  else if (type === "step_compensating")
+    step.undoing.push({ number: event.attempt ?? 1, from: time, to: null, status: "running" });
   else if (UNDONE[type]) end(step.undoing, time, UNDONE[type]);
   else if (type === "approval_requested") step.waits.push({ from: time, to: null });
   else if (type === "approval_decided" && event.approval?.status !== "waiting") end(step.waits, time, "");
@@ -101,8 +108,10 @@ function count(step, event) {
 
 /** A step, unless it has been read since it was told of. @param {any} step @param {StepTold|undefined} told */
 function behind(step, told) {
-  if (!told?.status || told.status === step.status || told.at <= (step.finished_at ?? step.started_at ?? "")) return step;
-  const over = OVER.includes(told.status), began = told.status === "running";
+  if (!told?.status || told.status === step.status || told.at <= (step.finished_at ?? step.started_at ?? ""))
+    return step;
+  const over = OVER.includes(told.status),
+    began = told.status === "running";
   const holds = step.waiting.some((one) => one.for !== "dependency");
   if (holds && !over) return step;
   return {

@@ -4,7 +4,10 @@ import { part, post } from "../lib/api.js";
 import { full } from "../lib/format.js";
 import { Asking, Notice } from "./parts.js";
 
-/** @param {{execution: {execution_id: string, created_by: string}, step: {id: string, approval: any}, reload: () => any, me: any}} props */
+/**
+ * @param {{execution: {execution_id: string, created_by: string}, step: {id: string, approval: any}, reload: () =>
+ * any, me: any}} props
+ */
 export function Approval({ execution, step, reload, me }) {
   const { id, approval } = step;
   const { message, have, required, approvers, until, on_expiry } = approval;
@@ -32,7 +35,9 @@ function Answer({ execution, step, reload, me }) {
   };
   const asked = { text: approval.message, field: "Comment (optional)" };
   return html`<div class="actions">
-    <${Asking} ...${asked} label="Approve" kind="primary" title="Approve ${id}?" confirm="Approve it" run=${decide("approve")} done="Approved." />
-    <${Asking} ...${asked} label="Reject" kind="danger" title="Reject ${id}?" confirm="Reject it" run=${decide("reject")} done="Rejected." />
+    <${Asking} ...${asked} label="Approve" kind="primary" title="Approve ${id}?" confirm="Approve it"
+      run=${decide("approve")} done="Approved." />
+    <${Asking} ...${asked} label="Reject" kind="danger" title="Reject ${id}?" confirm="Reject it"
+      run=${decide("reject")} done="Rejected." />
   </div>`;
 }

@@ -6,7 +6,10 @@ import { Asking, Notice } from "./parts.js";
 const PAGE = 200;
 const GOING = ["", "pending", "running", "waiting", "paused"];
 
-/** @param {{query: any, reload: () => any, told: (came: any) => void}} props `query`: the filter, as the list has it; `told` is what came of it */
+/**
+ * @param {{query: any, reload: () => any, told: (came: any) => void}} props `query`: the filter, as the list has it;
+ * `told` is what came of it
+ */
 export function Bulk({ query, reload, told }) {
   const filter = Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ""));
   if (filter.dry_run) filter.dry_run = filter.dry_run === "true";
@@ -23,14 +26,22 @@ export function Bulk({ query, reload, told }) {
     } while (cursor !== null);
     await reload();
   };
-  const asked = { field: "Why (optional)", text: "It is done to all that fit the filter, also to those that are not shown." };
-  return html`${GOING.includes(query.status)
+  const asked = {
+    field: "Why (optional)",
+    text: "It is done to all that fit the filter, also to those that are not shown.",
+  };
+  return html`${
+    GOING.includes(query.status)
       ? html`<${Asking} ...${asked} label="Cancel these" kind="danger" title="Cancel all that fit and have not ended?"
           confirm="Cancel them" run=${run("cancel")} />`
-      : null}
-    ${query.status === "failed"
-      ? html`<${Asking} ...${asked} label="Retry these" title="Retry all that fit and have failed?" confirm="Retry them" run=${run("retry")} />`
-      : null}`;
+      : null
+  }
+    ${
+      query.status === "failed"
+        ? html`<${Asking} ...${asked} label="Retry these" title="Retry all that fit and have failed?"
+          confirm="Retry them" run=${run("retry")} />`
+        : null
+    }`;
 }
 
 /** What came of the last one. */

@@ -1,5 +1,5 @@
-// An editor for JSON and other texts: CodeMirror, loaded by the pages that write something. It lives in a shadow root, where its styles
-// are a sheet that it constructs: as <style> the page's Content-Security-Policy would refuse them.
+// An editor for JSON and other texts: CodeMirror, loaded by the pages that write something. It lives in a shadow root,
+// where its styles are a sheet that it constructs: as <style> the page's Content-Security-Policy would refuse them.
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { keysAt, names, valuesAt } from "../lib/completing.js";
 import { spotAt, valueOf } from "../lib/jsontree.js";
@@ -19,7 +19,13 @@ const KEYS = "Tab indents; Escape and then Tab leaves. F8 goes to the next findi
  * }} props
  */
 export function Code({
-  text, change, findings, known = null, handle, label = "Definition, as JSON", language = "json",
+  text,
+  change,
+  findings,
+  known = null,
+  handle,
+  label = "Definition, as JSON",
+  language = "json",
 }) {
   const place = useRef(/** @type {any} */ (null));
   const editor = useRef(/** @type {any} */ (null));
@@ -44,7 +50,12 @@ export function Code({
     ${error ? html`<${Notice} title="The editor could not be loaded"><p>Reload the page.</p><//>` : null}`;
 }
 
-/** @param {any} mirror @param {HTMLElement} place @param {{current: any}} latest @param {{label: string, language: string}} about */
+/**
+ * @param {any} mirror
+ * @param {HTMLElement} place
+ * @param {{current: any}} latest
+ * @param {{label: string, language: string}} about
+ */
 function open(mirror, place, latest, about) {
   const { EditorState, EditorView, setDiagnostics } = mirror;
   const root = place.shadowRoot ?? place.attachShadow({ mode: "open" });
@@ -91,14 +102,22 @@ function extensions(mirror, known, { label, language }) {
     mirror.closeBrackets(),
     mirror.highlightSelectionMatches(),
     mirror.search({ top: true }),
-    ...(language === "json" ? [
-      mirror.json(),
-      mirror.syntaxHighlighting(colours(mirror)),
-      autocompletion({ override: [(context) => complete(mirror, context, known())], icons: false }),
-    ] : []),
+    ...(language === "json"
+      ? [
+          mirror.json(),
+          mirror.syntaxHighlighting(colours(mirror)),
+          autocompletion({ override: [(context) => complete(mirror, context, known())], icons: false }),
+        ]
+      : []),
     keymap.of([
-      ...mirror.closeBracketsKeymap, ...mirror.completionKeymap, ...mirror.lintKeymap, ...mirror.searchKeymap,
-      ...mirror.foldKeymap, ...mirror.historyKeymap, ...mirror.defaultKeymap, mirror.indentWithTab,
+      ...mirror.closeBracketsKeymap,
+      ...mirror.completionKeymap,
+      ...mirror.lintKeymap,
+      ...mirror.searchKeymap,
+      ...mirror.foldKeymap,
+      ...mirror.historyKeymap,
+      ...mirror.defaultKeymap,
+      mirror.indentWithTab,
     ]),
     EditorState.tabSize.of(2),
     EditorView.contentAttributes.of({ "aria-label": `${label}. ${KEYS}`, spellcheck: "false", tabindex: "0" }),
@@ -117,7 +136,9 @@ function typedOver(event, view) {
   const text = event.data;
   if (event.inputType !== "insertText" || !text || empty || event.isComposing) return false;
   const insert = () => view.state.update(view.state.replaceSelection(text), { userEvent: "input.type" });
-  const taken = view.state.facet(view.constructor.inputHandler).some((handler) => handler(view, from, to, text, insert));
+  const taken = view.state
+    .facet(view.constructor.inputHandler)
+    .some((handler) => handler(view, from, to, text, insert));
   if (!taken) view.dispatch(insert());
   event.preventDefault();
   return true;
@@ -150,9 +171,14 @@ function complete(mirror, context, known) {
   return { from: spot.from, options };
 }
 
-/** The name that is being written in an expression; null: this is none. @param {string} text @param {(string|number)[]} path */
+/**
+ * The name that is being written in an expression; null: this is none.
+ * @param {string} text
+ * @param {(string|number)[]} path
+ */
 function nameBefore(text, path) {
-  const inside = text.lastIndexOf("${{") > text.lastIndexOf("}}") || ["when", "condition"].includes(String(path.at(-1)));
+  const inside =
+    text.lastIndexOf("${{") > text.lastIndexOf("}}") || ["when", "condition"].includes(String(path.at(-1)));
   const name = /[\w.-]*$/.exec(text)?.[0] ?? "";
   return inside && (name || text.endsWith("{{ ") || text.endsWith("{{")) ? name : null;
 }
@@ -160,16 +186,17 @@ function nameBefore(text, path) {
 const EMPTY = { text: '""', object: "{}", array: "[]", other: "" };
 
 /** Write a key with what its value begins as, leave the caret in that, and offer what fits there. */
-const putKey = (/** @type {any} */ mirror) => (/** @type {any} */ view, /** @type {any} */ choice, /** @type {any} */ spot) => {
-  const behind = view.state.sliceDoc(spot.to, spot.to + 200);
-  const key = JSON.stringify(choice.label);
-  const valued = /^\s*:/.test(behind);
-  const empty = EMPTY[choice.kind ?? "other"];
-  const insert = valued ? key : `${key}: ${empty}${/^\s*"/.test(behind) ? "," : ""}`;
-  const caret = spot.from + key.length + (valued ? 0 : 2 + Math.floor(empty.length / 2));
-  view.dispatch({ changes: { from: spot.from, to: spot.to, insert }, selection: { anchor: caret } });
-  mirror.startCompletion(view);
-};
+const putKey =
+  (/** @type {any} */ mirror) => (/** @type {any} */ view, /** @type {any} */ choice, /** @type {any} */ spot) => {
+    const behind = view.state.sliceDoc(spot.to, spot.to + 200);
+    const key = JSON.stringify(choice.label);
+    const valued = /^\s*:/.test(behind);
+    const empty = EMPTY[choice.kind ?? "other"];
+    const insert = valued ? key : `${key}: ${empty}${/^\s*"/.test(behind) ? "," : ""}`;
+    const caret = spot.from + key.length + (valued ? 0 : 2 + Math.floor(empty.length / 2));
+    view.dispatch({ changes: { from: spot.from, to: spot.to, insert }, selection: { anchor: caret } });
+    mirror.startCompletion(view);
+  };
 
 function putValue(view, choice, spot) {
   const caret = spot.from + choice.label.length;
@@ -187,7 +214,12 @@ function colours({ HighlightStyle, tags }) {
 }
 
 const PANEL = { background: "var(--sunken)", color: "var(--text)" };
-const POPUP = { ...PANEL, background: "var(--surface)", border: "1px solid var(--line-strong)", borderRadius: "var(--radius-small)" };
+const POPUP = {
+  ...PANEL,
+  background: "var(--surface)",
+  border: "1px solid var(--line-strong)",
+  borderRadius: "var(--radius-small)",
+};
 const CHOSEN = { background: "var(--accent)", color: "var(--on-accent)" };
 
 /** The editor in the console's tokens; light and dark are in them. */

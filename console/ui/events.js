@@ -18,8 +18,10 @@ export function Events({ events, count }) {
   const shown = all ? events : events.slice(-NEWEST);
   const before = events.length - shown.length;
   // Not live for screen readers: there may be hundreds a minute. The page tells how it stands in a sentence.
-  return html`<div class="events" ref=${list} role="log" aria-live="off" aria-label="Events" tabindex="0" onScroll=${scrolled}>
-    ${before ? html`<button type="button" class="button quiet small" onClick=${() => setAll(true)}>Show ${before} before</button>` : null}
+  return html`<div class="events" ref=${list} role="log" aria-live="off" aria-label="Events" tabindex="0"
+    onScroll=${scrolled}>
+    ${before ? html`<button type="button" class="button quiet small"
+      onClick=${() => setAll(true)}>Show ${before} before</button>` : null}
     <ol>${shown.map((event) => html`<${Event} key=${event.cursor} event=${event} />`)}</ol>
   </div>`;
 }

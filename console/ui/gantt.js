@@ -20,8 +20,10 @@ export function Gantt({ execution, told, choose }) {
   };
   return html`<div class="gantt-frame">
     <${Axis} seconds=${(end - start) / 1000} />
-    <ol class="gantt">${begun.map((step) => html`<${Row} key=${step.id} step=${step} told=${told.steps.get(step.id)}
-      share=${share} choose=${choose} />`)}</ol>
+    <ol class="gantt">${begun.map(
+      (step) => html`<${Row} key=${step.id} step=${step} told=${told.steps.get(step.id)}
+      share=${share} choose=${choose} />`,
+    )}</ol>
   </div>`;
 }
 
@@ -34,7 +36,8 @@ function Axis({ seconds }) {
   </span></div>`;
 }
 
-const marked = (/** @type {number} */ seconds) => (seconds >= 1 && seconds < 60 ? `${seconds} s` : seconds ? duration(seconds) : "0");
+const marked = (/** @type {number} */ seconds) =>
+  seconds >= 1 && seconds < 60 ? `${seconds} s` : seconds ? duration(seconds) : "0";
 
 function Row({ step, told, share, choose }) {
   const took = duration(between(step.started_at, step.finished_at));
@@ -44,21 +47,34 @@ function Row({ step, told, share, choose }) {
       ${step.id}<span class="hidden-label">, ${step.status}${attempts}</span>
     </button>
     <span class="track">${spansOf(step, told).map(({ from, to, kind, ink }) => {
-      const left = share(from), width = Math.max(0.4, share(to) - left);
-      return html`<span class="span ${kind}" data-tone=${ink} style=${{ left: `${left}%`, width: `${width}%` }}></span>`;
+      const left = share(from),
+        width = Math.max(0.4, share(to) - left);
+      const style = { left: `${left}%`, width: `${width}%` };
+      return html`<span class="span ${kind}" data-tone=${ink} style=${style}></span>`;
     })}</span>
     <span class="time">${took}</span>
   </li>`;
 }
 
-/** What is drawn of a step: all of its time thinly, and upon that each attempt, each waiting, what undid it. @param {any} step @param {any} told */
+/**
+ * What is drawn of a step: all of its time thinly, and upon that each attempt, each waiting, what undid it.
+ * @param {any} step
+ * @param {any} told
+ */
 function spansOf(step, told) {
   const whole = { from: step.started_at, to: step.finished_at, kind: "whole", ink: undefined };
-  const attempts = told?.attempts.length ? told.attempts : [{ from: step.started_at, to: step.finished_at, status: step.status }];
+  const attempts = told?.attempts.length
+    ? told.attempts
+    : [{ from: step.started_at, to: step.finished_at, status: step.status }];
   return [
     { ...whole, from: attempts[0].from },
     ...attempts.map((one) => ({ from: one.from, to: one.to ?? step.finished_at, kind: "", ink: tone(one.status) })),
-    ...(told?.waits ?? []).map((one) => ({ from: one.from, to: one.to ?? step.finished_at, kind: "waits", ink: "warn" })),
+    ...(told?.waits ?? []).map((one) => ({
+      from: one.from,
+      to: one.to ?? step.finished_at,
+      kind: "waits",
+      ink: "warn",
+    })),
     ...(told?.undoing ?? []).map((one) => ({ ...one, kind: "undoing", ink: "warn" })),
   ];
 }

@@ -4,7 +4,11 @@ import { columnsIn, HEIGHT, layout, neighbour, WIDTH } from "../lib/layout.js";
 import { tone } from "../lib/format.js";
 import { Icon, useWidth } from "./parts.js";
 
-const PADDING = 16, TALLEST = 560, SMALLEST = 0.15, READABLE = 0.7, STEP = 1.25;
+const PADDING = 16,
+  TALLEST = 560,
+  SMALLEST = 0.15,
+  READABLE = 0.7,
+  STEP = 1.25;
 
 /**
  * @typedef {{
@@ -41,14 +45,17 @@ function Zoom({ scale, fit, set }) {
     <button type="button" class="button quiet" onClick=${by(1 / STEP)} aria-label="Smaller">−</button>
     <span class="small muted">${Math.round(scale * 100)} %</span>
     <button type="button" class="button quiet" onClick=${by(STEP)} aria-label="Larger">+</button>
-    <button type="button" class="button quiet" aria-pressed=${scale === fit} onClick=${() => set(fit)}>All of it</button>
+    <button type="button" class="button quiet" aria-pressed=${scale === fit}
+      onClick=${() => set(fit)}>All of it</button>
   </div>`;
 }
 
 function Edges({ drawn, status }) {
   return html`<svg class="edges" width=${drawn.width} height=${drawn.height} aria-hidden="true">
-    ${drawn.edges.map((edge) => html`<path d=${edge.path} data-tone=${status(edge.from) === "completed" ? "ok" : ""}
-      class=${status(edge.to) === "pending" ? "next" : ""} />`)}
+    ${drawn.edges.map(
+      (edge) => html`<path d=${edge.path} data-tone=${status(edge.from) === "completed" ? "ok" : ""}
+      class=${status(edge.to) === "pending" ? "next" : ""} />`,
+    )}
   </svg>`;
 }
 
@@ -77,8 +84,11 @@ function Nodes({ nodes, places, chosen, choose, status, sub }) {
 
 function Node({ node, at, status, sub, chosen, entry, choose, visit }) {
   const place = { left: `${at.x}px`, top: `${at.y}px`, width: `${WIDTH}px`, height: `${HEIGHT}px` };
-  return html`<li><button type="button" class="node" style=${place} data-step=${node.id} data-tone=${status ? tone(status) : undefined}
-    tabindex=${entry ? 0 : -1} aria-pressed=${chosen} title=${node.id} onFocus=${() => visit(node.id)} onClick=${() => choose(node.id)}>
+  return html`<li>
+    <button type="button" class="node" style=${place} data-step=${node.id}
+      data-tone=${status ? tone(status) : undefined}
+    tabindex=${entry ? 0 : -1} aria-pressed=${chosen} title=${node.id} onFocus=${() => visit(node.id)}
+      onClick=${() => choose(node.id)}>
     <${Icon} status=${status ?? "pending"} />
     <span class="title">${node.id}</span>
     <span class="sub">${node.action}${sub ? ` · ${sub}` : ""}</span>

@@ -4,21 +4,37 @@ import { ago, full, tone } from "../lib/format.js";
 
 /** @type {Record<string, string>} */
 const SHAPES = {
-  ok: "M3 8.5l3.2 3.2L13 5", bad: "M4 4l8 8M12 4l-8 8", warn: "M8 4v4.5M8 11.8v.2", run: "M8 2a6 6 0 1 1-6 6", idle: "M4 8h8",
+  ok: "M3 8.5l3.2 3.2L13 5",
+  bad: "M4 4l8 8M12 4l-8 8",
+  warn: "M8 4v4.5M8 11.8v.2",
+  run: "M8 2a6 6 0 1 1-6 6",
+  idle: "M4 8h8",
 };
 /** @type {Record<string, string>} */
-const OTHERS = { waiting: "M5.5 4v8M10.5 4v8", paused: "M5.5 4v8M10.5 4v8", pending: "M8 7.9v.2M4 7.9v.2M12 7.9v.2", skipped: "M3 4l5 4-5 4M8 4l5 4-5 4" };
+const OTHERS = {
+  waiting: "M5.5 4v8M10.5 4v8",
+  paused: "M5.5 4v8M10.5 4v8",
+  pending: "M8 7.9v.2M4 7.9v.2M12 7.9v.2",
+  skipped: "M3 4l5 4-5 4M8 4l5 4-5 4",
+};
 
 /** A state's sign: never colour alone. */
 export function Icon({ status }) {
-  return html`<svg viewBox="0 0 16 16" aria-hidden="true" class=${status === "running" ? "turning" : ""}><path d=${OTHERS[status] ?? SHAPES[tone(status)]} fill="none" stroke="currentColor" stroke-width="2.2" stroke-linecap="round" stroke-linejoin="round" /></svg>`;
+  const path = OTHERS[status] ?? SHAPES[tone(status)];
+  return html`<svg viewBox="0 0 16 16" aria-hidden="true" class=${status === "running" ? "turning" : ""}>
+    <path d=${path} fill="none" stroke="currentColor" stroke-width="2.2" stroke-linecap="round"
+      stroke-linejoin="round" />
+  </svg>`;
 }
 
-export const Status = ({ status }) => html`<span class="status" data-tone=${tone(status)}><${Icon} status=${status} />${status}</span>`;
+export const Status = ({ status }) =>
+  html`<span class="status" data-tone=${tone(status)}><${Icon} status=${status} />${status}</span>`;
 
-export const Time = ({ at }) => (at ? html`<time datetime=${at} title=${full(at)}>${ago(at)}</time>` : html`<span>–</span>`);
+export const Time = ({ at }) =>
+  at ? html`<time datetime=${at} title=${full(at)}>${ago(at)}</time>` : html`<span>–</span>`;
 
-export const Json = ({ value, label }) => html`<pre class="json" tabindex="0" role="region" aria-label=${label}>${JSON.stringify(value, null, 2)}</pre>`;
+export const Json = ({ value, label }) =>
+  html`<pre class="json" tabindex="0" role="region" aria-label=${label}>${JSON.stringify(value, null, 2)}</pre>`;
 
 export const Empty = ({ children }) => html`<div class="empty">${children}</div>`;
 
@@ -31,7 +47,9 @@ export function Failure({ error, title = "That did not work" }) {
   if (!error) return null;
   return html`<${Notice} title=${title}>
     <p>${error.message}</p>
-    ${error.errors?.length ? html`<ul>${error.errors.map((one) => html`<li><code>${one.pointer}</code> ${one.message}</li>`)}</ul>` : null}
+    ${error.errors?.length
+      ? html`<ul>${error.errors.map((one) => html`<li><code>${one.pointer}</code> ${one.message}</li>`)}</ul>`
+      : null}
     ${error.requestId ? html`<p class="small muted">Request ${error.requestId}</p>` : null}
   <//>`;
 }
@@ -47,17 +65,30 @@ const slug = (/** @type {string} */ title) => `card-${title.toLowerCase().replac
 /** @param {{label: string, columns: {title: string, cell: (row: any) => any}[], rows: any[], empty: any}} props */
 export function Table({ label, columns, rows, empty }) {
   if (!rows.length) return html`<${Empty}>${empty}<//>`;
-  return html`<table class="table"><caption class="hidden-label">${label}</caption>
+  const cells = (/** @type {any} */ row) =>
+    columns.map((column) => html`<td data-label=${column.title}>${column.cell(row)}</td>`);
+  return html`<table class="table">
+    <caption class="hidden-label">${label}</caption>
     <thead><tr>${columns.map((column) => html`<th scope="col">${column.title}</th>`)}</tr></thead>
-    <tbody>${rows.map((row) => html`<tr>${columns.map((column) => html`<td data-label=${column.title}>${column.cell(row)}</td>`)}</tr>`)}</tbody>
+    <tbody>${rows.map((row) => html`<tr>${cells(row)}</tr>`)}</tbody>
   </table>`;
 }
 
 export function Field({ label, hint, wrong, id, children }) {
-  return html`<div class="field"><label for=${id}>${label}</label>${children}${hint ? html`<span class="hint" id="${id}-hint">${hint}</span>` : null}${wrong ? html`<span class="wrong" id="${id}-wrong">${wrong}</span>` : null}</div>`;
+  return html`<div class="field">
+    <label for=${id}>${label}</label>
+    ${children}
+    ${hint ? html`<span class="hint" id="${id}-hint">${hint}</span>` : null}
+    ${wrong ? html`<span class="wrong" id="${id}-wrong">${wrong}</span>` : null}
+  </div>`;
 }
 
-/** One of several. @param {{id: string, label: string, value: string, of: [string, string][], change: (value: string) => void, any?: string|null}} props `any`: what none is called; null: one is always chosen */
+/**
+ * One of several: values with what they are called.
+ * @param {{
+ *   id: string, label: string, value: string, of: string[][], change: (value: string) => void, any?: string|null,
+ * }} props `any`: what none is called; null: one is always chosen
+ */
 export function Choice({ id, label, value, of, change, any = "Any" }) {
   return html`<${Field} id=${id} label=${label}>
     <select id=${id} class="input" value=${value} onChange=${(event) => change(event.target.value)}>
@@ -73,9 +104,19 @@ export function Action({ label, kind = "", run, done = "", disabled = false, abo
   const { tell } = useToasts();
   const press = async () => {
     setBusy(true);
-    try { await run(); if (done) tell("ok", done); } catch (error) { tell("bad", error.message); } finally { setBusy(false); }
+    try {
+      await run();
+      if (done) tell("ok", done);
+    } catch (error) {
+      tell("bad", error.message);
+    } finally {
+      setBusy(false);
+    }
   };
-  return html`<button type="button" class="button ${kind}" disabled=${busy || disabled} aria-busy=${busy} onClick=${press}>${busy ? `${label}…` : label}${about ? html`<span class="hidden-label"> ${about}</span>` : null}</button>`;
+  const off = busy || disabled;
+  return html`<button type="button" class="button ${kind}" disabled=${off} aria-busy=${busy} onClick=${press}>
+    ${busy ? `${label}…` : label}${about ? html`<span class="hidden-label"> ${about}</span>` : null}
+  </button>`;
 }
 
 /** A question before something is done, with room for words. The dialog is the browser's own: it keeps the focus. */
@@ -85,22 +126,49 @@ export function Asking({ label, kind = "", title, text, field, confirm, run, don
   const [words, setWords] = useState("");
   const [error, setError] = useState(null);
   const { tell } = useToasts();
-  useEffect(() => { if (open) dialog.current.showModal(); }, [open]);
+  useEffect(() => {
+    if (open) dialog.current.showModal();
+  }, [open]);
   const submit = async (event) => {
     event.preventDefault();
-    try { await run(words.trim()); dialog.current.close(); setWords(""); setError(null); if (done) tell("ok", done); } catch (problem) { setError(problem); }
+    try {
+      await run(words.trim());
+      dialog.current.close();
+      setWords("");
+      setError(null);
+      if (done) tell("ok", done);
+    } catch (problem) {
+      setError(problem);
+    }
   };
   const id = `ask-${label.toLowerCase().replace(/[^a-z]+/g, "-")}`;
-  return html`<button type="button" class="button ${kind}" onClick=${() => setOpen(true)}>${label}</button>
-    ${open ? html`<dialog ref=${dialog} onClose=${() => setOpen(false)} aria-labelledby="${id}-title"><form onSubmit=${submit}>
-      <h2 id="${id}-title">${title}</h2>${text ? html`<p class="muted">${text}</p>` : null}
-      ${field ? html`<${Field} id=${id} label=${field}><textarea id=${id} class="input" rows="3" maxlength="500" value=${words} onInput=${(event) => setWords(event.target.value)} /><//>` : null}
+  const button = html`<button type="button" class="button ${kind}" onClick=${() => setOpen(true)}>${label}</button>`;
+  if (!open) return button;
+  return html`${button}
+    <dialog ref=${dialog} onClose=${() => setOpen(false)} aria-labelledby="${id}-title"><form onSubmit=${submit}>
+      <h2 id="${id}-title">${title}</h2>
+      ${text ? html`<p class="muted">${text}</p>` : null}
+      ${field ? html`<${Words} id=${id} label=${field} value=${words} change=${setWords} />` : null}
       <${Failure} error=${error} />
-      <div class="actions"><button type="button" class="button quiet" onClick=${() => dialog.current.close()}>Not now</button><button class="button ${kind || "primary"}">${confirm}</button></div>
-    </form></dialog>` : null}`;
+      <div class="actions">
+        <button type="button" class="button quiet" onClick=${() => dialog.current.close()}>Not now</button>
+        <button class="button ${kind || "primary"}">${confirm}</button>
+      </div>
+    </form></dialog>`;
 }
 
-/** Something that is asked for, and asked for again by `reload`. @param {() => Promise<any>} load @param {any[]} given */
+function Words({ id, label, value, change }) {
+  const typed = (event) => change(event.target.value);
+  return html`<${Field} id=${id} label=${label}>
+    <textarea id=${id} class="input" rows="3" maxlength="500" value=${value} onInput=${typed} />
+  <//>`;
+}
+
+/**
+ * Something that is asked for, and asked for again by `reload`.
+ * @param {() => Promise<any>} load
+ * @param {any[]} given
+ */
 export function useLoaded(load, given) {
   const [state, set] = useState({ value: /** @type {any} */ (null), error: /** @type {any} */ (null), loading: true });
   const turn = useRef(0);
@@ -113,17 +181,33 @@ export function useLoaded(load, given) {
       if (mine === turn.current) set((was) => ({ value: was.value, error, loading: false }));
     }
   }, given);
-  useEffect(() => { set((was) => ({ ...was, loading: true })); reload(); return () => { turn.current += 1; }; }, [reload]);
+  useEffect(() => {
+    set((was) => ({ ...was, loading: true }));
+    reload();
+    return () => {
+      turn.current += 1;
+    };
+  }, [reload]);
   return { ...state, reload };
 }
 
-/** Pages of a list, one after the other. @param {(cursor: string|null) => Promise<{items: any[], next_cursor: string|null}>} load @param {any[]} given */
+/**
+ * Pages of a list, one after the other.
+ * @param {(cursor: string|null) => Promise<{items: any[], next_cursor: string|null}>} load
+ * @param {any[]} given
+ */
 export function usePages(load, given) {
   const [more, setMore] = useState(/** @type {{items: any[], next: string|null}|null} */ (null));
-  const first = useLoaded(async () => { setMore(null); return load(null); }, given);
+  const first = useLoaded(async () => {
+    setMore(null);
+    return load(null);
+  }, given);
   const next = more ? more.next : first.value?.next_cursor;
   const items = [...(first.value?.items ?? []), ...(more?.items ?? [])];
-  const loadMore = async () => { const page = await load(next); setMore({ items: [...(more?.items ?? []), ...page.items], next: page.next_cursor }); };
+  const loadMore = async () => {
+    const page = await load(next);
+    setMore({ items: [...(more?.items ?? []), ...page.items], next: page.next_cursor });
+  };
   return { ...first, items, next, loadMore };
 }
 
@@ -136,7 +220,10 @@ export function Loaded({ of, children }) {
 /** A value once it has stayed as it is for a while: what is typed is not asked for with every key. */
 export function useSettled(value, milliseconds = 250) {
   const [settled, set] = useState(value);
-  useEffect(() => { const timer = setTimeout(() => set(value), milliseconds); return () => clearTimeout(timer); }, [value]);
+  useEffect(() => {
+    const timer = setTimeout(() => set(value), milliseconds);
+    return () => clearTimeout(timer);
+  }, [value]);
   return settled;
 }
 
@@ -175,5 +262,9 @@ export function Toasts() {
     set((was) => [...was.slice(-2), { id, kind, text }]);
     setTimeout(() => set((was) => was.filter((one) => one.id !== id)), kind === "bad" ? 12_000 : 5_000);
   };
-  return html`<div class="toasts" role="status" aria-live="polite">${shown.map((one) => html`<div key=${one.id} class="notice" data-tone=${one.kind}><strong>${one.kind === "bad" ? "That did not work" : "Done"}</strong><p>${one.text}</p></div>`)}</div>`;
+  return html`<div class="toasts" role="status" aria-live="polite">
+    ${shown.map((one) => html`<div key=${one.id} class="notice" data-tone=${one.kind}>
+      <strong>${one.kind === "bad" ? "That did not work" : "Done"}</strong><p>${one.text}</p>
+    </div>`)}
+  </div>`;
 }

@@ -1,7 +1,8 @@
 // A plot by uPlot, in the tokens' colours, with the same numbers as a table for who cannot see it.
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 
-const HEIGHT = 210, DAY = 86_400;
+const HEIGHT = 210,
+  DAY = 86_400;
 const DATE = new Intl.DateTimeFormat("en", { month: "short", day: "numeric", timeZone: "UTC" });
 const GAPS_X = [1, 2, 7, 14, 31].map((days) => days * DAY);
 
@@ -38,7 +39,8 @@ export function Plot(props) {
   const about = `${title}: ${series.map((one) => one.label).join(", ")}; the numbers are in the table below`;
   return html`<figure class="plot">
     <figcaption class="actions">
-      ${series.map((one) => html`<span class="key"><i style=${{ background: `var(${one.tone})` }}></i>${one.label}</span>`)}
+      ${series.map((one) =>
+        html`<span class="key"><i style=${{ background: `var(${one.tone})` }}></i>${one.label}</span>`)}
     </figcaption>
     <div ref=${place} class="drawing" role="img" aria-label=${about}></div>
     <${Numbers} ...${props} />
@@ -47,19 +49,32 @@ export function Plot(props) {
 
 function Numbers({ title, kind, times, series, format = String }) {
   const when = (/** @type {number} */ time) =>
-    new Date(time * 1000).toISOString().slice(0, kind === "points" ? 16 : 10).replace("T", " ");
+    new Date(time * 1000)
+      .toISOString()
+      .slice(0, kind === "points" ? 16 : 10)
+      .replace("T", " ");
   const cell = (/** @type {number|null} */ value) => html`<td>${value === null ? "–" : format(value)}</td>`;
   const [open, setOpen] = useState(false);
   return html`<details onToggle=${(event) => setOpen(event.target.open)}>
     <summary>As a table</summary>
-    ${open ? html`<div class="numbers" tabindex="0" role="region" aria-label="${title} in numbers"><table class="plain">
-      <thead><tr><th scope="col">When (UTC)</th>${series.map((one) => html`<th scope="col">${one.label}</th>`)}</tr></thead>
-      <tbody>${times.map((time, at) => html`<tr><th scope="row">${when(time)}</th>${series.map((one) => cell(one.values[at]))}</tr>`)}</tbody>
-    </table></div>` : null}
+    ${
+      open
+        ? html`<div class="numbers" tabindex="0" role="region" aria-label="${title} in numbers"><table class="plain">
+      <thead><tr><th scope="col">When (UTC)</th>${series.map((one) => html`<th scope="col">${one.label}</th>`)}</tr>
+        </thead>
+      <tbody>${times.map((time, at) =>
+        html`<tr><th scope="row">${when(time)}</th>${series.map((one) => cell(one.values[at]))}</tr>`)}</tbody>
+    </table></div>`
+        : null
+    }
   </details>`;
 }
 
-/** What uPlot draws, the last first: bars stand upon those before them. @param {Props["kind"]} kind @param {Series[]} series */
+/**
+ * What uPlot draws, the last first: bars stand upon those before them.
+ * @param {Props["kind"]} kind
+ * @param {Series[]} series
+ */
 function drawn(kind, series) {
   if (kind !== "bars") return series.map((one) => one.values);
   const upon = (/** @type {number} */ last, /** @type {number} */ at) =>
@@ -78,20 +93,35 @@ function options(UPlot, { kind, from, until, series, format = String, most }, pl
     ticks.map((tick) => (whole && !Number.isInteger(tick) ? "" : format(tick)));
   const shown = kind === "bars" ? [...series].reverse() : series;
   return {
-    width: place.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { drag: { x: false, y: false } },
+    width: place.clientWidth,
+    height: HEIGHT,
+    legend: { show: false },
+    cursor: { drag: { x: false, y: false } },
     padding: [8, 12, 0, 0],
     scales: {
       x: { range: () => [from, until] },
       y: { range: (_, low, high) => [0, most ?? (whole ? Math.max(4, high * 1.1) : high * 1.15 || 1)] },
     },
-    axes: [{ ...axis, space: 64, incrs: GAPS_X, values: dates }, { ...axis, size: 72, values }],
-    series: [{}, ...shown.map((one) => ({ label: one.label, stroke: ink(one.tone), width: 2, ...look(UPlot, kind, ink(one.tone)) }))],
+    axes: [
+      { ...axis, space: 64, incrs: GAPS_X, values: dates },
+      { ...axis, size: 72, values },
+    ],
+    series: [
+      {},
+      ...shown.map((one) => ({
+        label: one.label,
+        stroke: ink(one.tone),
+        width: 2,
+        ...look(UPlot, kind, ink(one.tone)),
+      })),
+    ],
   };
 }
 
 /** @param {any} UPlot @param {Props["kind"]} kind @param {string} ink */
 function look(UPlot, kind, ink) {
-  if (kind === "bars") return { fill: ink, width: 0, paths: UPlot.paths.bars({ size: [0.7, 36] }), points: { show: false } };
+  if (kind === "bars")
+    return { fill: ink, width: 0, paths: UPlot.paths.bars({ size: [0.7, 36] }), points: { show: false } };
   const points = { show: true, size: kind === "points" ? 6 : 5, fill: ink };
   return kind === "points" ? { paths: () => null, points } : { points };
 }

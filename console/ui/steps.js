@@ -15,10 +15,14 @@ export function Steps({ execution, plan, chosen, choose }) {
   const [listed, setListed] = useState(execution.steps.length > MANY);
   const button = (/** @type {string} */ label, /** @type {boolean} */ list) => html`<button type="button"
     class="button small" aria-pressed=${listed === list} onClick=${() => setListed(list)}>${label}</button>`;
-  return html`<div class="switch" role="group" aria-label="How steps are shown">${button("Graph", false)}${button("List", true)}</div>
-    ${listed
-      ? html`<${List} steps=${execution.steps} chosen=${chosen} choose=${choose} />`
-      : html`<${Drawn} execution=${execution} plan=${plan} chosen=${chosen} choose=${choose} />`}`;
+  return html`<div class="switch" role="group" aria-label="How steps are shown">
+      ${button("Graph", false)}${button("List", true)}
+    </div>
+    ${
+      listed
+        ? html`<${List} steps=${execution.steps} chosen=${chosen} choose=${choose} />`
+        : html`<${Drawn} execution=${execution} plan=${plan} chosen=${chosen} choose=${choose} />`
+    }`;
 }
 
 function Drawn({ execution, plan, chosen, choose }) {
@@ -32,7 +36,11 @@ function Drawn({ execution, plan, chosen, choose }) {
     status=${(id) => byId.get(id)?.status} sub=${sub} />`;
 }
 
-/** The graph is the plan's, if it has the steps of the execution; else they stand one behind the other. @param {any[]} steps @param {any} plan */
+/**
+ * The graph is the plan's, if it has the steps of the execution; else they stand one behind the other.
+ * @param {any[]} steps
+ * @param {any} plan
+ */
 function shapeOf(steps, plan) {
   const ids = new Set(steps.map((step) => step.id));
   const nodes = plan?.graph.nodes.filter((node) => ids.has(node.id)) ?? [];
@@ -45,7 +53,8 @@ function List({ steps, chosen, choose }) {
   const [words, setWords] = useState("");
   const [status, setStatus] = useState("");
   const statuses = [...new Set(steps.map((step) => step.status))];
-  const fits = (/** @type {any} */ step) => `${step.id} ${step.action}`.includes(words.trim()) && (!status || step.status === status);
+  const fits = (/** @type {any} */ step) =>
+    `${step.id} ${step.action}`.includes(words.trim()) && (!status || step.status === status);
   const columns = [
     {
       title: "Step",
@@ -59,7 +68,8 @@ function List({ steps, chosen, choose }) {
   ];
   return html`<div class="filters body">
       <${Field} id="step-words" label="Find a step">
-        <input id="step-words" type="search" class="input" value=${words} onInput=${(event) => setWords(event.target.value)} />
+        <input id="step-words" type="search" class="input" value=${words}
+          onInput=${(event) => setWords(event.target.value)} />
       <//>
       <${Field} id="step-status" label="Status of steps">
         <select id="step-status" class="input" value=${status} onChange=${(event) => setStatus(event.target.value)}>
@@ -68,5 +78,7 @@ function List({ steps, chosen, choose }) {
         </select>
       <//>
     </div>
-    <div class="tall"><${Table} label="Steps" columns=${columns} rows=${steps.filter(fits)} empty=${html`<p>No step fits.</p>`} /></div>`;
+    <div class="tall">
+      <${Table} label="Steps" columns=${columns} rows=${steps.filter(fits)} empty=${html`<p>No step fits.</p>`} />
+        </div>`;
 }

@@ -7,7 +7,9 @@ import { Action, Json } from "./parts.js";
 /** Most characters that are put into the page; the file has all. */
 const SHOWN = 200_000;
 
-/** @param {{label: string, value: any}} props `value` may be a reference: `$ref`, `size` and `preview` (docs/data.md) */
+/**
+ * @param {{label: string, value: any}} props `value` may be a reference: `$ref`, `size` and `preview` (docs/data.md)
+ */
 export function Value({ label, value }) {
   if (!value?.$ref) return html`<${Json} label=${label} value=${value} />`;
   return html`<${Large} key=${value.$ref} label=${label} reference=${value} />`;
@@ -19,11 +21,13 @@ function Large({ label, reference }) {
   const cut = whole !== null && whole.length > SHOWN;
   const shown = whole === null ? JSON.stringify(reference.preview, null, 2) : whole.slice(0, SHOWN);
   return html`<div class="stack tight">
-    <p class="small muted">${bytes(reference.size)}${whole === null ? ", of which this is the beginning" : ""}${cut ? "; the file has all" : ""}.</p>
+    <p class="small muted">${bytes(reference.size)}${whole === null ? ", of which this is the beginning" : ""}
+      ${cut ? "; the file has all" : ""}.</p>
     <pre class="json" tabindex="0" role="region" aria-label=${label}>${shown}</pre>
     <div class="actions">
       ${whole === null ? html`<${Action} label="Show all of it" run=${async () => setWhole(await load())} />` : null}
-      <${Action} label="Download" kind="quiet" run=${async () => save(await load(), `${label.replace(/\W+/g, "-").toLowerCase()}.json`)} />
+      <${Action} label="Download" kind="quiet"
+        run=${async () => save(await load(), `${label.replace(/\W+/g, "-").toLowerCase()}.json`)} />
     </div>
   </div>`;
 }

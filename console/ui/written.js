@@ -15,7 +15,8 @@ export function Written({ label, hint = "", text, change, faults, language, hand
   const findings = useMemo(() => faults.map((one) => ({ ...one, severity: /** @type {const} */ ("error") })), [faults]);
   return html`<div class="field"><span class="label">${label}</span>
     <div class="written" data-wrong=${faults.length > 0}>
-      <${Code} text=${text} change=${change} findings=${findings} label=${label} language=${language} handle=${handle} />
+      <${Code} text=${text} change=${change} findings=${findings} label=${label} language=${language}
+        handle=${handle} />
     </div>
     ${hint ? html`<span class="hint">${hint}</span>` : null}
     ${faults.length ? html`<ul class="faults" aria-label="What is wrong with it">

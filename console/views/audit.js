@@ -9,18 +9,45 @@ const COLUMNS = [
   { title: "Who", cell: (row) => html`<span>${row.principal}</span>` },
   { title: "Did", cell: (row) => html`<code>${row.action}</code>` },
   { title: "To", cell: (row) => html`<span class="mono">${row.chain} #${row.number}</span>` },
-  { title: "Details", cell: (row) => html`<details class="detail"><summary>More<span class="hidden-label"> of ${row.chain} ${row.number}</span></summary><${Json} label="Record ${row.number} of ${row.chain}" value=${{ from: row.address, request: row.request_id, permitted_by: row.decision?.policies ?? null, before: row.before, after: row.after, hash: row.hash }} /></details>` },
+  { title: "Details", cell: (row) => html`<${Details} row=${row} />` },
+];
+
+function Details({ row }) {
+  const { chain, number, before, after, hash } = row;
+  const told = { from: row.address, request: row.request_id, permitted_by: row.decision?.policies ?? null };
+  return html`<details class="detail">
+    <summary>More<span class="hidden-label"> of ${chain} ${number}</span></summary>
+    <${Json} label="Record ${number} of ${chain}" value=${{ ...told, before, after, hash }} />
+  </details>`;
+}
+
+/** @type {[string, string, string][]} what is asked for, what that is called, and such a one */
+const FILTERS = [
+  ["principal", "Who", "ada@acme"],
+  ["action", "Did", "intent.create"],
+  ["intent", "Intent", "Name"],
 ];
 
 export function Audit({ place }) {
-  const asked = Object.fromEntries(["principal", "action", "intent"].map((name) => [name, place.query.get(name) ?? ""]));
+  const asked = Object.fromEntries(FILTERS.map(([name]) => [name, place.query.get(name) ?? ""]));
   const pages = usePages((cursor) => get("/audit", { ...asked, cursor, limit: 50 }), Object.values(asked));
-  const field = (/** @type {string} */ name, /** @type {string} */ label, /** @type {string} */ example) => html`<${Field} id="audit-${name}" label=${label}><input id="audit-${name}" class="input" placeholder=${example} value=${asked[name]} onChange=${(event) => replace(to(["audit"], { ...asked, [name]: event.target.value.trim() }))} /><//>`;
-  return html`<div class="stack"><h1>Audit</h1><${Verify} />
-    <div class="filters">${field("principal", "Who", "ada@acme")}${field("action", "Did", "intent.create")}${field("intent", "Intent", "Name")}</div>
+  const filter = (/** @type {string} */ name) => (event) =>
+    replace(to(["audit"], { ...asked, [name]: event.target.value.trim() }));
+  return html`<div class="stack">
+    <h1>Audit</h1>
+    <${Verify} />
+    <div class="filters">
+      ${FILTERS.map(([name, label, example]) => html`<${Field} id="audit-${name}" label=${label}>
+        <input id="audit-${name}" class="input" placeholder=${example} value=${asked[name]} onChange=${filter(name)} />
+      <//>`)}
+    </div>
     <${Failure} error=${pages.error} />
-    <${Card} title="Newest first" flush><${Table} label="Audit records" columns=${COLUMNS} rows=${pages.items} empty=${html`<p>${pages.loading ? "Loading…" : "No records that fit."}</p>`} /><//>
-    ${pages.next ? html`<div class="actions"><${Action} label="Show more" run=${pages.loadMore} /></div>` : null}</div>`;
+    <${Card} title="Newest first" flush>
+      <${Table} label="Audit records" columns=${COLUMNS} rows=${pages.items}
+        empty=${html`<p>${pages.loading ? "Loading…" : "No records that fit."}</p>`} />
+    <//>
+    ${pages.next ? html`<div class="actions"><${Action} label="Show more" run=${pages.loadMore} /></div>` : null}
+  </div>`;
 }
 
 /** Each chain's records hang on each other by their hashes; the platform looks at some chains a request. */
@@ -39,8 +66,20 @@ function Verify() {
       set({ ...sum });
     } while (cursor !== null);
   };
-  const whole = found && !found.damage.length;
-  return html`<${Card} title="Are the chains whole?" aside=${html`<${Action} label="Verify" kind="primary" run=${run} />`}>
-    ${found ? html`<${Notice} tone=${whole ? "ok" : "bad"} role="status" title=${!found.done ? "Looking…" : whole ? "Every chain is whole" : "There is damage"}><p>${found.chains} chains, ${found.records} records.</p>${found.damage.length ? html`<ul>${found.damage.map((one) => html`<li><code>${one.chain}</code> ${one.kind}: ${one.message}</li>`)}</ul>` : null}<//>`
-    : html`<p class="muted">Each record carries the hash of the one before it: what was altered or removed is found.</p>`}<//>`;
+  return html`<${Card} title="Are the chains whole?"
+    aside=${html`<${Action} label="Verify" kind="primary" run=${run} />`}>
+    ${found
+      ? html`<${Found} ...${found} />`
+      : html`<p class="muted">Each record has the hash of the one before it: what was altered or removed is found.</p>`}
+  <//>`;
+}
+
+function Found({ chains, records, damage, done }) {
+  const title = !done ? "Looking…" : damage.length ? "There is damage" : "Every chain is whole";
+  return html`<${Notice} tone=${damage.length ? "bad" : "ok"} role="status" title=${title}>
+    <p>${chains} chains, ${records} records.</p>
+    ${damage.length
+      ? html`<ul>${damage.map((one) => html`<li><code>${one.chain}</code> ${one.kind}: ${one.message}</li>`)}</ul>`
+      : null}
+  <//>`;
 }

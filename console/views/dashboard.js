@@ -42,14 +42,21 @@ async function endedSince(/** @type {string} */ since) {
 
 function Days({ days }) {
   return html`<div class="actions" role="group" aria-label="How many days">
-    ${CHOICES.map((one) => html`<button type="button" class="button small" aria-pressed=${one === days}
-      onClick=${() => replace(to(["dashboard"], { days: one }))}>${one} days</button>`)}
+    ${CHOICES.map(
+      (one) => html`<button type="button" class="button small" aria-pressed=${one === days}
+      onClick=${() => replace(to(["dashboard"], { days: one }))}>${one} days</button>`,
+    )}
   </div>`;
 }
 
 function Figures({ stats, days, ended }) {
-  const { times, completed, failed, cancelled, rate, sums } = useMemo(() => perDay(stats.days, days, Date.now()), [stats, days]);
-  const took = median(ended.filter((one) => one.status === "completed").map((one) => between(one.started_at, one.finished_at) ?? 0));
+  const { times, completed, failed, cancelled, rate, sums } = useMemo(
+    () => perDay(stats.days, days, Date.now()),
+    [stats, days],
+  );
+  const took = median(
+    ended.filter((one) => one.status === "completed").map((one) => between(one.started_at, one.finished_at) ?? 0),
+  );
   const figures = [
     ["Started", sums.started],
     ["Completed", sums.completed],
@@ -57,11 +64,14 @@ function Figures({ stats, days, ended }) {
     ["Success rate", sums.rate === null ? "–" : `${Math.round(sums.rate)} %`],
     ["Took, as a rule", duration(took)],
   ];
-  const counts = useMemo(() => [
-    { label: "Completed", tone: "--ok", values: completed },
-    { label: "Failed", tone: "--bad", values: failed },
-    { label: "Cancelled", tone: "--idle", values: cancelled },
-  ], [stats, days]);
+  const counts = useMemo(
+    () => [
+      { label: "Completed", tone: "--ok", values: completed },
+      { label: "Failed", tone: "--bad", values: failed },
+      { label: "Cancelled", tone: "--idle", values: cancelled },
+    ],
+    [stats, days],
+  );
   const rates = useMemo(() => [{ label: "Success rate", tone: "--ok", values: rate }], [stats, days]);
   const half = DAY / 2000;
   const range = { times, from: times[0] - half, until: times[times.length - 1] + half };
@@ -70,7 +80,8 @@ function Figures({ stats, days, ended }) {
       ${figures.map(([name, value]) => html`<div class="card"><dt>${name}</dt><dd>${value}</dd></div>`)}
     </dl>
     <div class="columns wide">
-      <${Card} title="Executions a day"><${Plot} title="Executions a day" kind="bars" ...${range} series=${counts} /><//>
+      <${Card} title="Executions a day"><${Plot} title="Executions a day" kind="bars" ...${range} series=${counts} />
+        <//>
       <${Card} title="Success rate">
         <${Plot} title="Success rate" kind="line" ...${range} series=${rates} most=${100} format=${percent} />
       <//>
@@ -86,11 +97,15 @@ function Durations({ executions, since }) {
       series: [{ label: "An execution that completed", tone: "--run", values }],
     };
   }, [executions]);
-  const from = new Date(since).getTime() / 1000, until = Math.floor(Date.now() / DAY + 1) * (DAY / 1000);
+  const from = new Date(since).getTime() / 1000,
+    until = Math.floor(Date.now() / DAY + 1) * (DAY / 1000);
   return html`<${Card} title="Durations">
-    ${times.length
-      ? html`<${Plot} title="Durations" kind="points" times=${times} from=${from} until=${until} series=${series} format=${duration} />`
-      : html`<p class="muted">Nothing has completed in these days.</p>`}
+    ${
+      times.length
+        ? html`<${Plot} title="Durations" kind="points" times=${times} from=${from} until=${until} series=${series}
+          format=${duration} />`
+        : html`<p class="muted">Nothing has completed in these days.</p>`
+    }
   <//>`;
 }
 
@@ -98,7 +113,10 @@ const INTENTS = [
   { title: "Intent", cell: (row) => html`<a href=${to(["intents", row.name])}>${row.name}</a>` },
   {
     title: "Failed",
-    cell: (row) => (row.failed ? html`<a href=${to(["executions"], { intent: row.name, status: "failed" })}>${row.failed}</a>` : html`<span>0</span>`),
+    cell: (row) =>
+      row.failed
+        ? html`<a href=${to(["executions"], { intent: row.name, status: "failed" })}>${row.failed}</a>`
+        : html`<span>0</span>`,
   },
   { title: "Ended", cell: (row) => html`<span>${row.ended}</span>` },
   { title: "Took, as a rule", cell: (row) => html`<span>${duration(row.took)}</span>` },
@@ -106,8 +124,10 @@ const INTENTS = [
 
 function PerIntent({ executions }) {
   const rows = useMemo(() => perIntent(executions), [executions]);
-  return html`<${Card} title="By intent" flush aside=${html`<span class="muted small">of the latest ${executions.length}</span>`}>
-    <${Table} label="Intents, those that failed most first" columns=${INTENTS} rows=${rows.slice(0, MOST)} empty=${html`<p>Nothing has ended in these days.</p>`} />
+  return html`<${Card} title="By intent" flush aside=${html`<span class="muted small">of the latest ${executions.length}
+    </span>`}>
+    <${Table} label="Intents, those that failed most first" columns=${INTENTS} rows=${rows.slice(0, MOST)}
+      empty=${html`<p>Nothing has ended in these days.</p>`} />
   <//>`;
 }
 
@@ -125,15 +145,25 @@ function Attention() {
     const since = new Date(Date.now() - DAY).toISOString();
     const of = (/** @type {any} */ query) => get("/executions", { dry_run: false, limit: MOST, ...query });
     const [asked, paused, failed] = await Promise.all([
-      get("/approvals", { limit: MOST }), of({ status: "paused" }), of({ status: "failed", since }),
+      get("/approvals", { limit: MOST }),
+      of({ status: "paused" }),
+      of({ status: "failed", since }),
     ]);
     return [
       ...asked.items.map((one) => ({
-        ...one, status: "waiting", since: one.approval.since, why: one.approval.message ?? `Step ${one.step} asks for an approval`,
+        ...one,
+        status: "waiting",
+        since: one.approval.since,
+        why: one.approval.message ?? `Step ${one.step} asks for an approval`,
       })),
       ...paused.items.map((one) => ({ ...one, since: one.created_at, why: "Somebody has paused it" })),
-      ...failed.items.filter((one) => !one.retried_by)
-        .map((one) => ({ ...one, since: one.finished_at, why: `${one.error?.step ? `${one.error.step}: ` : ""}${cause(one.error)}` })),
+      ...failed.items
+        .filter((one) => !one.retried_by)
+        .map((one) => ({
+          ...one,
+          since: one.finished_at,
+          why: `${one.error?.step ? `${one.error.step}: ` : ""}${cause(one.error)}`,
+        })),
     ].slice(0, MOST);
   }, []);
   return html`<${Card} title="What needs attention" flush aside=${html`<a href=${to(["approvals"])}>Approvals</a>`}>
@@ -147,17 +177,23 @@ function Beginning({ me }) {
   const may = me.operations.includes("intents.create");
   return html`<div class="stack">
     <h1>Nothing here yet</h1>
-    <p class="muted">An intent says what should happen, in steps. Once it is executed, this page shows how that goes.</p>
-    ${may
-      ? html`<div class="actions">
+    <p class="muted">An intent says what should happen, in steps. Once one is executed, it shows here how that goes.</p>
+    ${
+      may
+        ? html`<div class="actions">
             <a class="button primary" href=${to(["intents", "new", "edit"])}>Write an intent</a>
             <a class="button" href=${to(["intents"])}>Look at those there are</a>
           </div>
           <h2>Or begin with an example</h2>
-          <div class="columns">${EXAMPLES.map((one) => html`<${Card} title=${one.title} id="example-${one.name}"><div class="stack">
+          <div class="columns">${EXAMPLES.map(
+            (one) => html`<${Card} title=${one.title} id="example-${one.name}"><div class="stack">
             <p>${one.about}</p>
-            <div class="actions"><a class="button" href=${to(["intents", "new", "edit"], { from: one.name })}>Use it<span class="hidden-label">: ${one.title}</span></a></div>
-          </div><//>`)}</div>`
-      : html`<p>Somebody who may write intents has to begin.</p>`}
+            <div class="actions">
+              <a class="button" href=${to(["intents", "new", "edit"], { from: one.name })}>Use it<span
+                class="hidden-label">: ${one.title}</span></a></div>
+          </div><//>`,
+          )}</div>`
+        : html`<p>Somebody who may write intents has to begin.</p>`
+    }
   </div>`;
 }

@@ -40,7 +40,9 @@ function Form({ intent, etag }) {
     const body = { definition: draft.value, description };
     const told = { body: { ...body, ...(message ? { message } : {}) }, headers: { "If-Match": etag } };
     try {
-      const made = fresh ? await post("/intents", { name, ...body }) : await ask("PUT", `/intents/${part(intent.name)}`, told);
+      const made = fresh
+        ? await post("/intents", { name, ...body })
+        : await ask("PUT", `/intents/${part(intent.name)}`, told);
       go(to(["intents", made.name]));
     } catch (problem) {
       setError(problem);
@@ -58,9 +60,13 @@ function Form({ intent, etag }) {
     </div>
     <${Failure} error=${error} title="It was not saved" />
     <div class="columns">
-      ${fresh
-        ? html`<${Text} id="name" label="Name" hint="Small letters, digits and hyphens" value=${name} change=${setName} most="63" required />`
-        : html`<${Text} id="message" label="What this version is about (optional)" value=${message} change=${setMessage} most="500" />`}
+      ${
+        fresh
+          ? html`<${Text} id="name" label="Name" hint="Small letters, digits and hyphens" value=${name}
+            change=${setName} most="63" required />`
+          : html`<${Text} id="message" label="What this version is about (optional)" value=${message}
+            change=${setMessage} most="500" />`
+      }
       <${Text} id="description" label="What it is for" value=${description} change=${setDescription} />
     </div>
     <${Writing} text=${text} change=${setText} draft=${draft} looked=${looked} />
@@ -69,7 +75,8 @@ function Form({ intent, etag }) {
 
 function Text({ id, label, hint = "", value, change, most = undefined, required = false }) {
   return html`<${Field} id=${id} label=${label} hint=${hint}>
-    <input id=${id} class="input" required=${required} maxlength=${most} value=${value} aria-describedby=${hint ? `${id}-hint` : undefined}
+    <input id=${id} class="input" required=${required} maxlength=${most} value=${value}
+      aria-describedby=${hint ? `${id}-hint` : undefined}
       onInput=${(event) => change(event.target.value)} />
   <//>`;
 }
@@ -90,14 +97,17 @@ function Writing({ text, change, draft, looked }) {
       <${Code} text=${text} change=${change} findings=${findings} known=${known} handle=${handle} />
       <${Findings} text=${text} findings=${findings} show=${(at) => handle.current?.show(at)} />
       <p class="keys small muted">
-        <kbd>Ctrl</kbd>+<kbd>Space</kbd> offers what fits, <kbd>F8</kbd> goes to the next finding, <kbd>Ctrl</kbd>+<kbd>F</kbd> searches,
-        <kbd>Tab</kbd> indents; <kbd>Esc</kbd> and then <kbd>Tab</kbd> leaves.
+        <kbd>Ctrl</kbd>+<kbd>Space</kbd> offers what fits, <kbd>F8</kbd> goes to the next finding,
+        ${" "}<kbd>Ctrl</kbd>+<kbd>F</kbd> searches, <kbd>Tab</kbd> indents; <kbd>Esc</kbd> and then
+        ${" "}<kbd>Tab</kbd> leaves.
       </p>
     <//>
     <${Card} title="Preview" flush>
-      ${drawn
-        ? html`<${Graph} nodes=${drawn.nodes} levels=${drawn.levels} />`
-        : html`<div class="body"><p class="muted">There are no steps to draw.</p></div>`}
+      ${
+        drawn
+          ? html`<${Graph} nodes=${drawn.nodes} levels=${drawn.levels} />`
+          : html`<div class="body"><p class="muted">There are no steps to draw.</p></div>`
+      }
     <//>
   </div>`;
 }
@@ -105,7 +115,10 @@ function Writing({ text, change, draft, looked }) {
 /** What can be written, for completing it; null until it is there, or if it may not be read. */
 function useKnown() {
   const loaded = useLoaded(async () => {
-    const [schema, modules] = await Promise.all([get("/schemas/intent.json"), get("/modules", { limit: 200 }).catch(() => ({ items: [] }))]);
+    const [schema, modules] = await Promise.all([
+      get("/schemas/intent.json"),
+      get("/modules", { limit: 200 }).catch(() => ({ items: [] })),
+    ]);
     return { schema: tailored(schema, modules.items), actions: modules.items.flatMap((one) => one.actions) };
   }, []);
   return loaded.value;
@@ -118,8 +131,10 @@ function useReport(/** @type {any} */ draft, /** @type {string} */ name, /** @ty
     if (draft.wrong) return undefined;
     let current = true;
     const body = { definition: draft.value, ...(name ? { name } : {}), ...(description ? { description } : {}) };
-    const look = () => post("/intents/validate", body).catch(refusal)
-      .then((report) => current && set({ report, of: draft }));
+    const look = () =>
+      post("/intents/validate", body)
+        .catch(refusal)
+        .then((report) => current && set({ report, of: draft }));
     const timer = setTimeout(look, PAUSE);
     return () => {
       current = false;
@@ -141,7 +156,15 @@ const INSIDE = "/definition";
 function found(/** @type {string} */ text, /** @type {any} */ draft, /** @type {any} */ report) {
   if (draft.wrong) {
     const { at, message } = draft.wrong;
-    return [{ from: at, to: Math.min(text.length, at + 1), severity: "error", message: `Not JSON yet: ${message}`, about: "" }];
+    return [
+      {
+        from: at,
+        to: Math.min(text.length, at + 1),
+        severity: "error",
+        message: `Not JSON yet: ${message}`,
+        about: "",
+      },
+    ];
   }
   const placed = (/** @type {string} */ severity) => (/** @type {any} */ one) => {
     const inside = one.pointer.startsWith(INSIDE);
@@ -165,11 +188,16 @@ function verdict(/** @type {any} */ draft, /** @type {{report: any, current: boo
 function Findings({ text, findings, show }) {
   if (!findings.length) return null;
   return html`<ul class="findings" aria-label="Findings">
-    ${findings.map((one) => html`<li data-tone=${one.severity === "error" ? "bad" : "warn"}>
-      ${one.about
-        ? html`<b>${one.about}</b> `
-        : html`<button type="button" class="link" onClick=${() => show(one.from)}>Line ${lineAt(text, one.from)}</button> `}
+    ${findings.map(
+      (one) => html`<li data-tone=${one.severity === "error" ? "bad" : "warn"}>
+      ${
+        one.about
+          ? html`<b>${one.about}</b> `
+          : html`<button type="button" class="link" onClick=${() => show(one.from)}>Line ${lineAt(text, one.from)}
+            </button> `
+      }
       ${one.message}
-    </li>`)}
+    </li>`,
+    )}
   </ul>`;
 }

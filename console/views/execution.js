@@ -17,7 +17,8 @@ import { StepCard } from "./step.js";
 
 /** Milliseconds after an event in which the execution is asked for again: after one that people wait for, and after
  * others, of which there may be many: requests are counted. Until then, events say how steps stand. */
-const SOON = 120, SELDOM = 2500;
+const SOON = 120,
+  SELDOM = 2500;
 /** Milliseconds in which events are gathered before they are shown. */
 const GATHER = 100;
 /** Milliseconds between two sentences for screen readers. */
@@ -29,7 +30,9 @@ export function ExecutionPage({ place, me }) {
   const path = `/executions/${part(id)}`;
   const state = useLoaded(() => get(path), [id]);
   const stream = useTold(path, id, state.reload);
-  return html`<${Loaded} of=${state}>${(execution) => html`<${Shown} execution=${stream.told.brought(execution)} stream=${stream}
+  return html`<${Loaded} of=${state}>${(
+    execution,
+  ) => html`<${Shown} execution=${stream.told.brought(execution)} stream=${stream}
     reload=${state.reload} me=${me} step=${step} />`}<//>`;
 }
 
@@ -43,7 +46,9 @@ function useTold(path, id, changed) {
   const [live, setLive] = useState(false);
   useEffect(() => {
     told.current = new Told();
-    let reading = 0, due = Infinity, showing = 0;
+    let reading = 0,
+      due = Infinity,
+      showing = 0;
     const show = () => {
       showing = 0;
       setCount(told.current.events.length);
@@ -92,17 +97,27 @@ function Shown({ execution, stream, reload, me, step: linked }) {
     <${Head} execution=${execution} reload=${reload} me=${me} />
     <${Spoken} execution=${execution} />
     <${Cause} execution=${execution} failed=${failed} choose=${choose} />
-    ${steps.filter((one) => one.approval?.status === "waiting").map((one) => html`<${Approval} key=${one.id}
-      execution=${execution} step=${one} reload=${reload} me=${me} />`)}
+    ${steps
+      .filter((one) => one.approval?.status === "waiting")
+      .map(
+        (one) => html`<${Approval} key=${one.id}
+      execution=${execution} step=${one} reload=${reload} me=${me} />`,
+      )}
     ${going ? html`<${Waits} execution=${execution} />` : null}
     <${Card} title="Steps" flush aside=${html`<${Progress} execution=${execution} />`}>
-      ${plan.loading
-        ? html`<div class="graph"><span class="muted">Drawing…</span></div>`
-        : html`<${Steps} execution=${execution} plan=${plan.value} chosen=${step?.id ?? null} choose=${choose} />`}
+      ${
+        plan.loading
+          ? html`<div class="graph"><span class="muted">Drawing…</span></div>`
+          : html`<${Steps} execution=${execution} plan=${plan.value} chosen=${step?.id ?? null} choose=${choose} />`
+      }
     <//>
     <div class="columns">
-      ${step ? html`<${StepCard} key=${step.id} execution=${execution} step=${step} node=${node}
-        told=${stream.told.steps.get(step.id)} first=${step === failed} me=${me} />` : null}
+      ${
+        step
+          ? html`<${StepCard} key=${step.id} execution=${execution} step=${step} node=${node}
+        told=${stream.told.steps.get(step.id)} first=${step === failed} me=${me} />`
+          : null
+      }
       <${Card} title="Timeline"><${Gantt} execution=${execution} told=${stream.told} choose=${choose} /><//>
     </div>
     <${Children} execution=${execution} count=${steps.filter((one) => one.child).length} />
@@ -170,14 +185,16 @@ function Cause({ execution, failed, choose }) {
   if (!execution.error && !failed?.error) return null;
   const error = failed?.error ?? execution.error;
   const child = error.child?.execution_id;
-  return html`<${Notice} role="status" title=${failed ? `Step ${failed.id} failed` : `The execution ${execution.status}`}>
+  return html`<${Notice} role="status"
+    title=${failed ? `Step ${failed.id} failed` : `The execution ${execution.status}`}>
     <p>${cause(error)}</p>
     <p class="small muted">
       ${error.code ? html`<code>${error.code}</code> ` : null}
       ${failed ? `${failed.action}, attempt ${failed.attempts}, ${full(failed.finished_at)}` : null}
     </p>
     <div class="actions">
-      ${failed ? html`<button type="button" class="link" onClick=${() => choose(failed.id)}>Look at the step</button>` : null}
+      ${failed ? html`<button type="button" class="link" onClick=${() => choose(failed.id)}>Look at the step</button>`
+        : null}
       ${child ? html`<a href=${to(["executions", child])}>Look at the child that failed</a>` : null}
     </div>
   <//>`;
@@ -188,7 +205,8 @@ function Waits({ execution }) {
   if (!waits.length) return null;
   const more = waits.length - MOST_WAITS;
   return html`<${Notice} tone="idle" role="note" title="Why it waits"><ul>
-    ${waits.slice(0, MOST_WAITS).map((one) => html`<li>${one.step ? html`<b>${one.step}</b> waits for ` : "It waits for "}${waiting(one)}</li>`)}
+    ${waits.slice(0, MOST_WAITS).map((one) =>
+      html`<li>${one.step ? html`<b>${one.step}</b> waits for ` : "It waits for "}${waiting(one)}</li>`)}
     ${more > 0 ? html`<li class="muted">and ${more} more; the list of steps has them</li>` : null}
   </ul><//>`;
 }
@@ -197,7 +215,8 @@ function Progress({ execution }) {
   const { total, completed, skipped, failed, percent, expected_at } = execution.progress;
   const soon = expected_at && !ENDED.includes(execution.status);
   return html`<span class="muted small progress-line">
-    <progress class="progress" data-tone=${failed ? "bad" : "ok"} max="100" value=${percent} aria-label="Steps that have ended, in percent"></progress>
+    <progress class="progress" data-tone=${failed ? "bad" : "ok"} max="100" value=${percent}
+      aria-label="Steps that have ended, in percent"></progress>
     ${completed + skipped} of ${total}${failed ? `, ${failed} failed` : ""} (${percent} %)
     ${soon ? html`, done <${Time} at=${expected_at} />` : null}
   </span>`;
@@ -210,7 +229,11 @@ function Live({ live, going }) {
 const CHILDREN = [
   { title: "Intent", cell: (row) => html`<a href=${to(["executions", row.execution_id])}>${row.intent_id}</a>` },
   { title: "Status", cell: (row) => html`<${Status} status=${row.status} />` },
-  { title: "For step", cell: (row) => html`<span>${row.parent?.step}${row.parent?.item == null ? "" : `, item ${row.parent.item + 1}`}</span>` },
+  {
+    title: "For step",
+    cell: (row) =>
+      html`<span>${row.parent?.step}${row.parent?.item == null ? "" : `, item ${row.parent.item + 1}`}</span>`,
+  },
   { title: "Took", cell: (row) => html`<span>${duration(between(row.started_at, row.finished_at))}</span>` },
 ];
 
@@ -231,7 +254,9 @@ function Given({ execution }) {
   const command = `quantum executions watch ${execution.execution_id}`;
   return html`<${Card} title="Inputs and outputs"><div class="stack">
     <div><h3>Parameters</h3><${Json} label="Parameters" value=${execution.parameters} /></div>
-    ${execution.outputs ? html`<div><h3>Outputs</h3><${Value} label="Outputs" value=${execution.outputs} /></div>` : null}
+    ${execution.outputs
+      ? html`<div><h3>Outputs</h3><${Value} label="Outputs" value=${execution.outputs} /></div>`
+      : null}
     <div><h3>In a terminal</h3><${Copy} text=${command} what="the command" /></div>
   </div><//>`;
 }

@@ -22,7 +22,9 @@ function Intent({ name, me }) {
     <${Deprecated} intent=${intent} />
     <${Plan} intent=${intent} />
     <div class="columns">
-      ${me.operations.includes("intents.execute") && intent.status !== "archived" ? html`<${Execute} key=${intent.id} intent=${intent} />` : null}
+      ${me.operations.includes("intents.execute") && intent.status !== "archived"
+        ? html`<${Execute} key=${intent.id} intent=${intent} />`
+        : null}
       <${Versions} key=${intent.updated_at} intent=${intent} me=${me} reload=${state.reload} />
     </div>
     <${Card} title="Definition"><${Json} label="Definition as JSON" value=${intent.definition} /><//>
@@ -49,10 +51,14 @@ function Head({ intent, me, reload }) {
     <div class="actions">
       <a class="button" href=${to(["executions"], { intent: intent.name })}>Executions</a>
       ${may("intents.update") ? html`<a class="button" href=${to(["intents", intent.name, "edit"])}>Edit</a>` : null}
-      ${may("intents.archive") && intent.status !== "archived"
-        ? html`<${Asking} label="Archive" kind="danger" title="Archive ${intent.name}?" confirm="Archive it" run=${archive}
-            text="It keeps its name and versions, and what runs goes on. It can be executed no more." done="It is archived." />`
-        : null}
+      ${
+        may("intents.archive") && intent.status !== "archived"
+          ? html`<${Asking} label="Archive" kind="danger" title="Archive ${intent.name}?" confirm="Archive it"
+            run=${archive}
+            text="It keeps its name and versions, and what runs goes on. It can be executed no more."
+              done="It is archived." />`
+          : null
+      }
     </div>
   </div>`;
 }
@@ -72,22 +78,36 @@ function Plan({ intent }) {
   const { nodes } = drawn;
   const node = nodes.find((one) => one.id === chosen);
   const target = plan.value?.target ? `, ${plan.value.target}` : "";
-  const aside = plan.value ? html`<span class="muted small">${nodes.length} ${nodes.length === 1 ? "step" : "steps"}${target}</span>` : null;
+  const aside = plan.value
+    ? html`<span class="muted small">${nodes.length} ${nodes.length === 1 ? "step" : "steps"}${target}</span>`
+    : null;
   return html`<${Card} title="What it would do" flush aside=${aside}>
-    ${nodes.length
-      ? html`<${Graph} nodes=${nodes} levels=${drawn.levels} chosen=${chosen} choose=${(id) => choose(id === chosen ? null : id)} />`
+    ${
+      nodes.length
+        ? html`<${Graph} nodes=${nodes} levels=${drawn.levels} chosen=${chosen}
+          choose=${(id) => choose(id === chosen ? null : id)} />`
+        : null
+    }
+    ${plan.error
+      ? html`<div class="body">
+        <p class="muted small">What each step would be given is known with parameters: ${plan.error.message}.</p></div>`
       : null}
-    ${plan.error ? html`<div class="body"><p class="muted small">What each step would be given is known with parameters: ${plan.error.message}.</p></div>` : null}
     ${plan.value && node ? html`<${Planned} node=${node} />` : null}
-    ${plan.value?.warnings.length
-      ? html`<div class="body"><${Notice} tone="warn" role="note" title="Worth a look">
+    ${
+      plan.value?.warnings.length
+        ? html`<div class="body"><${Notice} tone="warn" role="note" title="Worth a look">
           <ul>${plan.value.warnings.map((one) => html`<li>${one.message}</li>`)}</ul>
         <//></div>`
-      : null}
+        : null
+    }
   <//>`;
 }
 
-/** The platform's plan; without it, for it may need parameters, what the definition says. @param {any} intent @param {any} plan */
+/**
+ * The platform's plan; without it, for it may need parameters, what the definition says.
+ * @param {any} intent
+ * @param {any} plan
+ */
 function drawnOf(intent, plan) {
   if (plan.value) return { nodes: plan.value.graph.nodes, levels: plan.value.order };
   return plan.error ? sketch(intent.definition) : { nodes: [], levels: [] };
@@ -106,7 +126,9 @@ function Planned({ node }) {
   ];
   return html`<div class="body stack tight">
     <h3>${node.id}</h3>
-    <dl class="facts">${facts.filter(([, value]) => value !== null).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
+    <dl class="facts">
+      ${facts.filter(([, value]) => value !== null).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}
+        </dl>
     <${Json} label="Inputs of ${node.id}" value=${node.inputs} />
   </div>`;
 }

@@ -14,12 +14,17 @@ export function Versions({ intent, me, reload }) {
   return html`<${Card} title="Versions"><div class="stack">
     <${Loaded} of=${list}>${(page) => html`
       <ol class="timeline">
-        ${page.items.map((one) => html`<${Version} key=${one.version} version=${one} path=${path} pair=${pair} setPair=${setPair}
-          me=${me} reload=${reload} />`)}
+        ${page.items.map(
+          (one) => html`<${Version} key=${one.version} version=${one} path=${path} pair=${pair} setPair=${setPair}
+          me=${me} reload=${reload} />`,
+        )}
       </ol>
-      ${page.items.length > 1
-        ? html`<${Diff} path=${path} pair=${pair} setPair=${setPair} versions=${page.items.map((one) => one.version)} />`
-        : null}`}<//>
+      ${
+        page.items.length > 1
+          ? html`<${Diff} path=${path} pair=${pair} setPair=${setPair}
+            versions=${page.items.map((one) => one.version)} />`
+          : null
+      }`}<//>
   </div><//>`;
 }
 
@@ -32,19 +37,25 @@ function Version({ version: one, path, pair, setPair, me, reload }) {
   };
   const may = one.state === "superseded" && me.operations.includes("intents.update");
   return html`<li data-tone=${TONES[one.state] ?? "idle"}><div class="stack tight">
-    <span><b>Version ${one.version}</b> <span class="muted small">${one.state}, <${Time} at=${one.created_at} /> by ${one.created_by}</span></span>
+    <span><b>Version ${one.version}</b> <span class="muted small">
+      ${one.state}, <${Time} at=${one.created_at} /> by ${one.created_by}</span></span>
     ${one.message ? html`<span>${one.message}</span>` : null}
     <span class="actions">
-      ${one.version > 1
-        ? html`<button type="button" class="button quiet" aria-pressed=${shown} onClick=${() => setPair(before)}>
+      ${
+        one.version > 1
+          ? html`<button type="button" class="button quiet" aria-pressed=${shown} onClick=${() => setPair(before)}>
             What changed<span class="hidden-label"> in version ${one.version}</span>
           </button>`
-        : null}
-      ${may
-        ? html`<${Asking} label="Go back to ${one.version}" kind="quiet" title="Make version ${one.version} the active one again?"
+          : null
+      }
+      ${
+        may
+          ? html`<${Asking} label="Go back to ${one.version}" kind="quiet"
+            title="Make version ${one.version} the active one again?"
             text="A new version gets its content." field="What for (optional)" confirm="Go back" run=${back}
             done="A new version has the old content." />`
-        : null}
+          : null
+      }
     </span>
   </div></li>`;
 }
@@ -52,8 +63,12 @@ function Version({ version: one, path, pair, setPair, me, reload }) {
 function Diff({ path, pair, setPair, versions }) {
   const diff = useLoaded(() => compared(path, pair), [path, pair.from, pair.to]);
   const numbers = versions.map((one) => [String(one), String(one)]);
-  const pick = (/** @type {"from"|"to"} */ end, /** @type {string} */ label) => html`<${Choice} id="diff-${end}" label=${label}
-    value=${String(pair[end])} of=${numbers} any=${null} change=${(value) => setPair({ ...pair, [end]: Number(value) })} />`;
+  const pick = (
+    /** @type {"from"|"to"} */ end,
+    /** @type {string} */ label,
+  ) => html`<${Choice} id="diff-${end}" label=${label}
+    value=${String(pair[end])} of=${numbers} any=${null}
+      change=${(value) => setPair({ ...pair, [end]: Number(value) })} />`;
   return html`<section class="stack tight" aria-labelledby="diff">
     <h3 id="diff">What changed</h3>
     <div class="filters">${pick("from", "From")}${pick("to", "To")}</div>
@@ -73,10 +88,12 @@ function Changes({ diff, from, to }) {
   const found = useMemo(() => lines(JSON.stringify(from, null, 2), JSON.stringify(to, null, 2)), [from, to]);
   const words = (diff.text || "Nothing.").split("\n").filter(Boolean);
   return html`<div role="status"><ul class="changes">${words.map((line) => html`<li>${line}</li>`)}</ul></div>
-    ${diff.patch.length
-      ? html`<details open><summary>Line by line</summary><${Lines} lines=${found} /></details>
+    ${
+      diff.patch.length
+        ? html`<details open><summary>Line by line</summary><${Lines} lines=${found} /></details>
           <details><summary>As JSON Patch</summary><${Json} label="JSON Patch" value=${diff.patch} /></details>`
-      : null}`;
+        : null
+    }`;
 }
 
 /** @type {Record<string, string>} */
@@ -84,11 +101,13 @@ const SIGNS = { added: "+", gone: "−", same: " ", cut: " " };
 
 function Lines({ lines: all }) {
   return html`<div class="diff" tabindex="0" role="region" aria-label="Changed lines"><table><tbody>
-    ${all.map((line) => html`<tr class=${line.kind}>
+    ${all.map(
+      (line) => html`<tr class=${line.kind}>
       <td class="number">${line.before ?? ""}</td>
       <td class="number">${line.after ?? ""}</td>
       <td class="sign">${SIGNS[line.kind]}</td>
       <td><code>${line.text}</code></td>
-    </tr>`)}
+    </tr>`,
+    )}
   </tbody></table></div>`;
 }
