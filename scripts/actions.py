@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.domain.approvals import Approval, Question
+from shared.domain.failures import ANY_STEP, Failure
 from shared.modules.catalogue import BuiltInActions
 from shared.modules.containers.building.bases import Bases
 from shared.modules.containers.building.builtin import BuiltInBuilder
@@ -36,6 +37,9 @@ says how steps are written.
 What repeating an action means is its side effect. **pure**: it changes nothing outside. **idempotent**:
 doing it twice is doing it once. **compensatable**: it can be undone. **irreversible**: none of these, so it
 is repeated only where a step asks for that.
+
+What a step fails with has a code, for `retry` (`non_retryable`) and for who reads it. These are of any step,
+and each action has its own below; [retrying.md](retrying.md) says when another attempt is made.
 """
 _LIMITS: Final = (
     ("minimum", "maximum", ""),
@@ -43,6 +47,11 @@ _LIMITS: Final = (
     ("minItems", "maxItems", " items"),
     ("minProperties", "maxProperties", " fields"),
 )
+_AGAIN: Final[Mapping[bool | None, str]] = {
+    True: "may help",
+    False: "is not made",
+    None: "depends",
+}
 _ZEROS: Final = re.compile(r"0{64}")
 _KINDS: Final[Mapping[str, str]] = {
     "string": "text",
@@ -74,7 +83,7 @@ def page(actions: BuiltInActions) -> str:
         name: sorted((one for one in actions.actions() if one.module == name), key=lambda one: one.name)
         for name in sorted(actions.modules())
     }
-    parts = [HEAD, "| Module | Actions |\n|---|---|"]
+    parts = [HEAD, *_failures(ANY_STEP), "| Module | Actions |\n|---|---|"]
     for name, some in by_module.items():
         parts[-1] += f"\n| {name} | {', '.join(f'[{one.name}](#{one.name})' for one in some)} |"
     for name, some in by_module.items():
@@ -90,6 +99,7 @@ def _section(action: Action) -> Iterator[str]:
     yield " ".join(_facts(action))
     yield from _tables("Parameter", parameters, action)
     yield from _tables("Output", outputs)
+    yield from _failures(action.failures)
     for example in action.examples:
         yield f"```json\n{json.dumps(example, indent=2, ensure_ascii=False)}\n```"
 
@@ -114,6 +124,14 @@ def _facts(action: Action) -> Iterator[str]:
         yield "When it is cancelled, or takes longer than its step may, what it has begun is stopped."
     if not action.foresees:
         yield "A dry run tells nothing of it but that it would run."
+
+
+def _failures(failures: Sequence[Failure]) -> Iterator[str]:
+    """A table of the codes, if there are any."""
+    if failures:
+        rows = [["Error", "Another attempt", "When"], ["---"] * 3]
+        rows += [[f"`{one.code}`", _AGAIN[one.retryable], one.meaning] for one in failures]
+        yield "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """What modules look like on the wire."""
 
+from dataclasses import asdict
 from typing import Any
 
 from shared.domain.modules import ActionManual, Module, Standing
@@ -55,5 +56,6 @@ def _action(value: ActionManual) -> dict[str, Any]:
             "same": sorted(value.undone_by.same),
         },
         "takes_secrets": value.takes_secrets,
+        "failures": [asdict(one) for one in value.failures],
         "examples": value.examples,
     }

@@ -34,6 +34,16 @@ class Undoing(BaseModel):
     same: list[str] = Field(description="Parameters that it gets as the step has them.")
 
 
+class Failure(BaseModel):
+    """One way in which an action fails."""
+
+    code: str = Field(examples=["HTTP_STATUS"])
+    retryable: bool | None = Field(
+        description="Whether another attempt may end otherwise; null: that depends on what happened."
+    )
+    meaning: str
+
+
 class Action(BaseModel):
     """One kind of thing that a step can do."""
 
@@ -57,6 +67,10 @@ class Action(BaseModel):
     takes: dict[str, Taking] = Field(description="Parameters that earlier steps give, where a step does not.")
     undone_by: Undoing | None
     takes_secrets: list[str] = Field(description="Parameters that may have `${{ secrets.NAME }}` in them.")
+    failures: list[Failure] = Field(
+        description="The codes that it fails with, beside those of any step, and what a tenant's own module "
+        "says itself."
+    )
     examples: list[dict[str, Any]] = Field(description="Steps with it.")
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from shared.domain.actions import SideEffect, Taking, Undoing
+from shared.domain.failures import Failure
 
 type Schema = Mapping[str, Any]
 """A JSON Schema, 2020-12."""
@@ -28,6 +29,7 @@ class ActionManual:
     takes: Mapping[str, Taking]
     undone_by: Undoing | None
     takes_secrets: Sequence[str]
+    failures: Sequence[Failure]
     examples: Sequence[Mapping[str, Any]]
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from shared.domain.approvals import APPROVAL, Approvers, Question, Verdict
+from shared.domain.failures import final
 from shared.domain.times import parse_rfc3339, rfc3339
 from shared.domain.waiting import Waiting
 from shared.modules.durations import MAX_WAIT, Lasting, seconds_of
@@ -93,6 +94,10 @@ class ApprovalAction(Action):
     module = "core"
     side_effect = "idempotent"
     permission = "executions.approve"
+    failures = (
+        final("REJECTED", "somebody rejected it, or nobody decided in time"),
+        final("WITHDRAWN", "its execution ended before anybody decided"),
+    )
     examples = (
         {
             "id": "sign-off",

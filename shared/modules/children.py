@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.domain.children import Child
+from shared.domain.failures import either, final, passing
 from shared.domain.steps import RUN_INTENT
 from shared.domain.times import parse_rfc3339
 from shared.domain.waiting import Waiting
@@ -48,6 +49,14 @@ class RunIntent(Action):
     name = RUN_INTENT
     module = "core"
     side_effect = "idempotent"
+    failures = (
+        passing("CHILD_FAILED", "the execution that it began has failed"),
+        final("CHILD_CANCELLED", "somebody cancelled it"),
+        final("CHILD_LOST", "it is gone"),
+        either("CHILD_REFUSED", "the intent cannot be executed"),
+        final("CHILD_DEPTH", "it would stand too deep below its root"),
+        final("CHILD_LIMIT", "there are too many below the root"),
+    )
     Parameters = RunIntentParameters
     Outputs = RunIntentOutputs
     examples = (

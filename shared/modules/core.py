@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
+from shared.domain.failures import final
 from shared.domain.times import parse_rfc3339, rfc3339
 from shared.domain.waiting import Waiting
 from shared.modules.durations import MAX_WAIT, seconds_of
@@ -134,6 +135,7 @@ class Assert(Action):
     module = "core"
     side_effect = "pure"
     conditions = frozenset({"condition"})
+    failures = (final("ASSERTION_FAILED", "the condition does not hold"),)
     examples = (
         {
             "id": "not-twice",

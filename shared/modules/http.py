@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
+from shared.domain.failures import either, final
 from shared.domain.times import rfc3339
 from shared.domain.waiting import Waiting
 from shared.modules.authorization import NO_TOKENS, OutboundTokens
+from shared.modules.failures import FETCHING, SIGNING_IN
 from shared.modules.http_answers import Answer, outputs_of, read
 from shared.modules.http_auth import REDACTED, HttpAuth
 from shared.modules.http_parameters import HttpRequestOutputs, HttpRequestParameters
@@ -61,6 +63,16 @@ class HttpRequest(Action):
     side_effect = "idempotent"
     urls = frozenset({"url"})
     takes_secrets = frozenset({"url", "headers", "body", "auth"})
+    failures = (
+        *FETCHING,
+        *SIGNING_IN,
+        either("HTTP_STATUS", "it answered another status than is expected; 5xx, 408, 425 and 429 may pass"),
+        final("HTTP_REDIRECTS", "it sends on too often"),
+        final("HTTP_POLL", "where it is to be asked again cannot be told from its answer"),
+        final("HTTP_ENCODING", "its answer cannot be read"),
+        final("HTTP_TOO_LARGE", "its answer is larger than is kept"),
+        final("SECRET_ELSEWHERE", "it sends on to another origin, where no secret goes"),
+    )
     examples = (
         {"id": "look", "action": "http-request", "url": "https://example.com/health", "expect_status": 200},
         {

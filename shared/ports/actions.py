@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, Protocol
 from pydantic import BaseModel
 
 from shared.domain.actions import EXECUTE, ActionSpec, SideEffect, Taking, Undoing
+from shared.domain.failures import Failure
 from shared.domain.places import Place
 from shared.domain.waiting import POLL, Waiting
 from shared.ports.callbacks import Callbacks
@@ -157,6 +158,8 @@ class Action(ABC):
     """
     own_images: ClassVar[frozenset[str]] = frozenset()
     """The parameters that name images, of which those without a registry are built here."""
+    failures: ClassVar[Sequence[Failure]] = ()
+    """The codes that it fails with, beside those of any step (``domain/failures.py``)."""
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ()
     """Steps with it, as intents may have them."""
 

@@ -14,6 +14,7 @@ from shared.modules.containers.building.build_parameters import BuildOutputs, Bu
 from shared.modules.containers.building.contexts import Contexts
 from shared.modules.containers.building.orders import Builder, Building, Built, Context, Order
 from shared.modules.containers.building.records import keep_record, record_of
+from shared.modules.containers.failures import BUILDS
 from shared.modules.containers.images.build_logs import BuildLog
 from shared.modules.containers.images.dockerfiles import DockerfileError
 from shared.modules.containers.registry.build_registry import execution_tag
@@ -41,6 +42,7 @@ class Builds(Action):
         "restore-tags",
         {"repository": "repository", "digest": "digest", "tags": "tags", "is_new": "is_new"},
     )
+    failures = BUILDS
     Parameters: ClassVar[type[BaseModel]] = BuildParameters
     Outputs: ClassVar[type[BaseModel]] = BuildOutputs
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from shared.domain.actions import Taking, Undoing
 from shared.domain.images import DIGEST, LATEST, TAG, TAG_RULE, parse_image
+from shared.modules.containers.failures import REGISTRIES
 from shared.modules.containers.registry.repositories import Repositories, Repository, parse_destination
 from shared.modules.containers.registry.tags import TagsBefore
 from shared.modules.containers.registry.transfers import transfer
@@ -137,6 +138,7 @@ class PushToRegistry(Action):
         {"repository": "repository", "digest": "digest", "tags": "tags", "is_new": "is_new"},
         same=frozenset({"username", "password"}),
     )
+    failures = REGISTRIES
     examples = (
         {
             "id": "push",
@@ -258,6 +260,7 @@ class RestoreTags(Action):
     module = "containers"
     side_effect = "idempotent"
     takes_secrets = frozenset({"password"})
+    failures = REGISTRIES
     Parameters: ClassVar[type[BaseModel]] = RestoreParameters
     examples = (
         {

@@ -14,6 +14,7 @@ from shared.domain.waiting import Waiting
 from shared.domain.workloads import Deployment, Rollout, Workload
 from shared.modules.containers.registry.holds import Holds
 from shared.modules.containers.registry.repositories import NO_REPOSITORIES, Repositories
+from shared.modules.kubernetes.failures import ROLLOUTS
 from shared.modules.kubernetes.manifests import images_in
 from shared.modules.kubernetes.parameters import (
     CONFIDENTIAL,
@@ -52,6 +53,7 @@ class DeployToKubernetes(Action):
         {"image": Taking("image", unless=frozenset({"manifests"}))}
     )
     undone_by = Undoing("undo-deployment", {"deployment": "deployment"}, same=frozenset({"kubeconfig"}))
+    failures = ROLLOUTS
     examples = (
         {
             "id": "deploy",
@@ -160,6 +162,7 @@ class UndoDeployment(Action):
     side_effect = "idempotent"
     takes_secrets = CONFIDENTIAL
     takes: ClassVar[Mapping[str, Taking]] = MappingProxyType({"deployment": Taking(DEPLOYMENT)})
+    failures = ROLLOUTS
     examples = (
         {
             "id": "take-back",

@@ -9,10 +9,13 @@ from typing import Any, ClassVar, Final
 from pydantic import BaseModel
 
 from shared.domain.actions import Taking
+from shared.domain.failures import passing
 from shared.domain.times import parse_rfc3339, rfc3339
 from shared.domain.waiting import Waiting
+from shared.modules.failures import FETCHING
 from shared.modules.fetching import Fetcher
 from shared.modules.kubernetes.deployment import DEPLOYMENT
+from shared.modules.kubernetes.failures import TARGETS
 from shared.modules.kubernetes.parameters import CONFIDENTIAL, VerifyOutputs, VerifyParameters
 from shared.modules.kubernetes.targets import Targets, told
 from shared.ports.actions import Action, ActionContext, ActionError, Completed, Foreseen, Pending, Result
@@ -43,6 +46,11 @@ class VerifyDeployment(Action):
     takes_secrets = CONFIDENTIAL
     takes: ClassVar[Mapping[str, Taking]] = MappingProxyType(
         {"deployment": Taking(DEPLOYMENT, is_optional=True)}
+    )
+    failures = (
+        *TARGETS,
+        *FETCHING[1:],
+        passing("NOT_WELL", "it is not well after as many looks as it has"),
     )
     examples = (
         {

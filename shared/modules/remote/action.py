@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from shared.domain.failures import MODULE_CALLS
 from shared.domain.manifests import ModuleVersion, RemoteAction, full_name
 from shared.domain.modules import Schema
 from shared.domain.parameters import violations
@@ -230,6 +231,7 @@ class Nothing(Action):
 
     module = ""
     side_effect = "pure"
+    failures = MODULE_CALLS
     Parameters: ClassVar[type[BaseModel]] = Schemed
     Outputs: ClassVar[type[BaseModel]] = Schemed
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from shared.domain.failures import MODULE_CALLS
 from shared.domain.manifests import ModuleVersion, RemoteAction, full_name
 from shared.domain.modules import ActionManual, Module, Schema, Standing, Support
 from shared.ports.actions import Action, Catalogue
@@ -60,6 +61,7 @@ def _remote_manual(version: ModuleVersion, name: str, action: RemoteAction) -> A
         takes=spec.takes,
         undone_by=spec.undone_by,
         takes_secrets=sorted(action.takes_secrets),
+        failures=MODULE_CALLS,
         examples=action.examples,
     )
 
@@ -78,6 +80,7 @@ def manual(action: Action) -> ActionManual:
         takes=action.takes,
         undone_by=action.undone_by,
         takes_secrets=sorted(action.takes_secrets),
+        failures=action.failures,
         examples=action.examples,
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from shared.domain.failures import ANY_STEP
 from shared.domain.models import places
 from shared.ports.actions import Action, ActionError, Completed, Foreseen, Pending, Result
 from shared.security.redaction import Redactor
@@ -73,8 +74,16 @@ async def said(specimen: Specimen, parameters: Mapping[str, Any]) -> list[Any]:
                 result = await specimen.make().poll(result.token, fit, specimen.context)
                 told.append(shown(result))
         except ActionError as error:
+            assert_declared(action, error)
             told.append(error.to_json())
     return told
+
+
+def assert_declared(action: Action, error: ActionError) -> None:
+    """It fails as it says that it may, and says rightly whether another attempt may end otherwise."""
+    told = [one for one in (*action.failures, *ANY_STEP) if one.code == error.code]
+    assert told, f"{action.name} fails with {error.code}, which it does not say: {error.message}"
+    assert {one.retryable for one in told} & {None, error.retryable}, (action.name, error.code)
 
 
 def shown(result: Result) -> Any:
