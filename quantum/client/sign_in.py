@@ -27,9 +27,6 @@ from quantum.client.errors import SignInError, UnreachableError
 
 CLIENT: Final = "quantum-cli"
 SCOPE: Final = "api://quantum/.default"
-ENTRA: Final = frozenset(
-    {"login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn"}
-)
 DISCOVERY: Final = "/.well-known/openid-configuration"
 HTTP_SECONDS: Final = 30.0
 EARLY: Final = 60.0
@@ -123,14 +120,16 @@ class _Tokens:
             from msal_extensions import FilePersistence, PersistedTokenCache  # type: ignore[import-untyped]
 
             self._cache.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            authority = urlsplit(self._issuer.authority)
-            named = "authority" if authority.hostname in ENTRA else "oidc_authority"
-            http = _Http(self._issuer.authority)
+            authority = self._issuer.authority.rstrip("/")
+            named = "authority" if _is_entra(authority) else "oidc_authority"
+            if named == "authority":  # MSAL puts that behind it by itself, and people copy it
+                authority = authority.removesuffix("/v2.0")
+            http = _Http(authority)
             self._made = getattr(msal, kind)(
                 self._issuer.client_id,
                 token_cache=PersistedTokenCache(FilePersistence(str(self._cache))),
                 http_client=http,
-                **{named: http.shown(self._issuer.authority)},
+                **{named: http.shown(authority)},
                 **parts,
             )
         return self._made
@@ -238,6 +237,14 @@ class ClientCredentials(_Tokens):
         if anew:
             app.remove_tokens_for_client()
         return dict(app.acquire_token_for_client([self._issuer.scope]))
+
+
+def _is_entra(authority: str) -> bool:
+    """Whether it is Entra ID's, of any of Microsoft's clouds, or a tenant of it for customers."""
+    from msal.authority import WELL_KNOWN_AUTHORITY_HOSTS  # type: ignore[import-untyped]  # as above
+
+    host = urlsplit(authority).hostname or ""
+    return host in WELL_KNOWN_AUTHORITY_HOSTS or host.endswith(".ciamlogin.com")
 
 
 class _Http:

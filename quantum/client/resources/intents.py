@@ -1,21 +1,23 @@
 """Intents and their versions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from quantum.client.addresses import path
 from quantum.client.answers import parsed
 from quantum.client.errors import ExecutionFailedError
 from quantum.client.pages import Listing
-from quantum.client.resources.executions import Executions
 from quantum.client.resources.resource import Resource, given
 from quantum.client.transport import Transport
-from quantum.contract.executions import Execution, ExecutionAccepted
 from quantum.contract.intents import Intent, IntentFacet, IntentPage, IntentSort, IntentStatus
 from quantum.contract.plans import Plan
 from quantum.contract.validation import ValidationReport
 from quantum.contract.versions import IntentDiff, IntentVersion, IntentVersionPage
+
+if TYPE_CHECKING:  # who only looks at intents needs none of their models
+    from quantum.client.resources.executions import Executions
+    from quantum.contract.executions import Execution, ExecutionAccepted
 
 type Json = Mapping[str, Any]
 
@@ -23,7 +25,7 @@ type Json = Mapping[str, Any]
 class Intents(Resource):
     """``id`` is a name (the active version) or an id such as ``deploy-v2`` (exactly that one)."""
 
-    def __init__(self, transport: Transport, executions: Executions) -> None:
+    def __init__(self, transport: Transport, executions: "Callable[[], Executions]") -> None:
         super().__init__(transport)
         self._executions = executions
 
@@ -148,8 +150,10 @@ class Intents(Resource):
         plan_hash: str | None = None,
         dry_run: bool | None = None,
         idempotency_key: str | None = None,
-    ) -> ExecutionAccepted:
+    ) -> "ExecutionAccepted":
         """Start an execution. With a key of your own, it is one even if you ask again tomorrow."""
+        from quantum.contract.executions import ExecutionAccepted  # as above
+
         body = {"parameters": parameters, "plan_hash": plan_hash, "dry_run": dry_run}
         there = path("intents", id, "execute")
         return await self._change(ExecutionAccepted, "POST", there, body, key=idempotency_key)
@@ -163,7 +167,7 @@ class Intents(Resource):
         plan_hash: str | None = None,
         dry_run: bool | None = None,
         idempotency_key: str | None = None,
-    ) -> Execution:
+    ) -> "Execution":
         """Execute it, and the execution when it has completed.
 
         Raises:
@@ -173,7 +177,7 @@ class Intents(Resource):
         started = await self.execute(
             id, parameters, plan_hash=plan_hash, dry_run=dry_run, idempotency_key=idempotency_key
         )
-        ended = await self._executions.wait(started.execution_id, timeout=timeout)
+        ended = await self._executions().wait(started.execution_id, timeout=timeout)
         if ended.status != "completed":
             raise ExecutionFailedError(ended)
         return ended
