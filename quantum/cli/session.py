@@ -1,6 +1,7 @@
 """One run of the command: who asks which platform, and what becomes of an error."""
 
 import asyncio
+import logging
 import os
 import sys
 import threading
@@ -25,6 +26,8 @@ if TYPE_CHECKING:  # what talks to the platform is loaded when it is talked to
 
 MOMENT = 0.3
 """Seconds after which people are shown that something goes on."""
+NOTICED = 3.0
+"""Seconds of a pause from which on people are told why."""
 HINTS = {
     "CERTIFICATE_VERIFY_FAILED": "nobody who is trusted here has signed its certificate: SSL_CERT_FILE names "
     "the file of an authority of your own",
@@ -119,12 +122,33 @@ def run[Result](
             return await work(client)
 
     try:
-        with nullcontext() if quiet else spinner("asking the platform"):
+        with patient(), nullcontext() if quiet else spinner("asking the platform"):
             return asyncio.run(whole())
     except QuantumError as error:
         refuse(error)
     except KeyboardInterrupt:
         raise typer.Exit(Exit.INTERRUPTED) from None
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """Say why, where the platform is asked again after a while."""
+    log, handler = logging.getLogger("quantum.client.transport"), _Patience(logging.INFO)
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+class _Patience(logging.Handler):
+    """Tells of waits that somebody notices: a record has the attempt, the failure and the seconds."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        match record.args:
+            case (_, failure, float(seconds)) if seconds >= NOTICED:
+                tell(f"{str(failure).splitlines()[0]}; asking again in {seconds:.0f} s")
 
 
 def each(
@@ -156,8 +180,12 @@ def refuse(error: "QuantumError") -> NoReturn:
     message = str(error)
     if isinstance(error, SignInError):
         message += "\n  sign in with: quantum login"
+    elif isinstance(error, ApiError) and error.status == 401 and os.environ.get("QUANTUM_TOKEN"):
+        message += "\n  QUANTUM_TOKEN is set, and goes before quantum login: renew it, or unset it"
     elif isinstance(error, ApiError) and error.status == 401:
         message += "\n  sign in again with: quantum login"
+    elif "X-Tenant-ID" in message:
+        message += "\n  say which is meant with: quantum tenant use NAME, or --tenant NAME before the command"
     elif isinstance(error, ApiError) and error.status >= 500:
         message += f"\n  when you ask for help, quote the request {error.request_id}"
     elif isinstance(error, UnreachableError):

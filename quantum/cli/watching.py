@@ -12,7 +12,7 @@ import typer
 from quantum.cli import terminal
 from quantum.cli.exits import Exit
 from quantum.cli.progress import Progress, children_of, note, took
-from quantum.cli.session import of, refuse, spinner
+from quantum.cli.session import of, patient, refuse, spinner
 
 if TYPE_CHECKING:  # loaded when it is needed
     from quantum.client import Client
@@ -41,7 +41,8 @@ def watch(context: typer.Context, execution: str, *, after: str | None = None) -
             return (await client.executions.get(execution)).model_dump(mode="json")
 
     try:
-        ended = asyncio.run(follow())
+        with patient():
+            ended = asyncio.run(follow())
     except QuantumError as error:
         refuse(error)
     except KeyboardInterrupt:

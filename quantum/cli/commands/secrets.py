@@ -23,7 +23,11 @@ def put(
 ) -> None:
     """Put a secret, or its next value, from standard input or by typing it unseen; never as an argument."""
     if sys.stdin.isatty():
-        value = typer.prompt("Value", hide_input=True, confirmation_prompt=True)
+        try:
+            value = typer.prompt("Value", hide_input=True, confirmation_prompt=True, err=True)
+        except typer.Abort:
+            print("\nnothing was done", file=sys.stderr)
+            raise typer.Exit(Exit.INTERRUPTED) from None
     else:
         value = sys.stdin.read().removesuffix("\n")
     if not value:

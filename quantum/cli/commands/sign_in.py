@@ -69,9 +69,13 @@ def login(
 
 def logout(context: typer.Context) -> None:
     """Forget who is signed in to this platform, with all tokens."""
+    from quantum.client.errors import QuantumError
     from quantum.client.sign_in import SignedIn
 
-    count = SignedIn(of(context).issuer()).sign_out()
+    try:
+        count = SignedIn(of(context).issuer()).sign_out()
+    except QuantumError as error:
+        session.refuse(error)
     print("Signed out" if count else "Nobody was signed in")
 
 
@@ -85,7 +89,7 @@ def whoami(context: typer.Context, output: Output = Format.TABLE) -> None:
 
 
 def _sign_in(there: session.Session, *, device: bool) -> None:
-    from quantum.client.errors import SignInError
+    from quantum.client.errors import QuantumError, SignInError
     from quantum.client.sign_in import Browser, DeviceCode
 
     def code(url: str, code: str) -> None:
@@ -101,6 +105,8 @@ def _sign_in(there: session.Session, *, device: bool) -> None:
             asking.sign_in()
     except SignInError as error:
         fail(str(error), Exit.AUTHENTICATION)
+    except QuantumError as error:
+        session.refuse(error)
     except KeyboardInterrupt:
         raise typer.Exit(Exit.INTERRUPTED) from None
 

@@ -277,3 +277,25 @@ def test_a_folder_of_many_is_applied_and_ctrl_c_in_the_middle_says_how_far_it_is
     there = quantum.ok("intents", "list", "--label", "of:many", "--limit", "200", "-o", "ids").split()
     assert done <= len(there) <= done + 1, "the one that was under way may have arrived"
     quantum.ok("intents", "archive", "-", stdin="\n".join(there))
+
+
+async def test_waits_are_told_with_their_cause(quantum: Command, script: Script) -> None:
+    me: dict[str, object] = {
+        "principal": "ada@acme",
+        "subject": "ada",
+        "issuer": "i",
+        "tenant_id": "acme",
+        "tenants": [],
+    }
+    me |= {"kind": "user", "roles": [], "attributes": {}, "operations": []}
+    script.lines = [problem(429, "RATE_LIMITED", Retry_After="3"), answer(body=me)]
+    ran = await ask(quantum, script.url, "whoami")
+    assert "RATE_LIMITED: so it is scripted; asking again in 3 s" in ran.stderr
+    assert len(script.asked) == 2
+
+
+async def test_who_is_in_several_tenants_is_told_how_to_say_which(quantum: Command, script: Script) -> None:
+    told = problem(400, "BAD_REQUEST").replace(b"so it is scripted", b"use X-Tenant-ID!!")
+    script.lines = [told]
+    ran = await ask(quantum, script.url, "whoami")
+    assert (ran.returncode, "quantum tenant use" in ran.stderr) == (Exit.USAGE, True), ran
