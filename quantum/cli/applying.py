@@ -50,7 +50,7 @@ class Change:
 
 async def plan(client: "Client", documents: Sequence[Mapping[str, Any]]) -> list[Change]:
     """What would have to be done, in the order in which it can be; nothing is."""
-    there = {} if len(documents) < MANY else await _listed(client)
+    there = None if len(documents) < MANY else await _listed(client)
     names = frozenset(str(document.get("name")) for document in documents)
     changes = await side_by_side("comparing", documents, lambda one: _plan(client, one, there, names))
     twice = sorted(name for name, count in Counter(change.name for change in changes).items() if count > 1)
@@ -100,7 +100,7 @@ async def _listed(client: "Client") -> dict[str, "Intent"]:
 async def _plan(
     client: "Client",
     document: Mapping[str, Any],
-    there: Mapping[str, "Intent"],
+    there: Mapping[str, "Intent"] | None,
     names: Collection[str],
 ) -> Change:
     name = str(document.get("name") or "")
@@ -108,14 +108,15 @@ async def _plan(
     if not name or strange:
         why = f"it has {', '.join(strange)}, which no intent has" if strange else "it has no name"
         return Change(name or "?", "refused", document, [f"/: {why}"])
-    if name in there and not _difference(there[name], document):
+    if there is not None and name in there and not _difference(there[name], document):
         return Change(name, "unchanged", document)
     errors = (await look(client, document)).errors
     later = {made_before(document, error, names) for error in errors}
     if None in later:
         return Change(name, "refused", document, [f"{e.pointer}: {e.message}" for e in errors])
     needs = frozenset(filter(None, later))
-    seen = await _seen(client, name)
+    new = there is not None and name not in there
+    seen = None if new else await _seen(client, name)
     if seen is None:
         return Change(name, "create", document, needs=needs)
     lines = _difference(seen[0], document)

@@ -155,7 +155,7 @@ def each(
     context: typer.Context, names: Sequence[str], work: "Callable[[Client, str], Awaitable[str]]"
 ) -> None:
     """Do the same to each, one after the other, and say what came of it; one that fails stops no other."""
-    from quantum.client.errors import QuantumError
+    from quantum.client.errors import QuantumError, SignInError, UnauthenticatedError
 
     async def all_of(client: "Client") -> Exit:
         worst = Exit.OK
@@ -163,6 +163,8 @@ def each(
             for count, name in enumerate(names, 1):
                 try:
                     print(await work(client, name), flush=True)
+                except (SignInError, UnauthenticatedError):
+                    raise  # so it would be with each
                 except QuantumError as error:
                     tell(f"{name}: {error}")
                     worst = worst or status_of(error)
