@@ -171,6 +171,9 @@ class Settings:
     build_registry_id: str = ""
     """``QUANTUM_BUILD_REGISTRY_ID``: the resource that the build registry is in Azure
     (``/subscriptions/…/registries/name``); the builder ``acr`` needs it."""
+    clear_old_builds: bool = False
+    """``QUANTUM_CLEAR_OLD_BUILDS``: whether what executions left in the build registry that began before this
+    platform noted what is deployed of it goes, too: ``true`` or ``false``."""
     contexts: Path | None = None
     """``QUANTUM_CONTEXTS``: the folder that build contexts are in; only ``localhost`` has one."""
     max_context_bytes: int = MAX_CONTEXT_BYTES
@@ -241,6 +244,7 @@ class Settings:
             build_registry_password=values.get("QUANTUM_BUILD_REGISTRY_PASSWORD", ""),
             registry_aliases=values.get("QUANTUM_REGISTRY_ALIASES"),
             builder=choice(values, "QUANTUM_BUILDER", BUILDERS if not azure else BUILDERS_OF_AZURE),
+            clear_old_builds=choice(values, "QUANTUM_CLEAR_OLD_BUILDS", ("false", "true")) == "true",
             build_registry_id=values.get("QUANTUM_BUILD_REGISTRY_ID", "").strip(),
             contexts=_contexts(values, local=not azure),
             max_context_bytes=whole(

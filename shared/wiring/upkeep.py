@@ -64,6 +64,7 @@ def upkeep_services(
             tenants=base.tenants,
             clock=adapters.clock,
             keep=base.settings.execution_retention,
+            old=base.settings.clear_old_builds,
         ),
         slots=base.slots,
         erasure=Erasure(

@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 
 from examples import hosting
+from localhost.sqlite.documents import SqliteDocuments
 from shared.modules.containers.building.benches import PREFIX
+from shared.ports.documents import TENANCY, Replace
+from shared.security.scope import TenantScope
+from shared.services.tenancy.directory import DIRECTORY
+from shared.services.upkeep.clearing import CLEARING
 from tests.e2e.api import Api
 from tests.e2e.test_retention import grow_old
 from tests.hosts import run_by_hand
@@ -79,6 +84,8 @@ def test_what_a_purged_execution_left_in_the_registry_goes_and_the_tag_that_it_w
 ) -> None:
     (site.context / "Dockerfile").write_text("FROM scratch\nCOPY a /\n")
     old: list[dict[str, Any]] = []
+    run_by_hand(site.host, "clear_build_registry")
+    wait_until(lambda: rounds(site))
     with Api(site.host) as api:
         for text in ("1", "2"):
             (site.context / "a").write_text(text)
@@ -91,10 +98,7 @@ def test_what_a_purged_execution_left_in_the_registry_goes_and_the_tag_that_it_w
         wait_until(lambda: all(api.client.get(f"/executions/{one}").status_code == 404 for one in ids))
     site.host.stop()
     digests = [one["steps"][0]["outputs"]["digest"] for one in old]
-    with closing(sqlite3.connect(site.host.data / "documents.db")) as documents, documents:
-        documents.execute(
-            "DELETE FROM documents WHERE kind = 'clearing'"
-        )  # the timer may have been by itself
+    asyncio.run(begin_another_round(site.host.data))
     assert stored(site)["manifests"] > {*digests}
     site.start()
     run_by_hand(site.host, "clear_build_registry")
@@ -102,6 +106,21 @@ def test_what_a_purged_execution_left_in_the_registry_goes_and_the_tag_that_it_w
     site.start()
     run_by_hand(site.host, "clear_build_registry")
     wait_until(lambda: stored(site) == {"tags": {"1"}, "manifests": {digests[1]}})
+
+
+async def begin_another_round(data: Path) -> None:
+    """Leave everything as if the last round was made a day ago."""
+    with closing(SqliteDocuments(data / "documents.db")) as documents:
+        where = {"container": TENANCY, "partition": CLEARING}
+        mark = await documents.read(TenantScope(DIRECTORY), **where, id=CLEARING)  # type: ignore[arg-type]
+        assert mark is not None
+        again = Replace({name: mark.body[name] for name in ("id", "kind", "first")})
+        await documents.transact(TenantScope(DIRECTORY), **where, operations=[again])  # type: ignore[arg-type]
+
+
+def rounds(site: Site) -> int:
+    with closing(sqlite3.connect(site.host.data / "documents.db")) as documents:
+        return len(documents.execute("SELECT 1 FROM documents WHERE kind = 'clearing'").fetchall())
 
 
 def stored(site: Site) -> dict[str, set[str]]:

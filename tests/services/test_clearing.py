@@ -11,11 +11,12 @@ import pytest
 from shared.domain.errors import UnavailableError
 from shared.domain.retrying import Retrial
 from shared.ports.actions import Completed
-from shared.ports.documents import EXECUTIONS, Container, Replace
+from shared.ports.documents import EXECUTIONS, TENANCY, Container, Delete, Replace
 from shared.security.scope import TenantScope
 from shared.services.audit.chains import CHAIN
+from shared.services.tenancy.directory import DIRECTORY
 from shared.services.tenancy.tenants import Tenants
-from shared.services.upkeep.clearing import EVERY, TICK, Clearing
+from shared.services.upkeep.clearing import CLEARING, EVERY, TICK, Clearing
 from shared.services.upkeep.retention import Retention
 from tests.fakes.clock import FrozenClock
 from tests.fakes.documents import InterruptedDocuments, Killed, Moment
@@ -56,15 +57,22 @@ class House:
         )
         return await timer.run()
 
-    async def clear(self, keep: timedelta | None = KEEP) -> int:
+    async def clear(self, keep: timedelta | None = KEEP, *, old: bool = False) -> int:
         timer = Clearing(
             documents=self.documents,
             leavings=self.leavings,
             tenants=self.tenants,
             clock=self.clock,
             keep=keep,
+            old=old,
         )
         return await timer.run()
+
+    async def forget_the_first_round(self) -> None:
+        """As if the platform had not cleared anything until now."""
+        await self.documents.transact(
+            TenantScope(DIRECTORY), container=TENANCY, partition=CLEARING, operations=[Delete(CLEARING)]
+        )
 
     def age(self, time: timedelta) -> None:
         self.clock.advance(time.total_seconds())
@@ -79,6 +87,7 @@ async def house(request: pytest.FixtureRequest, store: str, tmp_path: Path) -> A
         workshop.catalogue.add("act", lambda _parameters, _context: Completed({}))
         made = House(documents, clock, workshop, Tenants(documents, clock))
         await made.tenants.ensure("acme")
+        await made.clear()
         yield made
 
 
@@ -125,6 +134,19 @@ async def test_what_a_retry_has_kept_goes_with_the_retry(house: House) -> None:
     assert await house.clear() == 1
 
 
+async def test_what_began_before_the_first_round_goes_when_an_operator_says_so(house: House) -> None:
+    await house.left("old")
+    house.age(timedelta(seconds=1))
+    await house.forget_the_first_round()
+    for _ in range(2):
+        assert await house.clear() == 0
+        house.age(KEEP + timedelta(days=1))
+        await house.purge()
+    assert await house.clear() == 0
+    house.age(EVERY)
+    assert await house.clear(old=True) == 1
+
+
 async def test_what_was_purged_before_it_was_known_who_needs_it_goes_much_later(house: House) -> None:
     old = await house.left("old")
     house.age(KEEP + timedelta(days=1))
@@ -133,9 +155,9 @@ async def test_what_was_purged_before_it_was_known_who_needs_it_goes_much_later(
     assert link is not None
     earlier = {"id": CHAIN, "kind": CHAIN, "audit": link.body["audit"]}
     await house.documents.transact(ACME, container=EXECUTIONS, partition=old, operations=[Replace(earlier)])
-    assert await house.clear() == 0
+    assert await house.clear(old=True) == 0
     house.age(KEEP + timedelta(days=1))
-    assert await house.clear() == 1
+    assert await house.clear(old=True) == 1
 
 
 async def test_a_round_is_made_once_a_day_and_a_part_of_it_at_each_tick(house: House) -> None:

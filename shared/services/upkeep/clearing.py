@@ -8,6 +8,9 @@ An execution counts as gone only if this platform knows that it has purged it: b
 which stays. What is not known here, because another platform uses the registry, or because the documents are
 those of a backup, is left alone. And it is not gone as long as somebody may use what it has left: its retry,
 which keeps outputs, and the parent that has got them.
+
+What began before the first round is left alone, too, for until then nobody may have noted what was deployed
+of it: unless an operator says that all of that was deployed again since.
 """
 
 import asyncio
@@ -43,7 +46,10 @@ _log = logging.getLogger(__name__)
 
 
 class Clearing:
-    """``leavings`` is the build registry, if there is one; ``keep`` is as for retention."""
+    """``leavings`` is the build registry, if there is one; ``keep`` is as for retention.
+
+    ``old``: what began before the first round goes, too.
+    """
 
     def __init__(
         self,
@@ -53,12 +59,14 @@ class Clearing:
         tenants: Tenants,
         clock: Clock,
         keep: timedelta | None,
+        old: bool = False,
     ) -> None:
         self._documents = documents
         self._leavings = leavings
         self._tenants = tenants
         self._clock = clock
         self._keep = keep
+        self._old = old
 
     async def run(self) -> int:
         """One tick; how many tags were taken away.
@@ -70,52 +78,49 @@ class Clearing:
             return 0
         now, removed = self._clock.now(), 0
         mark = await self._mark()
+        first = {"first": mark.get("first", rfc3339(now))}
         if mark.get("ended"):
             if now - parse_rfc3339(mark["began"]) < EVERY:
                 return 0
-            mark = {}
-        began = mark.get("began", rfc3339(now))
-        tenant_ids = sorted([one async for one in self._tenants.ids()])
-        for tenant_id in tenant_ids:
-            if tenant_id < mark.get("tenant", ""):
-                continue
-            behind = mark["repository"] if tenant_id == mark.get("tenant") else ""
-            removed += await self._clear(TenantScope(tenant_id), behind, began, now)
-            if self._is_over(now):
-                return removed
-        await self._set_mark({"began": began, "ended": True})
+            mark = first
+        begun = first | {"began": mark.get("began", rfc3339(now))}
+        try:
+            for tenant_id in sorted([one async for one in self._tenants.ids()]):
+                if tenant_id < mark.get("tenant", ""):
+                    continue
+                behind = mark["repository"] if tenant_id == mark.get("tenant") else ""
+                removed += await self._clear(TenantScope(tenant_id), behind, begun, now)
+                if self._is_over(now):
+                    return removed
+        except CannotClearError as error:
+            _log.warning("what purged executions left in the build registry stays: %s", error.message)
+        await self._set_mark(begun | {"ended": True})
         if removed:
             _log.info("took %d tags of purged executions out of the build registry", removed)
         return removed
 
-    async def _clear(self, scope: TenantScope, behind: str, began: str, since: datetime) -> int:
+    async def _clear(self, scope: TenantScope, behind: str, begun: Mapping[str, Any], since: datetime) -> int:
         """Clear the tenant's repositories from ``behind`` on, as far as the time goes."""
         assert self._leavings is not None
-        removed = 0
+        removed, first = 0, parse_rfc3339(begun["first"])
 
         async def gone(executions: Collection[str]) -> Collection[str]:
             found = set[str]()
-            for some in batched(sorted(executions), AT_ONCE, strict=False):
+            asked = [one for one in sorted(executions) if self._old or ulid_time(one) >= first]
+            for some in batched(asked, AT_ONCE, strict=False):
                 known = await asyncio.gather(*(self._is_gone(scope, one) for one in some))
                 found |= {one for one, is_gone in zip(some, known, strict=True) if is_gone}
             return found
 
-        try:
-            async for repository in self._leavings.repositories(scope):
-                if repository < behind:
-                    continue
-                await self._set_mark({"began": began, "tenant": scope.tenant_id, "repository": repository})
-                removed += await self._leavings.clear(
-                    scope, repository, gone=gone, go_on=lambda: not self._is_over(since)
-                )
-                if self._is_over(since):
-                    break
-        except CannotClearError as error:
-            _log.warning(
-                "what purged executions of %s left in the build registry stays: %s",
-                scope.tenant_id,
-                error.message,
+        async for repository in self._leavings.repositories(scope):
+            if repository < behind:
+                continue
+            await self._set_mark({**begun, "tenant": scope.tenant_id, "repository": repository})
+            removed += await self._leavings.clear(
+                scope, repository, gone=gone, go_on=lambda: not self._is_over(since)
             )
+            if self._is_over(since):
+                break
         return removed
 
     def _is_over(self, since: datetime) -> bool:

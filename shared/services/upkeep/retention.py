@@ -196,12 +196,14 @@ class Retention:
 
     async def _delete_head(self, scope: TenantScope, execution_id: str, head: Document) -> None:
         link = head.body["audit"]
-        left = {"id": CHAIN, "kind": CHAIN, "audit": link, NEEDED_BY: _needed_by(head.body)}
+        needed_by = _needed_by(head.body)
+        left = {"id": CHAIN, "kind": CHAIN, "audit": link, NEEDED_BY: needed_by}
         ttl: int | None = None
         if link["kept"] is None and link["expires_at"] is not None:
             # Longer than its records: what they are held against must not be missed before them.
             until = parse_rfc3339(link["expires_at"]) + 2 * GRACE
-            least = math.ceil(KNOWN.total_seconds())
+            # Whoever needs it is purged some time later; until then it is to be known.
+            least = math.ceil((KNOWN + (2 * (self._keep or KNOWN) if needed_by else KNOWN)).total_seconds())
             ttl = max(least, math.ceil((until - self._clock.now()).total_seconds()))
         operations: list[Operation] = [Delete(HEAD, if_match=head.etag), Create(left, ttl=ttl)]
         await self._documents.transact(

@@ -1,22 +1,26 @@
 """What executions left in the build registry goes, and nothing that anybody needs, with every registry."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.responses import Response
 
 from shared.domain.errors import UnavailableError
+from shared.domain.ids import ulid
 from shared.modules.containers.registry.build_registry import BuildRegistry, execution_tag
-from shared.modules.containers.registry.leavings import RegistryLeavings
+from shared.modules.containers.registry.leavings import SETTLED, RegistryLeavings
 from shared.modules.containers.registry.manifests import Manifest
 from shared.modules.containers.registry.marks import execution_of, is_hold
 from shared.modules.containers.registry.patience import Pace
 from shared.modules.containers.registry.repositories import Operators, Repositories
 from shared.modules.containers.registry.sending import Connections
 from shared.ports.leavings import CannotClearError
+from tests.fakes.clock import FrozenClock
 from tests.modules.registries.images import new_repository
 from tests.modules.registries.leaving import ACME, Repository, execution
 from tests.registries import EGRESS, EVERY_REGISTRY, OPENINGS, Meddler, RunningRegistry
@@ -35,10 +39,12 @@ def kind(
         yield request.param, running
 
 
-def generic(running: RunningRegistry) -> tuple[RegistryLeavings, Repositories]:
+def generic(
+    running: RunningRegistry, now: Callable[[], datetime] | None = None
+) -> tuple[RegistryLeavings, Repositories]:
     build = BuildRegistry(running.place, EGRESS, pace=Pace(pause=0, failures=1))
     repositories = Repositories(Operators(build), EGRESS)
-    return RegistryLeavings(repositories), repositories
+    return RegistryLeavings(repositories, now or FrozenClock().now), repositories
 
 
 @pytest.fixture
@@ -242,4 +248,44 @@ async def test_a_registry_that_fails_in_the_middle_is_gone_on_with(
     await repository.clear()
     assert await repository.tags() == {"1": kept.digest}
     assert not await repository.has(gone)
+    await repositories.aclose()
+
+
+async def test_what_executions_of_long_ago_have_is_asked_once_and_what_others_have_each_time(
+    meddled: RunningRegistry, meddler: Meddler, connections: Connections
+) -> None:
+    clock = FrozenClock()
+    clock.advance(2 * SETTLED.total_seconds())
+    leavings, repositories = generic(meddled, clock.now)
+    repository = Repository(leavings, meddled.client(connections), new_repository())
+    young = ulid(clock.now(), bytes(10))
+    for by in (ONE, TWO, THREE, young):
+        await repository.build(by, by, "1")
+    for gone in (ONE, TWO):
+        repository.gone.add(gone)
+        meddler.asked.clear()
+        await repository.clear()
+    asked = [path.rpartition("/")[2] for method, path in meddler.asked if method == "GET"]
+    assert execution_tag(young, "1") in asked
+    assert "1" in asked
+    assert execution_tag(THREE, "1") not in asked
+    assert set(await repository.tags()) == {
+        *("1", execution_tag(THREE, "1"), execution_tag(THREE, "build-1")),
+        *(execution_tag(young, "1"), execution_tag(young, "build-1")),
+    }
+    await repositories.aclose()
+
+
+async def test_a_manifest_of_a_kind_that_is_not_known_holds_up_nothing_and_stays(
+    meddled: RunningRegistry, meddler: Meddler, connections: Connections
+) -> None:
+    leavings, repositories = generic(meddled)
+    repository = Repository(leavings, meddled.client(connections), new_repository())
+    image = await repository.build(ONE, "a", "odd")
+    odd = Response(b"{}", media_type="application/x-odd")
+    meddler.answers.append(("GET", f"/v2/{repository.name}/manifests/odd", odd))
+    repository.gone = {ONE}
+    await repository.clear()
+    assert meddler.answers == []
+    assert await repository.tags() == {"odd": image.digest}
     await repositories.aclose()

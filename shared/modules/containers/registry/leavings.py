@@ -8,14 +8,15 @@ registries need not remove tags, and of those that do, not all mean the tag alon
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import batched
-from typing import Final
+from typing import Any, Final
 
 from shared.domain.errors import UnavailableError
-from shared.modules.containers.registry.build_registry import BuildRegistry
+from shared.domain.ids import ulid_time
 from shared.modules.containers.registry.manifests import EMPTY, OCI_MANIFEST, Descriptor, Manifest
 from shared.modules.containers.registry.marks import execution_of, is_hold
 from shared.modules.containers.registry.registries import Registry
@@ -30,7 +31,14 @@ CHUNK: Final = 100
 """Tags that go before it is looked again what is needed."""
 MAX_LIVE: Final = 20_000
 """Tags that stay, in one repository: of more, it would take too long to say what they need."""
+MAX_KNOWN: Final = 50_000
+"""Tags of executions that are remembered from one clearing to the next."""
+SETTLED: Final = timedelta(days=1)
 _REFUSALS: Final = ("REGISTRY_UNAUTHENTICATED", "REGISTRY_DENIED", "REGISTRY_REFUSED", "REGISTRY_NOT_FOUND")
+
+type Known = dict[tuple[str, str], Sequence[str]]
+"""What tags stand for, by the repository and the tag."""
+type Now = Callable[[], datetime]
 
 _log = logging.getLogger(__name__)
 
@@ -39,15 +47,17 @@ _log = logging.getLogger(__name__)
 class _Needed:
     """Manifests that stay, by their digests: all, and those that a deployment holds."""
 
-    all: frozenset[str]
-    held: frozenset[str]
+    all: set[str]
+    held: set[str]
 
 
 class RegistryLeavings:
     """Implements :class:`shared.ports.leavings.Leavings` over the build registry, whatever it is."""
 
-    def __init__(self, repositories: Repositories) -> None:
+    def __init__(self, repositories: Repositories, now: Now = lambda: datetime.now(UTC)) -> None:
         self._repositories = repositories
+        self._now = now
+        self._known: Known = {}
 
     async def repositories(self, scope: TenantScope) -> AsyncIterator[str]:
         with _told():
@@ -60,23 +70,21 @@ class RegistryLeavings:
     async def clear(
         self, scope: TenantScope, repository: str, *, gone: Gone, go_on: Callable[[], bool]
     ) -> int:
-        with _told():
-            return await _Clearing(self._build(scope, repository), repository).run(gone, go_on)
-
-    def _build(self, scope: TenantScope, repository: str) -> BuildRegistry:
         if not repository.startswith(f"{scope.tenant_id}/"):
             raise ValueError(f"{repository} is not {scope.tenant_id}'s")
-        return self._repositories.build
+        with _told():
+            registry = self._repositories.build.registry
+            return await _Clearing(registry, repository, self._known, self._now).run(gone, go_on)
 
 
 class _Clearing:
     """One repository, looked through once."""
 
-    def __init__(self, build: BuildRegistry, repository: str) -> None:
-        self._registry: Registry = build.registry
+    def __init__(self, registry: Registry, repository: str, known: Known, now: Now) -> None:
+        self._registry = registry
         self._repository = repository
-        self._known: dict[str, Sequence[str]] = {}
-        """What tags of executions stand for and need; no other execution sets them."""
+        self._known = known
+        self._now = now
 
     async def run(self, gone: Gone, go_on: Callable[[], bool]) -> int:
         tags = await self._tags()
@@ -98,43 +106,43 @@ class _Clearing:
     async def _needed(self, gone: Collection[str]) -> _Needed:
         """What those tags need that are there now and stay."""
         live = [tag for tag in await self._tags() if execution_of(tag) not in gone]
-        places = asyncio.Semaphore(AT_ONCE)
+        needed, held = set[str](), set[str]()
+        for some in batched(live, AT_ONCE, strict=False):
+            for tag, found in zip(some, await _all(self._look(tag) for tag in some), strict=True):
+                needed |= set(found)
+                if is_hold(tag):
+                    held |= set(found)
+        return _Needed(needed, held)
 
-        async def look(tag: str) -> Sequence[str]:
-            if (known := self._known.get(tag)) is not None:
-                return known
-            async with places:
-                found = _digests(await self._registry.manifest(self._repository, tag))
-            if execution_of(tag):
-                self._known[tag] = found
-            return found
+    async def _look(self, tag: str) -> Sequence[str]:
+        """What a tag stands for, and what that names."""
+        key = (self._repository, tag)
+        if key not in self._known:
+            named = await self._registry.named_by(self._repository, tag)
+            found = named.all if named else ()
+            if not self._is_settled(tag):
+                return found
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            self._known[key] = found
+        return self._known[key]
 
-        looked = await asyncio.gather(*(look(tag) for tag in live), return_exceptions=True)
-        for one in looked:
-            if isinstance(one, BaseException):
-                raise one
-        digests = {tag: found for tag, found in zip(live, looked, strict=True) if isinstance(found, Sequence)}
-        return _Needed(
-            frozenset(_flat(digests.values())),
-            frozenset(_flat(found for tag, found in digests.items() if is_hold(tag))),
-        )
+    def _is_settled(self, tag: str) -> bool:
+        """Whether nobody sets it any more: only its execution does, which is no more at work."""
+        execution_id = execution_of(tag)
+        return execution_id is not None and self._now() - ulid_time(execution_id) > SETTLED
 
     async def _clear(self, tags: Iterable[str], needed: _Needed) -> int:
         removed, shared, refusals = 0, list[str](), list[ActionError]()
         for tag in tags:
-            manifest = await self._registry.manifest(self._repository, tag)
-            if manifest is None:  # it went with another tag
-                continue
-            about = _digests(manifest)
-            if needed.held.intersection(about):
+            named = await self._registry.named_by(self._repository, tag)
+            if named is None or needed.held.intersection(named.all):  # it went with another tag, or is held
                 continue
             # What it is about first: by the record it is found again. What it is made of last.
-            refused = await self._delete(
-                [one for one in (*manifest.subjects, *about) if one not in needed.all]
-            )
+            refused = await self._delete([one for one in named.all if one not in needed.all])
             if refused is not None:
                 refusals.append(refused)
-            elif manifest.digest in needed.all:
+            elif named.digest in needed.all:
                 shared.append(tag)
             else:
                 removed += 1
@@ -145,7 +153,7 @@ class _Clearing:
     async def _delete(self, digests: Sequence[str]) -> ActionError | None:
         """Delete manifests; why the registry refuses, if it does."""
         try:
-            for digest in dict.fromkeys(digests):
+            for digest in digests:
                 await self._registry.delete(self._repository, digest)
         except ActionError as error:
             if error.code not in _REFUSALS:
@@ -175,16 +183,13 @@ class _Clearing:
         return len(tags)
 
 
-def _digests(manifest: Manifest | None) -> Sequence[str]:
-    """The manifest, and those that it is made of or about."""
-    if manifest is None:
-        return ()
-    return [manifest.digest, *(one.digest for one in manifest.manifests), *manifest.subjects]
-
-
-def _flat(parts: Iterable[Sequence[str]]) -> Iterator[str]:
-    for part in parts:
-        yield from part
+async def _all(work: Iterable[Coroutine[Any, Any, Sequence[str]]]) -> Sequence[Sequence[str]]:
+    """What all of it comes to; the first failure, once none is at work any more."""
+    found = await asyncio.gather(*work, return_exceptions=True)
+    for one in found:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in found if not isinstance(one, BaseException)]
 
 
 @contextmanager

@@ -154,6 +154,23 @@ class Manifest:
         return ActionError("MANIFEST_INVALID", f"the manifest {self.digest} {why}", retryable=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A manifest by its digest, and those that it names: what it is about, and what an index is made of."""
+
+    digest: str
+    subjects: Sequence[str] = ()
+    parts: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> "Named":
+        return cls(manifest.digest, manifest.subjects, [one.digest for one in manifest.manifests])
+
+    @property
+    def all(self) -> Sequence[str]:
+        return (*self.subjects, self.digest, *self.parts)
+
+
 def digest_of(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 

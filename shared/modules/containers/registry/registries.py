@@ -16,7 +16,13 @@ from shared.modules.bodies import BodyTooLargeError, read_body
 from shared.modules.containers.registry.answers import done_with, led_to
 from shared.modules.containers.registry.authentication import RegistryCredentials
 from shared.modules.containers.registry.downloads import Downloads, check_digest
-from shared.modules.containers.registry.manifests import MANIFESTS, MAX_MANIFEST, Descriptor, Manifest
+from shared.modules.containers.registry.manifests import (
+    MANIFESTS,
+    MAX_MANIFEST,
+    Descriptor,
+    Manifest,
+    Named,
+)
 from shared.modules.containers.registry.patience import Pace
 from shared.modules.containers.registry.sending import PACE, Connections, Sender, told_as_action_error
 from shared.modules.containers.registry.uploads import Source, Uploads
@@ -116,6 +122,21 @@ class Registry:
         if DIGEST.fullmatch(reference):
             check_digest(hashlib.new(reference.partition(":")[0], content).hexdigest(), reference, doing)
         return Manifest(content, kind)
+
+    async def named_by(self, repository: str, tag: str) -> Named | None:
+        """What a tag stands for, readable or not, and what that names; None: there is no such tag.
+
+        Raises:
+            ActionError: the registry does not say.
+        """
+        try:
+            manifest = await self.manifest(repository, tag)
+            return None if manifest is None else Named.of(manifest)
+        except ActionError as error:
+            if error.code != "MANIFEST_INVALID":
+                raise
+        digest = await self.digest(repository, tag)  # it is nothing that is known here
+        return Named(digest) if digest else None
 
     async def put_manifest(self, repository: str, manifest: Manifest, reference: str | None = None) -> str:
         """Store ``manifest`` under a tag, or only by its digest; its digest. What it names must be there.
@@ -217,11 +238,13 @@ class Registry:
         )
         await done_with(response)
         if response.status_code != 202:
-            for tag in await self.tags(repository):
-                if (manifest := await self.manifest(repository, tag)) is not None:
-                    for digest in manifest.subjects:  # records may be all that tells of an image
+            for tag in [tag async for page in self.all_tags(repository) for tag in page]:
+                if (named := await self.named_by(repository, tag)) is not None:
+                    for digest in (
+                        *named.subjects,
+                        named.digest,
+                    ):  # of an image, a record may be all that tells
                         await self.delete(repository, digest)
-                    await self.delete(repository, manifest.digest)
 
     async def has_blob(self, repository: str, digest: str) -> bool:
         """Whether the repository has it.
