@@ -19,9 +19,9 @@ const OVERLAPS = [
 ];
 const ZONES = ["UTC", ...Intl.supportedValuesOf("timeZone")];
 
-/** @param {any} props `schedule` is null for a new one; a place may name the `intent` of that */
-export function ScheduleForm({ schedule, tag, me, reload }) {
-  const was = schedule ?? FRESH;
+/** @param {any} props `schedule` is null for a new one, which may begin with an `intent` */
+export function ScheduleForm({ schedule, tag, me, reload, intent: named }) {
+  const was = schedule ?? { ...FRESH, intent: named };
   const shown = { catch_up: String(was.catch_up), start: local(was.start), end: local(was.end) };
   const form = useForm({ ...was, ...shown, typed: {} });
   const { tell } = useToasts();
@@ -77,16 +77,19 @@ function Preview({ state, was }) {
     cron: state.cron.trim(), timezone: state.timezone,
     start: absolute(state.start, was.start), end: absolute(state.end, was.end),
   }));
-  const { cron, timezone } = JSON.parse(asked);
-  const found = useLoaded(async () => (cron ? post("/schedules/preview", JSON.parse(asked)) : null), [asked]);
-  const times = found.value?.next_fire_times ?? [];
+  const body = JSON.parse(asked);
+  const found = useLoaded(async () => {
+    if (!body.cron) return null;
+    return { zone: body.timezone, times: (await post("/schedules/preview", body)).next_fire_times };
+  }, [asked]);
+  const { zone, times } = found.value ?? { zone: "", times: [] };
   return html`<section class="preview" aria-label="When it would fire" aria-live="polite">
     <h2>It would fire</h2>
     ${found.error
       ? html`<ul class="wrong">${told(found.error).map((one) => html`<li key=${one}>${one}</li>`)}</ul>`
       : times.length
-        ? html`<${Times} times=${times} zone=${timezone} />`
-        : html`<p class="muted">${cron && found.value ? "At no time" : "Write a cron expression to see when"}</p>`}
+        ? html`<${Times} times=${times} zone=${zone} />`
+        : html`<p class="muted">${found.value ? "At no time" : "Write a cron expression to see when"}</p>`}
   </section>`;
 }
 

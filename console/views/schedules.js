@@ -39,7 +39,8 @@ export function SchedulePage({ place, me }) {
   const state = useLoaded(async () => (what === "add" ? { value: null, tag: "" } : read(path(name))), [name]);
   if (what && !me.operations.includes("schedules.manage")) return html`<h1>You may not change schedules</h1>`;
   return html`<${Loaded} of=${state}>${({ value, tag }) => (what
-    ? html`<${ScheduleForm} key=${tag} schedule=${value} tag=${tag} me=${me} reload=${state.reload} />`
+    ? html`<${ScheduleForm} key=${tag} schedule=${value} tag=${tag} me=${me} reload=${state.reload}
+        intent=${place.query.get("intent") ?? ""} />`
     : html`<${Schedule} schedule=${value} tag=${tag} me=${me} reload=${state.reload} />`)}<//>`;
 }
 
@@ -99,6 +100,7 @@ function What({ schedule }) {
       <dt>In the name of</dt><dd>${schedule.updated_by}</dd>
       <dt>Last execution</dt><dd>${last
         ? html`<a href=${to(["executions", last.execution_id])}>${at(last.scheduled_at)}</a>` : "None yet"}</dd>
+      <dt>Others</dt><dd><a href=${to(["executions"], { intent: schedule.intent })}>All of this intent</a></dd>
       ${skip ? html`<dt>Last left out</dt><dd>${at(skip.scheduled_at)}: ${SKIPS[skip.reason]}</dd>` : null}
       ${error ? html`<dt>Last error</dt><dd>${at(error.scheduled_at)}: ${error.message}</dd>` : null}
       <dt>Changed</dt><dd><${Time} at=${schedule.updated_at} /></dd>
@@ -116,13 +118,12 @@ const SKIPS = {
   queue_full: "a hundred times were waiting",
 };
 
-/** A time in words, where the schedule is. */
+/** A time in words, where the schedule is; in UTC, if this browser does not know where that is. */
 export function moment(/** @type {string} */ time, /** @type {string} */ zone) {
-  const words = new Intl.DateTimeFormat("en-GB", {
-    weekday: "short", day: "numeric", month: "short", year: "numeric",
-    hour: "2-digit", minute: "2-digit", timeZone: zone,
-  });
-  return words.format(new Date(time));
+  const words = (/** @type {string} */ timeZone) => new Intl.DateTimeFormat("en-GB", {
+    weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone,
+  }).format(new Date(time));
+  try { return words(zone); } catch { return `${words("UTC")} UTC`; }
 }
 
 export const Times = ({ times, zone }) => html`<ol class="times">${times.map((time) => html`<li key=${time}>

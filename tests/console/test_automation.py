@@ -194,7 +194,8 @@ def test_a_webhook_is_made_and_its_secret_is_shown_once(visit: Visit, receiver: 
     page.get_by_role("button", name="Add it").click()
     secret = page.get_by_role("status").filter(has_text="whsec_")
     expect(secret).to_be_visible()
-    art.looked_at("webhook-secret")
+    assert art.faults() == []
+    art.shot("webhook-secret")
     page.get_by_role("link", name="I have kept it").click()
     expect(page.get_by_text("None yet: what happens from now on is sent.")).to_be_visible()
     assert "whsec_" not in page.content()

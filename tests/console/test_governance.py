@@ -163,7 +163,8 @@ def test_a_tenant_is_erased_by_who_types_its_name(visit: Visit) -> None:
     sure = page.get_by_role("button", name="Erase it")
     page.get_by_label("Type umbrella to go on").fill("umbrell")
     expect(sure).to_be_disabled()
-    root.looked_at("tenant-erase")
+    assert root.faults() == []
+    root.shot("tenant-erase")
     page.keyboard.type("a")
     sure.click()
     expect(page.locator(".meta .status")).to_have_text("erasing")
