@@ -50,6 +50,9 @@ function Head({ intent, me, reload }) {
     </div>
     <div class="actions">
       <a class="button" href=${to(["executions"], { intent: intent.name })}>Executions</a>
+      ${may("schedules.manage") && intent.status !== "archived"
+        ? html`<a class="button" href=${to(["schedules", "new", "add"], { intent: intent.name })}>Schedule it</a>`
+        : null}
       ${may("intents.update") ? html`<a class="button" href=${to(["intents", intent.name, "edit"])}>Edit</a>` : null}
       ${
         may("intents.archive") && intent.status !== "archived"
