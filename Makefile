@@ -41,8 +41,8 @@ reference: .venv/installed ## docs/api out of the routes and the models, docs/ac
 	@$(PYTHON) -m scripts.actions
 	@$(PYTHON) -m quantum.cli.reference > docs/cli-reference.md
 
-up: .venv/installed ## serve the platform on http://127.0.0.1:7071 with its data in .quantum, for ada of acme
-	@QUANTUM_CONTEXTS=$${QUANTUM_CONTEXTS:-examples/webapp} $(PYTHON) -m localhost serve --admin ada@acme
+up: .venv/installed ## serve the platform on http://127.0.0.1:7071 with its data in .quantum, for ada of acme (PORT=…: elsewhere)
+	@QUANTUM_CONTEXTS=$${QUANTUM_CONTEXTS:-examples/webapp} $(PYTHON) -m localhost serve --admin ada@acme $(if $(PORT),--port $(PORT))
 
 up-emulators: ## Microsoft's emulators of the Azure services, in Docker (docs/operating.md)
 	docker compose up --detach
