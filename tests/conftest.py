@@ -25,6 +25,7 @@ QUICK = {"domain", "infra", "security"}
 
 def pytest_configure() -> None:
     """Have the tests, and the processes that they start, run in the same surroundings wherever they are."""
+    gc.disable()  # until all is collected: what is imported stays, and looking through it finds nothing
     # A store synchronises its file for every transaction. No test cuts the power: processes are killed.
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
         tempfile.tempdir = str(MEMORY)
@@ -57,6 +58,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -44,5 +44,5 @@ async def opened(
 
     server = request.getfixturevalue("cosmos_server")
     server.now = now
-    async with cosmos_documents(server, DEFINITIONS, scans=False, seed=seed) as documents:
+    async with cosmos_documents(server, DEFINITIONS, scans=False, seed=seed, near=True) as documents:
         yield documents

@@ -54,11 +54,18 @@ class Answer:
         sub_status = {"x-ms-substatus": str(refusal.sub_status)} if refusal.sub_status else {}
         return cls(refusal.status, body, {**sub_status, **refusal.headers})
 
-    def encoded(self) -> bytes:
+    @property
+    def phrase(self) -> str:
+        return _phrase(self.status)
+
+    def content(self) -> bytes:
+        """The body as it is sent."""
         body = b"" if self.body is None else self.body
-        if not isinstance(body, bytes):
-            body = json.dumps(body).encode()
-        head = [f"HTTP/1.1 {self.status} {_phrase(self.status)}", "content-type: application/json"]
+        return body if isinstance(body, bytes) else json.dumps(body).encode()
+
+    def encoded(self) -> bytes:
+        body = self.content()
+        head = [f"HTTP/1.1 {self.status} {self.phrase}", "content-type: application/json"]
         if self.status not in {204, 304}:
             head.append(f"content-length: {len(body)}")
         head += [f"{name}: {value}" for name, value in self.headers.items()]

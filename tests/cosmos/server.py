@@ -148,7 +148,7 @@ class CosmosServer:
 
     async def _listen(self) -> asyncio.Server:
         return await self._loop.create_server(
-            lambda: Connection(self._handle, self._connections), "127.0.0.1", self._port, ssl=self._tls
+            lambda: Connection(self.answer, self._connections), "127.0.0.1", self._port, ssl=self._tls
         )
 
     async def _close(self) -> None:
@@ -158,7 +158,8 @@ class CosmosServer:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._server.wait_closed(), 5)
 
-    async def _handle(self, request: Request) -> Answer | None:
+    async def answer(self, request: Request) -> Answer | None:
+        """What is sent back; None hangs up instead."""
         kind = _kind(request)
         self.openings += kind == "account"
         if kind in {"read", "batch", "query", "changes"}:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from azure.cosmos.aio import CosmosClient
 
@@ -16,6 +17,7 @@ from shared.adapters.cosmos.account import Account
 from shared.adapters.cosmos.containers import DEFINITIONS, ContainerDefinition, Order
 from shared.adapters.cosmos.creation import ensure_containers
 from shared.adapters.cosmos.documents import CosmosDocuments
+from tests.cosmos.near import NearTransport
 from tests.cosmos.server import CosmosServer, Seed
 
 _ASCENDING = ("rank", "created_at", "v", "n", "status", "id")
@@ -41,10 +43,12 @@ async def cosmos_documents(
     *,
     scans: bool = True,
     seed: Seed | None = None,
+    near: bool = False,
 ) -> AsyncIterator[CosmosDocuments]:
     """A store with what ``seed`` has, as a rule with what the contract suite needs to be indexed.
 
-    Without ``scans`` the server refuses every query that no index serves. A real endpoint knows neither.
+    Without ``scans`` the server refuses every query that no index serves; if it is ``near``, there is no
+    connection to it. A real endpoint knows none of these.
     """
     database, real = f"test-{uuid.uuid4().hex}", real_endpoint()
     endpoint, key = real or (server.endpoint, server.key)
@@ -52,7 +56,8 @@ async def cosmos_documents(
         server.make(database, definitions, scans=scans, seed=seed)
     else:
         await ensure_containers(endpoint, database, key=key, definitions=definitions)
-    store = CosmosDocuments(Account(endpoint, database, key=key), patience=60)
+    transport = partial(NearTransport, server) if near and real is None else None
+    store = CosmosDocuments(Account(endpoint, database, key=key), patience=60, transport=transport)
     try:
         yield store
     finally:

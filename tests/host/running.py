@@ -100,12 +100,16 @@ def refused(app: Path, data: Path, *more: str, **settings: str) -> str:
     return outcome.stderr
 
 
-def until[T](condition: Callable[[], T], seconds: float = DEADLINE) -> T:
-    """The first truthy value of ``condition``, asked again and again until a deadline."""
+def until[T](condition: Callable[[], T], seconds: float = DEADLINE, *, pause: float = 0.01) -> T:
+    """The first truthy value of ``condition``, asked again and again until a deadline.
+
+    ``pause`` is in seconds, and grows: whoever is asked has the work to do that is waited for.
+    """
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, "the condition was not met in time"
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(pause * 1.2, max(pause, 0.1))
     return value
 
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from shared.domain.metrics import REQUEST_UNITS
@@ -11,6 +12,9 @@ from shared.ports.telemetry import Attributes, Telemetry
 
 type RequestUnits = Callable[[str, str, str, float], None]
 """Told of every answer: tenant, operation (read, query, transact, changes), container, request units."""
+
+type Transport = Callable[[], Any]
+"""Makes the SDK's way to the account for a client: an ``AsyncHttpTransport`` of azure-core."""
 
 
 def metered(telemetry: Telemetry) -> RequestUnits:

@@ -16,7 +16,7 @@ from azure.cosmos.exceptions import (
     CosmosResourceNotFoundError,
 )
 
-from shared.adapters.cosmos.account import Account, RequestUnits
+from shared.adapters.cosmos.account import Account, RequestUnits, Transport
 from shared.adapters.cosmos.containers import DEFINITIONS, TENANT_FIELD
 from shared.adapters.cosmos.errors import CosmosMisconfiguredError, CosmosUnavailableError
 from shared.adapters.cosmos.faults import Deadline, never_in_doubt, persist
@@ -68,8 +68,11 @@ class Database:
 class Client:
     """Opens the database once, on the loop that first asks; after a failure the next call tries again."""
 
-    def __init__(self, account: Account, on_request_units: RequestUnits) -> None:
+    def __init__(
+        self, account: Account, on_request_units: RequestUnits, transport: Transport | None = None
+    ) -> None:
         self._account = account
+        self._transport = transport or _aiohttp
         self._on_request_units = on_request_units
         self._sessions = Sessions()
         self._opening: asyncio.Task[Database] | None = None
@@ -226,8 +229,7 @@ class Client:
             "retry_read": 0,
             "retry_status": 0,
             "retry_throttle_total": -1,  # a 0 is taken for the default
-            # Without the environment's proxies and .netrc: looking them up is two hops to a thread a request.
-            "transport": AioHttpTransport(use_env_settings=False),
+            "transport": self._transport(),
         }
         return CosmosClient(self._account.endpoint, self._credentials(), **options)
 
@@ -249,6 +251,11 @@ class Client:
         found = properties["partitionKey"]["paths"]
         if found != paths:
             raise CosmosMisconfiguredError(f"the {name} is partitioned by {found}, not by {paths}", MISFIT)
+
+
+def _aiohttp() -> AioHttpTransport:
+    """Without the environment's proxies and .netrc: looking them up is two hops to a thread a request."""
+    return AioHttpTransport(use_env_settings=False)
 
 
 async def _close(client: CosmosClient | None, credential: AsyncTokenCredential | None) -> None:

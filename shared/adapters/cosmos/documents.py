@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shared.adapters.cosmos.account import Account, RequestUnits
+from shared.adapters.cosmos.account import Account, RequestUnits, Transport
 from shared.ports.documents import Change, Container, Counts, Document, Operation, Page, Path, Query
 from shared.security.scope import TenantScope
 
@@ -27,15 +27,22 @@ class CosmosDocuments:
     """Implements :class:`shared.ports.documents.Documents`. One per process; it is used on one event loop."""
 
     def __init__(
-        self, account: Account, *, patience: float = PATIENCE, on_request_units: RequestUnits = _no_meter
+        self,
+        account: Account,
+        *,
+        patience: float = PATIENCE,
+        on_request_units: RequestUnits = _no_meter,
+        transport: Transport | None = None,
     ) -> None:
         """Nothing is asked of the account before the first call.
 
         ``patience`` is in seconds. ``on_request_units`` is called on the event loop for every answer.
+        Without a ``transport`` it is asked by aiohttp.
         """
         self._account = account
         self._patience = patience
         self._on_request_units = on_request_units
+        self._transport = transport
         self._store: CosmosStore | None = None
 
     async def close(self) -> None:
@@ -89,7 +96,10 @@ class CosmosDocuments:
         store = await asyncio.to_thread(_load)
         if self._store is None:
             self._store = store(
-                self._account, patience=self._patience, on_request_units=self._on_request_units
+                self._account,
+                patience=self._patience,
+                on_request_units=self._on_request_units,
+                transport=self._transport,
             )
         return self._store
 

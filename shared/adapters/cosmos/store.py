@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from shared.adapters.cosmos.account import Account, RequestUnits
+from shared.adapters.cosmos.account import Account, RequestUnits, Transport
 from shared.adapters.cosmos.bodies import Place, document, escaped_id
 from shared.adapters.cosmos.client import Access, Client
 from shared.adapters.cosmos.faults import Deadline
@@ -51,9 +51,16 @@ LONGEST_POLL = 0.5
 class CosmosStore:
     """Implements :class:`shared.ports.documents.Documents`, once the SDK is loaded."""
 
-    def __init__(self, account: Account, *, patience: float, on_request_units: RequestUnits) -> None:
+    def __init__(
+        self,
+        account: Account,
+        *,
+        patience: float,
+        on_request_units: RequestUnits,
+        transport: Transport | None = None,
+    ) -> None:
         """See :class:`shared.adapters.cosmos.documents.CosmosDocuments`."""
-        self._client = Client(account, on_request_units)
+        self._client = Client(account, on_request_units, transport)
         self.patience = patience
         """Seconds that a call goes on; calls that begin from now on heed a change."""
         self._signals = Signals()
