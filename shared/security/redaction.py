@@ -120,6 +120,11 @@ def mark(name: str) -> str:
     return f"***{name}***"
 
 
+def has_mark(text: str) -> bool:
+    """Whether there is such a mark in it."""
+    return re.search(r"\*\*\*\w{1,63}\*\*\*", text, re.ASCII) is not None
+
+
 def is_mark(text: str) -> bool:
     """Whether this is no value but stands for one, as in a dry run, which is given none."""
     return re.fullmatch(r"\*\*\*\w{1,63}\*\*\*", text, re.ASCII) is not None

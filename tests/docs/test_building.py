@@ -50,6 +50,8 @@ def test_the_example_builds_upon_an_image_of_a_registry_that_demands_a_password(
         text = text.replace("./shop", kept.json()["reference"])
         assert api.client.put("/secrets/GHCR", json={"value": "not-the-password"}).status_code in {200, 201}
         intent = api.client.post("/intents", json=json.loads(text)).json()["id"]
+        dry = ended(api, intent, {"dry_run": True})
+        assert dry["status"] == "completed", dry
         assert ended(api, intent)["error"]["code"] == "REGISTRY_UNAUTHENTICATED"
         assert api.client.put("/secrets/GHCR", json={"value": private.login.password}).status_code == 200
         built = ended(api, intent)
@@ -58,8 +60,8 @@ def test_the_example_builds_upon_an_image_of_a_registry_that_demands_a_password(
         assert private.login.password not in json.dumps(built)
 
 
-def ended(api: Api, intent: str) -> Any:
-    execution = api.execute(intent)
+def ended(api: Api, intent: str, how: Any = None) -> Any:
+    execution = api.client.post(f"/intents/{intent}/execute", json=how or {}).json()["execution_id"]
     list(api.events(execution))
     return api.get(execution)
 

@@ -114,7 +114,7 @@ class Builds(Action):
             read = await self._contexts.read(context.scope, parameters.wanted, place)
             self._refuse(read)
             bases = {
-                origin.image: (await self._bases.found(order, origin, line))[-1].manifest.digest
+                origin.image: await self._bases.foreseen(order, origin, line)
                 for origin, line in read.recipe.images.items()
             }
         would = {

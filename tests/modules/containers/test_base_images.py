@@ -18,7 +18,7 @@ from shared.modules.containers.building.buildah import BuildahBuilder
 from shared.modules.containers.builds import BuildContainer
 from shared.modules.containers.registry.sending import Connections
 from shared.ports.actions import Foreseen
-from shared.security.redaction import Redactor
+from shared.security.redaction import Redactor, mark
 from tests.modules.containers.azure_tasks import ID, TOKEN, tasks_service
 from tests.modules.containers.yards import Yard, action_of
 from tests.modules.kit.containers import put_base
@@ -121,6 +121,18 @@ async def test_a_dry_run_asks_for_the_base_image_and_says_where_it_signs_in(
     assert foreseen.would["signed_in_to"] == [private.running.host]
     assert list(foreseen.would["base_images"]) == [private.base]
     assert private.sign_in["password"] not in str(foreseen)
+
+
+async def test_a_dry_run_that_is_given_no_secrets_names_the_image_and_asks_for_none(
+    yard: Yard, private: Private
+) -> None:
+    yard.workshop.write({"Dockerfile": f"FROM {private.base}\n"})
+    sign_in = private.sign_in | {"password": mark("GHCR")}
+    given = BuildContainer.Parameters.model_validate({"image": "dry:1", "registries": [sign_in]})
+    foreseen = await yard.action.dry_run(given, yard.context)  # type: ignore[arg-type]
+    assert isinstance(foreseen, Foreseen)
+    assert foreseen.would["base_images"] == {private.base: None}
+    assert private.meddler.authorizations == []
 
 
 @needs_buildah

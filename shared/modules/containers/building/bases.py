@@ -1,7 +1,16 @@
 """The images that a build begins with: pulled by digest, for one platform, and read into trees."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +28,7 @@ from shared.modules.containers.images.trees import Beneath, Tree
 from shared.modules.containers.registry.manifests import Descriptor, Manifest
 from shared.modules.containers.registry.repositories import Found, Repositories
 from shared.ports.actions import ActionError
+from shared.security.redaction import has_mark
 from shared.security.scope import TenantScope
 
 MAX_CONFIG: Final = 4 * 1024 * 1024
@@ -48,10 +58,8 @@ class Bases:
         Raises:
             ActionError: there is none, and which line wants it.
         """
-        try:
-            # In a Dockerfile a name without a registry is Docker Hub's, as everywhere else.
-            image = parse_image(origin.image).at_docker()
-            await self._check_allowed(order, image)
+        with _told_of(named_by):
+            image = await self._allowed_image(order, origin)
             found = await self._repositories.find(
                 order.scope,
                 image,
@@ -59,19 +67,30 @@ class Bases:
                 login=order.logins.get(image.registry or ""),
             )
             return await _for_platform(found, origin)
-        except ActionError as error:
-            message = str(named_by.wrong(error.message))
-            raise ActionError(error.code, message, retryable=error.retryable) from error
-        except ValueError as error:
-            raise ActionError("DOCKERFILE", str(named_by.wrong(str(error))), retryable=False) from error
 
-    async def _check_allowed(self, order: Order, image: ImageReference) -> None:
-        """Hold an image of elsewhere against what the tenant's administrators allow."""
+    async def foreseen(self, order: Order, origin: Origin, named_by: Instruction) -> str | None:
+        """The image's digest; None: in a dry run, which is given no secrets, nobody signs in where it is.
+
+        Raises:
+            ActionError: there is none, or it is not allowed, and which line wants it.
+        """
+        with _told_of(named_by):
+            image = await self._allowed_image(order, origin)
+        login = order.logins.get(image.registry or "")
+        if login is not None and (has_mark(login.username) or has_mark(login.password)):
+            return None
+        return (await self.found(order, origin, named_by))[-1].manifest.digest
+
+    async def _allowed_image(self, order: Order, origin: Origin) -> ImageReference:
+        """The image, held against what the tenant's administrators allow, if it is one of elsewhere."""
+        # In a Dockerfile a name without a registry is Docker Hub's, as everywhere else.
+        image = parse_image(origin.image).at_docker()
         if image.registry == self._repositories.build.place.host:
-            return
+            return image
         allowed = await self._allowed(order.scope)
         if (why := refusal_of_origin(f"{image.registry}/{image.repository}", allowed)) is not None:
             raise ActionError("FORBIDDEN_REGISTRY", why, retryable=False)
+        return image
 
     async def fetched(
         self,
@@ -163,6 +182,18 @@ class Layout:
         index = {"schemaVersion": 2, "manifests": [manifests[0].descriptor.to_json()]}
         (self.folder / "index.json").write_bytes(orjson.dumps(index))
         (self.folder / "oci-layout").write_bytes(b'{"imageLayoutVersion":"1.0.0"}')
+
+
+@contextmanager
+def _told_of(named_by: Instruction) -> Iterator[None]:
+    """What is wrong with an image, by the line that wants it."""
+    try:
+        yield
+    except ActionError as error:
+        message = str(named_by.wrong(error.message))
+        raise ActionError(error.code, message, retryable=error.retryable) from error
+    except ValueError as error:
+        raise ActionError("DOCKERFILE", str(named_by.wrong(str(error))), retryable=False) from error
 
 
 async def _for_platform(found: Found, origin: Origin) -> Sequence[Found]:
