@@ -47,6 +47,15 @@ param tokenTenants string = ''
 @description('Further issuers of tokens, each an object as QUANTUM_TOKEN_ISSUERS takes it.')
 param tokenIssuers array = []
 
+@description('The client id of the web console\'s registration. Empty: nobody signs in to it, unless consoleIssuer is given.')
+param consoleClientId string = ''
+
+@description('Where people sign in to the web console. Empty: with consoleClientId, Entra ID of this subscription.')
+param consoleIssuer string = ''
+
+@description('What the web console asks for, separated by spaces. Empty: with tokenClientId, the API\'s default scope.')
+param consoleScopes string = ''
+
 @description('What the platform\'s own tokens are given to steps for, as QUANTUM_CREDENTIALS_SCOPES takes it.')
 param credentialScopes array = []
 
@@ -94,6 +103,9 @@ var entraIssuers = empty(tokenClientId) ? [] : [
     tenants: empty(tokenTenants) ? [ownTenant] : split(tokenTenants, ',')
   }
 ]
+var entraSignIn = '${environment().authentication.loginEndpoint}${ownTenant}/v2.0'
+var signIn = empty(consoleIssuer) && !empty(consoleClientId) ? entraSignIn : consoleIssuer
+var apiScopes = empty(tokenClientId) ? '' : 'api://${tokenClientId}/.default openid offline_access'
 // Azure looks at the scope of a module even if its condition is false: there is always one.
 var groupName = '${prefix.resourceGroup}${environmentName}'
 var noRegistry = '${subscription().id}/resourceGroups/${groupName}/providers/Microsoft.ContainerRegistry/registries/none'
@@ -329,6 +341,9 @@ module platform 'app/functions.bicep' = {
     credentialScopes: empty(credentialScopes) ? '' : string(credentialScopes)
     platformAdmins: empty(platformAdmins) ? '' : string(platformAdmins)
     egressAllow: egressAllow
+    consoleIssuer: signIn
+    consoleClientId: consoleClientId
+    consoleScopes: empty(consoleScopes) ? apiScopes : consoleScopes
     buildRegistry: buildRegistry
     buildRegistryId: empty(containerRegistryId) ? registry!.outputs.id : containerRegistryId
   }

@@ -33,6 +33,9 @@ param tokenIssuers string
 param credentialScopes string
 param platformAdmins string
 param egressAllow string
+param consoleIssuer string
+param consoleClientId string
+param consoleScopes string
 @description('Addresses of the registry that images are built into, with commas; the first is its own.')
 param buildRegistry string
 @description('That registry as a resource.')
@@ -53,6 +56,9 @@ var platformSettings = {
   QUANTUM_CREDENTIALS_SCOPES: credentialScopes
   QUANTUM_PLATFORM_ADMINS: platformAdmins
   QUANTUM_EGRESS_ALLOW: egressAllow
+  QUANTUM_CONSOLE_ISSUER: consoleIssuer
+  QUANTUM_CONSOLE_CLIENT_ID: consoleClientId
+  QUANTUM_CONSOLE_SCOPES: consoleScopes
   QUANTUM_BUILD_REGISTRY: buildRegistry
   QUANTUM_BUILD_REGISTRY_ID: buildRegistryId
   QUANTUM_TELEMETRY: 'azure-monitor'

@@ -5,8 +5,9 @@ import re
 
 from examples.hosting import ROOT
 from shared.ports.resources import COSMOS_CONNECTION, EVENT_HUB_CONNECTION
-from tests.infra.bicep.deployment import Deployment
-from tests.infra.conftest import EVERY, MAIN, deployed
+from tests.infra.bicep.deployment import Deployment, deploy
+from tests.infra.bicep.functions import TENANT
+from tests.infra.conftest import EVERY, GIVEN, MAIN, deployed
 
 OPERATING = (ROOT / "docs" / "operating.md").read_text()
 ROWS = dict(re.findall(r"^\| `(\w+)` \| (infra|you|local) \| ", OPERATING, re.MULTILINE))
@@ -40,6 +41,27 @@ def test_triggers_and_adapters_find_their_services_by_identity(deployment: Deplo
         assert settings[f"{connection}__clientId"] == client
     assert f"{COSMOS_CONNECTION}__accountEndpoint" in settings
     assert f"{EVENT_HUB_CONNECTION}__fullyQualifiedNamespace" in settings
+
+
+def test_people_sign_in_to_the_console_at_entra_id_once_it_has_a_registration() -> None:
+    def settings(**given: str) -> dict[str, str]:
+        made = deploy(MAIN, {**GIVEN, "profile": "dev", **given})
+        found = made.one("Microsoft.Web/sites/config").get("properties")
+        prefix = "QUANTUM_CONSOLE_"
+        return {name.removeprefix(prefix): value for name, value in found.items() if name.startswith(prefix)}
+
+    assert settings()["ISSUER"] == ""
+    assert settings(consoleClientId="c2") == {
+        "ISSUER": f"https://login.microsoftonline.com/{TENANT}/v2.0",
+        "CLIENT_ID": "c2",
+        "SCOPES": f"api://{GIVEN['tokenClientId']}/.default openid offline_access",
+    }
+    own = {"consoleIssuer": "https://login.example.com", "consoleScopes": "quantum openid"}
+    assert settings(**own) == {
+        "ISSUER": own["consoleIssuer"],
+        "CLIENT_ID": "",
+        "SCOPES": own["consoleScopes"],
+    }
 
 
 def test_flex_consumption_has_none_of_the_settings_that_it_refuses(deployment: Deployment) -> None:

@@ -64,7 +64,10 @@ FUNCTIONS: Mapping[str, Callable[..., Json]] = {
     "concat": concat,
     "empty": is_empty,
     "endsWith": lambda value, end: value.lower().endswith(end.lower()),
-    "environment": lambda: {"suffixes": {"storage": "core.windows.net", "acrLoginServer": ".azurecr.io"}},
+    "environment": lambda: {
+        "suffixes": {"storage": "core.windows.net", "acrLoginServer": ".azurecr.io"},
+        "authentication": {"loginEndpoint": "https://login.microsoftonline.com/"},
+    },
     "guid": guid,
     "indexOf": lambda value, item: value.index(item),
     "last": lambda value: value[-1],
