@@ -1,15 +1,19 @@
 // When each step ran, one beneath the other on one axis: its attempts, the waiting between them, what undid it.
-import { html } from "../vendor/preact.js";
+import { html, useState } from "../vendor/preact.js";
 import { between, duration, tone } from "../lib/format.js";
+import { More } from "./parts.js";
 
 /** Seconds that lie between two marks of the axis. */
 const MARKS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400];
 const MOST_MARKS = 6;
+/** Rows that are drawn until more are asked for. */
+const FIRST = 60;
 
 const ms = (/** @type {string} */ time) => new Date(time).getTime();
 
 /** @param {{execution: any, told: import("../lib/told.js").Told, choose: (id: string) => void}} props */
 export function Gantt({ execution, told, choose }) {
+  const [all, setAll] = useState(false);
   const begun = execution.steps.filter((step) => step.started_at && !step.kept_from);
   if (!begun.length) return html`<p class="muted">No step has begun.</p>`;
   const start = ms(execution.started_at ?? execution.created_at);
@@ -20,10 +24,11 @@ export function Gantt({ execution, told, choose }) {
   };
   return html`<div class="gantt-frame">
     <${Axis} seconds=${(end - start) / 1000} />
-    <ol class="gantt">${begun.map(
+    <ol class="gantt">${(all ? begun : begun.slice(0, FIRST)).map(
       (step) => html`<${Row} key=${step.id} step=${step} told=${told.steps.get(step.id)}
-      share=${share} choose=${choose} />`,
+        share=${share} choose=${choose} />`,
     )}</ol>
+    <${More} all=${all} count=${begun.length} first=${FIRST} set=${setAll} />
   </div>`;
 }
 

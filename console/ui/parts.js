@@ -74,6 +74,14 @@ export function Table({ label, columns, rows, empty }) {
   </table>`;
 }
 
+/** A way to the rest of a long list, of which the first are shown. */
+export function More({ all, count, first, set }) {
+  if (all || count <= first) return null;
+  return html`<p class="more">
+    <button type="button" class="button quiet small" onClick=${() => set(true)}>Show all ${count}</button>
+  </p>`;
+}
+
 export function Field({ label, hint, wrong, id, children }) {
   return html`<div class="field">
     <label for=${id}>${label}</label>

@@ -2,8 +2,10 @@
 import { html, useMemo, useState } from "../vendor/preact.js";
 import { between, duration } from "../lib/format.js";
 import { Graph } from "./graph.js";
-import { Field, Status, Table } from "./parts.js";
+import { Choice, Field, More, Status, Table } from "./parts.js";
 
+/** Rows that are listed until more are asked for. */
+const FIRST = 50;
 /** Of more steps than these, a list is what one wants first. */
 const MANY = 80;
 
@@ -49,36 +51,40 @@ function shapeOf(steps, plan) {
   return { nodes: alone, levels: alone.map((node) => [node.id]) };
 }
 
+/** What one wants to see first: what failed, then what goes on. */
+const rank = (/** @type {any} */ step) =>
+  step.status === "failed" ? 0 : ["running", "waiting", "retrying"].includes(step.status) ? 1 : 2;
+
+const columnsOf = (/** @type {string|null} */ chosen, /** @type {(id: string) => void} */ choose) => [
+  {
+    title: "Step",
+    cell: (step) => html`<button type="button" class="link" aria-pressed=${step.id === chosen}
+      onClick=${() => choose(step.id)}>${step.id}</button>`,
+  },
+  { title: "Status", cell: (step) => html`<${Status} status=${step.status} />` },
+  { title: "Action", cell: (step) => html`<code>${step.action}</code>` },
+  { title: "Attempts", cell: (step) => html`<span>${step.attempts}</span>` },
+  { title: "Took", cell: (step) => html`<span>${duration(between(step.started_at, step.finished_at))}</span>` },
+];
+
 function List({ steps, chosen, choose }) {
   const [words, setWords] = useState("");
   const [status, setStatus] = useState("");
-  const statuses = [...new Set(steps.map((step) => step.status))];
+  const [all, setAll] = useState(false);
+  const statuses = [...new Set(steps.map((step) => step.status))].map((one) => [one, one]);
   const fits = (/** @type {any} */ step) =>
     `${step.id} ${step.action}`.includes(words.trim()) && (!status || step.status === status);
-  const columns = [
-    {
-      title: "Step",
-      cell: (step) => html`<button type="button" class="link" aria-pressed=${step.id === chosen}
-        onClick=${() => choose(step.id)}>${step.id}</button>`,
-    },
-    { title: "Status", cell: (step) => html`<${Status} status=${step.status} />` },
-    { title: "Action", cell: (step) => html`<code>${step.action}</code>` },
-    { title: "Attempts", cell: (step) => html`<span>${step.attempts}</span>` },
-    { title: "Took", cell: (step) => html`<span>${duration(between(step.started_at, step.finished_at))}</span>` },
-  ];
+  const found = steps.filter(fits).sort((a, b) => rank(a) - rank(b));
+  const rows = all ? found : found.slice(0, FIRST);
+  const typed = (event) => setWords(event.target.value);
   return html`<div class="filters body">
       <${Field} id="step-words" label="Find a step">
-        <input id="step-words" type="search" class="input" value=${words}
-          onInput=${(event) => setWords(event.target.value)} />
+        <input id="step-words" type="search" class="input" value=${words} onInput=${typed} />
       <//>
-      <${Field} id="step-status" label="Status of steps">
-        <select id="step-status" class="input" value=${status} onChange=${(event) => setStatus(event.target.value)}>
-          <option value="">Any</option>
-          ${statuses.map((one) => html`<option value=${one} selected=${one === status}>${one}</option>`)}
-        </select>
-      <//>
+      <${Choice} id="step-status" label="Status of steps" value=${status} of=${statuses} change=${setStatus} />
     </div>
     <div class="tall">
-      <${Table} label="Steps" columns=${columns} rows=${steps.filter(fits)} empty=${html`<p>No step fits.</p>`} />
-        </div>`;
+      <${Table} label="Steps" columns=${columnsOf(chosen, choose)} rows=${rows} empty=${html`<p>No step fits.</p>`} />
+      <${More} all=${all} count=${found.length} first=${FIRST} set=${setAll} />
+    </div>`;
 }

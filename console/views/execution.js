@@ -19,11 +19,14 @@ import { StepCard } from "./step.js";
  * others, of which there may be many: requests are counted. Until then, events say how steps stand. */
 const SOON = 120,
   SELDOM = 2500;
-/** Milliseconds in which events are gathered before they are shown. */
-const GATHER = 100;
+/** Milliseconds in which events are gathered before they are shown: at least, at most, and how many times as long as
+ * showing them takes, so that a page of hundreds of steps has time for whoever uses it. */
+const GATHER = 100, MOST_GATHER = 1500, SPARE = 5;
 /** Milliseconds between two sentences for screen readers. */
 const QUIET = 10_000;
 const MOST_WAITS = 5;
+/** Milliseconds of a frame, which showing nothing takes, too. */
+const FRAME = 17;
 
 export function ExecutionPage({ place, me }) {
   const [, id, step = null] = place.path;
@@ -46,12 +49,14 @@ function useTold(path, id, changed) {
   const [live, setLive] = useState(false);
   useEffect(() => {
     told.current = new Told();
-    let reading = 0,
-      due = Infinity,
-      showing = 0;
+    let reading = 0, due = Infinity, showing = 0, gather = GATHER;
     const show = () => {
       showing = 0;
+      const begun = performance.now();
       setCount(told.current.events.length);
+      requestAnimationFrame(() => setTimeout(() => {
+        gather = Math.min(MOST_GATHER, Math.max(GATHER, SPARE * (performance.now() - begun - FRAME)));
+      }));
     };
     const read = () => {
       due = Infinity;
@@ -60,7 +65,7 @@ function useTold(path, id, changed) {
     const stop = follow(`${path}/events`, {
       event: (event) => {
         told.current.add(event);
-        showing ||= setTimeout(show, GATHER);
+        showing ||= setTimeout(show, gather);
         const often = event.type.startsWith("step_") || event.type.startsWith("item_");
         const at = Date.now() + (often ? SELDOM : SOON);
         if (at >= due) return;

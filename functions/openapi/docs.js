@@ -83,6 +83,8 @@ const form = (contract, path, method, spec, parameters) => {
   const id = (name) => `${spec.operationId}-${name}`;
   const asked = parameters.filter((one) => one.name !== "X-Tenant-ID").map((one) => ({
     ...one, control: control(contract, one.schema) }));
+  // Without a part of its path, a request would go to another route, or to none.
+  for (const one of asked) if (one.in === "path") one.control.required = true;
   const made = element("form", { autocomplete: "off" }, ...asked.map((one) => field(
     id(one.name), one.name + (one.required ? " *" : ""), one.control, one.description)));
   const media = Object.keys(spec.requestBody?.content || {});
