@@ -103,7 +103,7 @@ class SqliteDocuments:
         )
         self._readers = Readers(path)
         self._pool = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="sqlite-query")
-        key: bytes = self._meta("cursor_key")
+        ((key,),) = self._readers.first(_META, ("cursor_key",), patience=patience)
         self._cursors, self._etags = Cursors(key), Etags(key)
 
     def close(self) -> None:

@@ -82,7 +82,7 @@ class SqliteEvents:
         schema = _SCHEMA.read_text("utf-8") + _MAKE_PARTITIONS.format(int(partitions))
         self._writer = Writer(path, schema, on_commit=self._announce, patience=patience)
         self._readers = Readers(path)
-        ((self._partitions,),) = self._readers.rows(_COUNT)
+        ((self._partitions,),) = self._readers.first(_COUNT, patience=patience)
 
     @property
     def partitions(self) -> int:

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,20 @@ class Readers:
         """
         try:
             return self._connection().execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
+    def first(self, sql: str, parameters: Sequence[Any] = (), *, patience: float) -> list[tuple[Any, ...]]:
+        """As :meth:`rows`, while the store is opened: another process that opens it too is waited for.
+
+        The first to come behind a process that was killed puts the log in order, and nobody else reads then.
+
+        Raises:
+            StorageUnavailableError: the file cannot be read within ``patience`` seconds.
+        """
+        try:
+            with closing(connect(self._path, read_only=True, patience=patience)) as connection:
+                return [tuple(row) for row in connection.execute(sql, parameters)]
         except sqlite3.Error as error:
             raise unavailable(error) from error
 
