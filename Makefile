@@ -1,6 +1,6 @@
 # Quantum Platform. `make demo` shows it work, `make test` proves it; both set up what they need by themselves.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-rollback test check audit docs reference up up-emulators down-emulators bench bench-quick format lock clean
+.PHONY: help setup demo demo-rollback test check audit docs screenshots reference up up-emulators down-emulators bench bench-quick format lock clean
 
 PYTHON := .venv/bin/python
 
@@ -35,6 +35,9 @@ audit: .venv/installed ## known vulnerabilities of what is locked (STRICT=1: fai
 docs: .venv/installed ## the documentation as a site in dist/docs, every link of it checked
 	@$(PYTHON) -m sphinx -q -j auto -W --keep-going -c docs -d dist/docs/.pages . dist/docs
 	@echo "dist/docs/index.html: open it, it needs no server"
+
+screenshots: .venv/installed ## the picture of the console in the README, in Chromium
+	@$(PYTHON) -m scripts.screenshots
 
 reference: .venv/installed ## docs/api out of the routes and the models, docs/actions.md out of the actions, docs/cli-reference.md
 	@$(PYTHON) scripts/reference.py

@@ -51,6 +51,11 @@ def test_no_page_shows_a_picture_from_elsewhere() -> None:
         assert not re.search(r"!\[[^]]*\]\(\s*(?:https?:)?//|<img\b", page.read_text()), page
 
 
+def test_pictures_are_small_enough_for_a_clone() -> None:
+    for picture in (hosting.ROOT / "docs").rglob("*.png"):
+        assert picture.stat().st_size <= 120 * 1024, f"{picture}: make screenshots"
+
+
 def test_a_site_has_its_index_as_navigation_and_a_search_and_asks_nobody_for_anything(
     docs: Path, tmp_path: Path
 ) -> None:
