@@ -33,6 +33,7 @@ NOUNS: Final = {
     "modules": "the actions that steps can do",
     "policies": "who may do what, and what would be decided",
     "schedules": "executions at times of their own",
+    "schemas": "the schema of intents with a tenant's own actions, for editors",
     "secrets": "what steps are given and nobody may read",
     "stats": "each day in numbers",
     "subscriptions": "webhooks that are told of events",

@@ -5,7 +5,7 @@ from azurefunctions.extensions.http.fastapi import Response
 
 from functions.gateway import triggers
 from functions.gateway.edge import Call
-from functions.gateway.replies import published, reply
+from functions.gateway.replies import published, reply, resource
 from functions.openapi import schemas
 from functions.routes import validation as routes
 from functions.wire import validation as wire
@@ -15,7 +15,14 @@ from shared.domain.validation.subject import Sent
 
 
 def blueprint(platform: Application) -> df.Blueprint:
-    return triggers.blueprint(platform, {routes.VALIDATE_INTENT: validate, routes.INTENT_SCHEMA: schema})
+    return triggers.blueprint(
+        platform,
+        {
+            routes.VALIDATE_INTENT: validate,
+            routes.INTENT_SCHEMA: schema,
+            routes.TENANTS_INTENT_SCHEMA: tenants_schema,
+        },
+    )
 
 
 async def validate(platform: Application, call: Call) -> Response:
@@ -29,3 +36,8 @@ async def schema(platform: Application, call: Call) -> Response:
     return published(
         made.content, schemas.MEDIA_TYPE, etag=made.etag, if_none_match=call.header(b"if-none-match")
     )
+
+
+async def tenants_schema(platform: Application, call: Call) -> Response:
+    made = schemas.tenants_intent(platform.schemas, await platform.tenant_actions.own(call.caller.scope))
+    return resource(made.content, etag=made.etag, if_none_match=call.header(b"if-none-match"))

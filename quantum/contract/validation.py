@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from quantum.contract.problems import FieldError
 
@@ -27,3 +27,7 @@ class ValidationReport(BaseModel):
     valid: bool = Field(description="Whether it could be stored: there are no errors.")
     errors: list[FieldError] = Field(description="What breaks a rule, in the order of the stages.")
     warnings: list[FieldError] = Field(description="What breaks none and is worth a look.")
+
+
+class IntentSchema(RootModel[dict[str, Any]]):
+    """The JSON Schema (2020-12) of an intent as it is sent; a definition alone is `#definition`."""

@@ -245,8 +245,7 @@ def schema(context: typer.Context) -> None:
     """The JSON Schema of intents with the actions that there are here, for editors."""
     import json
 
-    answer = run(context, lambda client: client.get("/api/v1/schemas/intent.json"))
-    print(json.dumps(answer.json(), indent=2, ensure_ascii=False))
+    print(json.dumps(run(context, lambda client: client.intents.schema()), indent=2, ensure_ascii=False))
 
 
 @app.command(epilog="Example: quantum intents list --label old:true -o ids | quantum intents archive -")

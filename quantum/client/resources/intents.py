@@ -12,7 +12,7 @@ from quantum.client.resources.resource import Resource, given
 from quantum.client.transport import Transport
 from quantum.contract.intents import Intent, IntentFacet, IntentPage, IntentSort, IntentStatus
 from quantum.contract.plans import Plan
-from quantum.contract.validation import ValidationReport
+from quantum.contract.validation import IntentSchema, ValidationReport
 from quantum.contract.versions import IntentDiff, IntentVersion, IntentVersionPage
 
 if TYPE_CHECKING:  # who only looks at intents needs none of their models
@@ -120,6 +120,10 @@ class Intents(Resource):
     async def validate(self, intent: Json) -> ValidationReport:
         """Everything that is wrong with it; nothing is stored."""
         return await self._change(ValidationReport, "POST", path("intents", "validate"), intent)
+
+    async def schema(self) -> dict[str, Any]:
+        """The JSON Schema of an intent, with the actions of the tenant's own modules, for editors."""
+        return (await self._read(IntentSchema, path("schemas", "tenant", "intent.json"))).root
 
     def versions(self, name: str, *, limit: int | None = None) -> Listing[IntentVersion, IntentVersionPage]:
         there = path("intents", name, "versions")

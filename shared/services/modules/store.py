@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from shared.domain.manifests import Manifest, ModuleVersion
 from shared.domain.times import parse_rfc3339
-from shared.ports.documents import TENANCY, Document, Documents
+from shared.ports.documents import TENANCY, Document, Documents, Query
 from shared.security.scope import TenantScope
+from shared.services.paging import bodies
 from shared.services.secrets.sealing import Sealer
 
 PARTITION: Final = "modules"
@@ -23,6 +24,7 @@ MODULE: Final = "module"
 VERSION: Final = "module-version"
 RETIRED: Final = "retired-module"
 """What remains of one that was deleted."""
+PAGE: Final = 100
 KEPT: Final = 256
 """Versions that a process keeps; each has up to a quarter of a megabyte, most far less."""
 
@@ -53,6 +55,15 @@ class ModuleStore:
     async def heads(self, scope: TenantScope, names: Sequence[str]) -> Sequence[Document]:
         """Those of these names that there are."""
         found = await asyncio.gather(*(self.head(scope, name) for name in names))
+        return [one for one in found if one is not None]
+
+    async def all(self, scope: TenantScope) -> Sequence[ModuleVersion]:
+        """Every module of the tenant as it is now, by name."""
+        query = Query(TENANCY, MODULE, partition=PARTITION, order=[(("name",), "asc")], limit=PAGE)
+        found = [
+            await self.version(scope, head["name"], head["version"])
+            async for head in bodies(self.documents, scope, query)
+        ]
         return [one for one in found if one is not None]
 
     async def version(self, scope: TenantScope, name: str, version: int) -> ModuleVersion | None:

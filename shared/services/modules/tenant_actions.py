@@ -1,12 +1,12 @@
 """Which actions a tenant has: those that are built in, and those of its own modules."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.actions import ActionSpec
-from shared.domain.manifests import named_modules
+from shared.domain.manifests import ModuleVersion, named_modules
 from shared.domain.plans import PlanStep
 from shared.ports.actions import Action, Catalogue
 from shared.ports.clock import Clock
@@ -53,6 +53,14 @@ class TenantActions:
             specs |= version.specs() if version else {}
         pins = [(scope.tenant_id, one.name, one.version) for one in versions if one]
         return Known(specs, tuple(pins))
+
+    async def own(self, scope: TenantScope) -> Sequence[ModuleVersion]:
+        """The tenant's own modules, as they are now.
+
+        Raises:
+            UnavailableError: the store cannot be reached.
+        """
+        return await self._store.all(scope)
 
     async def action(self, scope: TenantScope, step: PlanStep) -> Action:
         """What the step does: an action that is built in, or the module's in the version of the plan.

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from shared.domain.actions import ActionSpec
 from shared.domain.definitions import MAX_STEPS, Definition
+from shared.domain.manifests import ModuleVersion, RemoteAction, full_name
 from shared.domain.steps import KEYWORDS, Compensation, Step
 from shared.domain.templates import OPEN
 
@@ -67,6 +68,29 @@ class Schemas:
             "examples": _EXAMPLES,
         }
         return definition, defs
+
+    def with_modules(self, modules: Sequence[ModuleVersion]) -> tuple[Schema, Mapping[str, Schema]]:
+        """The same, with the actions of a tenant's own modules."""
+        definition, defs = self.definition
+        own = {
+            full_name(module.name, name): action
+            for module in modules
+            for name, action in module.manifest.actions.items()
+        }
+        branches = [_remote_branch(name, action) for name, action in sorted(own.items())]
+        names = sorted([*self._models, *own])
+        return definition, {
+            **defs,
+            **{
+                place: {
+                    **defs[place],
+                    "properties": defs[place]["properties"]
+                    | {"action": defs[place]["properties"]["action"] | {"enum": names}},
+                    "allOf": [*defs[place]["allOf"], *branches],
+                }
+                for place in ("Step", "Compensation")
+            },
+        }
 
     def _step(self, defs: dict[str, Schema]) -> Schema:
         properties = _properties(Step, defs)
@@ -127,6 +151,58 @@ class Schemas:
                 **({"allOf": [_given(name) for name in required]} if required else {}),
             },
         }
+
+
+def _remote_branch(name: str, action: RemoteAction) -> Schema:
+    """What a step with an action of a tenant's own module may have beside the keywords.
+
+    Of its schema that is taken which says the same where values have expressions in their places; what it
+    says else of a parameter is left to validation.
+    """
+    schema = action.parameters
+    told: Mapping[str, Any] = schema.get("properties", {})
+    properties = {key: _remote(part) for key, part in told.items()}
+    closed = schema.get("additionalProperties") is False
+    required = [key for key in schema.get("required", ()) if key not in KEYWORDS]
+    more = {} if closed else {"additionalProperties": True}
+    long = {"type": ["object", "null"], "properties": properties, "additionalProperties": not closed}
+    flat = {key: part for key, part in properties.items() if key not in KEYWORDS}
+    return {
+        "if": {"properties": {"action": {"const": name}}, "required": ["action"]},
+        "then": {
+            "description": action.description,
+            "properties": flat | {"parameters": long},
+            **more,
+            **({"allOf": [_given(key) for key in required]} if required else {}),
+        },
+    }
+
+
+_SAME: Final = frozenset(
+    {
+        *("type", "enum", "const", "properties", "required", "items", "additionalProperties", "anyOf"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+        *("minLength", "maxLength", "pattern", "format", "title", *_TOLD),
+    }
+)
+
+
+def _remote(schema: Any) -> Schema:
+    """A parameter's schema with expressions; what cannot be said of those is only described."""
+    if isinstance(schema, dict) and _is_plain(schema):
+        return _or(_TEMPLATE, _inside(schema))
+    return {key: schema[key] for key in _TOLD if key in schema} if isinstance(schema, dict) else {}
+
+
+def _is_plain(schema: Any) -> bool:
+    """Whether each of its parts may be an expression, and all else that it says stays true."""
+    if isinstance(schema, bool):
+        return True
+    if not schema.keys() <= _SAME:
+        return False
+    inner = [*schema.get("properties", {}).values(), *schema.get("anyOf", ())]
+    inner += [schema[key] for key in ("items", "additionalProperties") if key in schema]
+    return all(map(_is_plain, inner))
 
 
 def _given(name: str) -> Schema:
