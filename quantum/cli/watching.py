@@ -33,7 +33,9 @@ def watch(context: typer.Context, execution: str, *, after: str | None = None) -
 
     ``after`` is the cursor behind which lines are printed; a live view always shows all.
     """
-    from quantum.client.errors import QuantumError
+    from quantum.client.errors import QuantumError, UnreachableError
+
+    again = f"quantum executions watch {execution}"
 
     async def follow() -> dict[str, Any]:
         async with of(context).client() as client:
@@ -44,12 +46,11 @@ def watch(context: typer.Context, execution: str, *, after: str | None = None) -
         with patient():
             ended = asyncio.run(follow())
     except QuantumError as error:
+        if isinstance(error, UnreachableError):
+            print(f"What has begun goes on. To come back: {again}", file=sys.stderr)
         refuse(error)
     except KeyboardInterrupt:
-        print(
-            f"\nDetached; {execution} goes on. To come back: quantum executions watch {execution}",
-            file=sys.stderr,
-        )
+        print(f"\nDetached; {execution} goes on. To come back: {again}", file=sys.stderr)
         raise typer.Exit(Exit.INTERRUPTED) from None
     conclude(ended)
     return ended

@@ -16,7 +16,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -89,20 +90,8 @@ class _Tokens:
 
     def _take(self, ask: Callable[[], Mapping[str, Any]]) -> str:
         """Keep the token of MSAL's answer."""
-        try:
-            import requests  # with MSAL, a fifth of a second that programs with a token in hand can spare
-            from msal.exceptions import MsalError  # type: ignore[import-untyped]
-        except ImportError as error:
-            raise SignInError("signing in needs MSAL: pip install 'quantum-platform[sign-in]'") from error
-        try:
+        with self._errors():
             answer = ask()
-        except (requests.ConnectionError, requests.Timeout) as error:
-            raise UnreachableError(
-                f"{self._issuer.authority} does not answer, which signs in here"
-            ) from error
-        except (requests.RequestException, MsalError, ValueError) as error:
-            # ValueError is also how MSAL says that an issuer's metadata cannot be had.
-            raise SignInError(f"{self._issuer.authority} signs nobody in: {error}") from error
         if not isinstance(answer.get("access_token"), str):
             why = answer.get("error_description") or answer.get("error") or "no reason given"
             raise SignInError(f"{self._issuer.authority} gives no token: {why}")
@@ -110,16 +99,39 @@ class _Tokens:
         self._token = answer["access_token"]
         return self._token
 
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """What goes wrong within, as errors of this client."""
+        try:
+            import requests  # with MSAL, a fifth of a second that programs with a token in hand can spare
+            from msal.exceptions import MsalError  # type: ignore[import-untyped]
+        except ImportError as error:
+            raise SignInError("signing in needs MSAL: pip install 'quantum-platform[sign-in]'") from error
+        try:
+            yield
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise UnreachableError(
+                f"{self._issuer.authority} does not answer, which signs in here"
+            ) from error
+        except (requests.RequestException, MsalError, ValueError) as error:
+            # ValueError is also how MSAL says that an issuer's metadata cannot be had.
+            raise SignInError(f"{self._issuer.authority} signs nobody in: {error}") from error
+
     def _ask(self, *, anew: bool) -> Mapping[str, Any]:
         """MSAL's answer; ``anew``: what it has in its cache was refused."""
         raise NotImplementedError
 
+    def _kept(self) -> Any:
+        """MSAL's cache, in its file."""
+        from msal_extensions import FilePersistence, PersistedTokenCache  # type: ignore[import-untyped]
+
+        self._cache.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return PersistedTokenCache(FilePersistence(str(self._cache)))
+
     def _application(self, kind: str, **parts: Any) -> Any:
         if self._made is None:
             import msal  # type: ignore[import-untyped]  # as above
-            from msal_extensions import FilePersistence, PersistedTokenCache  # type: ignore[import-untyped]
 
-            self._cache.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             authority = self._issuer.authority.rstrip("/")
             named = "authority" if _is_entra(authority) else "oidc_authority"
             if named == "authority":  # MSAL puts that behind it by itself, and people copy it
@@ -127,7 +139,7 @@ class _Tokens:
             http = _Http(authority)
             self._made = getattr(msal, kind)(
                 self._issuer.client_id,
-                token_cache=PersistedTokenCache(FilePersistence(str(self._cache))),
+                token_cache=self._kept(),
                 http_client=http,
                 **{named: http.shown(authority)},
                 **parts,
@@ -153,15 +165,38 @@ class SignedIn(_Tokens):
 
     def accounts(self) -> list[str]:
         """Who has signed in at this issuer."""
-        return [str(account["username"]) for account in self._app().get_accounts()]
+        with self._errors():
+            return [str(account["username"]) for account in self._app().get_accounts()]
 
     def sign_out(self) -> int:
-        """Forget who has signed in at this issuer, with all tokens; how many that were."""
-        app = self._app()
-        accounts = app.get_accounts()
-        for account in accounts:
-            app.remove_account(account)
+        """Forget who has signed in at this issuer, with all tokens; how many that were.
+
+        An issuer that does not answer need not be asked: what is kept of its host is forgotten.
+        """
         self._token = ""
+        try:
+            with self._errors():
+                app = self._app()
+                accounts = app.get_accounts()
+                for account in accounts:
+                    app.remove_account(account)
+                return len(accounts)
+        except UnreachableError:
+            return self._forget()
+
+    def _forget(self) -> int:
+        cache = self._kept()
+        of_host = {"environment": urlsplit(self._issuer.authority).hostname}
+        kinds = cache.CredentialType
+        accounts = list(cache.search(kinds.ACCOUNT, query=of_host))
+        for kind, remove in (
+            (kinds.ACCESS_TOKEN, cache.remove_at),
+            (kinds.REFRESH_TOKEN, cache.remove_rt),
+            (kinds.ID_TOKEN, cache.remove_idt),
+            (kinds.ACCOUNT, cache.remove_account),
+        ):
+            for kept in list(cache.search(kind, query=of_host)):
+                remove(kept)
         return len(accounts)
 
     def _app(self) -> Any:

@@ -85,6 +85,19 @@ async def test_a_device_code_signs_a_person_in_and_the_next_program_needs_none(
         await SignedIn(issuer, cache=cache).token()
 
 
+async def test_who_has_signed_in_is_forgotten_although_the_issuer_is_away(
+    issuer: Issuer, person: Person, host: hosting.Host, tmp_path: Path
+) -> None:
+    cache = tmp_path / "tokens.json"
+    await DeviceCode(issuer, show=person.type_code, cache=cache).token()
+    away = SignedIn(Issuer.local("http://127.0.0.1:9"), cache=cache)
+    with pytest.raises(UnreachableError):
+        away.accounts()
+    assert away.sign_out() == 1, "MSAL tells issuers apart by their hosts"
+    assert "secret" not in cache.read_text()
+    assert SignedIn(issuer, cache=cache).accounts() == []
+
+
 async def test_the_browser_signs_a_person_in(
     issuer: Issuer, person: Person, host: hosting.Host, tmp_path: Path
 ) -> None:

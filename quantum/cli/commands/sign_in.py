@@ -100,6 +100,8 @@ def _sign_in(there: session.Session, *, device: bool) -> None:
 
     issuer = there.issuer()
     asking: SignedIn = DeviceCode(issuer, show=code) if device else Browser(issuer, show=address)
+    if not device:
+        print("Go on in the browser that opens; where none does: quantum login --device", file=sys.stderr)
     try:
         with session.spinner("waiting until you have signed in; Ctrl-C gives up"):
             asking.sign_in()
