@@ -95,6 +95,8 @@ class Builds(Action):
             before = await TagsBefore.of(repository, tags, digest=built["digest"], is_new=built["is_new"])
             return Pending(0, {"built": {**built, "tags": dict(before.previous)}})
         await _before(built).set(repository, manifest)
+        # What others have left may have been taken away just then, and been the same.
+        await self._manifest(repository, execution_tag(context.execution_id, parameters.tag))
         image = f"{repository.path}:{parameters.tag}@{built['digest']}"
         return Completed({**built, "image": image, "repository": repository.path})
 
@@ -176,10 +178,10 @@ class Builds(Action):
             await repository.registry.put_manifest(repository.name, manifest)
         return Pending(0, {"built": {"digest": manifest.digest, "log": record.log, **told}})
 
-    async def _manifest(self, repository: Repository, digest: str) -> Manifest:
-        manifest = await repository.registry.manifest(repository.name, digest)
+    async def _manifest(self, repository: Repository, reference: str) -> Manifest:
+        manifest = await repository.registry.manifest(repository.name, reference)
         if manifest is None:
-            message = f"{repository.path} no longer has {digest}, which was just built"
+            message = f"{repository.path} no longer has {reference}, which was just built"
             raise ActionError("IMAGE_NOT_FOUND", message, retryable=True)
         return manifest
 

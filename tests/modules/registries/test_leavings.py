@@ -1,5 +1,6 @@
 """What executions left in the build registry goes, and nothing that anybody needs, with every registry."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -248,6 +249,40 @@ async def test_a_registry_that_fails_in_the_middle_is_gone_on_with(
     await repository.clear()
     assert await repository.tags() == {"1": kept.digest}
     assert not await repository.has(gone)
+    await repositories.aclose()
+
+
+@pytest.mark.parametrize("what", ["build", "deployment"])
+async def test_what_comes_to_the_same_image_while_it_is_cleared_keeps_it(
+    meddled: RunningRegistry, meddler: Meddler, connections: Connections, what: str
+) -> None:
+    leavings, repositories = generic(meddled)
+    repository = Repository(leavings, meddled.client(connections), new_repository())
+    image, other = await repository.build(ONE, "a", "1"), await repository.build(THREE, "b", "1")
+    await repository.deploy("place", other)
+    repository.gone = {ONE}
+
+    async def again() -> None:
+        own = Connections(EGRESS)
+        same = Repository(leavings, meddled.client(own), repository.name)
+        if what == "build":
+            await same.build(TWO, "a", "2")
+        else:
+            await same.deploy("place", image)
+        await own.aclose()
+
+    meddler.before["GET", f"/v2/{repository.name}/manifests/{execution_tag(ONE, '1')}"] = lambda: asyncio.run(
+        again()
+    )
+    before = await repository.tags()
+    await repository.clear()
+    assert meddler.before == {}
+    after = await repository.tags()
+    assert await repository.has(image)
+    if what == "build":
+        assert {after[execution_tag(TWO, "2")], after["2"]} == {image.digest}
+    else:
+        assert after[execution_tag(ONE, "1")] == before[execution_tag(ONE, "1")]
     await repositories.aclose()
 
 

@@ -85,6 +85,8 @@ class _Clearing:
         self._repository = repository
         self._known = known
         self._now = now
+        self._seen = set[str]()
+        """The tags that there were when it was last looked what is needed."""
 
     async def run(self, gone: Gone, go_on: Callable[[], bool]) -> int:
         tags = await self._tags()
@@ -105,7 +107,9 @@ class _Clearing:
 
     async def _needed(self, gone: Collection[str]) -> _Needed:
         """What those tags need that are there now and stay."""
-        live = [tag for tag in await self._tags() if execution_of(tag) not in gone]
+        tags = await self._tags()
+        self._seen = set(tags)
+        live = [tag for tag in tags if execution_of(tag) not in gone]
         needed, held = set[str](), set[str]()
         for some in batched(live, AT_ONCE, strict=False):
             for tag, found in zip(some, await _all(self._look(tag) for tag in some), strict=True):
@@ -113,6 +117,17 @@ class _Clearing:
                 if is_hold(tag):
                     held |= set(found)
         return _Needed(needed, held)
+
+    async def _look_again(self, needed: _Needed) -> None:
+        """Add what is needed since it was looked: by tags that are new, or that deployments have moved."""
+        tags = await self._tags()
+        for tag in tags:
+            if tag not in self._seen or is_hold(tag):
+                found = await self._look(tag)
+                needed.all.update(found)
+                if is_hold(tag):
+                    needed.held.update(found)
+        self._seen.update(tags)
 
     async def _look(self, tag: str) -> Sequence[str]:
         """What a tag stands for, and what that names."""
@@ -138,6 +153,11 @@ class _Clearing:
             named = await self._registry.named_by(self._repository, tag)
             if named is None or needed.held.intersection(named.all):  # it went with another tag, or is held
                 continue
+            if not needed.all.issuperset(named.all):
+                # A build that comes to the same image may have been done meanwhile.
+                await self._look_again(needed)
+                if needed.held.intersection(named.all):
+                    continue
             # What it is about first: by the record it is found again. What it is made of last.
             refused = await self._delete([one for one in named.all if one not in needed.all])
             if refused is not None:
