@@ -91,8 +91,7 @@ function Known({ secret }) {
     <dt>Value put</dt><dd><${Time} at=${secret.updated_at} /> by ${secret.updated_by}</dd>
     <dt>Made</dt><dd><${Time} at=${secret.created_at} /> by ${secret.created_by}</dd>
     <dt>Last used</dt><dd>${last
-      ? html`<${Time} at=${last.at} />, by step ${last.step} of
-          <a href=${to(["executions", last.execution_id])}>this execution</a>`
+      ? html`<${Time} at=${last.at} />, by <a href=${to(["executions", last.execution_id])}>step ${last.step}</a>`
       : "Never, or more than a year ago"}</dd>
     <dt>Named by</dt><dd class="actions">${users.length
       ? users.map((intent) => html`<a key=${intent} href=${to(["intents", intent])}>${intent}</a>`)

@@ -3,7 +3,7 @@ import { html } from "../vendor/preact.js";
 import { part } from "../lib/api.js";
 import { change } from "../lib/stored.js";
 import { Area, Check, Saving, Text, useForm } from "../ui/forms.js";
-import { Card, Json, useToasts } from "../ui/parts.js";
+import { Card, useToasts } from "../ui/parts.js";
 import { CONCURRENT, grouped, QUOTAS, RATES } from "./tenant-usage.js";
 
 const ANY = "any number";
@@ -63,7 +63,24 @@ export function Ceiling({ tenant, tag, reload }) {
 
 const lines = (/** @type {string} */ text) => text.split(/\s+/).filter(Boolean);
 
-/** What the tenant's intents must keep to; shown only, to who may not change it. */
+/** What the tenant's intents must keep to, for who may not change it: what is said of it, and nothing else. */
+function Shown({ settings }) {
+  const { forbidden_actions: forbidden, allowed_registries: from } = settings;
+  const said = (/** @type {Record<string, string>} */ titles, /** @type {any} */ values) =>
+    Object.entries(titles).filter(([name]) => values[name] != null).map(([name, title]) => [title, values[name]]);
+  const numbers = [
+    ...said({ max_concurrent_executions: CONCURRENT }, settings),
+    ...said(RATES, settings.rate_limits), ...said(QUOTAS, settings.quotas),
+  ];
+  return html`<${Card} title="Settings"><dl class="facts">
+    <dt>Forbidden actions</dt><dd>${forbidden.length ? forbidden.join(", ") : "None"}</dd>
+    <dt>Images may come from</dt><dd>${from === null ? "Anywhere" : from.join(", ") || "Nowhere"}</dd>
+    ${numbers.map(([title, value]) => html`<dt>${title}</dt><dd>${grouped(value)} at most</dd>`)}
+    ${numbers.length ? null : html`<dt>How much</dt><dd>As much as the platform allows</dd>`}
+  </dl><//>`;
+}
+
+/** What the tenant's intents must keep to. */
 export function Limits({ tenant, tag, reload, may }) {
   const { settings, ceiling } = tenant;
   const form = useForm({
@@ -81,7 +98,7 @@ export function Limits({ tenant, tag, reload, may }) {
     tell("ok", "It is felt within five seconds.");
     await reload();
   });
-  if (!may) return html`<${Card} title="Settings"><${Json} label="Settings" value=${settings} /><//>`;
+  if (!may) return html`<${Shown} settings=${settings} />`;
   return html`<${Card} title="Settings"><form class="stack" onSubmit=${save}>
     <${Area} form=${form} name="forbidden_actions" at="/settings/forbidden_actions" label="Forbidden actions"
       kind="mono" hint="Which intents may not have, nor executions run; one a line" />

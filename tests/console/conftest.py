@@ -24,6 +24,7 @@ MEMBERS = (
     ("tyrell", "roy", "admin"),
     ("vandelay", "art", "admin"),
     ("vandelay", "lou", "viewer"),
+    ("vandelay", "ida", "auditor"),
 )
 
 type Visit = Callable[..., Visitor]

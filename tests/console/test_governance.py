@@ -250,12 +250,31 @@ def test_a_viewer_is_shown_what_there_is_and_offered_nothing(visit: Visit) -> No
         expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
 
 
-def test_another_tenant_sees_nothing_of_it(visit: Visit) -> None:
-    art, eve = visit("art"), visit("eve")
-    page = eve.page
+def test_an_auditor_is_shown_everything_and_offered_no_change(visit: Visit) -> None:
+    art, ida = visit("art"), visit("ida")
+    page = ida.page
     art.api("PUT", "/secrets/SEEN", {"value": "a value made by chance"})
     art.api("PUT", "/subscriptions/seen", {"url": "http://127.0.0.1:9/", "events": ["*"], "enabled": False})
     art.api("PUT", "/policies/seen", {"policy": "permit (principal, action, resource);", "enabled": False})
+    art.api("PATCH", "/tenants/vandelay", {"settings": {"quotas": {"intents": 500}}})
+    changes = re.compile("^(Add|Change|Delete|Pause|Enable|New|Remove|Save|Put|Export)")
+    for place, shown in (
+        ("/secrets/SEEN", "No active intent"),
+        ("/subscriptions/seen", "every type"),
+        ("/policies/seen", "permit (principal"),
+        ("/members", "auditor"),
+        ("/settings", "500 at most"),
+    ):
+        ida.go(place)
+        expect(page.locator("main")).to_contain_text(shown)
+        assert page.locator("main").get_by_role("button", name=changes).count() == 0, place
+        assert page.locator("main").get_by_role("link", name=changes).count() == 0, place
+        assert ida.faults() == [], place
+
+
+def test_another_tenant_sees_nothing_of_it(visit: Visit) -> None:
+    eve = visit("eve")
+    page = eve.page
     for noun, name in (
         ("secrets", "SEEN"),
         ("schedules", "seen"),
@@ -274,7 +293,7 @@ def test_nothing_of_it_broke_the_pages_rules_or_went_elsewhere(
     visit: Visit, console_host: hosting.Host
 ) -> None:
     own = urlsplit(console_host.url).netloc
-    for visitor in map(visit, ("art", "kay", "lou", "root")):
+    for visitor in map(visit, ("art", "kay", "lou", "ida", "root")):
         told = [line for line in visitor.said if not line.startswith("Failed to load resource")]
         assert told == []
         assert {urlsplit(url).netloc for url in visitor.asked if not url.startswith("blob:")} == {own}
