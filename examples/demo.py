@@ -209,20 +209,21 @@ def count(client: httpx.Client) -> None:
 def by_hand(host: hosting.Host, final: dict[str, Any]) -> str:
     """How to go on: lines to paste, for the same data."""
     data = host.data.relative_to(hosting.ROOT) if host.data.is_relative_to(hosting.ROOT) else host.data
-    python = ".venv/bin/python -m localhost"
-    api = "http://127.0.0.1:7071/api/v1"
-    events = f"{api}/executions/{final['execution_id']}/events"
+    python, quantum = ".venv/bin/python -m localhost", ".venv/bin/quantum"
+    ready = "http://127.0.0.1:7071/api/v1/health/ready"
     address = deployed_at(final)
     asked = f"\n  curl -s {address}" if address else ""
     return f"""
 Everything above was stored in {data}. To go on by hand (what was deployed runs again, at its address):
 
   {python} serve --data {data} &
-  until curl -sf {api}/health/ready >/dev/null; do sleep 0.1; done
-  TOKEN=$({python} token --data {data} --tenant acme --user ada --role admin)
-  curl -s -H "Authorization: Bearer $TOKEN" {api}/executions/{final["execution_id"]}
-  curl -s -H "Authorization: Bearer $TOKEN" {api}/intents/{final["intent_id"]}
-  curl -sN -H "Authorization: Bearer $TOKEN" -H "Accept: text/event-stream" {events}{asked}
+  until curl -sf {ready} >/dev/null; do sleep 0.1; done
+  export QUANTUM_TOKEN=$({python} token --data {data} --tenant acme --user ada --role admin)
+  {quantum} executions get {final["execution_id"]}
+  {quantum} executions events {final["execution_id"]}
+  {quantum} intents get {final["intent_id"]}{asked}
+
+The first line says how to look at it in a browser, too. docs/quickstart.md begins anew, and shows all of it.
 """
 
 
