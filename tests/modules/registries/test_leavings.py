@@ -21,6 +21,7 @@ from shared.modules.containers.registry.patience import Pace
 from shared.modules.containers.registry.repositories import Operators, Repositories
 from shared.modules.containers.registry.sending import Connections
 from shared.ports.leavings import CannotClearError
+from shared.security.scope import TenantScope
 from tests.fakes.clock import FrozenClock
 from tests.modules.registries.images import new_repository
 from tests.modules.registries.leaving import ACME, Repository, execution
@@ -323,4 +324,24 @@ async def test_a_manifest_of_a_kind_that_is_not_known_holds_up_nothing_and_stays
     await repository.clear()
     assert meddler.answers == []
     assert await repository.tags() == {"odd": image.digest}
+    await repositories.aclose()
+
+
+async def test_of_a_tenant_that_is_erased_nothing_stays_that_a_tag_or_a_record_tells_of(
+    kind: tuple[str, RunningRegistry], connections: Connections
+) -> None:
+    name, running = kind
+    if name != "debian":
+        pytest.skip("the local registry lists no repositories over HTTP: its tenants are erased in its files")
+    leavings, repositories = generic(running)
+    repository = Repository(leavings, running.client(connections), "erased/deep/app")
+    undone, image = await repository.build(ONE, "a", "1"), await repository.build(TWO, "b", "2")
+    for tag in ("1", execution_tag(ONE, "1")):
+        await repository.untag(tag)
+    other = Repository(leavings, repository.registry, "erasedd/app")
+    theirs = await other.build(ONE, "a", "1")
+    await repositories.build.forget(TenantScope("erased"))
+    assert await repository.tags() == {}
+    assert [await repository.has(one) for one in (undone, image)] == [False, False]
+    assert await other.has(theirs)
     await repositories.aclose()
