@@ -22,6 +22,7 @@ MEMBERS = (
     ("platform", "root", "platform-admin"),
     ("piper", "pip", "admin"),
     ("tyrell", "roy", "admin"),
+    ("stark", "tony", "admin"),
     ("vandelay", "art", "admin"),
     ("vandelay", "lou", "viewer"),
     ("vandelay", "ida", "auditor"),

@@ -136,5 +136,12 @@ def test_the_files_are_in_the_package_for_azure_with_their_licences() -> None:
     } <= files.console().files.keys()
 
 
+def test_what_every_page_needs_is_small_and_the_editor_and_the_plots_come_when_they_are_needed() -> None:
+    packed = {name: len(file.packed) for name, file in files.console().files.items()}
+    first = sum(size for name, size in packed.items() if name not in files.LATER and ".txt" not in name)
+    assert first < 160_000
+    assert max(packed, key=lambda name: packed[name]) in files.LATER
+
+
 def test_a_file_is_the_same_compressed() -> None:
     assert all(gzip.decompress(file.packed) == file.content for file in files.console().files.values())
