@@ -86,7 +86,7 @@ def line(event: Mapping[str, Any]) -> str:
     told = note(event)
     if event["type"] == "approval_requested":
         told += f" | quantum executions approve {event['execution_id']} {place}"
-    what = [event["time"][11:19], f"{share:5}", event["type"], place, " ".join(told.split())]
+    what = [event["time"][11:19], f"{share:5}", f"{event['type']:18}", place, " ".join(told.split())]
     return "  ".join(what).rstrip()
 
 

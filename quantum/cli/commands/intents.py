@@ -46,6 +46,7 @@ PLAN_COLUMNS = {
     "WHERE": field("where"),
     "EFFECT": field("side_effect"),
     "AFTER": joined("depends_on"),
+    "FOR EACH OF": lambda node: _items(node["foreach"]),
     "WHEN": field("when"),
 }
 
@@ -340,6 +341,14 @@ def dry_run(
 
 def _blueprints() -> dict[str, str]:
     return {path.stem: path.read_text(encoding="utf-8") for path in sorted(BLUEPRINTS.glob("*.yaml"))}
+
+
+def _items(foreach: dict[str, Any] | None) -> str | None:
+    """Of a planned step that is run for a list: how many that has, or what yields it."""
+    if foreach is None:
+        return None
+    items = foreach["items"]
+    return f"{len(items)} items" if isinstance(items, list) else str(items)
 
 
 def _label(said: str) -> tuple[str, str | None]:

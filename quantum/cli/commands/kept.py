@@ -15,8 +15,11 @@ if TYPE_CHECKING:  # loaded when it is needed
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
 
 
-def kept(plural: str, columns: Columns, *, example: str, help: str) -> typer.Typer:
-    """The commands ``list``, ``get`` and ``delete`` of ``client.<plural>``; more may be put beside them."""
+def kept(plural: str, columns: Columns, *, example: str, help: str, deletes: bool = True) -> typer.Typer:
+    """The commands ``list``, ``get`` and ``delete`` of ``client.<plural>``; more may be put beside them.
+
+    Without ``deletes``, there is a ``delete`` that has more to it.
+    """
     app = typer.Typer(no_args_is_help=True, help=help)
     offered = completing.offers(plural, "name", "user", about=("description",))
     one_of = f"As `quantum {plural} list` has it."
@@ -50,7 +53,8 @@ def kept(plural: str, columns: Columns, *, example: str, help: str) -> typer.Typ
     delete.__doc__ = f"Delete {plural}."
     app.command("list", epilog=f"Example: quantum {plural} list -o json")(list_)
     app.command("get", epilog=f"Example: quantum {plural} get {example}")(get)
-    app.command("delete", epilog=f"Example: quantum {plural} delete {example}")(delete)
+    if deletes:
+        app.command("delete", epilog=f"Example: quantum {plural} delete {example}")(delete)
     return app
 
 

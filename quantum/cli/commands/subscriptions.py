@@ -38,13 +38,20 @@ def put(
     url: Annotated[str, typer.Argument(help="Where events are sent by POST.")],
     *,
     event: Annotated[list[str], typer.Option(help="A type of events, or * for all. Repeat it.")],
+    enabled: Annotated[
+        bool, typer.Option("--enabled/--disabled", help="Whether anything is sent.", show_default=False)
+    ] = True,
     description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
 ) -> None:
     """Have events sent somewhere. The secret that signs them is shown this once."""
     stored = run(
-        context, lambda client: client.subscriptions.put(name, url=url, events=event, description=description)
+        context,
+        lambda client: client.subscriptions.put(
+            name, url=url, events=event, enabled=enabled, description=description
+        ),
     )
-    print(f"{stored.name} sends {', '.join(stored.events)} to {stored.url}")
+    verb = "sends" if stored.enabled else "would send"
+    print(f"{stored.name} {verb} {', '.join(stored.events)} to {stored.url}")
     if stored.secret:
         print(f"signed with {stored.secret}")
 

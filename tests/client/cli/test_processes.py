@@ -16,6 +16,7 @@ from quantum.cli.exits import Exit
 from tests.client.cli.conftest import Command
 from tests.client.cli.terminal import Terminal
 from tests.client.cli.test_story import FAILING, said, written
+from tests.client.conftest import token_of
 from tests.client.script import Script, answer, problem
 from tests.tls import self_signed, server_context
 
@@ -299,3 +300,32 @@ async def test_who_is_in_several_tenants_is_told_how_to_say_which(quantum: Comma
     script.lines = [told]
     ran = await ask(quantum, script.url, "whoami")
     assert (ran.returncode, "quantum tenant use" in ran.stderr) == (Exit.USAGE, True), ran
+
+
+def test_a_secret_is_typed_unseen_and_twice(quantum: Command) -> None:
+    with terminal(quantum, "secrets", "set", "TYPED_TOKEN") as typed:
+        typed.until("Value: ")
+        typed.type("made by chance\n")
+        typed.until("Repeat for confirmation: ")
+        typed.type("made by chance\n")
+        assert typed.end() == 0
+        assert "TYPED_TOKEN has version 1" in typed.text
+        assert "chance" not in typed.text
+    with terminal(quantum, "secrets", "set", "TYPED_TOKEN") as typed:
+        typed.until("Value: ")
+        typed.type("\x03")
+        assert (typed.end(), "nothing was done" in typed.text) == (Exit.INTERRUPTED, True)
+
+
+def test_the_name_of_what_is_erased_has_to_be_typed(quantum: Command, host: hosting.Host) -> None:
+    root = token_of(host, tenant="platform", user="root", role="platform-admin")
+    administrator = Command({**quantum.environment, "QUANTUM_TOKEN": root, "QUANTUM_TENANT": "platform"})
+    first = ("--user", "eve", "--issuer", "urn:quantum:local", "--subject", "eve")
+    administrator.ok("tenant", "create", "typed-away", *first)
+    administrator.ok("tenant", "suspend", "typed-away", "--reason", "it is over")
+    for name, status in (("typed-awry", Exit.USAGE), ("typed-away", Exit.OK)):
+        with terminal(administrator, "tenant", "erase", "typed-away") as asked:
+            asked.until(r"type its name \(typed-away\): ")
+            asked.type(f"{name}\n")
+            assert asked.end() == status
+    assert "eras" in administrator.ok("tenant", "get", "typed-away")
