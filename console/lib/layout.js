@@ -19,41 +19,71 @@ export const columnsIn = (width) => Math.max(1, Math.floor((width + GAP_X) / (WI
 /**
  * @param {{id: string, depends_on: string[]}[]} nodes
  * @param {string[][]} levels ids, level by level
- * @param {number} [across] most columns of a line
+ * @param {number} [across] most steps beside each other
+ * @param {boolean} [down] whether levels lie below each other, for where there is room for few
  * @returns {{places: Map<string, Spot>, width: number, height: number, edges: Edge[]}}
  */
-export function layout(nodes, levels, across = Infinity) {
-  const columns = columnsOf(nodes, levels);
-  const lines = chunks(columns, across);
+export function layout(nodes, levels, across = Infinity, down = false) {
+  const groups = groupsOf(nodes, levels, down ? across : TALLEST);
   /** @type {Map<string, Spot>} */
   const places = new Map();
+  const height = Math.max(0, down ? below(groups, across, places) : beside(groups, across, places));
+  const most = Math.min(across, down ? Math.max(0, ...groups.map((group) => group.length)) : groups.length);
+  return { places, edges: edgesOf(nodes, places), width: Math.max(0, widthOf(most)), height };
+}
+
+/**
+ * Each group is a column, in lines of so many.
+ * @param {string[][]} groups
+ * @param {number} across
+ * @param {Map<string, Spot>} places
+ */
+function beside(groups, across, places) {
   let top = 0;
-  for (const [line, shown] of lines.entries()) {
-    const height = heightOf(Math.max(...shown.map((column) => column.length)));
-    for (const [at, column] of shown.entries()) {
+  for (const [line, columns] of chunks(groups, across).entries()) {
+    const height = heightOf(Math.max(...columns.map((column) => column.length)));
+    for (const [at, column] of columns.entries()) {
       const above = top + (height - heightOf(column.length)) / 2;
       column.forEach((id, row) => places.set(id, { x: at * (WIDTH + GAP_X), y: above + row * (HEIGHT + GAP_Y), line }));
     }
     top += height + GAP_LINE;
   }
-  const most = Math.min(columns.length, across);
-  const width = Math.max(0, most * (WIDTH + GAP_X) - GAP_X);
-  return { places, edges: edgesOf(nodes, places), width, height: Math.max(0, top - GAP_LINE) };
+  return top - GAP_LINE;
 }
 
-/** @param {{id: string, depends_on: string[]}[]} nodes @param {string[][]} levels */
-function columnsOf(nodes, levels) {
+/**
+ * Each group is a line.
+ * @param {string[][]} groups
+ * @param {number} across
+ * @param {Map<string, Spot>} places
+ */
+function below(groups, across, places) {
+  const widest = widthOf(Math.min(across, Math.max(0, ...groups.map((group) => group.length))));
+  for (const [line, group] of groups.entries()) {
+    const left = (widest - widthOf(group.length)) / 2;
+    group.forEach((id, at) => places.set(id, { x: left + at * (WIDTH + GAP_X), y: line * (HEIGHT + GAP_LINE), line }));
+  }
+  return groups.length * (HEIGHT + GAP_LINE) - GAP_LINE;
+}
+
+/**
+ * The levels, each in groups of at most so many.
+ * @param {{id: string, depends_on: string[]}[]} nodes
+ * @param {string[][]} levels
+ * @param {number} most
+ */
+function groupsOf(nodes, levels, most) {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   /** @type {Map<string, number>} */
   const row = new Map();
-  const columns = levels.map((level) => {
+  const sorted = levels.map((level) => {
     const ids = level.filter((id) => byId.has(id));
     const wanted = new Map(ids.map((id, at) => [id, centre(byId.get(id)?.depends_on ?? [], row, at)]));
     ids.sort((a, b) => (wanted.get(a) ?? 0) - (wanted.get(b) ?? 0));
     ids.forEach((id, at) => row.set(id, at - (ids.length - 1) / 2));
     return ids;
   });
-  return columns.flatMap((column) => chunks(column, TALLEST));
+  return sorted.flatMap((ids) => chunks(ids, most));
 }
 
 /** @param {{id: string, depends_on: string[]}[]} nodes @param {Map<string, Spot>} places @returns {Edge[]} */
@@ -73,6 +103,7 @@ function chunks(all, size) {
   return all.length <= size ? [all] : [all.slice(0, size), ...chunks(all.slice(size), size)];
 }
 
+const widthOf = (/** @type {number} */ columns) => columns * (WIDTH + GAP_X) - GAP_X;
 const heightOf = (/** @type {number} */ rows) => rows * HEIGHT + (rows - 1) * GAP_Y;
 
 /** @param {string[]} ids @param {Map<string, number>} row @param {number} otherwise */

@@ -27,11 +27,15 @@ export function Events({ events, count }) {
 }
 
 function Event({ event }) {
-  const item = event.item == null ? "" : `, item ${event.item + 1}`;
-  const attempt = event.attempt > 1 ? `, attempt ${event.attempt}` : "";
+  const about = [
+    event.step,
+    event.item == null ? "" : `item ${event.item + 1}`,
+    event.attempt > 1 ? `attempt ${event.attempt}` : "",
+  ];
+  const said = [about.filter(Boolean).join(", "), event.error ? cause(event.error) : ""].filter(Boolean).join(" – ");
   return html`<li data-tone=${tone(event.type.split("_").at(-1))}>
     <time datetime=${event.time}>${clock(event.time)}</time>
     <b>${event.type.replaceAll("_", " ")}</b>
-    <span>${event.step ?? ""}${item}${attempt}${event.error ? ` – ${cause(event.error)}` : ""}</span>
+    <span>${said}</span>
   </li>`;
 }

@@ -10,6 +10,9 @@ const PADDING = 16,
   READABLE = 0.7,
   STEP = 1.25;
 
+/** Where there is room for fewer columns, levels lie below each other. */
+const FEW = 3;
+
 /**
  * @typedef {{
  *   nodes: {id: string, action: string, depends_on: string[]}[], levels: string[][], chosen?: string|null,
@@ -21,8 +24,9 @@ const PADDING = 16,
 export function Graph({ nodes, levels, chosen = null, choose = () => {}, status = () => undefined, sub = () => "" }) {
   const frame = useRef(/** @type {any} */ (null));
   const room = useWidth(frame) - 2 * PADDING;
-  const across = columnsIn(room);
-  const drawn = useMemo(() => layout(nodes, levels, across), [nodes, levels, across]);
+  const down = columnsIn(room) < FEW;
+  const across = columnsIn(down ? room / READABLE : room);
+  const drawn = useMemo(() => layout(nodes, levels, across, down), [nodes, levels, across, down]);
   const [zoom, setZoom] = useState(/** @type {number|null} */ (null));
   const fit = Math.max(SMALLEST, Math.min(1, room / drawn.width, TALLEST / drawn.height));
   const scale = zoom ?? Math.max(READABLE, fit);

@@ -169,7 +169,8 @@ function found(/** @type {string} */ text, /** @type {any} */ draft, /** @type {
   const placed = (/** @type {string} */ severity) => (/** @type {any} */ one) => {
     const inside = one.pointer.startsWith(INSIDE);
     const place = inside ? placeOf(text, one.pointer.slice(INSIDE.length)) : { from: 0, to: 0 };
-    return { ...place, severity, message: one.message, about: inside ? "" : one.pointer.slice(1) || "All of it" };
+    const about = inside ? "" : one.pointer.slice(1) || "All of it";
+    return { ...firstLine(text, place), severity, message: one.message, about };
   };
   return [...(report?.errors ?? []).map(placed("error")), ...(report?.warnings ?? []).map(placed("warning"))];
 }
@@ -177,6 +178,12 @@ function found(/** @type {string} */ text, /** @type {any} */ draft, /** @type {
 function Verdict({ draft, looked }) {
   const [tone, words] = verdict(draft, looked);
   return html`<span class="status" data-tone=${tone} role="status">${words}</span>`;
+}
+
+/** Of a place, what is on its first line: a mark below all of an object says nothing. */
+function firstLine(/** @type {string} */ text, /** @type {{from: number, to: number}} */ { from, to }) {
+  const end = text.indexOf("\n", from);
+  return { from, to: end < 0 ? to : Math.min(to, end) };
 }
 
 function verdict(/** @type {any} */ draft, /** @type {{report: any, current: boolean}} */ { report, current }) {

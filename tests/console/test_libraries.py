@@ -133,6 +133,22 @@ def test_a_graph_has_room_for_every_step_of_a_level(run: Run) -> None:
     assert drawn["height"] >= 7 * 52
 
 
+def test_where_there_is_little_room_levels_lie_below_each_other_and_their_steps_side_by_side(
+    visit: Visit,
+) -> None:
+    page = visit("ada").page
+    base = page.locator("script[type=module]").get_attribute("src")
+    assert base is not None
+    nodes = [{"id": "a", "depends_on": []}, {"id": "b", "depends_on": []}, {"id": "c", "depends_on": ["a"]}]
+    places = page.evaluate(
+        """async ([address, nodes]) => Object.fromEntries(
+            (await import(address)).layout(nodes, [["a", "b"], ["c"]], 2, true).places)""",
+        [base.replace("app.js", "lib/layout.js"), nodes],
+    )
+    assert places["a"]["y"] == places["b"]["y"] < places["c"]["y"]
+    assert places["a"]["x"] < places["c"]["x"] < places["b"]["x"]
+
+
 def test_a_long_chain_goes_on_in_the_next_line_and_is_walked_by_arrows(run: Run) -> None:
     nodes = [{"id": f"s{at}", "depends_on": [f"s{at - 1}"] if at else []} for at in range(50)]
     drawn = run("layout", "layout", nodes, [[node["id"]] for node in nodes], 4)
