@@ -6,6 +6,7 @@ import { usePlace } from "./lib/router.js";
 import { partsFor } from "./places.js";
 import { Navigation } from "./ui/navigation.js";
 import { Failure, Toasts } from "./ui/parts.js";
+import { Suspended } from "./views/suspended.js";
 
 const ICON = new URL("./icon.svg", import.meta.url).pathname;
 
@@ -29,8 +30,9 @@ function App({ config, problem }) {
   if (!me)
     return html`<main class="welcome"><div>
       ${error
-        ? html`<${Failure} error=${error} title="You cannot come in" />
-            <button class="button" onClick=${signOut}>Sign out</button>`
+        ? html`<div class="stack"><h1 class="hidden-label">Quantum</h1><${Failure} error=${error} title="You cannot come in" />
+            ${error.code === "TENANT_SUSPENDED" ? html`<${Suspended} />` : null}
+            <div><button class="button" onClick=${signOut}>Sign out</button></div></div>`
         : html`<p role="status">Loading…</p>`}
     </div></main>`;
   return html`<${Shell} me=${me} change=${(id) => {

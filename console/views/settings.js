@@ -1,6 +1,7 @@
 // The tenant that one is in: how much it uses, what it allows itself, and all of it to take along.
 import { html } from "../vendor/preact.js";
-import { part, send } from "../lib/api.js";
+import { part } from "../lib/api.js";
+import { take } from "../lib/export.js";
 import { read } from "../lib/stored.js";
 import { Action, Loaded, Time, useLoaded } from "../ui/parts.js";
 import { Limits } from "./tenant-limits.js";
@@ -19,15 +20,4 @@ export function Settings({ me }) {
     <${Usage} key=${`use ${tag}`} id=${id} />
     <${Limits} key=${tag} tenant=${tenant} tag=${tag} reload=${state.reload} may=${may("tenants.configure")} />
   </div>`}<//>`;
-}
-
-/** All that the tenant has, as a file: a link would have no token. Browsers keep a large one on the disk. */
-async function take(/** @type {string} */ id) {
-  const response = await send("GET", `/tenants/${part(id)}/export`);
-  const address = URL.createObjectURL(await response.blob());
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = `${id}.ndjson`;
-  link.click();
-  URL.revokeObjectURL(address);
 }

@@ -20,6 +20,7 @@ MEMBERS = (
     ("initech", "max", "viewer"),
     ("hooli", "kay", "admin"),
     ("platform", "root", "platform-admin"),
+    ("stark", "ned", "admin"),
     ("piper", "pip", "admin"),
     ("tyrell", "roy", "admin"),
     ("stark", "tony", "admin"),
