@@ -30,7 +30,8 @@ function App({ config, problem }) {
   if (!me)
     return html`<main class="welcome"><div>
       ${error
-        ? html`<div class="stack"><h1 class="hidden-label">Quantum</h1><${Failure} error=${error} title="You cannot come in" />
+        ? html`<div class="stack"><h1 class="hidden-label">Quantum</h1>
+            <${Failure} error=${error} title="You cannot come in" />
             ${error.code === "TENANT_SUSPENDED" ? html`<${Suspended} />` : null}
             <div><button class="button" onClick=${signOut}>Sign out</button></div></div>`
         : html`<p role="status">Loading…</p>`}
