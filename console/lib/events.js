@@ -54,7 +54,7 @@ async function run(path, told, signal) {
 
 /** Server-sent events (WHATWG HTML, section 9.2.6). @param {ReadableStream<Uint8Array>} body */
 async function* parsed(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = body.pipeThrough(/** @type {any} */ (new TextDecoderStream())).getReader();
   let rest = "";
   for (;;) {
     const { done, value } = await reader.read();

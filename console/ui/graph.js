@@ -5,7 +5,7 @@ import { tone } from "../lib/format.js";
 import { Icon, useWidth } from "./parts.js";
 
 const PADDING = 16,
-  TALLEST = 560,
+  TALLEST = 530,
   SMALLEST = 0.15,
   READABLE = 0.7,
   STEP = 1.25;

@@ -219,9 +219,15 @@ def test_what_waits_for_a_word_is_in_one_place(visit: Visit) -> None:
     waits = bob.page.get_by_role("region", name="letter-v1")
     expect(waits).to_contain_text("May it go?")
     bob.looked_at("approvals")
+    bob.page.get_by_label("Only mine to decide").check()
+    expect(waits).to_be_visible()
     waits.get_by_role("button", name="Reject").click()
     bob.page.get_by_role("button", name="Reject it").click()
     expect(bob.page.get_by_text("Nothing waits for anybody's word.")).to_be_visible()
+    bob.page.get_by_label("Only mine to decide").uncheck()
+    bob.page.get_by_label("Status").select_option("rejected")
+    decided = bob.page.get_by_role("table", name="Approvals").get_by_role("row").filter(has_text="letter-v1")
+    expect(decided).to_contain_text("bob@acme")
 
 
 def test_the_dashboard_plots_what_happened_and_says_the_numbers_too(visit: Visit) -> None:
