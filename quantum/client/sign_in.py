@@ -321,6 +321,8 @@ class _Http:
         if self._plain and url.startswith(self._shown):
             url = self._plain + url.removeprefix(self._shown)
         parts = {"timeout": HTTP_SECONDS, "allow_redirects": False} | parts
+        if authorities := os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE"):
+            parts["verify"] = authorities  # by the second name httpx has them, too: one setting is enough
         return requests.request(method, url, **parts)  # noqa: S113  # it is in there
 
 

@@ -144,7 +144,7 @@ def events(
         async for event in client.stream(there):
             tell(event)
 
-    run(context, read, quiet=True)
+    run(context, read, quiet=follow)
 
 
 def _steering(verb: Literal["cancel", "pause", "resume", "terminate"], *, help: str, example: str) -> None:
