@@ -24,8 +24,8 @@ SIGNS = {
     "cancelled": ("✗", "magenta"),
     "compensated": ("↩", "magenta"),
 }
-NARROW = 90
-"""Columns below which the actions are left out."""
+NARROW, WIDE = 90, 100
+"""Columns below which the actions, and the id of the execution, are left out."""
 NAMES = 0.4
 """The share of the width that names of steps may take."""
 FAILED_ITEMS, CHILDREN, CHILD_STEPS = 3, 4, 6
@@ -66,6 +66,8 @@ def _head(progress: Progress, now: datetime, width: int) -> Iterator["Text"]:
     sign, colour = SIGNS[progress.status]
     elapsed = took(((progress.ended or now) - progress.began).total_seconds())
     line = _line(f"{sign} {progress.intent_id}", f"bold {colour}")
+    if width >= WIDE:
+        line.append(f"  {progress.execution_id}", "dim")
     if width >= NARROW:
         done = round(24 * progress.percent / 100)
         line.append("  " + "━" * done, "cyan").append("━" * (24 - done), "dim")

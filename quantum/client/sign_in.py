@@ -57,14 +57,19 @@ class Issuer:
         return cls(f"{url.rstrip('/')}/identity")
 
 
-def default_cache() -> Path:
-    """Where tokens are kept if nothing else is said: in the user's own folder, as the system has it."""
+def default_cache(issuer: Issuer | None = None) -> Path:
+    """Where tokens are kept if nothing else is said: in the user's own folder, as the system has it.
+
+    MSAL tells issuers apart by their hosts, so each local host here has a file of its own, by its port.
+    """
     home = Path.home()
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
     else:
         base = Path(os.environ.get("XDG_STATE_HOME") or home / ".local" / "state")
-    return base / "quantum" / "tokens.json"
+    parts = urlsplit(issuer.authority if issuer else "")
+    port = f"-{parts.port}" if is_loopback(parts.hostname or "") else ""
+    return base / "quantum" / f"tokens{port}.json"
 
 
 class _Tokens:
@@ -72,7 +77,7 @@ class _Tokens:
 
     def __init__(self, issuer: Issuer, cache: Path | None) -> None:
         self._issuer = issuer
-        self._cache = cache or default_cache()
+        self._cache = cache or default_cache(issuer)
         self._lock = threading.Lock()
         self._made: Any = None
         self._token, self._end = "", 0.0

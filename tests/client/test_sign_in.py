@@ -126,4 +126,7 @@ async def test_an_issuer_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_tokens_are_kept_in_the_users_own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert default_cache() == tmp_path / "quantum" / "tokens.json"
+    assert default_cache(Issuer("https://login.microsoftonline.com/t")) == default_cache()
+    caches = {default_cache(Issuer.local(f"http://127.0.0.1:{port}")) for port in (7071, 7072)}
+    assert len(caches | {default_cache()}) == 3, "who signs in at one is not taken for somebody at another"
     assert urlsplit(Issuer.local("http://127.0.0.1:7071/").authority).path == "/identity"
