@@ -88,11 +88,10 @@ function Nodes({ nodes, places, chosen, choose, status, sub }) {
 
 function Node({ node, at, status, sub, chosen, entry, choose, visit }) {
   const place = { left: `${at.x}px`, top: `${at.y}px`, width: `${WIDTH}px`, height: `${HEIGHT}px` };
-  return html`<li>
-    <button type="button" class="node" style=${place} data-step=${node.id}
-      data-tone=${status ? tone(status) : undefined}
-    tabindex=${entry ? 0 : -1} aria-pressed=${chosen} title=${node.id} onFocus=${() => visit(node.id)}
-      onClick=${() => choose(node.id)}>
+  const ink = status ? tone(status) : undefined;
+  return html`<li><button type="button" class="node" style=${place} data-step=${node.id} data-tone=${ink}
+    tabindex=${entry ? 0 : -1} aria-pressed=${chosen} title=${node.id}
+    onFocus=${() => visit(node.id)} onClick=${() => choose(node.id)}>
     <${Icon} status=${status ?? "pending"} />
     <span class="title">${node.id}</span>
     <span class="sub">${node.action}${sub ? ` · ${sub}` : ""}</span>

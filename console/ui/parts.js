@@ -47,9 +47,11 @@ export function Failure({ error, title = "That did not work" }) {
   if (!error) return null;
   return html`<${Notice} title=${title}>
     <p>${error.message}</p>
-    ${error.errors?.length
-      ? html`<ul>${error.errors.map((one) => html`<li><code>${one.pointer}</code> ${one.message}</li>`)}</ul>`
-      : null}
+    ${
+      error.errors?.length
+        ? html`<ul>${error.errors.map((one) => html`<li><code>${one.pointer}</code> ${one.message}</li>`)}</ul>`
+        : null
+    }
     ${error.requestId ? html`<p class="small muted">Request ${error.requestId}</p>` : null}
   <//>`;
 }
@@ -80,6 +82,12 @@ export function More({ all, count, first, set }) {
   return html`<p class="more">
     <button type="button" class="button quiet small" onClick=${() => set(true)}>Show all ${count}</button>
   </p>`;
+}
+
+/** Names and what is said of each; of null, nothing is. @param {{facts: [string, any][]}} props */
+export function Facts({ facts }) {
+  const known = facts.filter(([, value]) => value !== null);
+  return html`<dl class="facts">${known.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
 
 export function Field({ label, hint, wrong, id, children }) {
@@ -271,8 +279,10 @@ export function Toasts() {
     setTimeout(() => set((was) => was.filter((one) => one.id !== id)), kind === "bad" ? 12_000 : 5_000);
   };
   return html`<div class="toasts" role="status" aria-live="polite">
-    ${shown.map((one) => html`<div key=${one.id} class="notice" data-tone=${one.kind}>
+    ${shown.map(
+      (one) => html`<div key=${one.id} class="notice" data-tone=${one.kind}>
       <strong>${one.kind === "bad" ? "That did not work" : "Done"}</strong><p>${one.text}</p>
-    </div>`)}
+    </div>`,
+    )}
   </div>`;
 }

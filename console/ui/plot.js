@@ -27,7 +27,11 @@ export function Plot(props) {
     const fit = new ResizeObserver(() => plot?.setSize({ width: place.current.clientWidth, height: HEIGHT }));
     import("../vendor/uplot.js").then(({ default: UPlot }) => {
       if (gone) return;
-      plot = new UPlot(options(UPlot, props, place.current), [times, ...drawn(kind, series)], place.current);
+      plot = new /** @type {any} */ (UPlot)(
+        options(UPlot, props, place.current),
+        [times, ...drawn(kind, series)],
+        place.current,
+      );
       fit.observe(place.current);
     });
     return () => {
@@ -39,8 +43,9 @@ export function Plot(props) {
   const about = `${title}: ${series.map((one) => one.label).join(", ")}; the numbers are in the table below`;
   return html`<figure class="plot">
     <figcaption class="actions">
-      ${series.map((one) =>
-        html`<span class="key"><i style=${{ background: `var(${one.tone})` }}></i>${one.label}</span>`)}
+      ${series.map(
+        (one) => html`<span class="key"><i style=${{ background: `var(${one.tone})` }}></i>${one.label}</span>`,
+      )}
     </figcaption>
     <div ref=${place} class="drawing" role="img" aria-label=${about}></div>
     <${Numbers} ...${props} />
@@ -54,17 +59,19 @@ function Numbers({ title, kind, times, series, format = String }) {
       .slice(0, kind === "points" ? 16 : 10)
       .replace("T", " ");
   const cell = (/** @type {number|null} */ value) => html`<td>${value === null ? "–" : format(value)}</td>`;
+  const cells = (/** @type {number} */ at) => series.map((one) => cell(one.values[at]));
+  const heads = series.map((one) => html`<th scope="col">${one.label}</th>`);
   const [open, setOpen] = useState(false);
   return html`<details onToggle=${(event) => setOpen(event.target.open)}>
     <summary>As a table</summary>
     ${
       open
-        ? html`<div class="numbers" tabindex="0" role="region" aria-label="${title} in numbers"><table class="plain">
-      <thead><tr><th scope="col">When (UTC)</th>${series.map((one) => html`<th scope="col">${one.label}</th>`)}</tr>
-        </thead>
-      <tbody>${times.map((time, at) =>
-        html`<tr><th scope="row">${when(time)}</th>${series.map((one) => cell(one.values[at]))}</tr>`)}</tbody>
-    </table></div>`
+        ? html`<div class="numbers" tabindex="0" role="region" aria-label="${title} in numbers">
+          <table class="plain">
+            <thead><tr><th scope="col">When (UTC)</th>${heads}</tr></thead>
+            <tbody>${times.map((time, at) => html`<tr><th scope="row">${when(time)}</th>${cells(at)}</tr>`)}</tbody>
+          </table>
+        </div>`
         : null
     }
   </details>`;

@@ -80,8 +80,9 @@ function Figures({ stats, days, ended }) {
       ${figures.map(([name, value]) => html`<div class="card"><dt>${name}</dt><dd>${value}</dd></div>`)}
     </dl>
     <div class="columns wide">
-      <${Card} title="Executions a day"><${Plot} title="Executions a day" kind="bars" ...${range} series=${counts} />
-        <//>
+      <${Card} title="Executions a day">
+        <${Plot} title="Executions a day" kind="bars" ...${range} series=${counts} />
+      <//>
       <${Card} title="Success rate">
         <${Plot} title="Success rate" kind="line" ...${range} series=${rates} most=${100} format=${percent} />
       <//>
@@ -124,8 +125,8 @@ const INTENTS = [
 
 function PerIntent({ executions }) {
   const rows = useMemo(() => perIntent(executions), [executions]);
-  return html`<${Card} title="By intent" flush aside=${html`<span class="muted small">of the latest ${executions.length}
-    </span>`}>
+  const aside = html`<span class="muted small">of the latest ${executions.length}</span>`;
+  return html`<${Card} title="By intent" flush aside=${aside}>
     <${Table} label="Intents, those that failed most first" columns=${INTENTS} rows=${rows.slice(0, MOST)}
       empty=${html`<p>Nothing has ended in these days.</p>`} />
   <//>`;
@@ -185,15 +186,20 @@ function Beginning({ me }) {
             <a class="button" href=${to(["intents"])}>Look at those there are</a>
           </div>
           <h2>Or begin with an example</h2>
-          <div class="columns">${EXAMPLES.map(
-            (one) => html`<${Card} title=${one.title} id="example-${one.name}"><div class="stack">
-            <p>${one.about}</p>
-            <div class="actions">
-              <a class="button" href=${to(["intents", "new", "edit"], { from: one.name })}>Use it<span
-                class="hidden-label">: ${one.title}</span></a></div>
-          </div><//>`,
-          )}</div>`
+          <div class="columns">${EXAMPLES.map((one) => html`<${Example} key=${one.name} example=${one} />`)}</div>`
         : html`<p>Somebody who may write intents has to begin.</p>`
     }
   </div>`;
+}
+
+function Example({ example }) {
+  const { name, title, about } = example;
+  return html`<${Card} title=${title} id="example-${name}"><div class="stack">
+    <p>${about}</p>
+    <div class="actions">
+      <a class="button" href=${to(["intents", "new", "edit"], { from: name })}>
+        Use it<span class="hidden-label">: ${title}</span>
+      </a>
+    </div>
+  </div><//>`;
 }

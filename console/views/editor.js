@@ -194,17 +194,12 @@ function verdict(/** @type {any} */ draft, /** @type {{report: any, current: boo
 
 function Findings({ text, findings, show }) {
   if (!findings.length) return null;
+  const line = (/** @type {number} */ at) => html`<${Line} line=${lineAt(text, at)} press=${() => show(at)} />`;
+  const where = (/** @type {any} */ one) => (one.about ? html`<b>${one.about}</b>` : line(one.from));
+  const tone = (/** @type {any} */ one) => (one.severity === "error" ? "bad" : "warn");
   return html`<ul class="findings" aria-label="Findings">
-    ${findings.map(
-      (one) => html`<li data-tone=${one.severity === "error" ? "bad" : "warn"}>
-      ${
-        one.about
-          ? html`<b>${one.about}</b> `
-          : html`<button type="button" class="link" onClick=${() => show(one.from)}>Line ${lineAt(text, one.from)}
-            </button> `
-      }
-      ${one.message}
-    </li>`,
-    )}
+    ${findings.map((one) => html`<li data-tone=${tone(one)}>${where(one)} ${one.message}</li>`)}
   </ul>`;
 }
+
+const Line = ({ line, press }) => html`<button type="button" class="link" onClick=${press}>Line ${line}</button>`;

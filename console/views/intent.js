@@ -5,7 +5,7 @@ import { sketch } from "../lib/drafts.js";
 import { to } from "../lib/router.js";
 import { Execute } from "../ui/execute.js";
 import { Graph } from "../ui/graph.js";
-import { Asking, Card, Json, Loaded, Notice, Status, Time, useLoaded } from "../ui/parts.js";
+import { Asking, Card, Facts, Json, Loaded, Notice, Status, Time, useLoaded } from "../ui/parts.js";
 import { Editor } from "./editor.js";
 import { Versions } from "./versions.js";
 
@@ -22,9 +22,11 @@ function Intent({ name, me }) {
     <${Deprecated} intent=${intent} />
     <${Plan} intent=${intent} />
     <div class="columns">
-      ${me.operations.includes("intents.execute") && intent.status !== "archived"
-        ? html`<${Execute} key=${intent.id} intent=${intent} />`
-        : null}
+      ${
+        me.operations.includes("intents.execute") && intent.status !== "archived"
+          ? html`<${Execute} key=${intent.id} intent=${intent} />`
+          : null
+      }
       <${Versions} key=${intent.updated_at} intent=${intent} me=${me} reload=${state.reload} />
     </div>
     <${Card} title="Definition"><${Json} label="Definition as JSON" value=${intent.definition} /><//>
@@ -50,9 +52,11 @@ function Head({ intent, me, reload }) {
     </div>
     <div class="actions">
       <a class="button" href=${to(["executions"], { intent: intent.name })}>Executions</a>
-      ${may("schedules.manage") && intent.status !== "archived"
-        ? html`<a class="button" href=${to(["schedules", "new", "add"], { intent: intent.name })}>Schedule it</a>`
-        : null}
+      ${
+        may("schedules.manage") && intent.status !== "archived"
+          ? html`<a class="button" href=${to(["schedules", "new", "add"], { intent: intent.name })}>Schedule it</a>`
+          : null
+      }
       ${may("intents.update") ? html`<a class="button" href=${to(["intents", intent.name, "edit"])}>Edit</a>` : null}
       ${
         may("intents.archive") && intent.status !== "archived"
@@ -91,10 +95,12 @@ function Plan({ intent }) {
           choose=${(id) => choose(id === chosen ? null : id)} />`
         : null
     }
-    ${plan.error
-      ? html`<div class="body">
+    ${
+      plan.error
+        ? html`<div class="body">
         <p class="muted small">What each step would be given is known with parameters: ${plan.error.message}.</p></div>`
-      : null}
+        : null
+    }
     ${plan.value && node ? html`<${Planned} node=${node} />` : null}
     ${
       plan.value?.warnings.length
@@ -129,9 +135,7 @@ function Planned({ node }) {
   ];
   return html`<div class="body stack tight">
     <h3>${node.id}</h3>
-    <dl class="facts">
-      ${facts.filter(([, value]) => value !== null).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}
-        </dl>
+    <${Facts} facts=${facts} />
     <${Json} label="Inputs of ${node.id}" value=${node.inputs} />
   </div>`;
 }

@@ -11,6 +11,7 @@ const ORDERS = [
   ["-created_at", "Newest first"],
   ["created_at", "Oldest first"],
 ];
+const hasDraft = (/** @type {any} */ row) => row.latest_version > row.active_version;
 const STATUSES = ["draft", "active", "deprecated", "archived"];
 
 const columns = (/** @type {(label: string) => void} */ labelled) => [
@@ -18,22 +19,25 @@ const columns = (/** @type {(label: string) => void} */ labelled) => [
   { title: "Status", cell: (row) => html`<${Status} status=${row.status} />` },
   {
     title: "Version",
-    cell: (row) =>
-      html`<span>${row.version}${row.latest_version > row.active_version
-        ? ` (draft ${row.latest_version})` : ""}</span>`,
+    cell: (row) => html`<span>${row.version}${hasDraft(row) ? ` (draft ${row.latest_version})` : ""}</span>`,
   },
   { title: "About", cell: (row) => html`<span class="muted">${row.description || "–"}</span>` },
   {
     title: "Labels",
     cell: (row) =>
-      html`<span class="actions">${Object.entries(row.labels).map(
-        ([name, value]) => html`<button type="button"
-      class="tag" title="Show those with this label" onClick=${() => labelled(`${name}:${value}`)}>${name}: ${value}
-        </button>`,
-      )}</span>`,
+      html`<span class="actions">
+        ${Object.entries(row.labels).map((one) => html`<${Label} label=${one} labelled=${labelled} />`)}
+      </span>`,
   },
   { title: "Changed", cell: (row) => html`<${Time} at=${row.updated_at} />` },
 ];
+
+function Label({ label: [name, value], labelled }) {
+  const press = () => labelled(`${name}:${value}`);
+  return html`<button type="button" class="tag" title="Show those with this label" onClick=${press}>
+    ${name}: ${value}
+  </button>`;
+}
 
 export function Intents({ place, me }) {
   const asked = Object.fromEntries(["q", "status", "label", "sort"].map((name) => [name, place.query.get(name) ?? ""]));
@@ -49,9 +53,11 @@ export function Intents({ place, me }) {
   return html`<div class="stack">
     <div class="page-head">
       <h1>Intents</h1>
-      ${me.operations.includes("intents.create")
-        ? html`<a class="button primary" href=${to(["intents", "new", "edit"])}>New intent</a>`
-        : null}
+      ${
+        me.operations.includes("intents.create")
+          ? html`<a class="button primary" href=${to(["intents", "new", "edit"])}>New intent</a>`
+          : null
+      }
     </div>
     <div class="filters" role="search">
       <${Field} id="search" label="Search">
@@ -60,10 +66,12 @@ export function Intents({ place, me }) {
       <//>
       <${Choice} id="intent-status" label="Status" value=${status} of=${STATUSES.map((one) => [one, one])}
         change=${(value) => filter({ status: value })} />
-      ${labels.length
-        ? html`<${Choice} id="intent-label" label="Label" value=${label} of=${labels}
+      ${
+        labels.length
+          ? html`<${Choice} id="intent-label" label="Label" value=${label} of=${labels}
           change=${(value) => filter({ label: value })} />`
-        : null}
+          : null
+      }
       <${Choice} id="intent-sort" label="Order" value=${sort || "name"} any=${null} of=${ORDERS}
         change=${(value) => filter({ sort: value })} />
     </div>

@@ -3,7 +3,7 @@ import { html, useState } from "../vendor/preact.js";
 import { get, part } from "../lib/api.js";
 import { between, cause, clock, duration, full, waiting } from "../lib/format.js";
 import { to } from "../lib/router.js";
-import { Card, Field, Json, Loaded, Notice, Status, Table, useLoaded } from "../ui/parts.js";
+import { Card, Facts, Field, Json, Loaded, Notice, Status, Table, useLoaded } from "../ui/parts.js";
 import { Value } from "../ui/value.js";
 import { Retry } from "./steering.js";
 
@@ -23,10 +23,12 @@ export function StepCard({ execution, step, node, told, first, me }) {
   );
   return html`<${Card} title="Step ${step.id}" id="step" aside=${html`<${Status} status=${step.status} />`}>
     <div class="stack">
-      ${step.error && !first
-        ? html`<${Notice} role="note" title=${step.error.code ?? "Failed"}><p>${cause(step.error)}</p><//>`
-        : null}
-      <${Facts} step=${step} node=${node} />
+      ${
+        step.error && !first
+          ? html`<${Notice} role="note" title=${step.error.code ?? "Failed"}><p>${cause(step.error)}</p><//>`
+          : null
+      }
+      <${About} step=${step} node=${node} />
       <${Decisions} approval=${step.approval} />
       <${Items} path=${path} step=${step} node=${node} told=${told} />
       <${Loaded} of=${detail}>${(known) => html`<${Attempts} title="Attempts" attempts=${known.attempts} />
@@ -38,15 +40,16 @@ export function StepCard({ execution, step, node, told, first, me }) {
   <//>`;
 }
 
-function Facts({ step, node }) {
+function About({ step, node }) {
   const link = (/** @type {string} */ id) => html`<a href=${to(["executions", id])}>${id}</a>`;
   const usual = step.expected != null ? html` <span class="muted">(as a rule ${duration(step.expected)})</span>` : null;
   /** @type {[string, any][]} */
   const facts = [
     [
       "Action",
-      html`<code>${step.action}</code>${node ? `, ${node.side_effect}` : ""}${node?.section === "finally"
-        ? ", at last" : ""}`,
+      html`<code>${step.action}</code>${node ? `, ${node.side_effect}` : ""}${
+        node?.section === "finally" ? ", at last" : ""
+      }`,
     ],
     ["Started", step.started_at ? full(step.started_at) : null],
     ["Took", step.started_at ? html`${duration(between(step.started_at, step.finished_at))}${usual}` : null],
@@ -56,16 +59,15 @@ function Facts({ step, node }) {
     ["Kept from", step.kept_from ? link(step.kept_from) : null],
     ["Undone", step.compensation ? html`<${Status} status=${step.compensation.status} />` : null],
   ];
-  return html`<dl class="facts">
-    ${facts.filter(([, value]) => value !== null).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}
-  </dl>`;
+  return html`<${Facts} facts=${facts} />`;
 }
 
 function Decisions({ approval }) {
   if (!approval?.decisions.length) return null;
   return html`<div><h3>Decisions</h3><ul class="stack tight">
-    ${approval.decisions.map((one) =>
-      html`<li><${Status} status=${one.decision} /> ${one.by} ${one.comment ?? ""}</li>`)}
+    ${approval.decisions.map(
+      (one) => html`<li><${Status} status=${one.decision} /> ${one.by} ${one.comment ?? ""}</li>`,
+    )}
   </ul></div>`;
 }
 
@@ -106,12 +108,14 @@ function Inputs({ step, inputs, node }) {
 
 function Outputs({ step }) {
   const has = step.outputs && Object.keys(step.outputs).length && !step.outputs.counts;
-  return html`${has
-    ? html`<div><h3>Outputs</h3><${Value} label="Outputs of ${step.id}" value=${step.outputs} /></div>`
-    : null}
-    ${step.would
-      ? html`<div><h3>Would do</h3><${Json} label="What ${step.id} would do" value=${step.would} /></div>`
-      : null}`;
+  return html`${
+    has ? html`<div><h3>Outputs</h3><${Value} label="Outputs of ${step.id}" value=${step.outputs} /></div>` : null
+  }
+    ${
+      step.would
+        ? html`<div><h3>Would do</h3><${Json} label="What ${step.id} would do" value=${step.would} /></div>`
+        : null
+    }`;
 }
 
 /** A step with `foreach`: how many of its items are done, and how each stands. */
@@ -133,13 +137,14 @@ function Items({ path, step, node, told }) {
     { title: "Details", cell: (row) => html`<${Item} path=${path} at=${row.at} />` },
   ];
   return html`<div><h3>Items</h3>
-    <p class="small">${words}${list.length > MOST_ITEMS ? `; ${MOST_ITEMS} are listed, those that failed first` : ""}
-      </p>
+    <p class="small">${words}${list.length > MOST_ITEMS ? `; ${MOST_ITEMS} are listed, what failed first` : ""}</p>
     <progress class="progress" data-tone=${counts.failed ? "bad" : "ok"} max=${counts.total ?? 1} value=${done}
       aria-label="Items that are done"></progress>
-    ${rows.length
-      ? html`<div class="tall"><${Table} label="Items" columns=${columns} rows=${rows} empty=${null} /></div>`
-      : null}
+    ${
+      rows.length
+        ? html`<div class="tall"><${Table} label="Items" columns=${columns} rows=${rows} empty=${null} /></div>`
+        : null
+    }
   </div>`;
 }
 
