@@ -81,6 +81,13 @@ async def apply(client: "Client", changes: Sequence[Change], message: str | None
         raise
 
 
+def counted(changes: Sequence[Change]) -> str:
+    """How many become what."""
+    counts: Counter[str] = Counter(change.verb for change in changes)
+    said = {"create": "to create", "update": "to update", "unchanged": "unchanged", "refused": "refused"}
+    return ", ".join(f"{counts[verb]} {words}" for verb, words in said.items() if counts[verb])
+
+
 def refused(changes: Sequence[Change]) -> bool:
     """Whether anything could not be done, so that nothing is."""
     return any(change.verb == "refused" for change in changes)
@@ -120,6 +127,9 @@ async def _plan(
     if seen is None:
         return Change(name, "create", document, needs=needs)
     lines = _difference(seen[0], document)
+    if lines and seen[0].status == "archived":
+        mend = f"quantum intents set {name} --status active"
+        return Change(name, "refused", document, [f"/: it is archived; to have it back: {mend}"])
     return Change(name, "update" if lines else "unchanged", document, lines, seen[1], needs)
 
 

@@ -113,6 +113,8 @@ def apply(
     for change in changes:
         for line in change.told().splitlines():
             terminal.say(line, applying.colour(line))
+    if changes[1:]:
+        print(applying.counted(changes))
     if applying.refused(changes):
         raise typer.Exit(Exit.USAGE)
     todo = [change for change in changes if change.verb != "unchanged"]

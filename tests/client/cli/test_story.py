@@ -36,6 +36,7 @@ def test_a_folder_is_applied_after_its_plan_was_shown(quantum: Command, tmp_path
     assert "say --yes" in refused.stderr
     assert quantum("intents", "get", "cli-one").exit_code == Exit.NOT_FOUND
 
+    assert "2 to create\n" in refused.stdout
     assert "cli-two-v1 created" in quantum.ok("intents", "apply", "-f", str(folder), "--yes")
     assert "= cli-one unchanged" in quantum.ok("intents", "apply", "-f", str(folder), "--yes")
     written(folder, "cli-one", said("uno"), description="says one", labels={"cli": "story"})
@@ -57,6 +58,9 @@ def test_a_folder_is_applied_after_its_plan_was_shown(quantum: Command, tmp_path
     assert shown["definition"] == said("one")
     listed = quantum.ok("intents", "list", "--label", "cli:story", "-o", "ids")
     assert quantum.ok("intents", "archive", "-", stdin=listed) == "cli-one archived\ncli-two archived\n"
+    written(folder, "cli-one", said("eins"))
+    ran = quantum("intents", "apply", "-f", str(folder), "--yes")
+    assert (ran.exit_code, "intents set cli-one --status active" in ran.stdout) == (Exit.USAGE, True)
 
 
 def test_every_blueprint_is_an_intent_to_begin_with(quantum: Command) -> None:
