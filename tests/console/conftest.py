@@ -20,7 +20,7 @@ MEMBERS = (
     ("initech", "max", "viewer"),
     ("hooli", "kay", "admin"),
     ("platform", "root", "platform-admin"),
-    ("stark", "ned", "admin"),
+    ("wayne", "ned", "admin"),
     ("piper", "pip", "admin"),
     ("tyrell", "roy", "admin"),
     ("stark", "tony", "admin"),

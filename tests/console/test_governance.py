@@ -156,17 +156,17 @@ def test_tenants_are_made_allowed_suspended_and_resumed(visit: Visit) -> None:
 def test_all_of_a_tenant_is_taken_along_while_it_is_suspended(visit: Visit) -> None:
     root, ned = visit("root"), visit("ned")
     page = ned.page
-    root.api("POST", "/tenants/stark/suspend", {"reason": "Winter is coming."})
+    root.api("POST", "/tenants/wayne/suspend", {"reason": "Winter is coming."})
     page.reload()
     expect(page.get_by_role("alert")).to_contain_text("Winter is coming.")
     ned.looked_at("suspended")
     page.get_by_label("Tenant").fill("hooli")
     page.get_by_role("button", name="Export all of it").click()
     expect(page.get_by_role("alert").last).to_contain_text("It was not exported")
-    page.get_by_label("Tenant").fill("stark")
+    page.get_by_label("Tenant").fill("wayne")
     with page.expect_download() as download:
         page.get_by_role("button", name="Export all of it").click()
-    assert download.value.suggested_filename == "stark.ndjson"
+    assert download.value.suggested_filename == "wayne.ndjson"
 
 
 def test_a_tenant_is_erased_by_who_types_its_name(visit: Visit) -> None:
