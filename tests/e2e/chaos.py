@@ -134,8 +134,8 @@ class Chaos:
         self.start()
         run_by_hand(self.host, "fire_schedules")
         with Api(self.host) as api:
-            until(lambda: self._all_ended(api), seconds=120, pause=0.2)
-            until(lambda: self._counted(api), seconds=60, pause=0.2)
+            until(lambda: self._all_ended(api), seconds=120, longest=0.5)
+            until(lambda: self._counted(api), seconds=60, longest=0.5)
             chains = api.client.get("/audit/verification").json()
             assert (chains["verified"], chains["damage"]) == (True, [])
         self.host.stop()

@@ -38,7 +38,7 @@ def test_what_ended_long_ago_is_purged_although_the_host_is_killed_meanwhile(tmp
         for share in (0.8, 0.4):
             host = hosting.start(data, log=log)
             run_by_hand(host, "purge_executions")
-            until(partial(fewer_are_left, data, ended, share * total))
+            until(partial(fewer_are_left, data, ended, share * total), longest=0.01)
             host.kill()
         host = hosting.start(data, log=log)
         run_by_hand(host, "purge_executions")

@@ -100,16 +100,16 @@ def refused(app: Path, data: Path, *more: str, **settings: str) -> str:
     return outcome.stderr
 
 
-def until[T](condition: Callable[[], T], seconds: float = DEADLINE, *, pause: float = 0.01) -> T:
+def until[T](condition: Callable[[], T], seconds: float = DEADLINE, *, longest: float = 0.1) -> T:
     """The first truthy value of ``condition``, asked again and again until a deadline.
 
-    ``pause`` is in seconds, and grows: whoever is asked has the work to do that is waited for.
+    The pause between grows to ``longest`` seconds: whoever is asked has the work to do that is waited for.
     """
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.01
     while not (value := condition()):
         assert time.monotonic() < end, "the condition was not met in time"
         time.sleep(pause)
-        pause = min(pause * 1.2, max(pause, 0.1))
+        pause = min(pause * 1.2, longest)
     return value
 
 
