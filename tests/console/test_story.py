@@ -76,6 +76,27 @@ def test_an_intent_is_written_with_what_is_wrong_said_while_one_types(visit: Vis
     expect(ada.page.get_by_role("heading", name="shop", exact=True)).to_be_visible()
 
 
+def test_what_fits_is_offered_while_one_types_and_f8_goes_to_what_is_wrong(visit: Visit) -> None:
+    ada = visit("ada")
+    ada.go("/intents/new/edit")
+    text = ada.page.get_by_role("textbox", name="Definition")
+    ada.write('{"steps": [{}]}')
+    text.press("End")
+    for _ in range(3):
+        text.press("ArrowLeft")
+    ada.page.keyboard.type('"act')
+    option = ada.page.get_by_role("listbox", name="Completions").get_by_role("option")
+    option.filter(has_text="action").first.click()
+    expect(option.filter(has_text="http-request")).to_be_visible()  # what its value may be
+    ada.page.keyboard.type("assert")
+    text.press("Escape")
+    expect(text).to_contain_text('{"steps": [{"action": "assert"}]}')
+    expect(ada.page.get_by_role("list", name="Findings")).to_contain_text("needs 'condition'")
+    text.press("F8")
+    expect(ada.page.locator(".cm-tooltip")).to_contain_text("needs 'condition'")
+    ada.write("{}")
+
+
 def test_a_change_is_a_version_that_is_told_in_words_and_taken_back(visit: Visit) -> None:
     ada = visit("ada")
     definition = {"steps": [{"id": "nap", "action": "wait", "seconds": 1}]}
