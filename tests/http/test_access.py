@@ -18,7 +18,7 @@ async def test_a_list_has_nothing_of_another_tenant(world: World, path: str) -> 
 
 
 async def test_an_expired_and_a_forged_token_are_refused_like_any_other(world: World, tmp_path: Path) -> None:
-    expired = world.token("admin", now=time.time() - 7200)
+    expired = world.token("admin", now=time.time() - 7200, lifetime=3600)
     forged = forged_by(Identity.of(tmp_path), world.token("admin"))
     responses = [
         await world.send(None, "GET", "/intents", headers={"Authorization": f"Bearer {token}"})
