@@ -202,8 +202,8 @@ def test_every_fault_of_a_schedule_is_named_at_once() -> None:
         "/name",
         "/cron",
         "/timezone",
-        "/catch_up",
         "/start",
         "/end",
+        "/catch_up",
         "/description",
     ]
