@@ -3,19 +3,27 @@
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from quantum.cli.exits import Exit
 from quantum.cli.session import fail, spinner
 
+if TYPE_CHECKING:  # loaded when it is needed
+    from quantum.client import Client
+
 Ids = Annotated[list[str], typer.Argument(help="One or more; `-` reads them from standard input.")]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="One; JSON if it is, else text. Repeat it."),
+    typer.Option(
+        "--parameter",
+        "-p",
+        metavar="NAME=VALUE",
+        help="One, as the intent declares it: text, or JSON such as a number. Repeat it.",
+    ),
 ]
 SetFile = Annotated[Path | None, typer.Option("--parameters", metavar="FILE", help="All, as JSON or YAML.")]
 AT_ONCE = 8
@@ -47,6 +55,28 @@ def parameters(given: Sequence[str] | None, file: Path | None) -> dict[str, Any]
         except ValueError:
             values[name] = text
     return values
+
+
+async def fitting(
+    client: "Client", intent: str, given: Sequence[str] | None, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The ``values``, of which the intent declares some as text: those are ``given`` as they were typed.
+
+    So ``version=1.4`` is a version, and no number. Without a right to read the intent they stay as they are.
+    """
+    from quantum.client.errors import QuantumError  # when it is needed
+
+    typed = dict(one.split("=", 1) for one in given or ())
+    doubtful = {name: text for name, text in typed.items() if values[name] != text}
+    if not doubtful:
+        return dict(values)
+    try:
+        definition = (await client.intents.get(intent)).definition
+    except QuantumError:
+        return dict(values)
+    declared = (definition.get("parameters") or {}).get("properties") or {}
+    texts = {name: text for name, text in doubtful.items() if declared.get(name, {}).get("type") == "string"}
+    return {**values, **texts}
 
 
 def files(paths: Sequence[Path]) -> Iterator[Path]:

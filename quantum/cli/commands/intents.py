@@ -275,7 +275,8 @@ def plan(
     given = inputs.parameters(values, file)
 
     async def read(client: "Client") -> dict[str, Any]:
-        return (await client.intents.plan(intent, given)).model_dump(mode="json", by_alias=True)
+        fit = await inputs.fitting(client, intent, values, given)
+        return (await client.intents.plan(intent, fit)).model_dump(mode="json", by_alias=True)
 
     found = run(context, read)
     if output is Format.TABLE:
@@ -306,7 +307,8 @@ def execute(
     given = inputs.parameters(values, file)
 
     async def begin(client: "Client") -> str:
-        begun = await client.intents.execute(intent, given, plan_hash=plan, idempotency_key=key)
+        fit = await inputs.fitting(client, intent, values, given)
+        begun = await client.intents.execute(intent, fit, plan_hash=plan, idempotency_key=key)
         return begun.execution_id
 
     started(context, run(context, begin), watch=watch)
@@ -324,7 +326,8 @@ def dry_run(
     given = inputs.parameters(values, file)
 
     async def walk(client: "Client") -> dict[str, Any]:
-        begun = await client.intents.execute(intent, given, dry_run=True)
+        fit = await inputs.fitting(client, intent, values, given)
+        begun = await client.intents.execute(intent, fit, dry_run=True)
         ended = await client.executions.wait(begun.execution_id)
         return ended.model_dump(mode="json", by_alias=True)
 

@@ -11,6 +11,7 @@ from quantum.cli.session import each, run
 
 if TYPE_CHECKING:  # loaded when it is needed
     from quantum.client import Client
+    from quantum.contract.schedules import Schedule
 
 COLUMNS = {"NAME": field("name"), "INTENT": field("intent"), "CRON": field("cron"), "ZONE": field("timezone")}
 COLUMNS |= {"STATUS": field("status"), "NEXT": lambda one: next(map(Moment, one["next_fire_times"]), None)}
@@ -46,10 +47,16 @@ def put(
 ) -> None:
     """Have an intent executed at times, in your name."""
     given: Any = {"intent": intent, "cron": cron, "timezone": timezone, "overlap": overlap}
-    given |= {"parameters": inputs.parameters(values, file), "description": description}
+    parameters = inputs.parameters(values, file)
+    given |= {"description": description}
     given |= {name: value for name, value in (("start", start), ("end", end)) if value is not None}
     given |= {"catch_up": catch_up}
-    stored = run(context, lambda client: client.schedules.put(name, **given))
+
+    async def keep(client: "Client") -> "Schedule":
+        fit = await inputs.fitting(client, intent, values, parameters)
+        return await client.schedules.put(name, **given, parameters=fit)
+
+    stored = run(context, keep)
     print(f"{name} is {stored.status}; next: {', '.join(stored.next_fire_times[:3])}")
 
 

@@ -126,6 +126,22 @@ def test_an_execution_is_planned_watched_and_looked_at(quantum: Command, tmp_pat
     assert quantum("execute", "cli-greet", "-p", "who").exit_code == Exit.USAGE
 
 
+def test_what_an_intent_declares_as_text_is_text_however_it_reads(quantum: Command, tmp_path: Path) -> None:
+    properties = {"version": {"type": "string"}, "copies": {"type": "integer"}}
+    definition = said("${{ parameters.version }}") | {
+        "parameters": {"type": "object", "properties": properties}
+    }
+    quantum.ok("intents", "apply", "-y", "-f", str(written(tmp_path, "cli-text", definition)))
+    given = ("-p", "version=1.4", "-p", "copies=2")
+    meant = {"version": "1.4", "copies": 2}
+    assert json.loads(quantum.ok("plan", "cli-text", *given, "-o", "json"))["parameters"] == meant
+    execution = quantum.ok("execute", "cli-text", *given).strip()
+    assert json.loads(quantum.ok("executions", "get", execution, "-o", "json"))["parameters"] == meant
+    quantum.ok("schedules", "set", "cli-texts", "cli-text", "--cron", "@yearly", *given)
+    assert json.loads(quantum.ok("schedules", "get", "cli-texts", "-o", "json"))["parameters"] == meant
+    assert quantum("execute", "cli-text", "-p", "copies=two").exit_code == Exit.USAGE
+
+
 def test_a_failure_is_the_exit_status_with_its_cause_and_what_to_do(quantum: Command, tmp_path: Path) -> None:
     quantum.ok("intents", "apply", "-y", "-f", str(written(tmp_path, "cli-fails", FAILING)))
     ran = quantum("execute", "cli-fails", "--watch")
