@@ -2,8 +2,12 @@
 // as words do; within a column, steps stand near what they depend on.
 
 /** In CSS pixels. */
-export const WIDTH = 164,
-  HEIGHT = 52;
+export const HEIGHT = 52;
+/** Of a step: as wide as the longest name wants, but not so wide that few have room. */
+const NARROWEST = 164,
+  WIDEST = 260,
+  LETTER = 8.6,
+  BESIDE_NAME = 62;
 const GAP_X = 36,
   GAP_Y = 18,
   GAP_LINE = 44;
@@ -13,23 +17,30 @@ const TALLEST = 10;
 /** @typedef {{x: number, y: number, line: number}} Spot */
 /** @typedef {{from: string, to: string, path: string}} Edge */
 
-/** How many columns there is room for. @param {number} width */
-export const columnsIn = (width) => Math.max(1, Math.floor((width + GAP_X) / (WIDTH + GAP_X)));
+/** How wide each step is drawn. @param {{id: string}[]} nodes */
+export function widthFor(nodes) {
+  const longest = Math.max(0, ...nodes.map((node) => node.id.length));
+  return Math.round(Math.min(WIDEST, Math.max(NARROWEST, longest * LETTER + BESIDE_NAME)));
+}
+
+/** How many columns there is room for. @param {number} room @param {number} wide of each */
+export const columnsIn = (room, wide = NARROWEST) => Math.max(1, Math.floor((room + GAP_X) / (wide + GAP_X)));
 
 /**
  * @param {{id: string, depends_on: string[]}[]} nodes
  * @param {string[][]} levels ids, level by level
  * @param {number} [across] most steps beside each other
  * @param {boolean} [down] whether levels lie below each other, for where there is room for few
+ * @param {number} [wide] of each step
  * @returns {{places: Map<string, Spot>, width: number, height: number, edges: Edge[]}}
  */
-export function layout(nodes, levels, across = Infinity, down = false) {
+export function layout(nodes, levels, across = Infinity, down = false, wide = NARROWEST) {
   const groups = groupsOf(nodes, levels, down ? across : TALLEST);
   /** @type {Map<string, Spot>} */
   const places = new Map();
-  const height = Math.max(0, down ? below(groups, across, places) : beside(groups, across, places));
+  const height = Math.max(0, down ? below(groups, across, places, wide) : beside(groups, across, places, wide));
   const most = Math.min(across, down ? Math.max(0, ...groups.map((group) => group.length)) : groups.length);
-  return { places, edges: edgesOf(nodes, places), width: Math.max(0, widthOf(most)), height };
+  return { places, edges: edgesOf(nodes, places, wide), width: Math.max(0, widthOf(most, wide)), height };
 }
 
 /**
@@ -37,14 +48,15 @@ export function layout(nodes, levels, across = Infinity, down = false) {
  * @param {string[][]} groups
  * @param {number} across
  * @param {Map<string, Spot>} places
+ * @param {number} wide
  */
-function beside(groups, across, places) {
+function beside(groups, across, places, wide) {
   let top = 0;
   for (const [line, columns] of chunks(groups, across).entries()) {
     const height = heightOf(Math.max(...columns.map((column) => column.length)));
     for (const [at, column] of columns.entries()) {
       const above = top + (height - heightOf(column.length)) / 2;
-      column.forEach((id, row) => places.set(id, { x: at * (WIDTH + GAP_X), y: above + row * (HEIGHT + GAP_Y), line }));
+      column.forEach((id, row) => places.set(id, { x: at * (wide + GAP_X), y: above + row * (HEIGHT + GAP_Y), line }));
     }
     top += height + GAP_LINE;
   }
@@ -56,12 +68,13 @@ function beside(groups, across, places) {
  * @param {string[][]} groups
  * @param {number} across
  * @param {Map<string, Spot>} places
+ * @param {number} wide
  */
-function below(groups, across, places) {
-  const widest = widthOf(Math.min(across, Math.max(0, ...groups.map((group) => group.length))));
+function below(groups, across, places, wide) {
+  const widest = widthOf(Math.min(across, Math.max(0, ...groups.map((group) => group.length))), wide);
   for (const [line, group] of groups.entries()) {
-    const left = (widest - widthOf(group.length)) / 2;
-    group.forEach((id, at) => places.set(id, { x: left + at * (WIDTH + GAP_X), y: line * (HEIGHT + GAP_LINE), line }));
+    const left = (widest - widthOf(group.length, wide)) / 2;
+    group.forEach((id, at) => places.set(id, { x: left + at * (wide + GAP_X), y: line * (HEIGHT + GAP_LINE), line }));
   }
   return groups.length * (HEIGHT + GAP_LINE) - GAP_LINE;
 }
@@ -86,13 +99,18 @@ function groupsOf(nodes, levels, most) {
   return sorted.flatMap((ids) => chunks(ids, most));
 }
 
-/** @param {{id: string, depends_on: string[]}[]} nodes @param {Map<string, Spot>} places @returns {Edge[]} */
-function edgesOf(nodes, places) {
+/**
+ * @param {{id: string, depends_on: string[]}[]} nodes
+ * @param {Map<string, Spot>} places
+ * @param {number} wide
+ * @returns {Edge[]}
+ */
+function edgesOf(nodes, places, wide) {
   return nodes.flatMap((node) => {
     const there = places.get(node.id);
     return node.depends_on.flatMap((from) => {
       const here = places.get(from);
-      return here && there ? [{ from, to: node.id, path: curve(here, there) }] : [];
+      return here && there ? [{ from, to: node.id, path: curve(here, there, wide) }] : [];
     });
   });
 }
@@ -103,7 +121,7 @@ function chunks(all, size) {
   return all.length <= size ? [all] : [all.slice(0, size), ...chunks(all.slice(size), size)];
 }
 
-const widthOf = (/** @type {number} */ columns) => columns * (WIDTH + GAP_X) - GAP_X;
+const widthOf = (/** @type {number} */ columns, /** @type {number} */ wide) => columns * (wide + GAP_X) - GAP_X;
 const heightOf = (/** @type {number} */ rows) => rows * HEIGHT + (rows - 1) * GAP_Y;
 
 /** @param {string[]} ids @param {Map<string, number>} row @param {number} otherwise */
@@ -116,17 +134,18 @@ function centre(ids, row, otherwise) {
  * From the right of a step to the left of another; from line to line, from its foot to the other's head.
  * @param {Spot} from
  * @param {Spot} to
+ * @param {number} wide
  */
-function curve(from, to) {
+function curve(from, to, wide) {
   if (from.line !== to.line) {
-    const x1 = from.x + WIDTH / 2,
+    const x1 = from.x + wide / 2,
       y1 = from.y + HEIGHT,
-      x2 = to.x + WIDTH / 2,
+      x2 = to.x + wide / 2,
       y2 = to.y;
     const bend = Math.max(GAP_LINE / 2, (y2 - y1) / 3);
     return `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}`;
   }
-  const x1 = from.x + WIDTH,
+  const x1 = from.x + wide,
     y1 = from.y + HEIGHT / 2,
     x2 = to.x,
     y2 = to.y + HEIGHT / 2;

@@ -6,7 +6,7 @@ import { More, useWidth } from "./parts.js";
 /** Seconds that lie between two marks of the axis. */
 const MARKS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400];
 /** Pixels that a mark needs for its words, and those of a row that are no axis. */
-const MARK = 72, BESIDE = 230;
+const MARK = 72, BESIDE = 310;
 /** Rows that are drawn until more are asked for. */
 const FIRST = 60;
 

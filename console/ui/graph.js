@@ -1,6 +1,6 @@
 // The steps of a plan or an execution, as a graph whose nodes are buttons: one is reached by Tab, the others by arrows.
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
-import { columnsIn, HEIGHT, layout, neighbour, WIDTH } from "../lib/layout.js";
+import { columnsIn, HEIGHT, layout, neighbour, widthFor } from "../lib/layout.js";
 import { tone } from "../lib/format.js";
 import { Icon, useWidth } from "./parts.js";
 
@@ -24,9 +24,10 @@ const FEW = 3;
 export function Graph({ nodes, levels, chosen = null, choose = () => {}, status = () => undefined, sub = () => "" }) {
   const frame = useRef(/** @type {any} */ (null));
   const room = useWidth(frame) - 2 * PADDING;
+  const wide = widthFor(nodes);
   const down = columnsIn(room) < FEW;
-  const across = columnsIn(down ? room / READABLE : room);
-  const drawn = useMemo(() => layout(nodes, levels, across, down), [nodes, levels, across, down]);
+  const across = columnsIn(down ? room / READABLE : room, wide);
+  const drawn = useMemo(() => layout(nodes, levels, across, down, wide), [nodes, levels, across, down, wide]);
   const [zoom, setZoom] = useState(/** @type {number|null} */ (null));
   const fit = Math.max(SMALLEST, Math.min(1, room / drawn.width, TALLEST / drawn.height));
   const scale = zoom ?? Math.max(READABLE, fit);
@@ -37,7 +38,8 @@ export function Graph({ nodes, levels, chosen = null, choose = () => {}, status 
     <div class="graph"><div class="sized" style=${size(scale)}>
       <div class="canvas" style=${{ ...size(1), transform: `scale(${scale})` }}>
         <${Edges} drawn=${drawn} status=${status} />
-        <${Nodes} nodes=${nodes} places=${drawn.places} chosen=${chosen} choose=${choose} status=${status} sub=${sub} />
+        <${Nodes} nodes=${nodes} places=${drawn.places} wide=${wide} chosen=${chosen} choose=${choose}
+          status=${status} sub=${sub} />
       </div>
     </div></div>
   </div>`;
@@ -63,7 +65,7 @@ function Edges({ drawn, status }) {
   </svg>`;
 }
 
-function Nodes({ nodes, places, chosen, choose, status, sub }) {
+function Nodes({ nodes, places, wide, chosen, choose, status, sub }) {
   const list = useRef(/** @type {any} */ (null));
   const [visited, visit] = useState(/** @type {string|null} */ (null));
   const entry = [visited, chosen].find((id) => id !== null && places.has(id)) ?? nodes[0]?.id;
@@ -80,14 +82,14 @@ function Nodes({ nodes, places, chosen, choose, status, sub }) {
     ${nodes.map((node) => {
       const at = places.get(node.id);
       if (!at) return null;
-      return html`<${Node} key=${node.id} node=${node} at=${at} status=${status(node.id)} sub=${sub(node.id)}
-        chosen=${chosen === node.id} entry=${entry === node.id} choose=${choose} visit=${visit} />`;
+      return html`<${Node} key=${node.id} node=${node} at=${at} wide=${wide} status=${status(node.id)}
+        sub=${sub(node.id)} chosen=${chosen === node.id} entry=${entry === node.id} choose=${choose} visit=${visit} />`;
     })}
   </ul>`;
 }
 
-function Node({ node, at, status, sub, chosen, entry, choose, visit }) {
-  const place = { left: `${at.x}px`, top: `${at.y}px`, width: `${WIDTH}px`, height: `${HEIGHT}px` };
+function Node({ node, at, wide, status, sub, chosen, entry, choose, visit }) {
+  const place = { left: `${at.x}px`, top: `${at.y}px`, width: `${wide}px`, height: `${HEIGHT}px` };
   const ink = status ? tone(status) : undefined;
   return html`<li><button type="button" class="node" style=${place} data-step=${node.id} data-tone=${ink}
     tabindex=${entry ? 0 : -1} aria-pressed=${chosen} title=${node.id}

@@ -102,6 +102,7 @@ function Shown({ execution, stream, reload, me, step: linked }) {
     <${Head} execution=${execution} reload=${reload} me=${me} />
     <${Spoken} execution=${execution} />
     <${Cause} execution=${execution} failed=${failed} choose=${choose} />
+    <${Answers} steps=${steps} />
     ${steps
       .filter((one) => one.approval?.status === "waiting")
       .map(
@@ -133,6 +134,20 @@ function Shown({ execution, stream, reload, me, step: linked }) {
       <${Given} execution=${execution} />
     </div>
   </div>`;
+}
+
+/** Where what was deployed takes requests, as steps say it. @param {{steps: any[]}} props */
+function Answers({ steps }) {
+  const found = steps.filter((step) => step.status === "completed" && /^https?:\/\//.test(step.outputs?.address ?? ""));
+  if (!found.length) return null;
+  return html`<${Notice} tone="ok" role="status" title="It answers">
+    ${found.map(
+      ({ id, outputs }) => html`<p key=${id}>
+        <a href=${outputs.address} target="_blank" rel="noreferrer">${outputs.address}</a>
+        <span class="muted small"> ${id}</span>
+      </p>`,
+    )}
+  <//>`;
 }
 
 /** The step that failed first: what came after it was stopped by it. @param {any} execution */

@@ -166,7 +166,9 @@ def test_the_console_shows_a_deployment_as_it_happens(made_up: Started) -> None:
         expect(outputs).to_contain_text('"replicas": 3')
         ada.shot("newcomer-watched")
         assert ada.said == []
-        (where,) = re.findall(r'"address": "([^"]+)"', outputs.inner_text())
+        answers = page.get_by_role("status").filter(has_text="It answers").get_by_role("link")
+        where = answers.get_attribute("href") or ""
+        assert f'"address": "{where}"' in outputs.inner_text()
         page.goto(where)
         expect(page.locator("body")).to_contain_text('{"hello": "world", "version": "1"}')
         chromium.close()
