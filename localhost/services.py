@@ -63,7 +63,12 @@ def local_services(data: Path, base_url: str) -> LocalServices:
         ],
         background=[*(one.background for one in registries), *(one.start for one in targets)],
         hub_factory=partial(_connected_hub, built()),
-        welcome=welcome(data, base_url, signs_in=bool(routes)),
+        welcome=welcome(
+            data,
+            base_url,
+            signs_in=bool(routes),
+            loopback=any(adapters.settings.egress_loopback for adapters in built()),
+        ),
     )
 
 

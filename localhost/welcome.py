@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+LOOPBACK = "steps and webhooks may call this machine itself; QUANTUM_EGRESS_LOOPBACK=refuse forbids it"
 FEW = 3
 """So many users are named; of more it is said that they are members."""
 
@@ -17,12 +18,18 @@ class Welcome:
     lines: tuple[tuple[str, str], ...]
 
 
-def welcome(data: Path, base_url: str, *, signs_in: bool) -> Welcome:
-    """What the platform on ``data`` says; ``signs_in``: the local issuer lets its users in."""
+def welcome(data: Path, base_url: str, *, signs_in: bool, loopback: bool) -> Welcome:
+    """What the platform on ``data`` says.
+
+    ``signs_in``: the local issuer lets its users in; ``loopback``: steps reach this machine.
+    """
     lines = [("console", f"{base_url}/console")]
     if signs_in:
         lines += _signing_in(data, base_url)
-    return Welcome("Quantum Platform", (*lines, ("API", f"{base_url}/api/v1/docs")))
+    lines.append(("API", f"{base_url}/api/v1/docs"))
+    if loopback:
+        lines.append(("egress", LOOPBACK))
+    return Welcome("Quantum Platform", tuple(lines))
 
 
 def _signing_in(data: Path, base_url: str) -> list[tuple[str, str]]:

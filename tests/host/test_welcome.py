@@ -14,8 +14,8 @@ from tests.host.running import refused, running
 URL = "http://127.0.0.1:7071"
 
 
-def lines(data: Path, url: str = URL, *, signs_in: bool = True) -> dict[str, str]:
-    return dict(welcome(data, url, signs_in=signs_in).lines)
+def lines(data: Path, url: str = URL, *, signs_in: bool = True, loopback: bool = False) -> dict[str, str]:
+    return dict(welcome(data, url, signs_in=signs_in, loopback=loopback).lines)
 
 
 def test_it_says_how_to_make_somebody_where_nobody_signs_in_yet(tmp_path: Path) -> None:
@@ -43,6 +43,11 @@ def test_the_command_to_sign_in_with_names_the_platform_unless_it_is_the_usual_o
 
 def test_nothing_is_said_of_signing_in_where_the_local_issuer_signs_nobody_in(tmp_path: Path) -> None:
     assert lines(tmp_path, "http://box:7071", signs_in=False).keys() == {"console", "API"}
+
+
+def test_it_says_when_steps_may_call_this_machine_and_how_to_forbid_that(tmp_path: Path) -> None:
+    assert "egress" not in lines(tmp_path)
+    assert "QUANTUM_EGRESS_LOOPBACK=refuse" in lines(tmp_path, loopback=True)["egress"]
 
 
 def test_an_administrator_is_made_only_where_nobody_signs_in_yet(tmp_path: Path) -> None:
