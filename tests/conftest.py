@@ -32,6 +32,9 @@ def pytest_configure() -> None:
     # Where it is not written, each host that a test starts would compile the whole platform.
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # readline, which pytest loads, says by them how wide its terminal is; programs in others believe it.
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
     # Suites share hosts and users, and send more in a minute than a user may; tests of the limits set them.
     os.environ |= {"QUANTUM_RATE_LIMIT_HOUR": "0", "QUANTUM_RATE_LIMIT_BURST": "0"}
     os.environ |= {"QUANTUM_FAILED_SIGN_INS": "0", "QUANTUM_ANONYMOUS_REQUESTS": "0"}

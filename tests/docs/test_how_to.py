@@ -83,8 +83,8 @@ def test_retry_from_a_step(read: Reader) -> None:
     failed, retried, again = read("how-to/retry-from-a-step.md")
     assert "SECRET_MISSING" in failed or "DEPLOY_TOKEN" in failed
     assert "it failed, as it should" in failed
-    assert "step_kept  build" in retried
-    assert "step_completed  build" in again
+    assert re.search("step_kept +build", retried)
+    assert re.search("step_completed +build", again)
 
 
 def test_find_out_why_it_failed(read: Reader) -> None:
