@@ -196,7 +196,7 @@ def tell(story: str, quantum: Command, folder: Path) -> None:
         says = Template(parts["says"]).safe_substitute(named)
         deadline = time.monotonic() + (PATIENCE if parts["later"] else 0)
         while True:
-            ran = quantum.spawn(*words, stdin=parts["stdin"] or "", folder=folder)
+            ran = quantum.forked(*words, stdin=parts["stdin"] or "", folder=folder)
             assert ran.returncode == (int(parts["value"]) if parts["then"] == "=" else 0), (line, ran)
             said = re.search(says, ran.stdout + ran.stderr, re.MULTILINE)
             if said or time.monotonic() > deadline:

@@ -284,4 +284,5 @@ async def test_a_registry_that_breaks_off_half_way_through_a_blob_gets_the_rest_
     manifest = await yard.manifest("1", "line")
     assert manifest is not None
     assert manifest.digest == built["digest"]
-    assert await yard.build.registry.tags("acme/gone") == []
+    tags = await yard.build.registry.tags("acme/gone")
+    assert [tag for tag in tags if ".build-log-" not in tag] == []
