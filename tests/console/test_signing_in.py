@@ -122,6 +122,7 @@ def test_everything_is_reached_and_done_by_keyboard(visitor: Visitor) -> None:
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(approve).to_be_focused()
-    page.keyboard.press("Enter")
+    approve.press("Enter")
+    expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Approve it").press("Enter")
     expect(page.locator(".page-head .status")).to_have_text("completed")

@@ -48,7 +48,7 @@ ${{steps.a.outputs.x}} parameters.x.map(y,y.map(z,z)) -----BEGIN"""
 KEYS = st.sampled_from(WORDS.split())
 TEXTS = st.text(max_size=20) | st.sampled_from(PIECES.split())
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(KEYS | st.text(max_size=5), inner, max_size=5)
     ),
