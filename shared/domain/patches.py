@@ -4,7 +4,6 @@ Ours, because a step is known by its ``id`` and not by its place: the library (j
 apply these patches) lets a step that is put before others turn every one of them into another.
 """
 
-import json
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
+from shared.domain.canonical import canonical_json
 from shared.domain.pointers import pointer
 
 MAX_ALIGNED: Final = 1_000
@@ -69,9 +69,10 @@ class Alignment:
 
     @classmethod
     def of(cls, before: Sequence[Any], after: Sequence[Any]) -> "Alignment":
-        contents = Counter(map(_content, before)) & Counter(map(_content, after))
-        old = dict(zip(_keys(before, contents), before, strict=True))
-        new = dict(zip(_keys(after, contents), after, strict=True))
+        contents = [_content(item) for item in before], [_content(item) for item in after]
+        common = Counter(contents[0]) & Counter(contents[1])
+        old = dict(zip(_keys(before, contents[0], common), before, strict=True))
+        new = dict(zip(_keys(after, contents[1], common), after, strict=True))
         rank = {key: position for position, key in enumerate(new)}
         kept = [key for key in old if key in new]
         staying = _longest_rise([rank[key] for key in kept])
@@ -132,17 +133,17 @@ def _changed(lists: Alignment, at: str) -> Iterator[Operation]:
 
 
 def _content(item: Any) -> str:
-    return json.dumps(item, sort_keys=True)
+    """The one spelling of what is the same JSON: ``1`` of 1.0, too."""
+    return canonical_json(item).decode()
 
 
-def _keys(items: Sequence[Any], contents: Mapping[str, int]) -> Iterator[Key]:
-    """A key for each item, which no other of the list has; ``contents`` are in both lists, so often."""
+def _keys(items: Sequence[Any], contents: Sequence[str], common: Mapping[str, int]) -> Iterator[Key]:
+    """A key for each item, which no other of the list has; both lists have ``common`` contents, so often."""
     met: Counter[tuple[str, str]] = Counter()
-    for item in items:
-        content = _content(item)
+    for item, content in zip(items, contents, strict=True):
         if isinstance(item, Mapping) and isinstance(item.get("id"), str):
             kind, name = "id", item["id"]
-        elif met["content", content] < contents.get(content, 0):
+        elif met["content", content] < common.get(content, 0):
             kind, name = "content", content
         else:
             kind, name = "rest", str(item.get("action", "")) if isinstance(item, Mapping) else ""

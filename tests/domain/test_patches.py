@@ -4,7 +4,7 @@ from typing import Any
 
 import jsonpatch
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.domain.canonical import canonical_json
@@ -31,6 +31,8 @@ def applied(patch: list[dict[str, Any]], value: Any) -> bytes:
 
 
 @given(JSON | STEPS, JSON | STEPS)
+@example([{"id": "a", "depends_on": [1, 1, 0.5]}], [{"id": "a", "depends_on": [1.0, 1, 0.5]}])
+@example([{"id": "a", "x": [1.0, 2]}, [1.0]], [[1], {"id": "a", "x": [2, 1]}])
 def test_a_patch_makes_the_one_of_the_other(before: Any, after: Any) -> None:
     patch = json_patch(before, after)
     assert applied(patch, before) == canonical_json(after)
@@ -57,6 +59,8 @@ def test_a_patch_of_steps_in_another_order_only_moves_them(order: list[int]) -> 
         ([], {}, [{"op": "replace", "path": "", "value": {}}]),
         (["a", "b"], ["a", "c"], [{"op": "replace", "path": "/1", "value": "c"}]),
         ([1, 2, 3], [2, 3, 1], [{"op": "move", "from": "/0", "path": "/2"}]),
+        ([1, 1, 0.5], [1.0, 1, 0.5], []),
+        ([[1], "a"], ["a", [1.0]], [{"op": "move", "from": "/0", "path": "/1"}]),
         (["x", "x"], ["x"], [{"op": "remove", "path": "/1"}]),
         (
             [{"id": "a", "n": 1}, {"id": "b"}],
