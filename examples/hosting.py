@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -19,13 +20,34 @@ class HostError(RuntimeError):
     """The host did not start; the message has what it said."""
 
 
+class Process(Protocol):
+    """What is asked of a :class:`subprocess.Popen` here."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, number: int, /) -> None: ...
+    def kill(self) -> None: ...
+
+
+type Launch = Callable[[Sequence[str], Mapping[str, str], Path], Process]
+"""Has ``python -m localhost`` run with some words and in some environment, telling a file."""
+
+
+def spawned(words: Sequence[str], environment: Mapping[str, str], log: Path) -> Process:
+    command = [sys.executable, "-m", "localhost", *words]
+    with log.open("ab") as output:
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """A running local host."""
 
     url: str
     data: Path
-    process: subprocess.Popen[bytes]
+    process: Process
     settings: Mapping[str, str] = field(default_factory=dict)
     """What it was given beside the environment."""
 
@@ -59,13 +81,16 @@ def start(data: Path, *, log: Path, port: str = "0", **settings: str) -> Host:
     Raises:
         HostError: it ended, or was not ready within a minute.
     """
+    return launched(spawned, data, log=log, port=port, **settings)
+
+
+def launched(launch: Launch, data: Path, *, log: Path, port: str = "0", **settings: str) -> Host:
+    """The same, of a process that ``launch`` makes."""
     data.mkdir(parents=True, exist_ok=True)
     ready = data / "ready.json"
     ready.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "localhost", "serve", "--port", port]
-    command += ["--data", str(data), "--ready-file", str(ready)]
-    with log.open("ab") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stdout=output, stderr=output)
+    words = ["serve", "--port", port, "--data", str(data), "--ready-file", str(ready)]
+    process = launch(words, os.environ | settings, log)
     deadline = time.monotonic() + START_SECONDS
     while not ready.exists():
         if process.poll() is not None or time.monotonic() > deadline:

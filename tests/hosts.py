@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from examples import demo, hosting, release_service
+from tests import forked
 from tests.e2e.api import Api
 
 
@@ -16,7 +17,7 @@ from tests.e2e.api import Api
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hosting.Host]:
     """As `make up` starts it."""
     folder = tmp_path_factory.mktemp("host")
-    running = hosting.start(folder / "data", log=folder / "host.log", QUANTUM_CONTEXTS=str(demo.APP))
+    running = forked.start(folder / "data", log=folder / "host.log", QUANTUM_CONTEXTS=str(demo.APP))
     yield running
     running.stop()
 

@@ -8,6 +8,7 @@ import pytest
 from examples import demo, hosting
 from localhost.identity.token import issue_token, settings_of_host
 from quantum.client import Client
+from tests import forked
 from tests.client.script import Script
 
 
@@ -16,7 +17,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hosting.Host]:
     folder = tmp_path_factory.mktemp("client-host")
     # One person does here in a minute what others do in a day.
     unlimited = {"QUANTUM_RATE_LIMIT_HOUR": "0", "QUANTUM_RATE_LIMIT_BURST": "0"}
-    running = hosting.start(
+    running = forked.start(
         folder / "data", log=folder / "host.log", QUANTUM_CONTEXTS=str(demo.APP), **unlimited
     )
     yield running

@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from examples import hosting
 from quantum.client import Client, Retries
+from tests import forked
 from tests.client.conftest import token_of
 
 PATIENT = Retries(attempts=500, first=0.1, longest=0.2)
@@ -14,7 +14,7 @@ PATIENT = Retries(attempts=500, first=0.1, longest=0.2)
 
 async def test_streams_and_changes_go_on_through_a_death_of_the_host(tmp_path: Path) -> None:
     data, log = tmp_path / "data", tmp_path / "host.log"
-    host = await asyncio.to_thread(hosting.start, data, log=log)
+    host = await asyncio.to_thread(forked.start, data, log=log)
     port = str(urlsplit(host.url).port)
     token = await asyncio.to_thread(token_of, host)
     steps = [
@@ -29,7 +29,7 @@ async def test_streams_and_changes_go_on_through_a_death_of_the_host(tmp_path: P
             seen = [await anext(events) for _ in range(4)]
             host.kill()
             again = asyncio.create_task(client.intents.execute("survivor"))
-            host = await asyncio.to_thread(hosting.start, data, log=log, port=port)
+            host = await asyncio.to_thread(forked.start, data, log=log, port=port)
             seen += [event async for event in events]
             assert (await again).execution_id != watched.execution_id
             assert len(await client.executions.list(intent="survivor").all()) == 2

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from examples import hosting
 from localhost.identity.token import issue_token
 from shared.settings import Settings
+from tests import forked
 from tests.console.browser import CHROMIUM, PATIENCE, Visitor
 
 MEMBERS = (
@@ -37,7 +38,7 @@ def console_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hosting.H
     if CHROMIUM is None:
         pytest.skip("there is no chromium here: apt-get install chromium, as .ci/run does")
     folder = tmp_path_factory.mktemp("console")
-    running = hosting.start(folder / "data", log=folder / "host.log")
+    running = forked.start(folder / "data", log=folder / "host.log")
     values = {
         "QUANTUM_ADAPTERS": "localhost",
         "QUANTUM_DATA": str(running.data),

@@ -8,6 +8,7 @@ import pytest
 
 from examples import hosting
 from localhost.cli import _parser
+from tests import forked
 from tests.docs.pages import blocks_of, needs_curl, run
 from tests.e2e.api import Api
 
@@ -20,7 +21,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[], hosting.Host]]:
     with ExitStack() as opened:
 
         def start() -> hosting.Host:
-            host = hosting.start(tmp_path / ".quantum", log=tmp_path / "host.log")
+            host = forked.start(tmp_path / ".quantum", log=tmp_path / "host.log")
             opened.callback(host.stop)
             return host
 

@@ -14,17 +14,27 @@ from localhost.identity.token import issue_token, settings_of_host
 _names = itertools.count()
 
 
+def token_of(host: hosting.Host, *, tenant: str, user: str, role: str) -> str:
+    """Made in this process: the command would take a second to start."""
+    settings = settings_of_host(host.data, os.environ | host.settings)
+    return issue_token(settings, tenant=tenant, user=user, role=role)
+
+
 class Api:
     """A signed-in client of one host."""
 
     def __init__(
-        self, host: hosting.Host, *, tenant: str = "acme", user: str = "ada", role: str = "admin"
+        self,
+        host: hosting.Host,
+        *,
+        tenant: str = "acme",
+        user: str = "ada",
+        role: str = "admin",
+        token: str | None = None,
     ) -> None:
-        # In this process: the command would take a second to start.
-        settings = settings_of_host(host.data, os.environ | host.settings)
-        token = issue_token(settings, tenant=tenant, user=user, role=role)
+        signed_in = token or token_of(host, tenant=tenant, user=user, role=role)
         self.client = httpx.Client(
-            base_url=f"{host.url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=60
+            base_url=f"{host.url}/api/v1", headers={"Authorization": f"Bearer {signed_in}"}, timeout=60
         )
 
     def __enter__(self) -> Self:

@@ -16,6 +16,7 @@ from shared.ports.documents import TENANCY, Replace
 from shared.security.scope import TenantScope
 from shared.services.tenancy.directory import DIRECTORY
 from shared.services.upkeep.clearing import CLEARING
+from tests import forked
 from tests.e2e.api import Api
 from tests.e2e.test_retention import grow_old
 from tests.hosts import run_by_hand
@@ -36,7 +37,7 @@ class Site:
 
     def start(self) -> hosting.Host:
         settings = {"QUANTUM_CONTEXTS": str(self._folder / "contexts"), "TMPDIR": str(self._folder)}
-        self.host = hosting.start(self._folder / "data", log=self._folder / "host.log", **settings)
+        self.host = forked.start(self._folder / "data", log=self._folder / "host.log", **settings)
         return self.host
 
     def benches(self, pid: int) -> list[Path]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from examples import hosting
+from tests import forked
 from tests.e2e.api import Api
 from tests.e2e.receiver import Receiver
 
@@ -21,7 +22,7 @@ def test_the_local_host_lets_steps_call_its_machine_and_says_so(host: hosting.Ho
 
 def test_an_operator_can_forbid_it(tmp_path: Path) -> None:
     log = tmp_path / "host.log"
-    host = hosting.start(tmp_path / "data", log=log, QUANTUM_EGRESS_LOOPBACK="refuse")
+    host = forked.start(tmp_path / "data", log=log, QUANTUM_EGRESS_LOOPBACK="refuse")
     try:
         with Api(host) as api, Receiver() as target:
             intent = api.create([{**CALL, "url": "${{ parameters.url }}"}], parameters=URL)

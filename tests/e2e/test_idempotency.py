@@ -21,6 +21,7 @@ from shared.ports.documents import COUNTERS, Patch, Query
 from shared.ports.telemetry import NO_TELEMETRY
 from shared.security.scope import TenantScope
 from shared.services.idempotency import RECORD
+from tests import forked
 from tests.e2e.api import Api
 
 KEYS = 120
@@ -36,7 +37,7 @@ def test_no_keyed_execution_is_made_twice_though_the_host_is_killed(
     print(f"seed {seed}")
     rng = random.Random(seed)
     data, log = tmp_path / "data", tmp_path / "host.log"
-    host = hosting.start(data, log=log, **stores)
+    host = forked.start(data, log=log, **stores)
     try:
         with Api(host) as api:
             intent = api.create([{"id": "a", "action": "assert", "condition": "true"}])
@@ -44,7 +45,7 @@ def test_no_keyed_execution_is_made_twice_though_the_host_is_killed(
         rng.shuffle(keys)
         told = _until_killed(host, intent, keys, after=rng.randrange(KEYS // 2, KEYS))
         asyncio.run(_end_turns(host))
-        host = hosting.start(data, log=log, **stores)
+        host = forked.start(data, log=log, **stores)
         with Api(host) as api:
             answers = {key: _persist(api, intent, key) for key in keys}
             made = list(_executions(api))

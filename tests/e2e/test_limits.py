@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from examples import hosting
+from tests import forked
 from tests.e2e.api import Api
 
 PAUSE = [{"id": "pause", "action": "wait", "seconds": 0.3}]
@@ -13,13 +13,13 @@ LIMIT = 2
 
 def test_a_killed_host_goes_on_with_its_queue(tmp_path: Path, stores: dict[str, str]) -> None:
     data, log = tmp_path / "data", tmp_path / "log"
-    host = hosting.start(data, log=log, **stores)
+    host = forked.start(data, log=log, **stores)
     try:
         with Api(host) as api:
             intent = api.create(PAUSE, concurrency={"limit": LIMIT})
             made = [api.execute(intent) for _ in range(8)]
         host.kill()
-        host = hosting.start(data, log=log, **stores)
+        host = forked.start(data, log=log, **stores)
         with Api(host) as api:
             ended = [_ended(api, execution) for execution in made]
     finally:

@@ -4,8 +4,8 @@ import threading
 from pathlib import Path
 from typing import Any, override
 
-from examples import hosting
 from examples.modules.provisioner import MANIFEST, Call, Provisioner, Server
+from tests import forked
 from tests.e2e.api import Api
 
 
@@ -31,7 +31,7 @@ def test_what_a_module_did_for_a_host_that_died_is_not_done_again(tmp_path: Path
     server = Server([], module=module)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    host = hosting.start(tmp_path / "data", log=tmp_path / "log")
+    host = forked.start(tmp_path / "data", log=tmp_path / "log")
     try:
         with Api(host) as api:
             body = {"endpoint": server.url, "manifest": MANIFEST}
@@ -41,7 +41,7 @@ def test_what_a_module_did_for_a_host_that_died_is_not_done_again(tmp_path: Path
             assert module.done.wait(60)
             host.kill()
         module.may_answer.set()
-        host = hosting.start(tmp_path / "data", log=tmp_path / "log")
+        host = forked.start(tmp_path / "data", log=tmp_path / "log")
         with Api(host) as api:
             list(api.events(execution))
             found = api.get(execution)

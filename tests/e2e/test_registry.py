@@ -21,6 +21,7 @@ from shared.modules.containers.registry.manifests import Manifest, digest_of
 from shared.modules.containers.registry.registries import Registry
 from shared.modules.containers.registry.sending import Connections
 from shared.ports.registries import RegistryPlace
+from tests import forked
 from tests.e2e.api import Api
 from tests.modules.registries.images import put_image
 from tests.registries import EGRESS, Meddler, RunningRegistry, local_registry, noise
@@ -171,7 +172,7 @@ def started(
             doomed[0].kill()
 
         meddler.before[request] = kill
-    host = hosting.start(folder / "data", log=folder / "log")
+    host = forked.start(folder / "data", log=folder / "log")
     hosts.callback(host.stop)
     if kill_before is not None:
         doomed.append(host)

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from examples import hosting
 from localhost.sqlite.documents import SqliteDocuments
 from shared.domain.times import rfc3339
 from shared.ports.documents import EXECUTIONS, Patch
 from shared.ports.documents import Path as FieldPath
 from shared.security.scope import TenantScope
 from shared.services.steps.attempts import HEAD
+from tests import forked
 from tests.e2e.api import Api
 from tests.host.running import until
 from tests.hosts import run_by_hand
@@ -27,7 +27,7 @@ ENDED, RUNNING = "ended", "running"
 
 def test_what_ended_long_ago_is_purged_although_the_host_is_killed_meanwhile(tmp_path: Path) -> None:
     data, log = tmp_path / "data", tmp_path / "host.log"
-    host = hosting.start(data, log=log)
+    host = forked.start(data, log=log)
     try:
         with Api(host) as api:
             ended, young, running = executed(api)
@@ -36,11 +36,11 @@ def test_what_ended_long_ago_is_purged_although_the_host_is_killed_meanwhile(tmp
         before = bytes_of(data, ended)
         total = len(left_behind(data, ended))
         for share in (0.8, 0.4):
-            host = hosting.start(data, log=log)
+            host = forked.start(data, log=log)
             run_by_hand(host, "purge_executions")
             until(partial(fewer_are_left, data, ended, share * total), longest=0.01)
             host.kill()
-        host = hosting.start(data, log=log)
+        host = forked.start(data, log=log)
         run_by_hand(host, "purge_executions")
         with Api(host) as api:
             until(lambda: all(api.client.get(f"/executions/{one}").status_code == 404 for one in ended))

@@ -26,6 +26,7 @@ from examples import hosting
 from shared.adapters.cosmos.containers import DEFINITIONS
 from shared.ports.resources import DATABASE
 from shared.security.redaction import is_redactable
+from tests import forked
 from tests.cosmos.server import CosmosServer
 from tests.e2e.api import Api
 from tests.e2e.echo import Asked, Echo, Told, call_back, saying
@@ -70,7 +71,7 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         connection = f"AccountEndpoint={cosmos.endpoint};AccountKey={cosmos.key};"
         more = {"QUANTUM_DOCUMENTS": "cosmos", "CosmosDBConnection": connection}
     with Collector() as collector, Echo() as echo, Receiver() as hook:
-        host = hosting.start(
+        host = forked.start(
             folder / "data",
             log=folder / "host.log",
             QUANTUM_TELEMETRY="otlp",

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import httpx
 
-from examples import hosting
 from localhost.sqlite.documents import SqliteDocuments
 from localhost.sqlite.secrets import SqliteSecrets
 from shared.adapters.system import SystemClock
 from shared.security.scope import TenantScope
 from shared.services.secrets.leftovers import PATIENCE, Leftovers
 from shared.services.secrets.values import Purpose, SecretValues
+from tests import forked
 from tests.e2e.api import Api
 from tests.fakes.clock import FrozenClock
 
@@ -61,7 +61,7 @@ def change(api: Api, told: Told, enough: threading.Event, count: "itertools.coun
 
 
 def test_what_was_acknowledged_survives_a_kill_and_nothing_is_left_over(tmp_path: Path) -> None:
-    host = hosting.start(tmp_path / "data", log=tmp_path / "host.log")
+    host = forked.start(tmp_path / "data", log=tmp_path / "host.log")
     told, enough, count = [Told(name) for name in NAMES], threading.Event(), itertools.count()
 
     def hammer(one: Told) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from examples import hosting
+from tests import forked
 from tests.e2e.api import Api
 
 WAIT: dict[str, Any] = {"id": "wait", "action": "wait", "seconds": 1}
@@ -57,7 +57,7 @@ def test_what_is_terminated_undoes_nothing_and_runs_nothing_at_last(api: Api) ->
 
 def test_a_killed_host_keeps_what_was_wished(tmp_path: Path, stores: dict[str, str]) -> None:
     data, log = tmp_path / "data", tmp_path / "log"
-    host = hosting.start(data, log=log, **stores)
+    host = forked.start(data, log=log, **stores)
     steps = [WAIT, {"id": "next", "action": "transform", "value": 1}]
     try:
         with Api(host) as api:
@@ -71,7 +71,7 @@ def test_a_killed_host_keeps_what_was_wished(tmp_path: Path, stores: dict[str, s
             ):
                 assert api.client.post(f"/executions/{execution}/{verb}").status_code == 202
         host.kill()
-        host = hosting.start(data, log=log, **stores)
+        host = forked.start(data, log=log, **stores)
         with Api(host) as api:
             ends = [event["type"] for event in api.events(terminated) if event["type"].startswith("exec")]
             assert ends == ["execution_started", "execution_cancelled"]

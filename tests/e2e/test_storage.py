@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from examples import hosting
+from tests import forked
 from tests.e2e.api import Api
 
 STEPS = [{"id": f"s{number}", "action": "wait", "seconds": 0.3} for number in range(4)]
@@ -44,7 +45,7 @@ def locked(host: hosting.Host) -> Iterator[None]:
 def test_what_cannot_be_stored_is_refused_with_503_and_what_was_acknowledged_completes(
     tmp_path: Path, fault: Callable[[hosting.Host], AbstractContextManager[None]]
 ) -> None:
-    host = hosting.start(tmp_path / "data", log=tmp_path / "host.log")
+    host = forked.start(tmp_path / "data", log=tmp_path / "host.log")
     try:
         with Api(host) as api:
             intent = api.create(STEPS)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from examples import hosting
+from tests import forked
 from tests.e2e.api import Api
 from tests.e2e.receiver import Received, Receiver
 from tests.host.running import until
@@ -24,7 +25,7 @@ TYPES = ["execution_started", "step_started", "step_completed", "execution_compl
 def impatient_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hosting.Host]:
     """A host that gives a webhook up after three attempts within half a second."""
     folder = tmp_path_factory.mktemp("webhooks")
-    running = hosting.start(
+    running = forked.start(
         folder / "data",
         log=folder / "host.log",
         QUANTUM_WEBHOOK_ATTEMPTS=str(ATTEMPTS),
@@ -151,7 +152,7 @@ def test_a_host_that_is_killed_leaves_no_event_out_and_counts_none_twice(
     tmp_path: Path, stores: dict[str, str]
 ) -> None:
     data, log = tmp_path / "data", tmp_path / "host.log"
-    host = hosting.start(data, log=log, **stores)
+    host = forked.start(data, log=log, **stores)
     try:
         with Receiver() as receiver:
             with Api(host) as api:
@@ -160,7 +161,7 @@ def test_a_host_that_is_killed_leaves_no_event_out_and_counts_none_twice(
                 executions = {api.execute(intent) for _ in range(20)}
                 until(lambda: receiver.received)
             host.kill()
-            host = hosting.start(data, log=log, **stores)
+            host = forked.start(data, log=log, **stores)
             until(lambda: {event["data"]["execution_id"] for event in receiver.events()} == executions)
         with Api(host) as api:
             until(lambda: counted(api, "executions_completed") >= len(executions))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from examples import hosting
+from tests import forked
 from tests.e2e.api import Api
 from tests.telemetry.insights import Insights
 
@@ -11,7 +11,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 def test_azure_monitor_gets_what_alerts_and_workbook_ask_for(tmp_path: Path) -> None:
     with Insights() as insights:
-        host = hosting.start(
+        host = forked.start(
             tmp_path / "data",
             log=tmp_path / "host.log",
             QUANTUM_TELEMETRY="azure-monitor",
