@@ -34,6 +34,9 @@ class HubApart:
     async def serve(self, port: int = 0) -> str:
         return await self._there(self._hub.serve(port))
 
+    async def settle(self, timeout: float) -> None:  # noqa: ASYNC109 - the engine's own word
+        await self._there(self._hub.settle(timeout))
+
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - the engine's own word
         await self._there(self._hub.drain(timeout))
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -43,7 +43,9 @@ class Hub(Protocol):
 
     async def serve(self, port: int = 0) -> str: ...
 
-    async def drain(self, timeout: float) -> None: ...  # noqa: ASYNC109 - the engine's own word
+    async def settle(self, timeout: float) -> None: ...  # noqa: ASYNC109 - the engine's own word
+
+    async def drain(self, timeout: float) -> None: ...  # noqa: ASYNC109 - likewise
 
 
 type HubFactory = Callable[[Path, "AppWorkers", str], Hub]
@@ -54,7 +56,7 @@ class Host:
     """Composes and runs everything behind the HTTP server; :attr:`asgi` is what the server serves.
 
     Start: engine, routes, then timers and feeds. Stop is the reverse of what depends on what: streams end,
-    timers and feeds stop, the engine drains, and only then are stores closed.
+    timers and feeds stop, the engine settles, the server stops, and only then are engine and stores closed.
     """
 
     def __init__(
@@ -118,19 +120,28 @@ class Host:
         """End the streaming responses, so that a server that stops does not wait for them."""
         self._streams.close()
 
-    async def stop(self, *, grace: float) -> bool:
-        """Stop triggers, drain the engine within ``grace`` seconds, then close the stores.
+    async def settle(self, grace: float) -> None:
+        """Stop triggers, and let what the engine runs finish within ``grace`` seconds.
 
-        Returns whether every function has ended; a sync one that has not still has its thread.
+        The server has to answer meanwhile: a step that pushes to the registry of this host asks it.
         """
         for warm_up in self._warm_ups:
             await warm_up.stop()
         await self._timers.stop()
         await self._feeds.stop()
+        if self._hub is not None:
+            await self._hub.settle(grace)
+
+    async def stop(self, *, grace: float = 0) -> bool:
+        """Settle within ``grace`` seconds, record what has finished, and close the engine and the stores.
+
+        Returns whether every function has ended; a sync one that has not still has its thread.
+        """
+        await self.settle(grace)
         if self._service is not None:
             await self._service()
         if self._hub is not None:
-            await self._hub.drain(grace)
+            await self._hub.drain(0)
         ended = await close_pool(self._pool, THREAD_GRACE)
         for close in self._closers:
             await close()

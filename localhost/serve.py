@@ -109,10 +109,11 @@ async def _run(app: LoadedApp, data: Path, base_url: str, listener: socket.socke
     await stopping.wait()
     _log.info("stopping: finishing what is in flight; a second signal stops at once")
     host.end_streams()
+    await host.settle(HUB_GRACE)
     await server.stop()
     for task in background:
         task.cancel()
-    ended = await host.stop(grace=HUB_GRACE)
+    ended = await host.stop()
     _log.info("stopped")
     if not ended:
         _log.warning("a function was still running on a thread, and ends with the process")

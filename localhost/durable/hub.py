@@ -84,8 +84,8 @@ class TaskHub:
         self._engine = engine
         engine.recover()
 
-    async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 # what is left then is cut off, not cancelled
-        """Take on nothing new, let what runs finish for ``timeout`` seconds, record it, and close."""
+    async def settle(self, timeout: float) -> None:  # noqa: ASYNC109 # what is left then goes on
+        """Take on nothing new, and let what runs finish for ``timeout`` seconds."""
         engine = self.engine
         engine.timers.stop()
         for lane in engine.lanes:
@@ -96,6 +96,11 @@ class TaskHub:
             if left <= 0:
                 break
             await asyncio.wait(running, timeout=left)
+
+    async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 # what is left then is cut off, not cancelled
+        """Settle within ``timeout`` seconds, record what has finished, and close."""
+        engine = self.engine
+        await self.settle(timeout)
         engine.store.give_up()
         for task in engine.running():
             task.cancel()

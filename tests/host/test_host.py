@@ -92,7 +92,7 @@ async def test_the_engine_is_drained_before_stores_are_closed(tmp_path: Path) ->
 
     assert await host.stop(grace=1)
 
-    assert order == ["served", "started", "drained", "store closed"]
+    assert order == ["served", "started", "settled", "drained", "store closed"]
 
 
 class RecordingHub:
@@ -107,6 +107,9 @@ class RecordingHub:
     async def serve(self, port: int = 0) -> str:
         self._order.append("served")
         return "127.0.0.1:1"
+
+    async def settle(self, timeout: float) -> None:  # noqa: ASYNC109
+        self._order.append("settled")
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109
         self._order.append("drained")

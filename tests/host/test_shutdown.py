@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
@@ -69,6 +70,28 @@ def test_what_is_in_flight_goes_on_after_a_stop_and_after_a_kill(
         second.process.wait(DEADLINE)
     with running(APPS / "classic", tmp_path) as third:
         assert finished(client, _instance(third, "killed"))["output"] == ["Hello Tokyo!", "Hello Oslo!"]
+
+
+def test_what_is_in_flight_can_ask_the_host_until_it_has_ended(tmp_path: Path, client: httpx.Client) -> None:
+    """As a step does that pushes to the registry of its own host."""
+    answers: list[int] = []
+    with running(APPS / "classic", tmp_path) as host:
+
+        class Asks(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                host.process.terminate()
+                until(lambda: "stopping" in host.log.read_text())
+                answers.extend(httpx.get(f"{host.url}/api/text").status_code for _ in range(20))
+                self.send_response(204)
+                self.end_headers()
+
+        with HTTPServer(("127.0.0.1", 0), Asks) as server, ThreadPoolExecutor() as threads:
+            handled = threads.submit(server.handle_request)
+            start = f"{host.url}/api/start/calls_http/asks"
+            client.post(start, json=f"http://127.0.0.1:{server.server_port}").raise_for_status()
+            handled.result(DEADLINE)
+        assert host.process.wait(DEADLINE) == 0
+    assert answers == [200] * 20
 
 
 def test_a_function_that_never_ends_does_not_keep_the_host_alive(tmp_path: Path) -> None:
