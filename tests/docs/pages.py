@@ -52,7 +52,7 @@ def served() -> str:
     """Where `quantum` is loaded for all that the tests of this process type."""
     folder = tempfile.TemporaryDirectory(prefix="quantum-")  # the system's own: addresses are short
     place = f"{folder.name}/quantum"
-    command = [sys.executable, "-m", "tests.docs.served", place]
+    command = [sys.executable, "-m", "tests.docs.served", "--serve", place]
     process = subprocess.Popen(command, cwd=hosting.ROOT, stdin=subprocess.DEVNULL)
     atexit.register(folder.cleanup)
     atexit.register(process.kill)

@@ -1,8 +1,8 @@
 """`quantum` without its start: a process that has all of it loaded, of which each command is a copy.
 
 Pages have some hundred commands to type, and a third of a second of each would be spent on imports. As the
-server: ``python -m tests.docs.served SOCKET``; as the command: ``python served.py SOCKET WORDS…``, in which
-the caller's files, folder and environment go along and the exit status comes back.
+server: ``python -m tests.docs.served --serve SOCKET``; as the command: ``python served.py SOCKET WORDS…``, in
+which the caller's files, folder and environment go along and the exit status comes back.
 """
 
 import json
@@ -77,7 +77,7 @@ def _become(files: list[int], *, words: list[str], folder: str, environment: dic
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2:
-        serve(sys.argv[1])
+    if sys.argv[1] == "--serve":
+        serve(sys.argv[2])
     else:
         sys.exit(ask(sys.argv[1], sys.argv[2:]))

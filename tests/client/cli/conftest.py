@@ -34,29 +34,30 @@ class Command:
         self, *words: str, stdin: str = "", folder: Path = hosting.ROOT, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """The same, in a process of its own."""
-        return subprocess.run(
-            [sys.executable, "-m", "quantum.cli", *words],
-            cwd=folder,
-            env=os.environ | self.environment | {"PYTHONPATH": str(hosting.ROOT)} | environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        own = {**self.environment, "PYTHONPATH": str(hosting.ROOT), **environment}
+        return _ran([sys.executable, "-m", "quantum.cli", *words], stdin, folder, os.environ | own)
 
-    def forked(self, *words: str, stdin: str, folder: Path) -> subprocess.CompletedProcess[str]:
-        """The same, of a process that has loaded it: for who runs it a hundred times."""
-        return subprocess.run(
-            ["quantum", *words],
-            cwd=folder,
-            env={**pages.environment(folder), **self.environment},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+    def forked(
+        self, *words: str, stdin: str = "", folder: Path = hosting.ROOT, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """The same, of a process that has it loaded (``tests/docs/served.py``): its start takes longest."""
+        own = {**self.environment, **environment}
+        return _ran(["quantum", *words], stdin, folder, {**pages.environment(folder), **own})
+
+
+def _ran(
+    words: list[str], stdin: str, folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        words,
+        cwd=folder,
+        env=environment,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.client.cli.test_story import said, written
 def offered(quantum: Command, line: str, **environment: str) -> list[str]:
     """As bash asks for it; what is typed last is what is to be completed."""
     asking = {"_QUANTUM_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
-    ran = Command({**quantum.environment, **asking, **environment}).spawn()
+    ran = Command({**quantum.environment, **asking, **environment}).forked()
     assert ran.stderr == ""
     return ran.stdout.split()
 

@@ -233,9 +233,9 @@ def test_there_is_no_command_that_no_test_runs() -> None:
 def test_the_release_is_that_of_the_project(quantum: Command, host: hosting.Host) -> None:
     project = (hosting.ROOT / "pyproject.toml").read_text()
     (release,) = re.findall(r'^version = "(.+)"$', project, re.MULTILINE)
-    ran = quantum.spawn("--version")
+    ran = quantum.forked("--version")
     assert ran.stdout == f"quantum  {release}\nplatform {release} at {host.url}\n"
-    ran = quantum.spawn("--version", QUANTUM_URL="http://127.0.0.1:9")
+    ran = quantum.forked("--version", QUANTUM_URL="http://127.0.0.1:9")
     assert ran.returncode == 0
     assert ran.stdout.startswith(f"quantum  {release}\nplatform unknown: http://127.0.0.1:9 does not answer")
 

@@ -64,13 +64,13 @@ def test_nothing_of_the_client_is_loaded_for_help() -> None:
 
 
 def test_a_wrong_word_is_a_mistake_of_the_command(quantum: Command) -> None:
-    ran = quantum.spawn("intents", "lsit")
+    ran = quantum.forked("intents", "lsit")
     assert ran.returncode == Exit.USAGE
     assert "lsit" in ran.stderr
 
 
 def test_completion_offers_commands(quantum: Command) -> None:
-    ran = quantum.spawn(
+    ran = quantum.forked(
         _QUANTUM_COMPLETE="complete_bash", COMP_WORDS="quantum exec", COMP_CWORD="1", _TYPER_COMPLETE_ARGS=""
     )
     assert ran.stdout.split() == ["execute", "executions"], ran

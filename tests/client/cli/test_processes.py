@@ -43,7 +43,7 @@ def test_each_exit_status_is_that_of_the_process(quantum: Command, failing: str,
         ran = quantum.spawn(*words)
         assert ran.returncode == status, ran
         assert "Traceback" not in ran.stderr
-    assert quantum.spawn("whoami", QUANTUM_TOKEN="nonsense").returncode == Exit.AUTHENTICATION
+    assert quantum.forked("whoami", QUANTUM_TOKEN="nonsense").returncode == Exit.AUTHENTICATION
 
 
 async def test_a_token_that_is_refused_is_told_with_what_to_do(quantum: Command, script: Script) -> None:
@@ -84,11 +84,11 @@ def test_ids_are_read_from_standard_input_and_one_that_fails_stops_no_other(
     rest = {"steps": [{"id": "rest", "action": "wait", "seconds": 600}]}
     quantum.ok("intents", "apply", "-y", "-f", str(written(tmp_path, "process-rests", rest)))
     ids = [quantum.ok("execute", "process-rests").strip() for _ in range(2)]
-    ran = quantum.spawn("executions", "cancel", "-", stdin=f"{ids[0]}\nnowhere\n\n {ids[1]} {ids[0]}\n")
+    ran = quantum.forked("executions", "cancel", "-", stdin=f"{ids[0]}\nnowhere\n\n {ids[1]} {ids[0]}\n")
     assert ran.returncode == Exit.NOT_FOUND
     assert [line.split()[0] for line in ran.stdout.splitlines()] == ids
     assert "nowhere" in ran.stderr
-    assert quantum.spawn("executions", "cancel", "-").returncode == 0, "of nothing, nothing"
+    assert quantum.forked("executions", "cancel", "-").returncode == 0, "of nothing, nothing"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_other_encodings_have_other_signs_and_no_errors(
 
 async def ask(quantum: Command, url: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     asking = Command({**quantum.environment, "QUANTUM_URL": url, **more})
-    return await asyncio.to_thread(asking.spawn, *words)
+    return await asyncio.to_thread(asking.forked, *words)
 
 
 async def test_what_is_no_platform_is_told_as_such(quantum: Command, script: Script) -> None:
