@@ -26,10 +26,16 @@ def up(
     port: Annotated[
         int, typer.Option(help="Where it listens, on this machine alone; 0 takes a free one.")
     ] = 7071,
+    admin: Annotated[
+        str, typer.Option(metavar="USER@TENANT", help="Made, with the tenant, where nobody signs in yet.")
+    ] = "ada@acme",
     data: Data = None,
 ) -> None:
-    """Serve the platform on this machine. Ctrl-C stops it; what runs goes on when it is served again."""
-    _become("up", "localhost", ["serve", "--port", str(port)], context.args, data)
+    """Serve the platform on this machine. Ctrl-C stops it; what runs goes on when it is served again.
+
+    Images are built from the folders in QUANTUM_CONTEXTS; left out: from examples/webapp of the clone.
+    """
+    _become("up", "localhost", ["serve", "--port", str(port), "--admin", admin], context.args, data)
 
 
 def token(
@@ -78,7 +84,8 @@ def _become(
         )
     kept = ["--data", str(data or root / ".quantum")] if module == "localhost" else []
     line = [str(python), "-m", module, *words, *kept, *more]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *_paths()])}
+    contexts = {"QUANTUM_CONTEXTS": str(root / "examples" / "webapp")}
+    environment = contexts | os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *_paths()])}
     if sys.platform == "win32":  # where nothing takes a process's place
         raise typer.Exit(subprocess.call(line, env=environment))  # noqa: S603  # it is the clone's own
     os.execve(line[0], line, environment)  # noqa: S606  # as above

@@ -38,6 +38,7 @@ def test_the_platform_is_served_until_ctrl_c(quantum: Command, tmp_path: Path) -
         [sys.executable, "-m", "quantum.cli", *words],
         cwd=hosting.ROOT / "docs",
         env=os.environ | quantum.environment | {"PYTHONPATH": str(hosting.ROOT)},
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
     deadline = time.monotonic() + hosting.START_SECONDS
@@ -48,7 +49,8 @@ def test_the_platform_is_served_until_ctrl_c(quantum: Command, tmp_path: Path) -
     url = json.loads(ready.read_text())["url"]
     assert quantum.spawn("health", QUANTUM_URL=url).returncode == 0
     served.send_signal(signal.SIGINT)
-    _, said = served.communicate(timeout=hosting.STOP_SECONDS)
+    told, said = served.communicate(timeout=hosting.STOP_SECONDS)
+    assert b"as ada, with the code" in told
     assert b"Traceback" not in said
 
 
