@@ -53,13 +53,14 @@ def test_the_wheel_has_the_client_its_types_and_nothing_of_the_server(built: Pat
 
 def test_the_command_runs_with_nothing_but_what_pip_installs_for_it(built: Path, tmp_path: Path) -> None:
     folder = tmp_path / "venv"
-    venv.create(folder, with_pip=True)
+    venv.create(folder)
     binaries = folder / ("Scripts" if sys.platform == "win32" else "bin")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    pip = (sys.executable, "-m", "pip", "--python", str(folder))
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(binaries / words[0]), *words[1:]],
+            words,
             cwd=tmp_path,
             env=environment | {"QUANTUM_CONFIG": str(tmp_path), "QUANTUM_URL": "http://127.0.0.1:9"},
             check=False,
@@ -67,18 +68,19 @@ def test_the_command_runs_with_nothing_but_what_pip_installs_for_it(built: Path,
             text=True,
         )
 
-    installed = run("pip", "install", "--quiet", "--no-compile", f"{built}[cli]")
+    installed = run(*pip, "install", "--quiet", "--no-compile", f"{built}[cli]")
     if any(
         said in installed.stderr for said in ("No matching distribution", "No route", "Failed to establish")
     ):
         pytest.skip("pip finds no index here to install what the command needs from")
     assert installed.returncode == 0, installed.stderr
-    assert "Say what should happen" in run("quantum", "--help").stdout
-    assert run("quantum", "--version").stdout.startswith("quantum  0.1.0\nplatform unknown")
-    assert "sign-off" in run("quantum", "intents", "init").stdout
-    whoami = run("quantum", "whoami")
+    quantum = str(binaries / "quantum")
+    assert "Say what should happen" in run(quantum, "--help").stdout
+    assert run(quantum, "--version").stdout.startswith("quantum  0.1.0\nplatform unknown")
+    assert "sign-off" in run(quantum, "intents", "init").stdout
+    whoami = run(quantum, "whoami")
     assert (whoami.returncode, "does not answer" in whoami.stderr) == (1, True), whoami
-    there = {line.split("==")[0].lower() for line in run("pip", "freeze").stdout.splitlines()}
+    there = {line.split("==")[0].lower() for line in run(*pip, "freeze").stdout.splitlines()}
     assert {"httpx", "msal", "typer", "rich"} <= there
     assert {
         name for name in there if name.startswith(("azure", "fastapi", "durabletask", "uvicorn"))
