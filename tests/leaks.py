@@ -130,7 +130,7 @@ def _python(data: bytes) -> Iterator[bytes]:
 
 def _base64(data: bytes) -> Iterator[bytes]:
     joined = re.sub(rb"\r?\n|\\n", b"", data).translate(bytes.maketrans(b"-_", b"+/"))
-    runs = re.findall(rb"[A-Za-z0-9+/]{8,}", joined)
+    runs = dict.fromkeys(re.findall(rb"[A-Za-z0-9+/]{8,}", joined))
     for start in range(4):
         yield _APART.join(filter(None, (_decoded(run[start:]) for run in runs)))
 
@@ -141,7 +141,7 @@ def _decoded(run: bytes) -> bytes:
 
 
 def _hexadecimal(data: bytes) -> Iterator[bytes]:
-    runs = re.findall(rb"[0-9a-fA-F]{8,}", data)
+    runs = dict.fromkeys(re.findall(rb"[0-9a-fA-F]{8,}", data))
     for start in (0, 1):
         yield _APART.join(bytes.fromhex(run[start:][: (len(run) - start) // 2 * 2].decode()) for run in runs)
 

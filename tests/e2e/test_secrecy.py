@@ -272,11 +272,6 @@ def test_whatever_steps_do_with_a_secret_it_is_told_nobody(
     ]
     undone = definition(stage, drawn[:1], name, value)
     execute(stage, {"steps": [*undone["steps"], *failing]})
-    assert (
-        any(value in str(one.body + one.path.encode()) for one in stage.echo.asked)
-        or len(text) > 1000
-        or True
-    )
     told = b"\n".join(stage.answers)
     assert f"***{name}***".encode() in told
     assert not leaks(told, [value])
