@@ -15,7 +15,6 @@ from typing import Any, Protocol
 import httpx
 
 from localhost.azure import changes
-from localhost.http.router import Router
 from localhost.sqlite import sources
 from localhost.sqlite.documents import SqliteDocuments
 from localhost.sqlite.events import SqliteEvents
@@ -41,7 +40,7 @@ from shared.settings import Settings
 from tests.cosmos.server import CosmosServer
 from tests.eventhubs.hub import Hub
 from tests.eventhubs.peer import Peer
-from tests.http.harness import URL, Identity, http_routes, people
+from tests.http.harness import URL, Identity, app_of, people
 from tests.workflow.live import LiveEngine
 
 HUB = "quantum"
@@ -236,7 +235,7 @@ async def staged(
     )
     platform = compose(adapters, settings)
     engine.serve(platform)
-    router = Router(http_routes(platform), _nothing)
+    router = app_of(platform)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.stop)
         http = await stack.enter_async_context(
@@ -282,10 +281,6 @@ async def _ended(task: asyncio.Task[None]) -> None:
     await asyncio.wait([task])
     if not task.cancelled():
         task.result()
-
-
-async def _nothing(*_: Any) -> None:
-    raise AssertionError("no function takes this path")
 
 
 async def until(

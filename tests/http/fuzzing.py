@@ -17,12 +17,14 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.core.transport import Response
 from schemathesis.engine import events, from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
+from schemathesis.generation.meta import CaseMetadata, CoveragePhaseData, CoverageScenario, TestPhase
 from schemathesis.openapi.checks import RejectedPositiveData
 from schemathesis.python.asgi import ASGIClient, get_client, shutdown_lifespans
 from starlette.types import Receive, Scope, Send
 
 from functions.gateway.bodies import MAX_DEPTH, MAX_INTEGER
 from functions.gateway.idempotency import KEY
+from functions.routes.table import ROUTES
 from localhost.identity.issuer import LOCAL_ISSUER
 from shared.domain.quotas import DEFAULTS
 from shared.domain.rates import MOST
@@ -30,7 +32,7 @@ from shared.security.permissions import ROLES
 from tests.http.harness import Opening, World
 from tests.http.modules import MODULE
 
-YAML = "application/yaml"
+JSON, YAML = "application/json", "application/yaml"
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 DEFINITIONS: Sequence[dict[str, Any]] = (
     {"steps": [{"action": "wait", "seconds": 1}]},
@@ -69,10 +71,15 @@ class Served:
 
     def __init__(self, opening: Opening) -> None:
         self._opening = opening
+        self.users: Sequence[str] = ["admin"]
+        """Who asks each route in turn, where the first of them would."""
+        self.asked: Counter[tuple[str, str]] = Counter()
+        """How often a user asked a route, by its name."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
-            await self.world.app({**scope, "headers": list(_with_fresh_key(scope))}, receive, send)
+            headers = list(_with_fresh_key(self._in_turn(scope)))
+            await self.world.app({**scope, "headers": headers}, receive, send)
             return
         async with self._opening() as self.world:
             self.asking = [await self.world.asking(f"asks-{number}") for number in range(2)]
@@ -84,10 +91,26 @@ class Served:
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
+    def _in_turn(self, scope: Scope) -> Iterator[tuple[bytes, bytes]]:
+        """The headers, of the user whose turn it is; those without a good token stay as they are."""
+        routes = (route for route in ROUTES if route.method == scope["method"])
+        route = next((route.name for route in routes if route.pattern.fullmatch(scope["path"])), "")
+        mine = self._token(self.users[0])
+        for name, value in scope["headers"]:
+            if name == b"authorization" and value == mine:
+                user = self.users[sum(self.asked[one, route] for one in self.users) % len(self.users)]
+                self.asked[user, route] += 1
+                yield name, self._token(user)
+            else:
+                yield name, value
 
-def _with_fresh_key(scope: Scope) -> Iterator[tuple[bytes, bytes]]:
+    def _token(self, user: str) -> bytes:
+        return self.world.headers(user)["Authorization"].encode()
+
+
+def _with_fresh_key(headers: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
     """Give each request a key of its own: one that was used answers 422 before anything is looked at."""
-    for name, value in scope["headers"]:
+    for name, value in headers:
         fresh = name == b"idempotency-key" and KEY.fullmatch(value.decode("latin-1"))
         yield name, (b"key-%d" % next(_KEYS) if fresh else value)
 
@@ -133,10 +156,61 @@ class Findings:
                     self.faults.setdefault((check.name, failure.operation, failure.title), text)
 
 
-def fuzz(app: Served, user: str, config: SchemathesisConfig) -> Findings:
-    """What ``user`` is answered to all that the contract leads schemathesis to ask."""
+class Once:
+    """Which of the requests for the boundaries of what the contract says are sent.
+
+    None twice: what is pinned makes many of them the same. Of bodies in another type than JSON one of each
+    kind for each operation: the value that is read of them goes where that of JSON goes. Of the wrong
+    values of a header or of a part of the query one of each kind for each operation, beside the same others.
+    And one unknown header for each operation.
+    """
+
+    def __init__(self) -> None:
+        self._sent: set[tuple[Any, ...]] = set()
+
+    def lets(self, case: Case[Any]) -> bool:
+        """Whether it is to be sent."""
+        if case.meta is None or case.meta.phase.name is not TestPhase.COVERAGE:
+            return True
+        return all([self._is_new(_request(case)), self._stands_for_itself(case, case.meta)])
+
+    def _stands_for_itself(self, case: Case[Any], meta: CaseMetadata) -> bool:
+        data, operation = meta.phase.data, case.operation
+        assert isinstance(data, CoveragePhaseData)
+        match data.parameter_location:
+            case ParameterLocation.BODY if case.media_type not in {None, JSON}:
+                return self._is_new((operation.label, case.media_type, data.scenario))
+            case ParameterLocation.HEADER if data.scenario is CoverageScenario.OBJECT_UNEXPECTED_PROPERTIES:
+                return self._is_new((operation.label, data.scenario))
+            case ParameterLocation.HEADER | ParameterLocation.QUERY if meta.generation.mode.is_negative:
+                others = frozenset([*case.query, *case.headers])
+                return self._is_new((operation.label, data.parameter, data.scenario, others))
+        return True
+
+    def _is_new(self, one: tuple[Any, ...]) -> bool:
+        known = one in self._sent
+        self._sent.add(one)
+        return not known
+
+
+def _request(case: Case[Any]) -> tuple[Any, ...]:
+    """What is sent for it."""
+    parts = (case.path_parameters, case.query, dict(case.headers), case.body)
+    return (case.operation.label, case.method, case.media_type, *map(repr, parts))
+
+
+def fuzz(app: Served, config: SchemathesisConfig, *, users: Sequence[str] = ("admin",)) -> Findings:
+    """What ``users`` are answered in turn to all that the contract leads schemathesis to ask."""
     schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app, config=config)
-    schema.config.headers = app.world.headers(user)
+    schema.config.headers = app.world.headers(users[0])
+    app.users = users
+    once = Once()
+
+    @schema.hook
+    def filter_case(context: HookContext, case: Case[Any]) -> bool:
+        del context
+        return once.lets(case)
+
     findings = Findings()
     for event in from_schema(schema).execute():
         match event:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -219,11 +219,11 @@ async def build(
         Settings(adapters="localhost", data=data, **(given | settings)),
         contexts=contexts,
     )
-    asgi = Router(http_routes(platform), _nothing)
+    app = app_of(platform)
     client = httpx.AsyncClient(
-        transport=httpx.ASGITransport(asgi), base_url=URL, event_hooks={"response": [conforms]}
+        transport=httpx.ASGITransport(app), base_url=URL, event_hooks={"response": [conforms]}
     )
-    return World(platform, adapters, orchestrations, asgi, client, identity)
+    return World(platform, adapters, orchestrations, app, client, identity)
 
 
 async def people(platform: Application, issuer: str) -> None:
@@ -267,30 +267,32 @@ def serving(platform: Application) -> Iterator[None]:
         _platform.reset(token)
 
 
-def http_routes(platform: Application) -> list[Route]:
-    """The HTTP functions of the app as routes of an ASGI router."""
-    return [
-        Route(path, methods, _endpoint(platform, handler, extra))
-        for path, methods, handler, extra in _http_functions()
-    ]
+def app_of(platform: Application) -> ASGIApp:
+    """The HTTP functions of the app, which belong to that platform."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        with serving(platform):
+            await _router()(scope, receive, send)
+
+    return app
 
 
 @cache
-def _http_functions() -> Sequence[tuple[str, frozenset[str], Callable[..., Any], Mapping[str, str]]]:
-    made = []
+def _router() -> Router:
+    """The HTTP functions of the app by their routes: all platforms' are in the same places."""
+    routes = []
     for function in functions():
         bindings = {binding["type"]: binding for binding in function.get_bindings_dict()["bindings"]}
         if trigger := bindings.get("httpTrigger"):
             methods = frozenset(str(method) for method in trigger["methods"])
             extra = {"starter": STARTER} if "durableClient" in bindings else {}
-            made.append((trigger["route"], methods, function.get_user_function(), extra))
-    return made
+            routes.append(Route(trigger["route"], methods, _endpoint(function.get_user_function(), extra)))
+    return Router(routes, _nothing)
 
 
-def _endpoint(platform: Application, handler: Callable[..., Any], extra: Mapping[str, str]) -> ASGIApp:
+def _endpoint(handler: Callable[..., Any], extra: Mapping[str, str]) -> ASGIApp:
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
-        with serving(platform):
-            await (await handler(request=Request(scope, receive), **extra))(scope, receive, send)
+        await (await handler(request=Request(scope, receive), **extra))(scope, receive, send)
 
     return endpoint
 

@@ -246,10 +246,11 @@ async def test_an_unknown_query_parameter_is_refused_by_name(world: World) -> No
         ({"content": b"{not json", "headers": {"Content-Type": "application/json"}}, 400),
         ({"content": b"a: [", "headers": {"Content-Type": "application/yaml"}}, 400),
         ({"json": []}, 400),
+        ({"content": b"null\n", "headers": {"Content-Type": "application/yaml"}}, 400),
         ({"content": b"a=b", "headers": {"Content-Type": "application/x-www-form-urlencoded"}}, 415),
         ({"json": {"description": "x" * 70_000}}, 413),
     ],
-    ids=["no-json", "no-yaml", "no-object", "a-form", "too-large"],
+    ids=["no-json", "no-yaml", "no-object", "no-object-in-yaml", "a-form", "too-large"],
 )
 async def test_a_body_that_is_none_is_refused_and_stores_nothing(
     world: World, sent: dict[str, Any], status: int

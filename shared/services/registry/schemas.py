@@ -5,7 +5,7 @@ not hold: it is for editors, which complete and underline by it.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -135,7 +135,7 @@ class Schemas:
             name: _or({"type": "string"}, schema) if name in self._specs[action].conditions else schema
             for name, schema in _properties(model, defs, templates=True).items()
         }
-        required: Sequence[str] = model.model_json_schema().get("required", ())
+        required: Sequence[str] = _schema(model).get("required", ())
         return {
             "if": {"properties": {"action": {"const": action}}, "required": ["action"]},
             "then": {
@@ -215,11 +215,17 @@ def _properties(
     model: type[BaseModel], defs: dict[str, Schema], *, templates: bool = False
 ) -> dict[str, Schema]:
     """The properties of a model; what they refer to is put into ``defs``."""
-    schema = model.model_json_schema(ref_template="#/$defs/{model}")
+    schema = _schema(model)
     for name, part in schema.get("$defs", {}).items():
         defs.setdefault(name, _inside(part) if templates else part)
     properties = {name: _untitled(part) for name, part in schema["properties"].items()}
     return {name: _or(_TEMPLATE, _inside(part)) if templates else part for name, part in properties.items()}
+
+
+@cache
+def _schema(model: type[BaseModel]) -> Schema:
+    """Nobody changes it: steps, and what undoes them, have the same actions."""
+    return model.model_json_schema(ref_template="#/$defs/{model}")
 
 
 def _untitled(schema: Schema) -> Schema:

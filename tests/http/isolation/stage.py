@@ -20,10 +20,9 @@ import azure.functions as func
 import httpx
 import orjson
 from azure.functions._eventhub import EventHubEvent
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
 from functions.gateway.streams import HEARTBEAT
-from localhost.http.router import Router
 from localhost.identity.minting import mint
 from localhost.sqlite.events import SqliteEvents
 from shared import logs
@@ -43,7 +42,7 @@ from tests.fakes.contexts import KeptContexts
 from tests.fakes.secrets import KeptSecrets
 from tests.fakes.telemetry import RecordedTelemetry
 from tests.fakes.webhooks import ScriptedReceiver
-from tests.http.harness import MAX_BODY, STARTER, URL, Identity, conforms, functions, http_routes, serving
+from tests.http.harness import MAX_BODY, STARTER, URL, Identity, app_of, conforms, functions, serving
 from tests.http.isolation.actors import SHARED_USER, TAG_BYTES, USERS, Actor
 from tests.workflow.live import LiveEngine, Unreliability
 
@@ -212,7 +211,7 @@ class Stage:
     telemetry: RecordedTelemetry
     clock: FrozenClock
     http: httpx.AsyncClient
-    app: Router
+    app: ASGIApp
     identity: Identity
     log: LogLines
     _read: dict[int, int] = field(default_factory=dict[int, int])
@@ -311,11 +310,6 @@ def _logging() -> Iterator[LogLines]:
         logging.setLogRecordFactory(factory)
 
 
-async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    del receive, send
-    raise AssertionError(f"no function takes {scope['path']}")
-
-
 @asynccontextmanager
 async def staged(
     folder: Path, identity: Identity, documents: Documents, clock: FrozenClock
@@ -347,7 +341,7 @@ async def staged(
         platform = compose(adapters, settings, contexts=KeptContexts())
         platform.webhooks._sender = receiver  # who is at the other end is no part of the composition
         engine.serve(platform)
-        app = Router(http_routes(platform), _nothing)
+        app = app_of(platform)
         hooks = {"response": [conforms]}
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url=URL, event_hooks=hooks
