@@ -199,9 +199,10 @@ async def build(
     tokens: Tokens | None = None,
     secrets: Secrets | None = None,
     contexts: KeptContexts | None = KEPT_CONTEXTS,
+    orchestrations: RecordedOrchestrations | None = None,
     **settings: Any,
 ) -> World:
-    orchestrations = RecordedOrchestrations()
+    orchestrations = orchestrations or RecordedOrchestrations()
     adapters = Adapters(
         documents=documents,
         events=events,

@@ -3,9 +3,14 @@
 A new route is asked them too; what it needs beyond the table stands in the few lists here.
 """
 
+import asyncio
 import gzip
 import re
-from collections.abc import Mapping
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,8 +28,13 @@ from functions.routes.table import ROUTES
 from functions.routes.tenants import ERASE_TENANT, RESUME_TENANT
 from functions.routes.versions import PUT_INTENT
 from localhost.identity.issuer import LOCAL_ISSUER
+from localhost.sqlite.documents import SqliteDocuments
+from shared.adapters.system import SystemClock
 from shared.security.permissions import PLATFORM_ROLES, ROLES
-from tests.http.harness import World
+from tests.fakes.orchestrations import RecordedOrchestrations
+from tests.fakes.secrets import KeptSecrets
+from tests.http.conftest import local
+from tests.http.harness import Identity, World
 from tests.http.modules import MODULE
 from tests.security.test_permissions import golden
 
@@ -102,10 +112,10 @@ def asker(route: Route) -> str:
     return "root" if route in PLATFORMS else "admin"
 
 
-async def resources(world: World, route: Route | None = None) -> Mapping[str, str]:
-    """One resource of each kind that acme has, by the noun in its path; as ``route`` needs it."""
+async def resources(world: World) -> Mapping[str, str]:
+    """One resource of each kind that acme has, by the noun in its path."""
     await world.intent()
-    execution = await (world.failed("failed") if route is RETRY_EXECUTION else world.asking())
+    execution = await world.asking()
     body: Any = {"definition": {"target": "production", **DEFINITION}}
     changed = await world.send("author", "PUT", "/intents/deploy", json=body, headers={"If-Match": "*"})
     assert changed.is_success
@@ -120,15 +130,63 @@ async def resources(world: World, route: Route | None = None) -> Mapping[str, st
     for noun, name in made.items():
         body = BODIES[MADE_BY[noun].name]
         assert (await world.send("admin", "PUT", f"/{noun}/{name}", json=body)).is_success
-    made["tenants"] = "initech" if route in PLATFORMS else "acme"
+    made["tenants"] = "acme"
     first = BODIES["create_tenant"] | {"id": "initech"}
     assert (await world.send("root", "POST", "/tenants", json=first)).is_success
-    if route in {RESUME_TENANT, ERASE_TENANT}:
-        again = {"reason": "until it is resumed"}
-        assert (await world.send("root", "POST", "/tenants/initech/suspend", json=again)).is_success
     ended = await world.ended(said="hello")
     _, made["callbacks"] = await world.called()
     return {"intents": "deploy", "executions": execution, "ended": ended, **made}
+
+
+async def ready(world: World, having: Mapping[str, str], route: Route) -> Mapping[str, str]:
+    """What ``having`` names, as the route needs it to do what it does."""
+    if route is RETRY_EXECUTION:
+        return {**having, "executions": await world.failed("failed")}
+    if route in {RESUME_TENANT, ERASE_TENANT}:
+        again = {"reason": "until it is resumed"}
+        assert (await world.send("root", "POST", "/tenants/initech/suspend", json=again)).is_success
+    return {**having, "tenants": "initech"} if route in PLATFORMS else having
+
+
+@dataclass(frozen=True)
+class Furniture:
+    """A platform with :func:`resources`, as it was left; ``having`` are their names."""
+
+    data: Path
+    secrets: KeptSecrets
+    orchestrations: RecordedOrchestrations
+    having: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def furniture(tmp_path_factory: pytest.TempPathFactory, seed: Path, identity: Identity) -> Furniture:
+    """Made once: it takes as long as twenty of the requests that the tests are about."""
+    data = tmp_path_factory.mktemp("furnished")
+    shutil.copytree(seed, data, dirs_exist_ok=True)
+    secrets, orchestrations = KeptSecrets(now=SystemClock().now), RecordedOrchestrations()
+
+    async def furnish() -> Mapping[str, str]:
+        async with local(
+            SqliteDocuments, data, identity, secrets=secrets, orchestrations=orchestrations
+        ) as world:
+            return await resources(world)
+
+    return Furniture(data, secrets, orchestrations, asyncio.run(furnish()))
+
+
+@pytest.fixture
+async def world(furniture: Furniture, tmp_path: Path, identity: Identity) -> AsyncIterator[World]:
+    """A platform with a copy of it all."""
+    shutil.copytree(furniture.data, tmp_path, dirs_exist_ok=True)
+    kept = {"secrets": deepcopy(furniture.secrets), "orchestrations": deepcopy(furniture.orchestrations)}
+    async with local(SqliteDocuments, tmp_path, identity, **kept) as made:
+        yield made
+
+
+@pytest.fixture
+def having(furniture: Furniture) -> Mapping[str, str]:
+    """The names of what the world has, by the noun in its path."""
+    return furniture.having
 
 
 def path_of(route: Route, having: Mapping[str, str] | None = None) -> str:
@@ -154,14 +212,17 @@ async def ask(
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=named)
-async def test_a_valid_request_has_the_success_of_the_table(world: World, route: Route) -> None:
-    response = await ask(world, asker(route), route, await resources(world, route))
+async def test_a_valid_request_has_the_success_of_the_table(
+    world: World, having: Mapping[str, str], route: Route
+) -> None:
+    response = await ask(world, asker(route), route, await ready(world, having, route))
     assert response.status_code == route.status, response.text
 
 
 @pytest.mark.parametrize("role", PLATFORM_ROLES)
-async def test_a_role_opens_exactly_the_routes_that_the_golden_matrix_says(world: World, role: str) -> None:
-    having = await resources(world)
+async def test_a_role_opens_exactly_the_routes_that_the_golden_matrix_says(
+    world: World, having: Mapping[str, str], role: str
+) -> None:
     user = role if role in ROLES else "root"
     refused = [route for route in CLOSED if route.operation and route.operation not in golden()[role]]
     for route in refused:
@@ -177,8 +238,10 @@ async def test_a_role_opens_exactly_the_routes_that_the_golden_matrix_says(world
 
 
 @pytest.mark.parametrize("route", PLACED, ids=named)
-async def test_what_is_another_tenants_does_not_exist(world: World, route: Route) -> None:
-    other = await ask(world, "eve", route, await resources(world))
+async def test_what_is_another_tenants_does_not_exist(
+    world: World, having: Mapping[str, str], route: Route
+) -> None:
+    other = await ask(world, "eve", route, having)
     absent = await ask(world, "eve", route)
     assert (other.status_code, absent.status_code) == (404, 404)
     differing = ("detail", "instance", "request_id", "timestamp")
@@ -191,17 +254,18 @@ async def test_what_is_another_tenants_does_not_exist(world: World, route: Route
 
 @pytest.mark.parametrize("route", PLATFORMS, ids=named)
 async def test_who_administers_a_tenant_learns_nothing_of_others_by_asking_the_platforms_routes(
-    world: World, route: Route
+    world: World, having: Mapping[str, str], route: Route
 ) -> None:
-    there = await ask(world, "eve", route, await resources(world, route))
+    there = await ask(world, "eve", route, await ready(world, having, route))
     absent = await ask(world, "eve", route)
     assert (there.status_code, absent.status_code) == (403, 403)
     assert there.json()["detail"] == absent.json()["detail"]
 
 
 @pytest.mark.parametrize("route", ELSEWHERE, ids=named)
-async def test_what_names_no_other_tenants_resource_tells_nothing_of_one(world: World, route: Route) -> None:
-    having = await resources(world)
+async def test_what_names_no_other_tenants_resource_tells_nothing_of_one(
+    world: World, having: Mapping[str, str], route: Route
+) -> None:
     shown = [await world.send("admin", "GET", f"/{noun}") for noun in OWNED]
     if route is PUT_SCHEDULE:  # what it executes is to be eve's, too
         await world.send("eve", "POST", "/intents", json=BODIES["create_intent"] | {"name": "deploy"})
@@ -226,7 +290,6 @@ def test_only_what_makes_something_of_the_callers_own_is_excepted() -> None:
 @pytest.mark.parametrize("noun", ["schedules", "subscriptions", "policies", "members"])
 async def test_the_name_of_what_stands_beside_a_tenants_things_is_refused(world: World, noun: str) -> None:
     """The chain of their audit records is in the same partition, under that id."""
-    await resources(world)
     response = await world.send("admin", "PUT", f"/{noun}/chain", json=BODIES[MADE_BY[noun].name])
     assert response.status_code == 422
     (error,) = response.json()["errors"]
@@ -253,9 +316,8 @@ async def test_an_unknown_query_parameter_is_refused_by_name(world: World) -> No
     ids=["no-json", "no-yaml", "no-object", "no-object-in-yaml", "a-form", "too-large"],
 )
 async def test_a_body_that_is_none_is_refused_and_stores_nothing(
-    world: World, sent: dict[str, Any], status: int
+    world: World, having: Mapping[str, str], sent: dict[str, Any], status: int
 ) -> None:
-    having = await resources(world)
     before = (await world.send("admin", "GET", "/audit")).json()
     for route in WITH_BODY:
         response = await world.send(asker(route), route.method, path_of(route, having), **sent)
@@ -264,9 +326,11 @@ async def test_a_body_that_is_none_is_refused_and_stores_nothing(
 
 
 @pytest.mark.parametrize("route", WITH_BODY, ids=named)
-async def test_an_unknown_field_is_refused_by_name(world: World, route: Route) -> None:
+async def test_an_unknown_field_is_refused_by_name(
+    world: World, having: Mapping[str, str], route: Route
+) -> None:
     body = {**BODIES[route.name], "lable": 1}
-    path = path_of(route, await resources(world))
+    path = path_of(route, await ready(world, having, route))
     response = await world.send(asker(route), route.method, path, json=body)
     if route.name in TOLERANT:
         assert response.status_code == route.status
