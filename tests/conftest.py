@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +21,8 @@ ROOM = 2 * 1024**3
 """Bytes that have to be free there: containers have little of it by default."""
 QUICK = {"domain", "infra", "security"}
 """Folders whose tests take milliseconds each."""
+TOGETHER = {"tests/console"}
+"""Folders whose files share a host, a browser, and who has signed in there: seconds of CPU each time."""
 
 
 def pytest_configure() -> None:
@@ -46,6 +48,21 @@ def pytest_xdist_auto_num_workers() -> int:
     """Three workers for two cores: a third of their time they wait, for hosts, browsers and faults."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return cores + (cores + 1) // 2
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadfile``, keep together what is tried in one browser, too, not only each file."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # it has no types
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # as its base
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            folder = file.rpartition("/")[0]
+            return folder if folder in TOGETHER else file
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

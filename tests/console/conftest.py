@@ -10,7 +10,7 @@ from examples import hosting
 from localhost.identity.token import issue_token
 from shared.settings import Settings
 from tests import forked
-from tests.console.browser import CHROMIUM, PATIENCE, Visitor
+from tests.console.browser import CHROMIUM, PATIENCE, Visitor, launched
 
 MEMBERS = (
     ("acme", "ada", "admin"),
@@ -56,9 +56,8 @@ def browser(console_host: hosting.Host) -> Iterator[Browser]:
     """One for all, begun behind the host, of which the members are made on a loop of their own."""
     assert console_host.url
     with sync_playwright() as playwright:
-        # Its sandbox wants more than a container's root has.
         expect.set_options(timeout=PATIENCE)
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        running = launched(playwright)
         yield running
         running.close()
 

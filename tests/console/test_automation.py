@@ -252,7 +252,7 @@ def test_a_module_is_made_its_key_is_changed_and_a_version_is_added(visit: Visit
     art.go("/modules")
     page.get_by_role("link", name="Add a module").click()
     page.get_by_label("Name (required)").fill("provisioner")
-    page.get_by_label("Endpoint").fill("http://127.0.0.1:9")
+    page.get_by_role("textbox", name="Endpoint").fill("http://127.0.0.1:9")
     manifest = page.get_by_role("textbox", name="Manifest")
     art.write("{}{", "Manifest")
     page.get_by_role("button", name="Add it").click()
@@ -280,7 +280,7 @@ def test_a_module_is_made_its_key_is_changed_and_a_version_is_added(visit: Visit
     # What the form shows is what was put: saving it is no new version, changing it is one.
     for port, version in ((9, "Version1"), (10, "Version2")):
         page.get_by_role("link", name="Change").click()
-        page.get_by_label("Endpoint").fill(f"http://127.0.0.1:{port}")
+        page.get_by_role("textbox", name="Endpoint").fill(f"http://127.0.0.1:{port}")
         page.get_by_role("button", name="Save as the next version").click()
         expect(endpoint).to_contain_text(version)
 

@@ -55,7 +55,7 @@ def test_an_intent_is_written_with_what_is_wrong_said_while_one_types(visit: Vis
     ada = visit("ada")
     ada.go("/intents")
     ada.page.get_by_role("link", name="New intent").click()
-    ada.page.get_by_label("Name").fill("shop")
+    ada.page.get_by_role("textbox", name="Name").fill("shop")
     ada.page.get_by_label("What it is for").fill("Releases the shop")
     save = ada.page.get_by_role("button", name="Create")
     ada.write("{")

@@ -16,7 +16,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from examples import hosting
 from tests.client.cli.terminal import Terminal
-from tests.console.browser import CHROMIUM, PATIENCE, Visitor
+from tests.console.browser import CHROMIUM, PATIENCE, Visitor, launched
 from tests.docs.pages import blocks_of, environment, needs_curl, run, text_of, typed
 from tests.host.running import until
 
@@ -142,7 +142,7 @@ def test_the_console_shows_a_deployment_as_it_happens(made_up: Started) -> None:
     run(APPLIED, made_up)
     with sync_playwright() as playwright:
         expect.set_options(timeout=PATIENCE)
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        chromium = launched(playwright)
         ada = Visitor(chromium, made_up)
         (address,) = re.findall(r"console +(\S+)", made_up.said)
         page = ada.page
