@@ -28,9 +28,16 @@ _TYPES: list[tuple[type | tuple[type, ...], str]] = [
 ]
 
 
+_PLACES: Mapping[type, int] = {
+    one: place
+    for place, (types, _) in enumerate(_TYPES)
+    for one in (types if isinstance(types, tuple) else [types])
+}
+
+
 def type_of(value: Any) -> int:
     """The place of the value's type in the order in which ORDER BY has types."""
-    return next(place for place, (types, _) in enumerate(_TYPES) if isinstance(value, types))
+    return _PLACES[type(value)]
 
 
 def _is(name: str) -> Callable[[Any], bool]:
@@ -116,10 +123,14 @@ def evaluate(expression: Expression, document: Any) -> Any:
 
 
 def _all(parts: tuple[Expression, ...], document: Any, *, decisive: bool) -> Any:
-    values = [evaluate(part, document) for part in parts]
-    if any(value is decisive for value in values):
-        return decisive
-    return not decisive if all(value is (not decisive) for value in values) else UNDEFINED
+    found: Any = not decisive
+    for part in parts:
+        value = evaluate(part, document)
+        if value is decisive:
+            return decisive
+        if value is not (not decisive):
+            found = UNDEFINED
+    return found
 
 
 def value_at(document: Any, names: tuple[str, ...]) -> Any:

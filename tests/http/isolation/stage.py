@@ -141,6 +141,10 @@ class RecordingDocuments(WatchedDocuments):
         return stored
 
 
+PLATFORM = ("shared", "functions")
+"""Whose loggers are the platform's."""
+
+
 class LogLines(logging.Handler):
     """What the platform logs, each record with all that it carries."""
 
@@ -150,8 +154,7 @@ class LogLines(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name.partition(".")[0] in {"shared", "functions"}:
-            self.lines.append(self.format(record))
+        self.lines.append(self.format(record))
 
 
 @dataclass
@@ -297,16 +300,18 @@ class Stage:
 @contextmanager
 def _logging() -> Iterator[LogLines]:
     """The records of the platform, with the ids that it gives them."""
-    lines, factory, ours = LogLines(), logging.getLogRecordFactory(), logging.getLogger()
-    level = ours.level
+    lines, factory = LogLines(), logging.getLogRecordFactory()
+    ours = [logging.getLogger(name) for name in PLATFORM]
     logs.identify()
-    ours.addHandler(lines)
-    ours.setLevel(logging.INFO)
+    for one in ours:
+        one.addHandler(lines)
+        one.setLevel(logging.INFO)
     try:
         yield lines
     finally:
-        ours.removeHandler(lines)
-        ours.setLevel(level)
+        for one in ours:
+            one.removeHandler(lines)
+            one.setLevel(logging.NOTSET)
         logging.setLogRecordFactory(factory)
 
 
