@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
 import httpx
 
@@ -185,6 +186,16 @@ class Stage:
         headers = {**token, **options.pop("headers", {})}
         return await self.http.request(method, "/api/v1" + path, headers=headers, **options)
 
+    async def served(self, user: str, method: str, path: str, **options: Any) -> httpx.Response:
+        """The answer, once the store gives its own within a patience that may be short for a busy machine."""
+        headers = {"Idempotency-Key": uuid4().hex}
+        async with asyncio.timeout(QUIET):
+            while True:
+                answer = await self.send(user, method, path, headers=headers, **options)
+                if answer.status_code != 503:
+                    return answer
+                await asyncio.sleep(0.02)
+
     async def ready(self) -> dict[str, Any]:
         body: dict[str, Any] = (await self.send(None, "GET", "/health/ready")).json()
         return body
@@ -245,7 +256,7 @@ async def staged(
                 timeout=None,  # noqa: S113 - in this process, and its time may stand still
             )
         )
-        await _insist(lambda: people(platform, identity.issuer.url))
+        await insist(lambda: people(platform, identity.issuer.url))
         stage = Stage(platform, stores, engine, http, identity)
         for container in RELAYED:
             relay = asyncio.create_task(_relay(stage, container))
@@ -260,7 +271,7 @@ async def _relay(stage: Stage, container: Container) -> None:
         feed = read(cursor)
         try:
             async for batch in feed:
-                await _insist(lambda items=batch.items: stage.platform.relay.publish(container, items))  # type: ignore[misc]  # the default binds this turn's
+                await insist(lambda items=batch.items: stage.platform.relay.publish(container, items))  # type: ignore[misc]  # the default binds this turn's
                 cursor = batch.cursor
         except UnavailableError:
             await asyncio.sleep(0.05)
@@ -268,7 +279,8 @@ async def _relay(stage: Stage, container: Container) -> None:
             await feed.aclose()
 
 
-async def _insist(call: Callable[[], Awaitable[None]]) -> None:
+async def insist[T](call: Callable[[], Awaitable[T]]) -> T:
+    """What the call comes to, once it is no more turned away."""
     while True:
         try:
             return await call()

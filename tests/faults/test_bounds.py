@@ -20,10 +20,11 @@ from shared.domain import causes
 from shared.domain.causes import Cause
 from shared.domain.errors import UnavailableError
 from tests.cosmos.server import KEY, CosmosServer, Fault
-from tests.faults.stage import DATABASE, AzureStores, Stage, azure_stores, staged, until
+from tests.faults.stage import DATABASE, AzureStores, Stage, azure_stores, insist, staged, until
 from tests.http.harness import Identity
 
 PATIENCE = 0.3
+"""Seconds, where the patience of the store's adapter has to run out."""
 BOUND = 60.0
 """Seconds in which all routes together have answered: far more than they take, and far less than a hang."""
 
@@ -90,7 +91,7 @@ BODIES: dict[str, Any] = {
 
 @pytest.fixture
 async def stores(cosmos_server: CosmosServer, request: pytest.FixtureRequest) -> AsyncIterator[AzureStores]:
-    patience = getattr(request, "param", PATIENCE)
+    patience = getattr(request, "param", BOUND)  # what need not run out may take its time
     async with azure_stores(cosmos_server, patience=patience) as stores:
         yield stores
         cosmos_server.key = KEY
@@ -154,6 +155,7 @@ async def mended(stage: Stage, stores: AzureStores) -> None:
     await until(serves, what="the platform serves again")
 
 
+@pytest.mark.parametrize("stores", [PATIENCE], indirect=True)
 async def test_two_hundred_requests_at_a_store_that_hangs_are_all_told_so(
     stage: Stage, stores: AzureStores
 ) -> None:
@@ -229,16 +231,18 @@ async def test_a_hub_that_is_away_degrades_the_platform_and_holds_nobody_up(
     await until(relayed, what="the event reaches the hub")
 
 
+@pytest.mark.parametrize("stores", [PATIENCE], indirect=True)
 async def test_a_stream_of_events_outlives_a_store_that_is_away(
     stores: AzureStores, identity: Identity
 ) -> None:
     async with staged(stores, identity, heartbeat=0.1) as stage:
         steps = [{"id": "a", "action": "wait", "seconds": 1}]
         body = {"name": "slow", "definition": {"steps": steps}}
-        assert (await stage.send("author", "POST", "/intents", json=body)).status_code == 201
-        accepted = await stage.send("operator", "POST", "/intents/slow/execute")
-        caller = await stage.platform.authentication.authenticate(f"Bearer {identity.signed['viewer']}", None)
-        stream = await stage.platform.streams.tail(caller, accepted.json()["execution_id"], after=None)
+        assert (await stage.served("author", "POST", "/intents", json=body)).status_code == 201
+        accepted = await stage.served("operator", "POST", "/intents/slow/execute")
+        token, execution = f"Bearer {identity.signed['viewer']}", accepted.json()["execution_id"]
+        caller = await insist(lambda: stage.platform.authentication.authenticate(token, None))
+        stream = await insist(lambda: stage.platform.streams.tail(caller, execution, after=None))
         types: list[str] = []
         away = False
         async with asyncio.timeout(BOUND):

@@ -20,7 +20,7 @@ OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
 
 @pytest.fixture
 async def azure(cosmos_server: CosmosServer) -> AsyncIterator[AzureStores]:
-    async with azure_stores(cosmos_server, patience=0.3) as stores:
+    async with azure_stores(cosmos_server, patience=30) as stores:  # what fails says so at once
         yield stores
 
 
@@ -115,7 +115,7 @@ async def test_a_store_that_hangs_is_told_of_before_it_answers(
 ) -> None:
     async with azure_stores(cosmos_server, patience=30) as azure, staged(azure, identity) as stage:
         await stands(stage, None)
-        azure.server.faults[:] = [Fault(delay=5, times=1_000_000)]
+        azure.server.faults[:] = [Fault(delay=3, times=1_000_000)]
         await stands(stage, causes.SLOW)
         azure.server.faults.clear()
         await stands(stage, None)

@@ -333,10 +333,10 @@ def told_of(stage: Stage) -> dict[str, list[str]]:
 
 async def check(stage: Stage, told: Acknowledged) -> None:
     for name in told.intents:
-        answer = await stage.send("viewer", "GET", f"/intents/{name}")
+        answer = await stage.served("viewer", "GET", f"/intents/{name}")
         assert answer.status_code == 200, f"{name} was acknowledged and is not there"
     for name in told.subscriptions:
-        answer = await stage.send("admin", "GET", f"/subscriptions/{name}")
+        answer = await stage.served("admin", "GET", f"/subscriptions/{name}")
         assert answer.status_code == 200, f"{name} was acknowledged and is not there"
     stored = stage.stores.stored(EXECUTIONS)
     assert len(set(told.executions)) == len(told.executions)

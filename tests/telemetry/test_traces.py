@@ -4,6 +4,8 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -146,28 +148,30 @@ def test_no_token_leaves_in_any_signal(traced: hosting.Host, collector: Collecto
     assert all(headers["authorization"] == "Bearer collector" for headers in collector.headers)
 
 
-@pytest.mark.parametrize("fault", ["refuses", "hangs"])
-def test_a_collector_that_is_away_is_noticed_by_nobody(tmp_path: Path, fault: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        if fault == "refuses":
-            server.close()
-        host = forked.start(
-            tmp_path / "data",
-            log=tmp_path / "host.log",
-            QUANTUM_TELEMETRY="otlp",
-            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}",
-            **SWIFT,
-        )
-        try:
+def test_a_collector_that_is_away_is_noticed_by_nobody(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        hangs = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        with socket.create_server(("127.0.0.1", 0)) as refuses:
+            ports = [there.getsockname()[1] for there in (hangs, refuses)]
+        hosts: list[hosting.Host] = []
+        for port in ports:
+            host = forked.start(
+                tmp_path / str(port),
+                log=tmp_path / f"{port}.log",
+                QUANTUM_TELEMETRY="otlp",
+                OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}",
+                **SWIFT,
+            )
+            hosts.append(host)
+            stack.callback(host.stop)
             with Api(host) as api:
                 intent = api.create([{"id": "a", "action": "transform", "outputs": {}}])
                 for _ in range(20):
                     execute(api, intent)
-            began = time.monotonic()
-        finally:
-            host.stop()
-    assert host.process.poll() == 0
+        began = time.monotonic()
+        with ThreadPoolExecutor() as both:  # each waits for its collector as long as it may
+            list(both.map(hosting.Host.stop, hosts))
+    assert [host.process.poll() for host in hosts] == [0, 0]
     assert time.monotonic() - began < hosting.STOP_SECONDS
 
 

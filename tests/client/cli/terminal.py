@@ -6,9 +6,12 @@ import re
 import select
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Mapping, Sequence
+
+import psutil
 
 ROWS, COLUMNS = 40, 110
 SECONDS = 60
@@ -51,6 +54,20 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
+    def interrupt(self) -> None:
+        """Type Ctrl-C, once it waits.
+
+        Python looks for signals between its instructions. One that comes behind the last look, before the
+        call that waits has begun, is seen when that call is over: a person types Ctrl-C again. It is not
+        typed twice here: a program that wants that would pass, and one that is ending be interrupted in it.
+        """
+        deadline = time.monotonic() + SECONDS
+        # Elsewhere the system says of a process that waits that it runs.
+        while sys.platform == "linux" and psutil.Process(self.process.pid).status() == psutil.STATUS_RUNNING:
+            assert time.monotonic() < deadline, self.text[-TOLD:]
+            self._read(0.01)
+        self.type("\x03")
+
     def end(self) -> int:
         """Read to the end; the exit status."""
         while self._read():
@@ -58,8 +75,8 @@ class Terminal:
         os.close(self._master)
         return self.process.wait(SECONDS)
 
-    def _read(self) -> bool:
-        if not select.select([self._master], [], [], SECONDS)[0]:
+    def _read(self, seconds: float = SECONDS) -> bool:
+        if not select.select([self._master], [], [], seconds)[0]:
             return False
         try:
             found = os.read(self._master, 65536)

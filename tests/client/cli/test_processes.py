@@ -210,7 +210,7 @@ async def test_ctrl_c_ends_whatever_a_person_waits_for(quantum: Command, tmp_pat
     def interrupt(*words: str, until: str, **environment: str) -> tuple[int, str]:
         with terminal(quantum, *words, **environment) as made:
             made.until(until)
-            made.type("\x03")
+            made.interrupt()
             return made.end(), made.text
 
     slow = asyncio.Event()
@@ -313,7 +313,7 @@ def test_a_secret_is_typed_unseen_and_twice(quantum: Command) -> None:
         assert "chance" not in typed.text
     with terminal(quantum, "secrets", "set", "TYPED_TOKEN") as typed:
         typed.until("Value: ")
-        typed.type("\x03")
+        typed.interrupt()
         assert (typed.end(), "nothing was done" in typed.text) == (Exit.INTERRUPTED, True)
 
 

@@ -185,7 +185,7 @@ def test_the_live_view_shows_the_steps_and_ctrl_c_detaches(quantum: Command, lon
     terminal.until("▶ rest")
     terminal.until("waits for a timer until ")
     terminal.until("50 %")
-    terminal.type("\x03")
+    terminal.interrupt()
     assert terminal.end() == Exit.INTERRUPTED
     assert "\x1b[1A" in terminal.text, "it is drawn anew in its place"
     assert f"{long_run} goes on. To come back: quantum executions watch {long_run}" in terminal.text

@@ -58,7 +58,7 @@ def test_items_children_and_approvals_are_shown_with_what_to_type(
     watched.until(r"who may: shall\x1b")  # and the rest in the next line
     quantum.ok("executions", "approve", running, "ask")
     watched.until(r"✓ ask")
-    watched.type("\x03")
+    watched.interrupt()
     assert watched.end() == Exit.INTERRUPTED
     assert max(map(len, plain(watched.text).splitlines())) <= columns + len("Detached; goes on.") + 90
     assert "Traceback" not in watched.text
@@ -67,7 +67,7 @@ def test_items_children_and_approvals_are_shown_with_what_to_type(
 def test_a_terminal_that_only_types_gets_lines(quantum: Command, running: str) -> None:
     watched = Terminal([*WATCH, running], {**quantum.environment, "TERM": "dumb"})
     watched.until(r"approval_requested .*\| quantum executions approve \w{26} ask")
-    watched.type("\x03")
+    watched.interrupt()
     assert watched.end() == Exit.INTERRUPTED
     assert "\x1b" not in watched.text
 
