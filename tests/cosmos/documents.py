@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cmp_to_key
 from typing import Any
 
-from tests.cosmos.evaluation import UNDEFINED, evaluate, type_of, value_at
+from tests.cosmos.evaluation import UNDEFINED, compiled, type_of, value_at
 from tests.cosmos.indexing import unserved, unsorted
 from tests.cosmos.protocol import Answer, RefusedError, Request
 from tests.cosmos.sql import ELEMENT, Counting, Path, Select, SqlError, parse_query
@@ -140,7 +140,8 @@ class Documents:
         self._check_index(select)
         if select.counting is not None:
             return self._counted(select, select.counting, bodies)
-        rows = [body for body in bodies if evaluate(select.where, body) is True]
+        fits = compiled(select.where)
+        rows = [body for body in bodies if fits(body) is True]
         # A document without a field is not in the index that serves the order.
         rows = [
             row for row in rows if all(value_at(row, path.names) is not UNDEFINED for path, _ in select.order)
@@ -156,7 +157,8 @@ class Documents:
             rows = [
                 {**body, ELEMENT: one} for body, array in arrays if isinstance(array, list) for one in array
             ]
-        chosen = [row for row in rows if evaluate(select.where, row) is True]
+        fits = compiled(select.where)
+        chosen = [row for row in rows if fits(row) is True]
         found: list[Any] = []
         for start in range(0, len(chosen), self._page_size):
             values = [value_at(row, counting.by.names) for row in chosen[start : start + self._page_size]]

@@ -6,6 +6,7 @@ different types compare as undefined, and so does anything with undefined; only 
 
 import operator
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from tests.cosmos.sql import Call, Constant, Expression, Path
@@ -46,6 +47,8 @@ def _is(name: str) -> Callable[[Any], bool]:
 
 def equal(one: Any, other: Any) -> Any:
     """Deep equality; undefined for different types."""
+    if type(one) is type(other) is str:  # as nearly always
+        return one == other
     if isinstance(one, Undefined) or type_of(one) != type_of(other):
         return UNDEFINED
     if isinstance(one, list):
@@ -108,29 +111,43 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 
 
 def evaluate(expression: Expression, document: Any) -> Any:
+    return compiled(expression)(document)
+
+
+def compiled(expression: Expression) -> Callable[[Any], Any]:
+    """What evaluates it over a document, for those who ask of many."""
     match expression:
         case Constant(value):
-            return value
+            return lambda _: value
         case Path(names):
-            return value_at(document, names)
+            return lambda document: value_at(document, names)
         case Call("AND", parts):
-            return _all(parts, document, decisive=False)
+            return _all(parts, decisive=False)
         case Call("OR", parts):
-            return _all(parts, document, decisive=True)
+            return _all(parts, decisive=True)
         case Call(name, parts):
-            values = [evaluate(part, document) for part in parts]
-            return _range(name, *values) if name in _RANGES else _FUNCTIONS[name](*values)
+            function = partial(_range, name) if name in _RANGES else _FUNCTIONS[name]
+            arguments = [compiled(part) for part in parts]
+            if len(arguments) == 2:
+                first, second = arguments
+                return lambda document: function(first(document), second(document))
+            return lambda document: function(*(argument(document) for argument in arguments))
 
 
-def _all(parts: tuple[Expression, ...], document: Any, *, decisive: bool) -> Any:
-    found: Any = not decisive
-    for part in parts:
-        value = evaluate(part, document)
-        if value is decisive:
-            return decisive
-        if value is not (not decisive):
-            found = UNDEFINED
-    return found
+def _all(parts: tuple[Expression, ...], *, decisive: bool) -> Callable[[Any], Any]:
+    conditions = [compiled(part) for part in parts]
+
+    def evaluated(document: Any) -> Any:
+        found: Any = not decisive
+        for condition in conditions:
+            value = condition(document)
+            if value is decisive:
+                return decisive
+            if value is not (not decisive):
+                found = UNDEFINED
+        return found
+
+    return evaluated
 
 
 def value_at(document: Any, names: tuple[str, ...]) -> Any:

@@ -51,6 +51,10 @@ class Physical:
     logical: dict[Key, dict[str, Item]] = field(default_factory=dict[Key, dict[str, Item]])
 
 
+def _lives(item: Item, now: float) -> bool:
+    return "ttl" not in item.body or now - item.body["_ts"] < item.body["ttl"]
+
+
 class Collection:
     def __init__(
         self, rid: str, definition: Body, *, splits: Sequence[str], now: Callable[[], datetime]
@@ -88,8 +92,8 @@ class Collection:
         return next(one for one in self.physical if one.start <= hashed < one.end)
 
     def read(self, key: Key, id: str) -> Item:
-        item = self._living(self.home(key).logical.get(key, {})).get(id)
-        if item is None:
+        item = self.home(key).logical.get(key, {}).get(id)
+        if item is None or not _lives(item, self._now().timestamp()):
             raise RefusedError(404, f"there is no document {id!r}")
         return item
 
@@ -125,11 +129,7 @@ class Collection:
 
     def _living(self, logical: Mapping[str, Item]) -> dict[str, Item]:
         now = self._now().timestamp()
-        return {
-            name: item
-            for name, item in logical.items()
-            if "ttl" not in item.body or now - item.body["_ts"] < item.body["ttl"]
-        }
+        return {name: item for name, item in logical.items() if _lives(item, now)}
 
     def stamped(self, body: Body) -> Body:
         """The body with the fields that the service adds."""
