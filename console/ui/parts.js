@@ -141,27 +141,37 @@ export function Asking({ label, kind = "", title, text, field, confirm, run, don
   const [open, setOpen] = useState(false);
   const [words, setWords] = useState("");
   const [error, setError] = useState(null);
+  const sent = useRef(false);
   const { tell } = useToasts();
   useEffect(() => {
-    if (open) dialog.current.showModal();
+    if (open && !dialog.current.open) dialog.current.showModal();
   }, [open]);
+  // Between a dialog's end and the event that tells it, it can be asked for again.
+  const ask = () => (open ? dialog.current.showModal() : setOpen(true));
+  const closed = () => {
+    if (!dialog.current?.open) setOpen(false);
+  };
   const submit = async (event) => {
     event.preventDefault();
+    if (sent.current) return;
+    sent.current = true;
     try {
       await run(words.trim());
-      dialog.current.close();
+      dialog.current?.close(); // what was done may have taken away the question, and the dialog with it
       setWords("");
       setError(null);
       if (done) tell("ok", done);
     } catch (problem) {
       setError(problem);
+    } finally {
+      sent.current = false;
     }
   };
   const id = `ask-${label.toLowerCase().replace(/[^a-z]+/g, "-")}`;
-  const button = html`<button type="button" class="button ${kind}" onClick=${() => setOpen(true)}>${label}</button>`;
+  const button = html`<button type="button" class="button ${kind}" onClick=${ask}>${label}</button>`;
   if (!open) return button;
   return html`${button}
-    <dialog ref=${dialog} onClose=${() => setOpen(false)} aria-labelledby="${id}-title"><form onSubmit=${submit}>
+    <dialog ref=${dialog} onClose=${closed} aria-labelledby="${id}-title"><form onSubmit=${submit}>
       <h2 id="${id}-title">${title}</h2>
       ${text ? html`<p class="muted">${text}</p>` : null}
       ${field ? html`<${Words} id=${id} label=${field} value=${words} change=${setWords} />` : null}

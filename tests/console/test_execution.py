@@ -147,5 +147,29 @@ def test_intents_are_found_by_a_label_and_ordered(roy: Visitor) -> None:
     roy.looked_at("intents")
 
 
+def test_a_question_can_be_asked_again_at_once_and_is_answered_once(roy: Visitor) -> None:
+    """And its answer is told, although the question has gone by then."""
+    begun = executed(roy, "asking", [{"id": "ask", "action": "approval", "allow_self": True}])
+    roy.go(f"/executions/{begun}")
+    page = roy.page
+    page.get_by_role("button", name="Approve", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    # Before the event comes that tells that it was closed.
+    page.evaluate(
+        """() => {
+            const dialog = document.querySelector("dialog");
+            dialog.close();
+            dialog.previousElementSibling.click();
+        }"""
+    )
+    expect(dialog).to_be_visible()
+    sent = len(roy.asked)
+    dialog.get_by_role("button", name="Approve it").dblclick()
+    expect(page.locator(".page-head .status")).to_have_text("completed")
+    expect(page.get_by_role("status").filter(has_text="Approved.")).to_be_visible()
+    assert sum(url.endswith("/approve") for url in roy.asked[sent:]) == 1
+
+
 def test_the_browser_had_nothing_to_say(roy: Visitor) -> None:
     assert [line for line in roy.said if not line.startswith("Failed to load resource")] == []
