@@ -170,3 +170,26 @@ async def test_what_may_have_been_done_is_not_sent_again() -> None:
 async def test_what_a_new_connection_loses_is_for_the_step_to_send_again() -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         await asked_of_one_that_hangs_up("GET", answers=0)
+
+
+async def test_a_call_that_is_given_up_while_tls_begins_leaves_no_connection_open() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)  # the client's first word, which is never answered
+        begun.set()
+        while await reader.read(4096):
+            pass
+        ended.set()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, guarded_client(EgressPolicy.allowing(LOOPBACK)) as client:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        calling = asyncio.create_task(client.get(url))
+        await begun.wait()
+        calling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await calling
+        async with asyncio.timeout(60):
+            await ended.wait()
