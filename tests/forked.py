@@ -4,13 +4,15 @@ It is a process of its own, which loads the app, opens its data and serves, is k
 quarters of the CPU of a start are Python's imports, which some hundred starts need not repeat.
 """
 
+import asyncio
 import multiprocessing
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 from examples import hosting
 
@@ -66,3 +68,28 @@ def _become(words: list[str], environment: dict[str, str], log: Path) -> None:
     from localhost.cli import main
 
     raise SystemExit(main(words))
+
+
+type Begin = Callable[[], object]
+"""Waits until all are ready."""
+
+
+def together[T](
+    work: Callable[[Mapping[str, Any], Begin], Awaitable[T]], told: Mapping[str, Any], *, copies: int = 3
+) -> list[T]:
+    """What ``work``, a function of a module, comes to in each of so many processes, which begin at once."""
+    begun, results = _context.Barrier(copies), _context.SimpleQueue()
+    some = [
+        _context.Process(target=_take_part, args=(work, told, begun, results), daemon=True)
+        for _ in range(copies)
+    ]
+    for one in some:
+        one.start()
+    for one in some:
+        one.join()
+    assert [one.exitcode for one in some] == [0] * copies
+    return [results.get() for _ in some]
+
+
+def _take_part(work: Callable[..., Any], told: Mapping[str, Any], begun: Any, results: Any) -> None:
+    results.put(asyncio.run(work(told, begun.wait)))

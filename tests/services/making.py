@@ -1,12 +1,8 @@
-"""A process of its own that makes intents until it is refused, and prints how many it has made.
-
-``python -m tests.services.making {"file": FILE, "limit": …}``
-"""
+"""What a process of its own does that makes intents until it is refused."""
 
 import asyncio
-import json
 import os
-import sys
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,6 +14,7 @@ from shared.domain.intents import NewIntent
 from shared.domain.quotas import Quotas
 from shared.ports.actions import Completed
 from tests.fakes.clock import FrozenClock
+from tests.forked import Begin
 from tests.services.conftest import Workshop, composed
 
 AT_ONCE = 3
@@ -37,16 +34,12 @@ async def make(shop: Workshop, number: int) -> int:
         made += 1
 
 
-async def main(told: dict[str, Any]) -> None:
+async def make_all(told: Mapping[str, Any], begin: Begin) -> int:
+    """How many it has made in the ``file``, where there is a ``limit``."""
     clock = FrozenClock()
     with closing(SqliteDocuments(Path(told["file"]), now=clock.now)) as documents:
         shop = composed(documents, clock)
         shop.catalogue.add("act", lambda *_: Completed({}))
         shop.configuration.installation = Allowance(quotas=Quotas(intents=told["limit"]))
-        print("ready", flush=True)
-        sys.stdin.readline()  # so that all begin together
-        print(sum(await asyncio.gather(*(make(shop, number) for number in range(AT_ONCE)))), flush=True)
-
-
-if __name__ == "__main__":
-    asyncio.run(main(json.loads(sys.argv[1])))
+        begin()
+        return sum(await asyncio.gather(*(make(shop, number) for number in range(AT_ONCE))))

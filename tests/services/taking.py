@@ -1,12 +1,7 @@
-"""A process of its own that sends requests until it is refused, and prints how many were let through.
-
-``python -m tests.services.taking {"time": …, "limits": {…}, "sqlite": FILE}``, or with ``"cosmos": [ENDPOINT,
-DATABASE, KEY]``.
-"""
+"""What a process of its own does that sends requests until it is refused."""
 
 import asyncio
-import json
-import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +20,7 @@ from shared.services.tenancy.rates import Rates
 from shared.services.tenancy.settings import Configuration
 from tests.fakes.clock import FrozenClock
 from tests.fakes.orchestrations import RecordedOrchestrations
+from tests.forked import Begin
 from tests.services.conftest import caller
 
 AT_ONCE = 4
@@ -51,7 +47,12 @@ async def drain(rates: Rates, user: str = "ada", tenant: str = "acme") -> int:
     return through
 
 
-async def main(told: dict[str, Any]) -> None:
+async def take(told: Mapping[str, Any], begin: Begin) -> int:
+    """How many are let through.
+
+    ``told`` are the ``time``, the ``limits``, and the file ``sqlite`` or ``cosmos`` with endpoint, database
+    and key.
+    """
     clock = FrozenClock(datetime.fromtimestamp(told["time"], UTC))
     if "sqlite" in told:
         documents: Any = SqliteDocuments(Path(told["sqlite"]), now=clock.now)
@@ -63,10 +64,5 @@ async def main(told: dict[str, Any]) -> None:
         documents = CosmosDocuments(Account(endpoint, database, key=key), patience=60)
     vars(subject).update(LEASE_SECONDS=60.0)  # a store on a busy machine is not one that is away
     rates = instance(documents, clock, RateLimits(**told["limits"]))
-    print("ready", flush=True)
-    sys.stdin.readline()  # so that all begin together
-    print(sum(await asyncio.gather(*(drain(rates) for _ in range(AT_ONCE)))), flush=True)
-
-
-if __name__ == "__main__":
-    asyncio.run(main(json.loads(sys.argv[1])))
+    begin()
+    return sum(await asyncio.gather(*(drain(rates) for _ in range(AT_ONCE))))

@@ -1,14 +1,11 @@
 """Rate limits hold over many instances, and a store that is away does not stop everybody."""
 
 import asyncio
-import json
 import random
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,8 +19,9 @@ from shared.services.watched import WatchedDocuments
 from tests.fakes.clock import START, FrozenClock
 from tests.fakes.documents import InterruptedDocuments, Moment
 from tests.fakes.telemetry import RecordedTelemetry
+from tests.forked import together
 from tests.services.conftest import caller
-from tests.services.taking import drain, instance
+from tests.services.taking import drain, instance, take
 from tests.stores import BOTH_STORES, opened
 
 if TYPE_CHECKING:
@@ -213,7 +211,7 @@ def _away(documents: Documents) -> InterruptedDocuments:
 def test_processes_on_one_file_let_through_the_limit_together(tmp_path: Path, limits: dict[str, int]) -> None:
     # The file is there before they begin, as it is when a host is started.
     told = {"time": START.timestamp(), "limits": limits, "sqlite": str(tmp_path / "documents.db")}
-    assert sum(_processes(told)) == min(limits.values())
+    assert sum(together(take, told)) == min(limits.values())
 
 
 def test_processes_over_cosmos_let_through_the_limit_together(cosmos_server: "CosmosServer") -> None:
@@ -222,24 +220,5 @@ def test_processes_over_cosmos_let_through_the_limit_together(cosmos_server: "Co
     cosmos_server.make("rates", DEFINITIONS)
     cosmos_server.now = lambda: START
     where = [cosmos_server.endpoint, "rates", cosmos_server.key]
-    assert sum(_processes({"time": START.timestamp(), "limits": {"hour": 200}, "cosmos": where})) == 200
-
-
-def _processes(told: dict[str, Any]) -> list[int]:
-    """What each of three processes has let through."""
-    command = [sys.executable, "-m", "tests.services.taking", json.dumps(told)]
-    with ExitStack() as opened:
-        some = [
-            opened.enter_context(
-                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            )
-            for _ in range(3)
-        ]
-        for one in some:
-            assert one.stdout is not None
-            assert one.stdout.readline() == "ready\n"
-        for one in some:
-            assert one.stdin is not None
-            one.stdin.write("go\n")
-            one.stdin.flush()
-        return [int(one.communicate()[0]) for one in some]
+    told = {"time": START.timestamp(), "limits": {"hour": 200}, "cosmos": where}
+    assert sum(together(take, told)) == 200

@@ -1,12 +1,9 @@
 """The count of intents: exact whoever makes them at once and wherever a process dies."""
 
 import asyncio
-import json
 import random
-import subprocess
-import sys
 from collections.abc import Awaitable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +13,9 @@ from shared.domain.intents import IntentFilter, NewIntent, NewVersion
 from shared.ports.documents import REGISTRY, TENANCY, Container, Delete, Query
 from shared.services.registry.slots import BOOK, MAX_MOVE, PARTITION, SLOT, UNDER_WAY
 from tests.fakes.documents import Killed, LaggingDocuments, Moment
+from tests.forked import together
 from tests.services.conftest import composed
+from tests.services.making import make_all
 from tests.services.test_quotas import STEPS, Town, town
 from tests.stores import BOTH_STORES
 
@@ -190,17 +189,5 @@ async def test_only_what_makes_or_archives_an_intent_writes_the_book(town: Town)
 
 
 def test_processes_on_one_file_make_as_many_as_there_may_be_together(tmp_path: Path) -> None:
-    file, limit = tmp_path / "documents.db", 25
-    command = [sys.executable, "-m", "tests.services.making", json.dumps({"file": str(file), "limit": limit})]
-    with ExitStack() as opened:
-        some = [
-            opened.enter_context(
-                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            )
-            for _ in range(3)
-        ]
-        for one in some:
-            assert one.stdout is not None
-            assert one.stdout.readline() == "ready\n"
-        counts = [int(one.communicate("go\n")[0]) for one in some]
-    assert sum(counts) == limit
+    told = {"file": str(tmp_path / "documents.db"), "limit": 25}
+    assert sum(together(make_all, told)) == 25
