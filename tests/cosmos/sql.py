@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 
@@ -167,20 +168,26 @@ def parse_condition(text: str) -> Expression:
     return condition
 
 
+@lru_cache(1_000)
+def _tokens(text: str) -> Sequence[tuple[str, str]]:
+    """Kind and text of each; the platform asks few queries, with other parameters."""
+    found, place = [], 0
+    while place < len(text):
+        match = _TOKEN.match(text, place)
+        if match is None or match.lastgroup is None:
+            raise SqlError(f"syntax error at {text[place : place + 20]!r}")
+        found.append((match.lastgroup, match[match.lastgroup]))
+        place = match.end()
+    return found
+
+
 class _Reader:
     def __init__(self, text: str, parameters: Mapping[str, Any]) -> None:
         self.alias = ""
         self.element = ""
         self._parameters = parameters
-        self._tokens: list[tuple[str, str]] = []
+        self._tokens = _tokens(text.rstrip())
         self._at = 0
-        place, text = 0, text.rstrip()
-        while place < len(text):
-            match = _TOKEN.match(text, place)
-            if match is None or match.lastgroup is None:
-                raise SqlError(f"syntax error at {text[place : place + 20]!r}")
-            self._tokens.append((match.lastgroup, match[match.lastgroup]))
-            place = match.end()
 
     def _peek(self) -> tuple[str, str]:
         return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "the end")
