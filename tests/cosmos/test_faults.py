@@ -223,6 +223,16 @@ async def test_a_store_is_closed_while_it_opens(account: Account, server: Cosmos
         await opening
 
 
+async def test_a_store_that_was_closed_is_not_opened_again_by_who_comes_late(
+    documents: CosmosDocuments, shelf: Shelf, server: CosmosServer
+) -> None:
+    await documents.close()
+    opened = server.openings
+    with pytest.raises(UnavailableError):
+        await shelf.read("a")
+    assert server.openings == opened
+
+
 async def test_who_waits_for_changes_lives_through_faults(shelf: Shelf, server: CosmosServer) -> None:
     server.faults.append(Fault(on="changes", status=503, times=2))
     waiting = asyncio.create_task(shelf.changes(wait=DEADLINE))

@@ -89,8 +89,10 @@ class Client:
 
         Raises:
             CosmosMisconfiguredError: the account, database or a container is missing, or access is refused.
-            UnavailableError: it did not answer in time.
+            UnavailableError: it did not answer in time, or has been closed.
         """
+        if self._closed.is_set():  # whoever asked now would open it once more, and nobody would close that
+            raise CosmosUnavailableError("the store has been closed", UNREACHABLE)
         if self._database is not None:
             return self._database
         # One attempt for all who ask meanwhile: they wait beside each other, not one behind the other. It
@@ -136,6 +138,7 @@ class Client:
                 raise
 
     async def close(self) -> None:
+        """Close it for good."""
         self._closed.set()
         if self._opening is not None and not self._opening.done():
             self._opening.cancel()
