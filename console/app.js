@@ -1,5 +1,5 @@
 // The console: who is there, in which tenant, and which view.
-import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
+import { html, render, useEffect, useLayoutEffect, useRef, useState } from "./vendor/preact.js";
 import { get, tenant, whenSignedOut } from "./lib/api.js";
 import { begin, signedIn, signIn, signOut } from "./lib/auth.js";
 import { usePlace } from "./lib/router.js";
@@ -85,7 +85,8 @@ function Shell({ me, change }) {
   const shown = parts.flatMap((part) => part.pages);
   const view = shown.find((one) => one.path === (place.path[0] ?? shown[0]?.path));
   const at = place.path.join("/");
-  useEffect(() => {
+  // With the page, not after it has been drawn: who presses Tab by then would be led back to its beginning.
+  useLayoutEffect(() => {
     setOpen(false);
     const [, name, what] = place.path;
     document.title = `${(name === "new" && what ? view?.title : (name ?? view?.title)) ?? "Not found"} · Quantum`;
