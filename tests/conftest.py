@@ -24,6 +24,19 @@ QUICK = {"domain", "infra", "security"}
 TOGETHER = {"tests/console"}
 """Folders whose files share a host, a browser, and who has signed in there: seconds of CPU each time."""
 
+CONNECTED = {
+    "client",
+    "contracts",
+    "cosmos",
+    "eventhubs",
+    "faults",
+    "http",
+    "identity",
+    "keyvault",
+    "kubernetes",
+}
+"""Folders whose tests have connections in this process."""
+
 
 def pytest_configure() -> None:
     """Have the tests, and the processes that they start, run in the same surroundings wherever they are."""
@@ -79,6 +92,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(20_000)
     gc.enable()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leavings(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Find a connection that nobody has closed in the file that has left it, not in the next one or later."""
+    yield
+    if request.path.parent.name in CONNECTED:
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
