@@ -1,5 +1,5 @@
 // Where in the console one is: the part of the address behind #, which no server sees.
-import { useEffect, useState } from "../vendor/preact.js";
+import { useLayoutEffect, useState } from "../vendor/preact.js";
 
 /** @typedef {{path: string[], query: URLSearchParams}} Place */
 
@@ -11,7 +11,8 @@ export function place() {
 
 export function usePlace() {
   const [now, set] = useState(place());
-  useEffect(() => {
+  // At once: what changed between the first drawing and an effect behind it would be heard by nobody.
+  useLayoutEffect(() => {
     const changed = () => set(place());
     addEventListener("hashchange", changed);
     return () => removeEventListener("hashchange", changed);
