@@ -80,6 +80,18 @@ def test_one_comes_back_to_the_page_that_one_wanted(visitor: Visitor) -> None:
     expect(visitor.page.get_by_role("heading", name="Policies")).to_be_visible()
 
 
+def test_who_goes_somewhere_the_moment_the_console_is_there_comes_there(visitor: Visitor) -> None:
+    visitor.page.add_init_script(
+        """addEventListener("DOMContentLoaded", () => new MutationObserver((_, watch) => {
+            if (!document.querySelector("main#main")) return;
+            watch.disconnect();
+            location.hash = "/modules";
+        }).observe(document.body, { childList: true, subtree: true }))"""
+    )
+    visitor.sign_in("ada")
+    expect(visitor.page.get_by_role("heading", name="Modules")).to_be_visible()
+
+
 def test_localhost_is_led_to_the_address_that_the_issuer_knows(visitor: Visitor) -> None:
     port = urlsplit(visitor.host.url).port
     visitor.page.goto(f"http://localhost:{port}/console")
