@@ -36,7 +36,7 @@ type Visit = Callable[..., Visitor]
 @pytest.fixture(scope="package")
 def console_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hosting.Host]:
     if CHROMIUM is None:
-        pytest.skip("there is no chromium here: apt-get install chromium, as .ci/run does")
+        pytest.skip("there is no chromium here: apt-get install chromium-headless-shell, or chromium")
     folder = tmp_path_factory.mktemp("console")
     running = forked.start(folder / "data", log=folder / "host.log")
     values = {

@@ -138,7 +138,7 @@ def test_the_same_is_done_by_plain_http(made_up: Started) -> None:
 
 def test_the_console_shows_a_deployment_as_it_happens(made_up: Started) -> None:
     if CHROMIUM is None:
-        pytest.skip("there is no chromium here: apt-get install chromium, as .ci/run does")
+        pytest.skip("there is no chromium here: apt-get install chromium-headless-shell, or chromium")
     run(APPLIED, made_up)
     with sync_playwright() as playwright:
         expect.set_options(timeout=PATIENCE)

@@ -73,7 +73,7 @@ def manual(action: Action) -> ActionManual:
         description=(inspect.getdoc(type(action)) or "").replace("``", "`"),
         side_effect=action.side_effect,
         parameters=_parameters(action),
-        outputs=_schema(action.Outputs),
+        outputs=schema_of(action.Outputs),
         supports=list(_supported(action)),
         permission=action.permission,
         offers=action.offers,
@@ -87,7 +87,7 @@ def manual(action: Action) -> ActionManual:
 
 def _parameters(action: Action) -> Schema:
     """As steps may have them: where a condition is wanted, they have its text."""
-    schema = _schema(action.Parameters)
+    schema = schema_of(action.Parameters)
     if not action.conditions:
         return schema
     either = {"type": ["boolean", "string"]}
@@ -97,7 +97,7 @@ def _parameters(action: Action) -> Schema:
 
 
 @cache
-def _schema(model: type[BaseModel]) -> Schema:
+def schema_of(model: type[BaseModel]) -> Schema:
     """Nobody changes it: it is everybody's. To make one takes a millisecond."""
     return model.model_json_schema()
 

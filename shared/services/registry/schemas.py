@@ -5,7 +5,7 @@ not hold: it is for editors, which complete and underline by it.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -15,6 +15,7 @@ from shared.domain.definitions import MAX_STEPS, Definition
 from shared.domain.manifests import ModuleVersion, RemoteAction, full_name
 from shared.domain.steps import KEYWORDS, Compensation, Step
 from shared.domain.templates import OPEN
+from shared.services.modules.manuals import schema_of
 
 type Schema = dict[str, Any]
 
@@ -135,7 +136,7 @@ class Schemas:
             name: _or({"type": "string"}, schema) if name in self._specs[action].conditions else schema
             for name, schema in _properties(model, defs, templates=True).items()
         }
-        required: Sequence[str] = _schema(model).get("required", ())
+        required: Sequence[str] = schema_of(model).get("required", ())
         return {
             "if": {"properties": {"action": {"const": action}}, "required": ["action"]},
             "then": {
@@ -215,17 +216,11 @@ def _properties(
     model: type[BaseModel], defs: dict[str, Schema], *, templates: bool = False
 ) -> dict[str, Schema]:
     """The properties of a model; what they refer to is put into ``defs``."""
-    schema = _schema(model)
+    schema = schema_of(model)
     for name, part in schema.get("$defs", {}).items():
         defs.setdefault(name, _inside(part) if templates else part)
     properties = {name: _untitled(part) for name, part in schema["properties"].items()}
     return {name: _or(_TEMPLATE, _inside(part)) if templates else part for name, part in properties.items()}
-
-
-@cache
-def _schema(model: type[BaseModel]) -> Schema:
-    """Nobody changes it: steps, and what undoes them, have the same actions."""
-    return model.model_json_schema(ref_template="#/$defs/{model}")
 
 
 def _untitled(schema: Schema) -> Schema:
